@@ -1,0 +1,1 @@
+"""What happens beside the loop: the record, checkpoints, limits, the bar, pictures."""

@@ -1,0 +1,69 @@
+"""Stops a run whose loss is no number, and says where, at what rate and on what."""
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from restorelab.data.loader import TrainLoader
+from restorelab.errors import UserError
+
+
+class DivergedError(UserError):
+    """The loss became NaN or infinite."""
+
+
+class Guard(Callback):
+    """Check every loss. On a CPU before the step changes the weights; on a GPU every `every` batches, because asking
+    a GPU waits for it: until then the number of the first bad batch is kept on the device.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self._first_bad: Tensor | None = None
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Look at the loss of this batch."""
+        counter = trainer.fit_loop.epoch_loop.total_batch_idx
+        detached = loss.detach()
+        if detached.device.type == "cpu":
+            if not torch.isfinite(detached):
+                self._stop(trainer, pl_module, counter)
+            return
+        if self._first_bad is None:
+            self._first_bad = torch.full((), -1, dtype=torch.int64, device=detached.device)
+        new = ~torch.isfinite(detached) & (self._first_bad < 0)
+        self._first_bad = torch.where(new, counter, self._first_bad)
+        if (counter + 1) % self.every == 0:
+            self.check(trainer, pl_module)
+
+    def check(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ask the device whether a batch was bad; called before a checkpoint is written, too."""
+        if self._first_bad is not None and int(self._first_bad) >= 0:
+            self._stop(trainer, pl_module, int(self._first_bad))
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
+        """Refuse to write weights that a bad batch has touched."""
+        self.check(trainer, pl_module)
+
+    def _stop(self, trainer: Trainer, pl_module: LightningModule, counter: int) -> None:
+        loader = trainer.train_dataloader
+        facts = ""
+        if isinstance(loader, TrainLoader) and trainer.datamodule is not None:
+            sample = trainer.datamodule.prepare(loader.batch(counter).to(pl_module.device))
+            facts = f" Batch: degraded {_range(sample.degraded)}, clean {_range(sample.clean)}."
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        msg = (
+            f"the loss is not finite at step {trainer.global_step} (batch {counter} of the run), "
+            f"learning rate {rate:g}.{facts} Lower optimizer.lr, or set clip=1.0; the last good state is in last.ckpt."
+        )
+        raise DivergedError(msg)
+
+
+def _range(image: Tensor | None) -> str:
+    if image is None:
+        return "none"
+    bad = int((~torch.isfinite(image)).sum())
+    finite = image[torch.isfinite(image)]
+    span = f"[{finite.min():.3g}, {finite.max():.3g}]" if finite.numel() else "[]"
+    return f"{span}{f' and {bad} values that are no number' if bad else ''}"

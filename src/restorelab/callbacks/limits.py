@@ -1,0 +1,68 @@
+"""max_steps and max_time: end training between two batches, validated like any other end."""
+
+import time
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from restorelab.errors import ConfigError
+
+
+class Limits(Callback):
+    """Ask the loop to stop at a step or after a time; Lightning then validates before it ends.
+
+    max_steps: optimizer steps, None for no limit. max_time: seconds of fitting, those of earlier sessions of a
+    resumed run included. poll: batches between two looks at the clock where ranks must agree.
+    """
+
+    def __init__(self, max_steps: int | None, max_time: float | None, poll: int) -> None:
+        self.max_steps, self.max_time, self.poll = max_steps, max_time, poll
+        self._before = 0.0
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of fitting so far, over all sessions."""
+        return self._before + time.monotonic() - self._began
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seconds so far."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Count on."""
+        self._before = state_dict["seconds"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock; a run that is past its steps already ends at once."""
+        self._began = time.monotonic()
+        if self.max_steps is not None and trainer.global_step >= self.max_steps:
+            trainer.should_stop = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop where a limit is reached."""
+        if self.max_steps is not None and trainer.global_step >= self.max_steps:
+            trainer.should_stop = True
+        if self.max_time is not None:
+            over = self.seconds >= self.max_time
+            if trainer.world_size > 1:
+                over = (batch_idx + 1) % self.poll == 0 and trainer.strategy.broadcast(over)
+            if over:
+                trainer.should_stop = True
+
+
+def seconds(text: str) -> float:
+    """The seconds of `DD:HH:MM:SS` or `HH:MM:SS`.
+
+    Raises:
+        ConfigError: for another form.
+    """
+    parts = text.split(":")
+    if len(parts) not in (3, 4) or not all(part.isdigit() for part in parts):
+        msg = f"max_time: {text!r} is not of the form HH:MM:SS or DD:HH:MM:SS, such as '00:30:00'. Quote it in a YAML."
+        raise ConfigError(msg)
+    days, hours, minutes, secs = [0] * (4 - len(parts)) + [int(part) for part in parts]
+    return ((days * 24 + hours) * 60 + minutes) * 60 + secs

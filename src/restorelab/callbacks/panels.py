@@ -1,0 +1,43 @@
+"""Pictures of the validation set while training goes on."""
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from restorelab.inference import restore
+from restorelab.report.panels import Row, panel, rendered
+from restorelab.run_folder import RunFolder
+from restorelab.tracking.tracker import CsvOnly, Tracker
+
+
+class Panels(Callback):
+    """Show the same few validation images to the tracker at every `every`-th validation.
+
+    images: how many, spread over the set. With several evaluations each gets its share of them.
+    """
+
+    def __init__(self, images: int = 4, every: int = 5) -> None:
+        self.images, self.every = images, every
+        self.tracker: Tracker = CsvOnly()
+        self._validations = 0
+
+    def attach(self, folder: RunFolder, tracker: Tracker) -> None:
+        """Take the run's tracker; without one there is nothing to do (the run's folder has panels of the test set)."""
+        self.tracker = tracker
+
+    @torch.no_grad()
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw and hand over."""
+        self._validations += 1
+        if isinstance(self.tracker, CsvOnly) or not trainer.is_global_zero or self._validations % self.every != 1 % self.every:
+            return
+        rows = []
+        sets = trainer.datamodule.frozen("val")
+        for i in range(self.images):
+            frozen = sets[i % len(sets)]
+            place = i * len(frozen) // self.images
+            degraded = frozen.image(place)
+            restored = restore(pl_module.net, degraded[None].to(pl_module.device))[0].float().cpu()
+            rows.append(Row(frozen.evaluation.name, degraded, restored, frozen.clean(place)))
+        figure = panel(rows, pl_module.protocol, f"validation, step {trainer.global_step}")
+        self.tracker.images("val/panel", rendered(figure), trainer.global_step)

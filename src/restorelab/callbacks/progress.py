@@ -1,0 +1,72 @@
+"""One line on the terminal: epoch, step, loss, images per second, time left."""
+
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from tqdm import tqdm
+
+
+class Progress(Callback):
+    """A bar that looks at the loss at most every `refresh` seconds: reading it on a GPU waits for the GPU.
+
+    Where the output is no terminal, a plain line is printed after each validation instead.
+    """
+
+    def __init__(self, total_steps: int, batch_size: int, refresh: float = 0.5, *, bar: bool = True) -> None:
+        self.total_steps, self.batch_size, self.refresh = total_steps, batch_size, refresh
+        self.enabled = bar
+        self.interactive = bar and sys.stderr.isatty()
+        self._bar: tqdm | None = None
+        self._next = 0.0
+        self._mark = (0.0, 0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the bar at the step that the run stands at."""
+        self._mark = (time.monotonic(), trainer.global_step)
+        if self.interactive and trainer.is_global_zero:
+            form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
+            self._bar = tqdm(
+                total=self.total_steps, initial=trainer.global_step, bar_format=form, dynamic_ncols=True, leave=False
+            )
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Refresh when it is time."""
+        if self._bar is None or time.monotonic() < self._next:
+            return
+        now = time.monotonic()
+        self._next = now + self.refresh
+        rate = self._rate(trainer, now)
+        self._bar.set_description_str(f"epoch {trainer.current_epoch + 1}", refresh=False)
+        self._bar.set_postfix_str(f"loss {float(outputs['loss']):.4g}, {rate:,.0f} images/s", refresh=False)
+        self._bar.n = trainer.global_step
+        self._bar.refresh()
+
+    def _rate(self, trainer: Trainer, now: float) -> float:
+        """Images a second over all ranks, since the last look."""
+        then, step = self._mark
+        if now - then > 4:  # a window of some seconds: steady, and quick to show a change
+            self._mark = (now, trainer.global_step)
+        images = (trainer.global_step - step) * self.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+        return images / max(now - then, 1e-9)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what was measured."""
+        if not (self.enabled and trainer.is_global_zero):
+            return
+        values = {name: float(trainer.callback_metrics[f"val/{name}"]) for name in ("loss", "psnr", "ssim")}
+        line = (
+            f"epoch {trainer.current_epoch + 1}, step {trainer.global_step}/{self.total_steps}: val loss "
+            f"{values['loss']:.4g}, PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}"
+        )
+        tqdm.write(line, file=sys.stderr)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,178 @@
+"""The command line: `restorelab train | preview | fetch | cache`. Heavy packages are imported by who needs them."""
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import restorelab
+from restorelab.errors import ConfigError, UserError, nearest
+
+USAGE = """\
+restorelab: compose, train, measure and compare image restoration networks.
+
+  restorelab train [key=value ...]      one run; -m for several; the same as python train.py
+  restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE
+  restorelab fetch data=NAME            bring a dataset to its folder
+  restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
+  restorelab --version
+
+train --help lists the config groups; train --cfg job prints the composed config.
+RESTORELAB_TRACEBACK=1 shows the traceback behind an error message.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status: 0 done, 1 failed, 2 a bad configuration, 130 interrupted."""
+    command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "train": train,
+        "preview": preview,
+        "fetch": fetch,
+        "cache": cache,
+    }
+    if command in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    if command in ("-V", "--version", "version"):
+        print(f"restorelab {restorelab.__version__}")
+        return 0
+    try:
+        if command not in commands:
+            msg = f"{command!r} is no command. {nearest(command, commands)}"
+            raise ConfigError(msg)
+        return commands[command](rest)
+    except UserError as error:
+        _complain(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (the interpreter flushes it at exit)
+        return 0
+
+
+def _complain(error: UserError) -> None:
+    if os.environ.get("RESTORELAB_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)
+
+
+def set_up_logging() -> None:
+    """Our messages plainly on stderr; of the packages only what is wrong."""
+    root = logging.getLogger("restorelab")
+    root.setLevel(logging.INFO)
+    if not root.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        root.addHandler(handler)
+        root.propagate = False
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")  # lightning with torch 2.13
+
+
+def train(argv: list[str]) -> int:
+    """`restorelab train`: Hydra composes, checks come first, then the run or the runs of `-m`."""
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from restorelab import composition
+    from restorelab.config import conf_dir
+
+    statuses: list[int] = []
+
+    def job(composed: Any) -> None:
+        several = HydraConfig.get().mode == RunMode.MULTIRUN
+        try:
+            settings = composition.resolve(composed, HydraConfig.get().runtime.choices)
+            statuses.append(run_one(settings, list(HydraConfig.get().overrides.task)))
+        except UserError as error:  # one run of several never takes the others with it
+            _complain(error)
+            statuses.append(error.exit_status)
+        if several and statuses[-1] >= 128:
+            raise KeyboardInterrupt
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises and we explain
+    own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
+    before, sys.argv = sys.argv, ["train.py", *own, *argv]
+    try:
+        hydra.main(config_path=str(conf_dir()), config_name="train", version_base="1.3")(job)()
+    except composition.CAUGHT as error:
+        raise composition.explained(error) from error
+    finally:
+        sys.argv = before
+    if len(statuses) > 1:
+        print(f"{statuses.count(0)} of {len(statuses)} runs succeeded")
+    return next((status for status in statuses if status), 0)
+
+
+def _has_dir(argv: Sequence[str]) -> bool:
+    return any(argument.startswith(("--config-dir", "-cd")) for argument in argv)
+
+
+def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
+    """Execute one resolved config and say how it ended."""
+    set_up_logging()
+    from restorelab import resumption, training
+
+    if settings["resume"]:
+        settings = resumption.settings(settings, overrides)
+    outcome = training.execute(settings)
+    if outcome.status == "done":
+        print(outcome.message)
+        return 0
+    if outcome.trace:
+        print(outcome.trace, file=sys.stderr)
+    print(f"error: {outcome.message}", file=sys.stderr)
+    if outcome.run_dir is not None:
+        print(f"run: {outcome.run_dir}", file=sys.stderr)
+    return outcome.exit_status
+
+
+def preview(argv: list[str]) -> int:
+    """`restorelab preview`: a panel of degraded images."""
+    set_up_logging()
+    from restorelab import previewing
+
+    print(previewing.run(argv))
+    return 0
+
+
+def fetch(argv: list[str]) -> int:
+    """`restorelab fetch data=NAME`: bring a dataset to its folder."""
+    set_up_logging()
+    from restorelab import build, composition
+
+    if not any(argument.startswith("data=") for argument in argv):
+        msg = "fetch: say which dataset, such as data=mnist."
+        raise ConfigError(msg)
+    source = build.make("data", composition.compose(argv)["data"]).make_source()
+    if not hasattr(source, "fetch"):
+        msg = f"{argv[0]}: needs no fetching; it comes with a package that restorelab depends on."
+        raise ConfigError(msg)
+    source.fetch()
+    print(f"fetched: {len(source.items())} images")
+    return 0
+
+
+def cache(argv: list[str]) -> int:
+    """`restorelab cache [clean [NAME ...]]`: list or remove what was decoded and frozen."""
+    from restorelab.data import cache as cached
+
+    action, *names = argv or ["list"]
+    if action not in ("list", "clean"):
+        msg = f"cache {action}: {nearest(action, ['list', 'clean'])}"
+        raise ConfigError(msg)
+    found = cached.clean(names or None) if action == "clean" else cached.entries()
+    for entry in found:
+        print(f"{cached.size_text(entry.size):>12}  {entry.date}  {entry.name}")
+    verb = "removed from" if action == "clean" else "in"
+    print(f"{cached.size_text(sum(entry.size for entry in found))} {verb} {cached.cache_root()}")
+    return 0

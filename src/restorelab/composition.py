@@ -1,0 +1,111 @@
+"""From argv to resolved configs, by Hydra; and Hydra's complaints in one clear sentence."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from restorelab import config as configs
+from restorelab.config import GROUPS, conf_dir
+from restorelab.errors import ConfigError, nearest
+
+CAUGHT = (HydraException, OmegaConfBaseException)
+"""What composing a config may raise; `explained` turns it into a ConfigError."""
+
+
+def user_conf() -> Path | None:
+    """The user's own ./conf, where it is not the shipped one; it joins the search path behind that."""
+    own = Path.cwd() / "conf"
+    return own if own.is_dir() and own.resolve() != conf_dir().resolve() else None
+
+
+def compose(overrides: Sequence[str]) -> dict[str, Any]:
+    """Compose one run's config as train.py does, and resolve it.
+
+    Raises:
+        ConfigError: for anything that is wrong in the overrides or in a file.
+    """
+    extra = [f"hydra.searchpath=[file://{user_conf()}]"] if user_conf() else []
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        try:
+            composed = hydra_compose("train", [*overrides, *extra], return_hydra_config=True)
+            choices = composed.hydra.runtime.choices
+            return resolve(composed, choices)
+        except CAUGHT as error:
+            raise explained(error) from error
+
+
+def resolve(composed: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data with every interpolation filled in, every name checked, and the choices of the groups kept.
+
+    Raises:
+        ConfigError: for an interpolation that leads nowhere, an unknown key or a wrong type.
+    """
+    masked = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+    try:
+        plain = OmegaConf.to_container(masked, resolve=True, throw_on_missing=False)
+    except OmegaConfBaseException as error:
+        raise explained(error) from error
+    assert isinstance(plain, dict)
+    settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
+    named = {group: _short(choices[group]) for group in (*GROUPS, "experiment") if choices.get(group)}
+    settings["choices"] = named or settings.get("choices", {})
+    configs.check_names(settings)
+    chosen = settings["choices"]
+    if settings["name"] is None:
+        parts = [chosen.get("experiment", "").replace("/", "-")] if chosen.get("experiment") else [
+            chosen[group] for group in ("model", "data", "noise") if group in chosen
+        ]  # fmt: skip
+        settings["name"] = "-".join(parts) or "run"
+    if settings["threads"] is None:
+        settings["threads"] = available_threads()
+    return settings
+
+
+def _short(choice: Any) -> str:
+    return ",".join(map(str, choice)) if isinstance(choice, list) else str(choice).removesuffix(".yaml")
+
+
+def available_threads() -> int:
+    """The CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def explained(error: Exception) -> ConfigError:
+    """One sentence that names the key or the file, what is allowed, and the nearest valid name."""
+    if isinstance(error, MissingConfigException):
+        group, _, name = (error.missing_cfg_file or "").rpartition("/")
+        folders = [folder / group for folder in (conf_dir(), user_conf()) if folder]
+        options = error.options or [file.stem for folder in folders for file in folder.glob("*.yaml")]
+        if not group:
+            return ConfigError(f"{name or error}: there is no such config. {_one_line(error)}")
+        where = f"{group}={name}: there is no {group}/{name}.yaml in {conf_dir()}"
+        return ConfigError(f"{where}{f' or {user_conf()}' if user_conf() else ''}. {nearest(name, options)}")
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        parent = cause.parent_node
+        names = [str(k) for k in parent if k not in ("_target_", "hydra")] if isinstance(parent, DictConfig) else []
+        if "not in struct" in str(cause) or "not found" in str(cause).lower():
+            return ConfigError(f"{cause.full_key}: unknown key. {nearest(str(cause.key), names)}")
+        return ConfigError(f"{cause.full_key}: {_one_line(cause)}")
+    if isinstance(error, ConfigCompositionException) and "defaults list" in str(error):
+        named = re.search(r"'([^']+)'", str(error))
+        name = named.group(1).split("@")[0] if named else "?"
+        return ConfigError(f"{name}: there is no such config group. {nearest(name, GROUPS)}")
+    if isinstance(error, OverrideParseException):
+        return ConfigError(f"{error.override}: not a valid override. {_one_line(error)} Write key=value, and quote "
+                           "values with commas, spaces or brackets for the shell.")  # fmt: skip
+    return ConfigError(_one_line(error))
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "full_key" not in line]
+    text = " ".join(lines[:2]).replace("object_type=dict", "").strip()
+    return text if text.endswith((".", "?", "!")) else f"{text}."

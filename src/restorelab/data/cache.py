@@ -1,0 +1,203 @@
+"""Decoded images on disk: made once, keyed by the source's content and the options, then memory-mapped by every run.
+
+An entry is a folder of `cache_root()/tables`: `clean.bin` (and `degraded.bin`), the pixels of all images one after
+another; `index.npz`, where each one lies; `meta.json`, written last, the names and what the entry was made from. It is
+built in a hidden folder beside its place and renamed into it, under a lock, so no run ever sees half an entry.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+import uuid
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import Timeout
+
+from restorelab.data import decode
+from restorelab.data.build import OnBad, build, judge, write_json
+from restorelab.data.item import Item, Source
+from restorelab.data.lock import alone_with, lock_of
+from restorelab.data.table import Table, open_table
+from restorelab.errors import ConfigError, DataError, nearest
+
+__all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_text"]
+
+log = logging.getLogger(__name__)
+
+RECIPE = 1
+"""Version of what decoding does to pixels: raise it when `decode` or `build` make other bytes of the same files."""
+
+
+def prepare(
+    source: Source,
+    *,
+    channels: int,
+    size: tuple[int, int] | None,
+    resize: decode.Resize,
+    limit: int | None = None,
+    seed: int = 0,
+    on_bad: OnBad = "few",
+    cache_dir: Path | None = None,
+) -> Table:
+    """Open the decoded dataset, decoding it first where no entry of the cache fits or the entry is damaged.
+
+    `limit` picks that many items at random by `seed` before anything is decoded; the choice depends on the set of ids
+    only, and a smaller limit picks a part of what a larger one does. `on_bad` (see `build.judge`) also holds for an
+    entry made earlier: its bad images are named again.
+
+    Raises:
+        ConfigError: options that mean nothing.
+        DataError: a missing or broken dataset, too many bad images, a full disk or a cache that cannot be written.
+    """
+    decode.check(channels, size, resize)
+    if on_bad not in ("few", "skip", "error"):
+        raise ConfigError(f"data.on_bad={on_bad!r}; allowed: few, skip, error")
+    if limit is not None and limit < 1:
+        raise ConfigError(f"data.limit={limit}; at least 1, or null for all images")
+    start = time.perf_counter()
+    kind = type(source)
+    options: dict[str, Any] = {"channels": channels, "size": size, "resize": resize}
+    if limit is not None:
+        options |= {"limit": limit, "seed": seed}
+    made_from = {
+        "recipe": RECIPE,
+        "source": f"{kind.__module__}.{kind.__qualname__}",
+        "fingerprint": source.fingerprint(),
+        "options": options,
+    }
+    key = hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()[:20]
+    root = (cache_dir or cache_root()) / "tables"
+    target = root / f"{kind.__name__.lower()}-{key}"
+    table = _open_if_whole(target)
+    if table is None:
+        with alone_with(target):
+            table = _open_if_whole(target)  # another run may have made it while this one waited
+            if table is None:
+                items = _pick(source.items(), limit, seed)
+                log.info("decoding %d images, once, into %s", len(items), target)
+                _make(target, items, made_from, channels=channels, size=size, resize=resize, on_bad=on_bad)
+                table = open_table(target)
+    judge(table.bad, len(table) + len(table.bad), on_bad)
+    seconds = time.perf_counter() - start
+    log.info("dataset ready in %.2f s: %d images, %s, %s", seconds, len(table), size_text(table.nbytes), target)
+    return table
+
+
+def _open_if_whole(folder: Path) -> Table | None:
+    if not folder.exists():
+        return None
+    try:
+        return open_table(folder)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        log.warning("the cache's entry %s is damaged (%s) and will be made again", folder, error)
+        return None
+
+
+def _pick(items: Sequence[Item], limit: int | None, seed: int) -> Sequence[Item]:
+    if limit is None or limit >= len(items):
+        return items
+    from restorelab.degradations.rng import derive  # brings torch, which `restorelab cache` has no use for
+
+    generator = np.random.Generator(np.random.Philox(key=derive("limit", seed)))
+    names = sorted(item.id for item in items)
+    chosen = {names[place] for place in generator.permutation(len(names))[:limit]}
+    return [item for item in items if item.id in chosen]
+
+
+def _make(target: Path, items: Sequence[Item], made_from: dict[str, Any], **options: Any) -> None:
+    """Build beside `target`, then rename. The lock is held, so what other builds left behind is nobody's."""
+    for left in target.parent.glob(f".{target.name}.*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
+    folder.mkdir()
+    try:
+        meta = build(items, folder, **options)
+        write_json(folder / "meta.json", {**meta, "made_from": made_from})
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise DataError(f"the cache {target.parent} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def cache_root() -> Path:
+    """The cache's folder: the environment variable RESTORELAB_CACHE, else ~/.cache/restorelab."""
+    return Path(os.environ.get("RESTORELAB_CACHE") or "~/.cache/restorelab").expanduser()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder or file of the cache: its kind (`tables`, `frozen`), name, size on disk and when it was made."""
+
+    kind: str
+    name: str
+    path: Path
+    size: int
+    modified: datetime
+
+
+def entries(root: Path | None = None) -> list[Entry]:
+    """What the cache holds, the oldest first; half-built entries of killed runs too, as names that begin with a dot."""
+    found = []
+    for path in (root or cache_root()).glob("*/*"):
+        if path.name.endswith(".lock"):
+            continue
+        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        size = sum(file.stat().st_size for file in files)
+        modified = datetime.fromtimestamp(path.stat().st_mtime)
+        found.append(Entry(path.parent.name, path.name, path, size, modified))
+    return sorted(found, key=lambda entry: (entry.modified, entry.name))
+
+
+def clean(names: Sequence[str] | None = None, root: Path | None = None) -> list[Entry]:
+    """Remove the entries of these names, or all; returns what was removed. An entry that is being built is kept.
+
+    Raises:
+        DataError: for a name that the cache does not hold.
+    """
+    held = entries(root)
+    for name in names or ():
+        if name not in {entry.name for entry in held}:
+            raise DataError(f"the cache holds no {name}. {nearest(name, [entry.name for entry in held])}")
+    removed = []
+    for entry in held:
+        if names is not None and entry.name not in names:
+            continue
+        owner = entry.name.removeprefix(".").rsplit(".", 2)[0] if entry.name.endswith(".tmp") else entry.name
+        try:
+            with lock_of(entry.path.with_name(owner)).acquire(timeout=0):
+                shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink()
+            removed.append(entry)
+        except Timeout:
+            log.warning("%s is being built; kept", entry.path)
+    return removed
+
+
+def size_text(size: float) -> str:
+    """A number of bytes for people: `120.0 MB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

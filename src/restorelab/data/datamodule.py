@@ -1,0 +1,184 @@
+"""The only LightningDataModule: decoded table, split, residency, and the preparation of a batch on the device."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from restorelab.data.dataset import Dataset
+from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.loader import Order, TrainLoader
+from restorelab.data.store import TableStore, choose
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import TorchDraws
+from restorelab.errors import ConfigError, DataError
+from restorelab.sample import Sample
+
+log = logging.getLogger(__name__)
+
+
+class FrozenLoader:
+    """Validation batches: every image of every frozen set, `(number of the set, sample)`."""
+
+    def __init__(self, sets: Sequence[FrozenSet], batch_size: int, rank: int, world: int) -> None:
+        self.sets, self.batch_size, self.rank, self.world = sets, batch_size, rank, world
+
+    def __len__(self) -> int:
+        return sum(len(frozen.places(self.batch_size, self.rank, self.world)) for frozen in self.sets)
+
+    def __iter__(self) -> Iterator[tuple[int, Sample]]:
+        for number, frozen in enumerate(self.sets):
+            for sample in frozen.batches(self.batch_size, self.rank, self.world):
+                yield number, sample
+
+
+class DataModule(LightningDataModule):
+    """Degraded batches of one dataset.
+
+    dataset: what is read and how. degradation: what training does to a clean image, once and for all
+    where it is `fixed`. evaluations: the fixed degradations of validation and test. seed: of the run (order, crops, training
+    noise). device: where resident images lie and degradation runs. rank, world: this process among those that train
+    together. smoke: a few batches of each part only.
+
+    Ranks open the decoded table themselves; whoever comes first makes it, under a lock.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        degradation: Degradation,
+        evaluations: Mapping[str, Evaluation],
+        *,
+        seed: int,
+        split_seed: int,
+        eval_seed: int,
+        protocol: Mapping[str, Any],
+        device: torch.device,
+        rank: int = 0,
+        world: int = 1,
+        smoke: bool = False,
+    ) -> None:
+        super().__init__()
+        self.dataset, self.degradation, self.evaluations = dataset, degradation, evaluations
+        self.seed, self.split_seed, self.eval_seed = seed, split_seed, eval_seed
+        self.protocol, self.device, self.smoke = protocol, device, smoke
+        self.rank, self.world = rank, world
+        self._draws: TorchDraws | None = None
+        self._sets: dict[str, list[FrozenSet]] = {}
+        self._opened = False
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the table and split it; `stage` changes nothing."""
+        if self._opened:
+            return
+        self.table, self.rows = self.dataset.open(self.split_seed)
+        if self.smoke:
+            self.rows = {name: rows[: 4 * self.dataset.batch_size] for name, rows in self.rows.items()}
+        if not len(self.rows["train"]):
+            msg = f"no training images are left of {len(self.table.ids)}: lower data.val and data.test."
+            raise DataError(msg)
+        self._opened = True
+
+    def frozen(self, part: str) -> list[FrozenSet]:
+        """The images of `val` or `test` under each evaluation; made once and kept on disk."""
+        self.setup()
+        if part not in self._sets:
+            self._sets[part] = [
+                FrozenSet(self.table, self.rows[part], e, part=part, seed=self.eval_seed, protocol=self.protocol)
+                for e in self.evaluations.values()
+            ]
+        return self._sets[part]
+
+    def train_dataloader(self) -> TrainLoader:
+        """Shuffled batches of uint8 images, to be cropped on their way and degraded on the device."""
+        self.setup()
+        pixels = self.table.pixels.nbytes + getattr(self.table.degraded_pixels, "nbytes", 0)
+        resident, reason = choose(self.dataset.residency, pixels, self.device)
+        log.info("residency: %s (%s)", "device" if resident else "stream", reason)
+        fixed = self.degradation.fixed and self.table.degraded_pixels is None
+        crop = self.dataset.train_shape if self.dataset.crop else None
+        if fixed and crop and self.degradation.output_size(crop) != crop:
+            msg = "noise.fixed=true with data.crop and a downsample: the crops would not meet. Set data.crop=null."
+            raise ConfigError(msg)
+        store = TableStore(
+            self.table, self.rows["train"], crop, self.device, resident, self._fixed() if fixed else None
+        )
+        order = Order(
+            store.buckets,
+            self.dataset.batch_size,
+            self.seed,
+            variants=self.degradation.variants,
+            rank=rank,
+            world=world,
+        )
+        return TrainLoader(store, order, prefetch=not resident)
+
+    def _fixed(self) -> list[FrozenSet]:
+        """Training noise drawn once: a frozen set a variant, seeded by the run."""
+        noise = self.degradation.noise
+        variants = noise.noises if self.degradation.variants > 1 else {"fixed": noise}
+        sets = []
+        for name, one in variants.items():
+            degradation = replace(self.degradation, noise=one)
+            evaluation = Evaluation(name, degradation, {"training": repr(degradation)})
+            sets.append(
+                FrozenSet(self.table, self.rows["train"], evaluation, part="train", seed=self.seed, protocol={})
+            )
+        return sets
+
+    def val_dataloader(self) -> FrozenLoader:
+        """The frozen validation images, sharded by rank without padding."""
+        return FrozenLoader(self.frozen("val"), self.dataset.eval_batch_size, self.rank, self.world)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Lightning's hook, behind the transfer: degrade training batches, leave frozen ones as they are."""
+        return self.prepare(batch) if isinstance(batch, Sample) else batch
+
+    @torch.no_grad()
+    def prepare(self, sample: Sample) -> Sample:
+        """Bring a stored batch into the step: augment, to float in [0, 1], degrade. A pure function of its counter.
+
+        sample: `clean` (B, C, H, W) as stored, on the device. Gives float32 `clean` and `degraded`.
+        """
+        if self._draws is None or self._draws.generator.device != sample.clean.device:
+            self._draws = TorchDraws(sample.clean.device)
+        draws = self._draws.reseed(self.seed, self.rank, sample.counter or 0)
+        pair = sample.degraded
+        clean, pair = self._augment(sample.clean, pair, draws)
+        clean = _to_unit(clean)
+        if pair is not None:
+            return replace(sample, clean=clean, degraded=pair if pair.is_floating_point() else _to_unit(pair))
+        degraded, parameters = self.degradation(clean, draws, sample.counts)
+        return replace(sample, clean=clean, degraded=degraded, parameters=parameters)
+
+    def _augment(self, clean: Tensor, pair: Tensor | None, draws: TorchDraws) -> tuple[Tensor, Tensor | None]:
+        """Flip each image left-right (`flip`), or also up-down and across the diagonal (`dihedral`), by a coin."""
+        moves = {"none": [], "flip": [_mirror], "dihedral": [_mirror, _turn_over, _transpose]}[self.dataset.augment]
+        for move in moves:
+            coin = draws.uniform((len(clean), 1, 1, 1), like=torch.empty(0, device=clean.device)) < 0.5
+            clean = torch.where(coin, move(clean), clean)
+            pair = None if pair is None else torch.where(coin, move(pair), pair)
+        return clean, pair
+
+
+def _mirror(image: Tensor) -> Tensor:
+    return image.flip(-1)
+
+
+def _turn_over(image: Tensor) -> Tensor:
+    return image.flip(-2)
+
+
+def _transpose(image: Tensor) -> Tensor:
+    return image.transpose(-1, -2)
+
+
+def _to_unit(stored: Tensor) -> Tensor:
+    """uint8, or uint16 kept as int16 bits, to float32 in [0, 1]."""
+    if stored.dtype == torch.int16:
+        return stored.to(torch.int32).bitwise_and_(0xFFFF).to(torch.float32).div_(65535)
+    return stored.to(torch.float32).div_(255)

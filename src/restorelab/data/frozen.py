@@ -1,0 +1,204 @@
+"""Frozen sets: images degraded once, each by itself, with the same bits for every model, loader and machine.
+
+Each image is degraded alone, on the CPU, in float64, from Philox draws keyed by (image id, degradation, seed); the
+result is kept as float32. Float64 hides what CPU vector kernels do differently in the last bit of a blur.
+
+Two hashes name a set. `spec` (ids, clean bytes, degradation, seed, protocol, recipe) decides what may be compared;
+`bits` (the degraded tensors) must then agree too.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from restorelab.data.cache import Table, cache_root
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import PhiloxDraws
+from restorelab.sample import Sample
+
+log = logging.getLogger(__name__)
+
+RECIPE = 1
+"""Version of the way frozen sets are made; part of every spec. Raise it when the bits change on purpose."""
+
+DISK_SHARE = 0.25
+"""How much of the free disk one set may take; a larger one is made anew at each use, with the same bits."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A named, fixed degradation that test images are measured under.
+
+    Attributes:
+        name: such as `impulse_30`.
+        degradation: what is done to an image.
+        config: the resolved config of that degradation, plain data; part of the spec and the key of the draws.
+    """
+
+    name: str
+    degradation: Degradation
+    config: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The degradation as a string: equal for equal configs, whatever their name."""
+        return json.dumps(self.config, sort_keys=True, separators=(",", ":"))
+
+
+class FrozenSet:
+    """Some images of a table under one fixed degradation.
+
+    Real degraded/clean pairs are taken as they are: the degradation is what the camera did.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        rows: np.ndarray,
+        evaluation: Evaluation,
+        *,
+        part: str,
+        seed: int,
+        protocol: Mapping[str, Any],
+    ) -> None:
+        self.table, self.rows, self.evaluation, self.part, self.seed = table, rows, evaluation, part, seed
+        self._real = table.degraded_pixels is not None
+        shapes = [self._degraded_shape(row) for row in rows]
+        self._shapes = np.array(shapes, dtype=np.int64).reshape(-1, 3)
+        self._offsets = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1))]).astype(np.int64)
+        self.spec = self._hash_spec(protocol)
+        self._pixels: Tensor | None = None
+        self.bits = self._open()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def ids(self) -> list[str]:
+        """The images' ids, in the set's order."""
+        return [self.table.ids[row] for row in self.rows]
+
+    @property
+    def groups(self) -> list[str]:
+        """The images' groups, in the set's order."""
+        return [self.table.groups[row] for row in self.rows]
+
+    def clean(self, place: int) -> Tensor:
+        """Clean image number `place` of the set: (C, H, W) float32 in [0, 1]."""
+        return _unit(self.table.clean(self.rows[place]), self.table.maximum).float()
+
+    def image(self, place: int) -> Tensor:
+        """Degraded image number `place` of the set: (C, h, w) float32."""
+        if self._pixels is None:
+            return self._make(place)
+        return self._pixels[self._offsets[place] : self._offsets[place + 1]].view(*self._shapes[place].tolist())
+
+    def places(self, batch_size: int, rank: int = 0, world: int = 1) -> list[np.ndarray]:
+        """Which images form each batch: of one shape; with several ranks each takes every world-th, unpadded."""
+        shapes, found = self.table.shapes[self.rows], []
+        for shape in np.unique(shapes, axis=0):
+            same = np.flatnonzero((shapes == shape).all(axis=1))[rank::world]
+            found += [same[i : i + batch_size] for i in range(0, len(same), batch_size)]
+        return found
+
+    def batches(self, batch_size: int, rank: int = 0, world: int = 1) -> Iterator[Sample]:
+        """The set in batches on the CPU; `index` of a sample is the place in the set."""
+        for places in self.places(batch_size, rank, world):
+            labels = None if self.table.labels is None else self.table.labels[self.rows[places]]
+            yield Sample(
+                index=torch.from_numpy(places),
+                clean=torch.stack([self.clean(p) for p in places]),
+                degraded=torch.stack([self.image(p) for p in places]),
+                label=None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64)),
+            )
+
+    def _degraded_shape(self, row: int) -> tuple[int, int, int]:
+        if self._real:
+            channels, height, width = self.table.degraded_shapes[row]
+        else:
+            channels, height, width = self.table.shapes[row]
+            height, width = self.evaluation.degradation.output_size((int(height), int(width)))
+        return int(channels), int(height), int(width)
+
+    def _make(self, place: int) -> Tensor:
+        row = self.rows[place]
+        if self._real:
+            return _unit(self.table.degraded(row), self.table.maximum).float()
+        draws = PhiloxDraws(self.table.ids[row], self.evaluation.key, self.seed)
+        with torch.no_grad():
+            degraded, _ = self.evaluation.degradation(_unit(self.table.clean(row), self.table.maximum)[None], draws)
+        return degraded[0].float()
+
+    def _hash_spec(self, protocol: Mapping[str, Any]) -> str:
+        digest = hashlib.sha256()
+        for row in self.rows:
+            digest.update(self.table.ids[row].encode() + b"\0")
+            digest.update(np.ascontiguousarray(self.table.clean(row)).tobytes())
+        facts = {"degradation": "pair" if self._real else self.evaluation.config, "seed": self.seed}
+        facts |= {"protocol": dict(protocol), "recipe": RECIPE}
+        digest.update(json.dumps(facts, sort_keys=True).encode())
+        return digest.hexdigest()[:16]
+
+    def _open(self) -> str:
+        """Map the kept set, or make it; gives the hash of its bits."""
+        total = int(self._offsets[-1]) * 4
+        folder = cache_root() / "frozen" / self.spec
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if total > DISK_SHARE * shutil.disk_usage(folder.parent).free:
+            log.info("%s/%s: %.0f MiB do not fit on the disk; made anew at each use", self.part, self.evaluation.name,
+                     total / 2**20)  # fmt: skip
+            return _digest(self._make(place) for place in range(len(self)))
+        file, meta = folder / "degraded.f32", folder / "meta.json"
+        with FileLock(folder.with_suffix(".lock")):
+            if not self._kept(file, meta, total):
+                self._build(folder)
+        self._pixels = torch.from_numpy(np.memmap(file, dtype=np.float32, mode="c", shape=(total // 4,)))
+        return str(json.loads(meta.read_text())["bits"])
+
+    def _kept(self, file: Path, meta: Path, total: int) -> bool:
+        if not (file.is_file() and meta.is_file()):
+            return False
+        with file.open("rb") as stream:
+            whole = file.stat().st_size == total
+            if whole and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == json.loads(meta.read_text())["bits"]:
+                return True
+        log.warning("%s is damaged; it is made anew", file)
+        shutil.rmtree(file.parent)
+        return False
+
+    def _build(self, folder: Path) -> None:
+        """Degrade every image into a temporary folder, then rename it: a kill leaves nothing half-made."""
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as temporary:
+            place = Path(temporary) / "set"
+            place.mkdir()
+            with (place / "degraded.f32").open("wb") as stream:
+                bits = _digest((self._make(i) for i in range(len(self))), stream.write)
+            facts = {"bits": bits, "part": self.part, "evaluation": self.evaluation.name, "images": len(self)}
+            (place / "meta.json").write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
+            place.rename(folder)
+        log.info("%s/%s: %d images degraded and frozen, bits %s", self.part, self.evaluation.name, len(self), bits)
+
+
+def _unit(pixels: np.ndarray, maximum: int) -> Tensor:
+    return torch.from_numpy(pixels.astype(np.float64)) / maximum
+
+
+def _digest(images: Iterator[Tensor], write: Any = None) -> str:
+    digest = hashlib.sha256()
+    for image in images:
+        data = image.contiguous().numpy().tobytes()
+        digest.update(data)
+        if write is not None:
+            write(data)
+    return digest.hexdigest()[:16]

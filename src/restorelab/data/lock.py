@@ -1,0 +1,36 @@
+"""One run at a time: a lock between processes that says when it waits. It dies with the process that holds it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from restorelab.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+def lock_of(target: Path) -> FileLock:
+    """The lock of a file or folder, kept in a hidden file beside it."""
+    return FileLock(target.parent / f".{target.name}.lock")
+
+
+@contextmanager
+def alone_with(target: Path) -> Iterator[None]:
+    """Hold the lock of `target`, whose folder is made where missing; DataError where nothing can be written there."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = lock_of(target)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("another run is preparing %s; waiting for it", target)
+            lock.acquire()
+    except OSError as error:
+        raise DataError(f"{target.parent} cannot be written: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()

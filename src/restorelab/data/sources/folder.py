@@ -1,0 +1,148 @@
+"""Any tree of images."""
+
+import hashlib
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from restorelab.data.decode import EXTENSIONS
+from restorelab.data.download import download, unpack
+from restorelab.data.item import Item
+from restorelab.errors import ConfigError, DataError
+
+PARTS = ("train", "val", "test")
+
+
+class Folder:
+    """Every image below a folder, in any depth: jpg, png, tif, bmp, pgm and webp, in sorted order.
+
+    Hidden files and folders (a leading dot) are skipped. Links are followed, each real folder is listed once. Where the
+    images lie in `train/` and in `val/` or `test/` at the top, these are the official parts. The id is the path below
+    the root.
+
+    Args:
+        root: the folder.
+        group: what a split must not tear: `file` (each image for itself), `parent` (the folder it lies in), or a
+            regular expression searched in the id, whose first parenthesis, or else whole match, names the group.
+        url: the address of a tar or zip that `fetch` brings and unpacks into the root.
+        sha256: its checksum.
+        max_gigabytes: the bound of what it may unpack to.
+
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        group: str = "file",
+        url: str | None = None,
+        sha256: str | None = None,
+        max_gigabytes: float = 100,
+    ) -> None:
+        self.root = Path(root).expanduser().absolute() if root is not None else None
+        self.group, self.url, self.sha256, self.max_gigabytes = group, url, sha256, max_gigabytes
+        try:
+            self.pattern = None if group in ("file", "parent") else re.compile(group)
+        except re.error as error:
+            raise ConfigError(
+                f"folder: group={group!r}; allowed: file, parent, a regular expression ({error})"
+            ) from None
+
+    def items(self) -> list[Item]:
+        """List the images, decoding nothing."""
+        root = self._root()
+        names = [_name(path, root) for path in self._images()]
+        tops = {name.split("/", 1)[0] for name in names if "/" in name}
+        official = "train" in tops and bool(tops & {"val", "test"})
+        return [
+            Item(id=name, group=self._group(name), clean=path, split=_part(name) if official else None)
+            for name, path in zip(names, self._images(), strict=True)
+        ]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The names, sizes and times of all images, hashed, and the grouping."""
+        root, digest, count = self._root(), hashlib.sha256(), 0
+        for path in self._images():
+            try:
+                status = path.stat()
+                told = f"{status.st_size} {status.st_mtime_ns}"
+            except OSError:  # a broken link: decoding will name it
+                told = "missing"
+            digest.update(f"{_name(path, root)}\0{told}\n".encode())
+            count += 1
+        return {"images": count, "sha256": digest.hexdigest(), "group": self.group}
+
+    def fetch(self) -> Path:
+        """Download the archive at `url` and unpack it into the root, which must be new or empty."""
+        if self.root is None or self.url is None:
+            raise DataError("a folder is fetched with data.root=FOLDER and data.source.url=ADDRESS of a tar or zip.")
+        name = PurePosixPath(unquote(urlsplit(self.url).path)).name or "archive"
+        if self.root.is_dir() and any(self.root.iterdir()):
+            raise DataError(f"{self.root} is not empty; nothing is fetched into it.")
+        kept = self.root.with_name(f".{self.root.name}.download")
+        archive = download(self.url, kept / name, sha256=self.sha256)
+        unpack(archive, self.root, max_bytes=int(self.max_gigabytes * 1e9))
+        shutil.rmtree(kept)
+        return self.root
+
+    def _root(self) -> Path:
+        if self.root is None:
+            raise DataError("a folder of images needs data.root=FOLDER (data.root is not set).")
+        if not self.root.is_dir():
+            how = (
+                f"`restorelab fetch data=folder data.root={self.root}` brings it from {self.url}."
+                if self.url
+                else "Set data.root to a folder that holds images, in any depth."
+            )
+            what = "is a file" if self.root.exists() else "does not exist"
+            raise DataError(f"images were looked for in {self.root}, which {what}. {how}")
+        return self.root
+
+    def _images(self) -> list[Path]:
+        root = self._root()
+        found = [path for path in _walk(root, set()) if path.suffix.lower() in EXTENSIONS]
+        if not found:
+            kinds = Counter(path.suffix or "no suffix" for path in _walk(root, set()))
+            there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5)) or "nothing"
+            raise DataError(f"{root} holds no images ({', '.join(EXTENSIONS)}); it holds {there}.")
+        return found
+
+    def _group(self, name: str) -> str:
+        if self.pattern is None:
+            return name if self.group == "file" else str(PurePosixPath(name).parent)
+        match = self.pattern.search(name)
+        if match is None:
+            raise DataError(
+                f"group={self.group!r} is found nowhere in {name}; allowed: file, parent, or a regular expression that "
+                "is found in every path."
+            )
+        return str(match.group(1) if self.pattern.groups else match.group())
+
+
+def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    """Files that are not hidden, sorted by name; a folder that links lead to again is not entered again."""
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as listing:
+        entries = sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), seen)
+        else:
+            yield Path(entry.path)
+
+
+def _name(path: Path, root: Path) -> str:
+    """The path below the root; bytes that are not UTF-8 are spelt out, since ids are hashed as text."""
+    return path.relative_to(root).as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _part(name: str) -> str | None:
+    top = name.split("/", 1)[0]
+    return top if top in PARTS else None

@@ -1,0 +1,154 @@
+"""Where the training images lie while a run goes on, and how a batch of them is gathered."""
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restorelab.data.cache import Table
+from restorelab.data.frozen import FrozenSet
+from restorelab.degradations.rng import derive
+from restorelab.errors import DataError
+
+log = logging.getLogger(__name__)
+
+SHARE = 0.5
+"""How much of the device's free memory the images may take before `residency=auto` streams them."""
+
+
+def choose(residency: Literal["auto", "device", "stream"], size: int, device: torch.device) -> tuple[bool, str]:
+    """Whether `size` bytes of images lie on the device, and the reason."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _free_memory()
+    what = f"{size / 2**20:,.0f} MiB of images, {free / 2**20:,.0f} MiB free on {device.type}"
+    if residency != "auto":
+        return residency == "device", f"data.residency={residency}; {what}"
+    return size <= SHARE * free, f"auto: {what}, at most {SHARE:.0%} of it is used"
+
+
+def _free_memory() -> int:
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass
+class TableStore:
+    """Training images of a decoded table, whole or in random crops.
+
+    Resident images are one tensor on the device and a batch is one `index_select`; crops are one gather from it.
+    Streamed images come from the memory-mapped file, into pinned memory where the device is a GPU.
+
+    Attributes:
+        table: the decoded dataset.
+        rows: the training rows.
+        crop: height and width of the crops, None for whole images.
+        device: where resident images lie.
+        resident: whether they lie there.
+        frozen: training noise drawn once (`noise.fixed=true`), one set of degraded images a variant, in `rows`' order.
+    """
+
+    table: Table
+    rows: np.ndarray
+    crop: tuple[int, int] | None
+    device: torch.device
+    resident: bool
+    frozen: list[FrozenSet] | None = None
+
+    def __post_init__(self) -> None:
+        shapes = self.table.shapes[self.rows]
+        if self.crop:
+            small = np.flatnonzero((shapes[:, 1:] < np.array(self.crop)).any(axis=1))
+            if len(small):
+                first = self.table.ids[self.rows[small[0]]]
+                msg = f"data.crop={list(self.crop)}: {len(small)} images are smaller, {first} for one."
+                raise DataError(f"{msg} Lower data.crop, or set data.size.")
+        uniform = bool((shapes == shapes[0]).all())
+        self.buckets = (
+            [self.rows]
+            if uniform or self.crop
+            else [self.rows[(shapes == shape).all(axis=1)] for shape in np.unique(shapes, axis=0)]
+        )
+        # On a CPU the memory-mapped file is the device's memory: nothing is copied.
+        self._on_gpu = self.resident and self.device.type != "cpu"
+        clean, labels = self.table.pixels, self.table.labels
+        self._clean = _tensor(clean).to(self.device) if self._on_gpu else _tensor(clean)
+        self._pair = None
+        if self.table.degraded_pixels is not None:
+            pair = _tensor(self.table.degraded_pixels)
+            self._pair = pair.to(self.device) if self._on_gpu else pair
+        self._labels = None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64))
+        self._place = np.full(len(self.table.ids), -1, dtype=np.int64)
+        self._place[self.rows] = np.arange(len(self.rows))
+
+    def gather(
+        self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...]
+    ) -> dict[str, Tensor | None]:
+        """`clean`, `degraded` and `label` of some rows.
+
+        rows: (B,) of the table, of one shape unless the store crops. counts: how many of them show each variant.
+        key: seeds the place of the crops. Images come as stored, `(B, C, H, W)` uint8 or uint16.
+        """
+        shapes, corners = self.table.shapes[rows], None
+        if self.crop:
+            generator = np.random.Generator(np.random.Philox(key=derive("crop", *key)))
+            slack = shapes[:, 1:] - np.array(self.crop)
+            corners = np.floor(generator.random(slack.shape) * (slack + 1)).astype(np.int64)
+        degraded = None
+        if self.frozen is not None:
+            degraded = self._frozen(rows, counts, corners)
+        elif self._pair is not None:
+            offsets = self.table.degraded_offsets
+            degraded = self._take(self._pair, offsets[rows], self.table.degraded_shapes[rows], corners)
+        return {
+            "clean": self._take(self._clean, self.table.offsets[rows], shapes, corners),
+            "degraded": degraded,
+            "label": None if self._labels is None else self._labels[torch.from_numpy(rows)],
+        }
+
+    def _frozen(self, rows: np.ndarray, counts: tuple[int, ...] | None, corners: np.ndarray | None) -> Tensor:
+        assert self.frozen is not None
+        ends = np.cumsum(counts if counts is not None else [len(rows)])[:-1]
+        images = []
+        for noisy, part in zip(self.frozen, np.split(self._place[rows], ends), strict=True):
+            images += [noisy.image(int(place)) for place in part]
+        if corners is not None and self.crop:
+            h, w = self.crop
+            images = [image[:, y : y + h, x : x + w] for image, (y, x) in zip(images, corners, strict=True)]
+        return torch.stack(images)
+
+    def _take(self, pixels: Tensor, offsets: np.ndarray, shapes: np.ndarray, corners: np.ndarray | None) -> Tensor:
+        """Gather images, or crops at `corners` (B, 2), from the flat pixels."""
+        channels, height, width = (int(n) for n in shapes[0])
+        if corners is None:
+            # Images of one shape lie together, so they are rows of one matrix from the first of them on.
+            size = channels * height * width
+            first = int(offsets.min())
+            matrix = pixels[first : first + (pixels.numel() - first) // size * size].view(-1, size)
+            index = torch.from_numpy((offsets - first) // size).to(pixels.device)
+            return matrix.index_select(0, index).view(-1, channels, height, width)
+        assert self.crop is not None
+        h, w = self.crop
+        if not self._on_gpu:
+            out = torch.empty((len(offsets), channels, h, w), dtype=pixels.dtype)
+            for i, (offset, (c, rows, columns), (y, x)) in enumerate(zip(offsets, shapes, corners, strict=True)):
+                image = pixels[offset : offset + c * rows * columns].view(c, rows, columns)
+                out[i] = image[:, y : y + h, x : x + w]
+            return out
+        start = torch.from_numpy(offsets + corners[:, 0] * shapes[:, 2] + corners[:, 1]).to(pixels.device)
+        plane = torch.from_numpy(shapes[:, 1] * shapes[:, 2]).to(pixels.device)
+        stride = torch.from_numpy(shapes[:, 2]).to(pixels.device)
+        ranges = [torch.arange(n, device=pixels.device) for n in (channels, h, w)]
+        index = start[:, None, None, None] + plane[:, None, None, None] * ranges[0][:, None, None]
+        index = index + stride[:, None, None, None] * ranges[1][:, None] + ranges[2]
+        return pixels[index]
+
+
+def _tensor(pixels: np.ndarray) -> Tensor:
+    """The memory-mapped pixels as a tensor without a copy; uint16 as int16 bits, which every device can index."""
+    array = np.asarray(pixels)
+    if array.dtype == np.uint16:
+        array = array.view(np.int16)
+    # The mapping is read-only and so is every use of the tensor; torch.from_numpy would warn of it.
+    return torch.frombuffer(memoryview(array).cast("B"), dtype=torch.uint8 if array.dtype == np.uint8 else torch.int16)

@@ -1,0 +1,119 @@
+"""Several noises in one training: `Mixture` draws one for each image, `Each` shows every image under every one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from restorelab.degradations.noise import Noise, Noisy
+from restorelab.degradations.rng import Draws
+from restorelab.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Draws one of the named `noises`, equally likely, for each image.
+
+    How many images get each noise is drawn; which ones is the order of the batch: the first run gets the first noise,
+    and so on. Training batches are shuffled, so this is the same as drawing for every image by itself, without masks
+    and without asking the device. Gives `noise`, the index in `noises`, beside the noises' own parameters, NaN for the
+    images that got another noise. `clip` is each noise's own.
+    """
+
+    noises: Mapping[str, Noise]
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        check("Mixture", self.noises)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return names(self.noises)
+
+    @property
+    def variants(self) -> int:
+        """How often an epoch shows each image."""
+        return 1
+
+    def __call__(self, image: Tensor, draws: Draws) -> Noisy:
+        """See `noise.py`."""
+        counts = draws.categories(len(self.noises), image.shape[0])
+        return apply_runs(self.noises, image, draws, counts)
+
+
+@dataclass(frozen=True)
+class Each:
+    """Every image once with every one of the named `noises` in an epoch, as the faces report trains one model on four.
+
+    The loader makes (image, variant) pairs, sorts a batch by variant and says how many images each variant has. Gives
+    the same parameters as `Mixture`.
+    """
+
+    noises: Mapping[str, Noise]
+    fixed: bool = False
+
+    def __post_init__(self) -> None:
+        check("Each", self.noises)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return names(self.noises)
+
+    @property
+    def variants(self) -> int:
+        """How often an epoch shows each image: once with each noise."""
+        return len(self.noises)
+
+    def __call__(self, image: Tensor, draws: Draws, counts: Sequence[int] | None = None) -> Noisy:
+        """Degrade runs of `counts[i]` images by noise i; see `noise.py`. Raises ConfigError without fitting counts."""
+        if counts is None:
+            raise ConfigError(
+                f"noise=each degrades an image by each of {', '.join(self.noises)}, and this batch does not say which "
+                "is meant. Name fixed degradations to evaluate under, for example evaluation=four_noises."
+            )
+        if len(counts) != len(self.noises) or sum(counts) != image.shape[0]:
+            raise ConfigError(
+                f"noise=each: a batch of {image.shape[0]} images has counts {list(counts)}; allowed: "
+                f"{len(self.noises)} counts, one for each of {', '.join(self.noises)}, that sum to the batch."
+            )
+        return apply_runs(self.noises, image, draws, counts)
+
+
+def check(owner: str, noises: Mapping[str, Noise]) -> None:
+    """Raise ConfigError for an empty set of noises and for members that cannot stand in one."""
+    if not isinstance(noises, Mapping) or not noises:
+        raise ConfigError(f"{owner}: noises is {noises!r}; allowed: a mapping of names to noises, at least one.")
+    for name, noise in noises.items():
+        if isinstance(noise, Mixture | Each):
+            raise ConfigError(f"{owner}: noises.{name} is a set of noises itself; list its members here instead.")
+        if noise.fixed:
+            raise ConfigError(f"{owner}: noises.{name}.fixed is true; set noise.fixed=true for all of them instead.")
+
+
+def names(noises: Mapping[str, Noise]) -> tuple[str, ...]:
+    """Return the parameters of a set of noises: its index, then its members' in order of appearance."""
+    members = (parameter for noise in noises.values() for parameter in noise.parameters)
+    return tuple(dict.fromkeys(("noise", *members)))
+
+
+def apply_runs(noises: Mapping[str, Noise], image: Tensor, draws: Draws, counts: Sequence[int]) -> Noisy:
+    """Degrade contiguous runs of `image`, `counts[i]` images by noise i; the rest as `Mixture` says."""
+    images: list[Tensor] = []
+    drawn: list[dict[str, Tensor]] = []
+    # split by sizes, not by boundaries on the device: the counts are known on the host
+    for index, (run, noise) in enumerate(zip(torch.split(image, list(counts)), noises.values(), strict=True)):
+        if run.shape[0] == 0:
+            continue
+        noisy, values = noise(run, draws)
+        images.append(noisy)
+        drawn.append(values | {"noise": run.new_full((run.shape[0],), index)})
+    if not images:  # an empty batch
+        return image.clone(), {name: image.new_empty(0) for name in names(noises)}
+
+    def column(name: str) -> Tensor:
+        return torch.cat([part.get(name, torch.full_like(part["noise"], torch.nan)) for part in drawn])
+
+    return torch.cat(images), {name: column(name) for name in names(noises)}

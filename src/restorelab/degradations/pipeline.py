@@ -1,0 +1,65 @@
+"""A degradation: `noise(downsample(blur(clean)))`, each part optional."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from restorelab.degradations.blur import Blur, NoBlur, check_room
+from restorelab.degradations.downsample import Downsample, NoDownsample
+from restorelab.degradations.mixture import Each
+from restorelab.degradations.noise import Noise, NoNoise
+from restorelab.degradations.rng import Draws
+from restorelab.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Blurs, downsamples and adds noise, in this order: optics, sensor grid, photons and electronics."""
+
+    blur: Blur = field(default_factory=NoBlur)
+    downsample: Downsample = field(default_factory=NoDownsample)
+    noise: Noise | Each = field(default_factory=NoNoise)
+
+    @property
+    def variants(self) -> int:
+        """How often an epoch shows each image (`noise=each`: once with each noise)."""
+        return self.noise.variants
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the training noise of an image is drawn once."""
+        return self.noise.fixed
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Size (h, w) of the degraded image for a clean one of `size` (H, W). Raises ConfigError where it cannot be."""
+        check_room("blur", self.blur.reach, size)
+        return self.downsample.output_size(size)
+
+    def __call__(
+        self, clean: Tensor, draws: Draws, counts: Sequence[int] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Degrade a batch.
+
+        Args:
+            clean: `(B, C, H, W)` float32 or float64 in [0, 1]; never written to.
+            draws: where all random numbers come from.
+            counts: `noise=each` only: how many images of the batch, which is sorted by noise, get each noise.
+
+        Returns:
+            The degraded images `(B, C, h, w)`, `clean` itself where nothing is to be done, and what was drawn,
+            `{name: (B,)}` in the units of the config, NaN where an image drew no such value.
+
+        Raises:
+            ConfigError: for sizes that the parts cannot take, and for counts that do not fit `noise`.
+
+        """
+        image, parameters = self.blur(clean, draws)
+        image = self.downsample(image)
+        if isinstance(self.noise, Each):
+            image, drawn = self.noise(image, draws, counts)
+        elif counts is not None and len(counts) > 1:
+            raise ConfigError(f"counts {list(counts)} for a noise with one variant; only noise=each has several.")
+        else:
+            image, drawn = self.noise(image, draws)
+        return image, parameters | drawn

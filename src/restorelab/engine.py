@@ -1,0 +1,119 @@
+"""How the loop runs: device, precision, memory layout, compilation, and the Lightning Trainer that does it."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+
+from restorelab.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from lightning.pytorch.strategies import Strategy
+
+log = logging.getLogger(__name__)
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The `trainer` group; conf/trainer/default.yaml says what each field means.
+
+    Raises:
+        ConfigError: for an accelerator or a precision that does not exist, or counts below one.
+    """
+
+    max_epochs: int = 20
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "32-true"
+    channels_last: bool | Literal["auto"] = "auto"
+    compile: bool = False
+    deterministic: bool = False
+    matmul_precision: Literal["highest", "high", "medium"] = "high"
+    validate_every: int = 1
+    log_every: int = 50
+    checkpoint_every: float | None = 300
+    bar: bool = True
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("precision", PRECISIONS), ("accelerator", ("auto", "cpu", "cuda", "gpu", "mps"))):
+            if getattr(self, name) not in allowed:
+                msg = f"trainer.{name}: {getattr(self, name)!r} does not exist. {nearest(getattr(self, name), allowed)}"
+                raise ConfigError(msg)
+        for name in ("max_epochs", "devices", "validate_every", "log_every"):
+            if getattr(self, name) < 1:
+                msg = f"trainer.{name}: {getattr(self, name)} is too small; at least 1 is wanted."
+                raise ConfigError(msg)
+        if self.accelerator in ("cuda", "gpu") and torch.cuda.device_count() < self.devices:
+            msg = (
+                f"trainer.accelerator={self.accelerator} trainer.devices={self.devices}: this machine has "
+                f"{torch.cuda.device_count()} CUDA devices. Use trainer.accelerator=cpu or auto."
+            )
+            raise ConfigError(msg)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that evaluation runs on, and training where there is one device."""
+        if self.accelerator == "cpu":
+            return torch.device("cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device() if torch.cuda.is_initialized() else 0)
+        if self.accelerator == "mps" or (self.accelerator == "auto" and torch.backends.mps.is_available()):
+            return torch.device("mps")
+        return torch.device("cpu")
+
+    def apply_globally(self) -> None:
+        """Set the process-wide switches of torch; all of them each time, so that runs in one process do not leak."""
+        torch.set_float32_matmul_precision(self.matmul_precision)
+        torch.use_deterministic_algorithms(self.deterministic)
+        torch.backends.cudnn.benchmark = not self.deterministic
+
+    def lay_out(self, net: nn.Module) -> tuple[nn.Module, bool]:
+        """Bring a network into the memory layout of the run; says (and logs) whether that is channels_last."""
+        if self.channels_last == "auto":
+            chosen = getattr(net, "channels_last", True)
+            reason = "the network's own choice" if hasattr(net, "channels_last") else "pays for most convolutions"
+        else:
+            chosen, reason = self.channels_last, "trainer.channels_last"
+        log.info("memory layout: %s (%s)", "channels_last" if chosen else "contiguous", reason)
+        net = net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format)
+        if self.compile:
+            net.compile()  # in place: keeps the names of the parameters
+        return net, chosen
+
+    def trainer(self, callbacks: Sequence[Callback], accumulate: int, clip: float | None) -> Trainer:
+        """Build the Lightning Trainer. Logging, checkpoints, bar and limits are our callbacks'."""
+        strategy: str | Strategy = "auto"
+        if self.devices > 1:
+            from lightning.pytorch.strategies import DDPStrategy
+
+            strategy = DDPStrategy(process_group_backend="gloo" if self.device.type == "cpu" else None)
+        with warnings.catch_warnings():
+            # "GPU available but not used": whoever says accelerator=cpu knows.
+            warnings.filterwarnings("ignore", message=".*available but not used.*")
+            return Trainer(
+                accelerator="cuda" if self.accelerator == "gpu" else self.accelerator,
+                devices=self.devices,
+                strategy=strategy,
+                precision=self.precision,  # type: ignore[arg-type]  (checked above)
+                max_epochs=self.max_epochs,
+                accumulate_grad_batches=accumulate,
+                gradient_clip_val=clip,
+                check_val_every_n_epoch=self.validate_every,
+                num_sanity_val_steps=0,
+                deterministic=self.deterministic,
+                benchmark=not self.deterministic,
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=list(callbacks),
+                use_distributed_sampler=False,
+            )

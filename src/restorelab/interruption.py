@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM: the first lets a training step end and its state be saved, the second stops at once."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Interrupted(BaseException):
+    """The run was asked to stop, and what it needs to go on is written. Not an Exception: nothing may swallow it."""
+
+
+class Interruption:
+    """Catches SIGINT and SIGTERM while a run executes.
+
+    Inside `deferred()` the first signal only sets `requested`, for the loop to act on between two batches; anywhere
+    else, or the second time, it raises Interrupted at once. Signals reach the main thread alone: in another one this
+    does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.signal: int | None = None
+        self._deferring = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interruption":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def defer(self, on: bool) -> None:
+        """Start or end the stretch in which a first signal waits for the end of a batch."""
+        self._deferring = on
+        if on and self._before:  # Lightning puts its own handlers in; ours go back in their place
+            for number in self._before:
+                signal.signal(number, self._handle)
+
+    @property
+    def exit_status(self) -> int:
+        """What a shell expects of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + (self.signal or signal.SIGINT)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        if self._deferring and not self.requested:
+            self.requested = True
+            return
+        self.requested = True
+        raise Interrupted

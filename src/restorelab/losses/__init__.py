@@ -1,0 +1,1 @@
+"""Losses `(restored, clean) -> scalar`: pure torch, one file a loss."""

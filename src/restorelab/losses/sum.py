@@ -1,0 +1,32 @@
+"""A weighted sum of losses."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from restorelab.errors import ConfigError, nearest
+
+
+class Sum(nn.Module):
+    """Several losses added up: `losses` by name, `weights` by the same names.
+
+    A name without a weight, or a weight without a loss, is an error: a term that was meant must not silently count 1.
+    """
+
+    def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
+        super().__init__()
+        if not losses:
+            raise ConfigError("loss.losses is empty: name at least one")
+        for name in weights:
+            if name not in losses:
+                raise ConfigError(f"loss.weights.{name} has no loss of that name. {nearest(name, losses)}")
+        for name in losses:
+            if name not in weights:
+                raise ConfigError(f"loss.losses.{name} has no weight. {nearest(name, weights)}")
+        self.losses = nn.ModuleDict(dict(losses))
+        self.weights = {name: float(weights[name]) for name in losses}
+
+    def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
+        """Return the weighted sum for `restored` and `clean`, both `(B, C, H, W)`, as a scalar."""
+        terms = [weight * self.losses[name](restored, clean) for name, weight in self.weights.items()]
+        return sum(terms[1:], start=terms[0])

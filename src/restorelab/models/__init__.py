@@ -1,0 +1,1 @@
+"""Networks from degraded to restored: pure torch, one file an architecture, variants by flags."""

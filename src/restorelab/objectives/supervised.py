@@ -1,0 +1,30 @@
+"""Training on degraded/clean pairs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import Draws
+from restorelab.sample import Sample
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """The loss between restored and clean, outside autocast and in float32.
+
+    loss: `(restored, clean)` to a scalar.
+    """
+
+    loss: nn.Module
+
+    def __call__(
+        self, net: Callable[[Tensor], Tensor], sample: Sample, degradation: Degradation, draws: Draws
+    ) -> tuple[Tensor, Tensor]:
+        """Give the loss and the restored images (B, C, H, W); degradation and draws are other objectives' needs."""
+        assert sample.degraded is not None
+        restored = net(sample.degraded)
+        with torch.autocast(restored.device.type, enabled=False):
+            return self.loss(restored.float(), sample.clean), restored

@@ -1,0 +1,39 @@
+"""Curves of one run: loss, PSNR and SSIM against optimizer steps."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+
+def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw the columns of a metrics.csv: training and validation loss in one axis, validation PSNR and SSIM."""
+    figure = Figure(figsize=(11, 3.2), dpi=110, layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    axes = figure.subplots(1, 3)
+    _draw(axes[0], history, "train/loss", "training")
+    _draw(axes[0], history, "val/loss", "validation")
+    losses = [value for name in ("train/loss", "val/loss") for value in history.get(name, []) if value > 0]
+    if losses and max(losses) > 20 * min(losses):
+        axes[0].set_yscale("log")
+    for axis, name in ((axes[1], "psnr"), (axes[2], "ssim")):
+        each = [column for column in history if column.startswith(f"val/{name}/")]
+        for column in each:
+            _draw(axis, history, column, column.rsplit("/", 1)[-1], thin=True)
+        _draw(axis, history, f"val/{name}", "mean" if each else "validation")
+    for axis, label in zip(axes, ("loss", "PSNR (dB)", "SSIM"), strict=True):
+        axis.set_xlabel("optimizer steps", fontsize=8)
+        axis.set_title(label, fontsize=9)
+        axis.grid(alpha=0.3)
+        axis.tick_params(labelsize=7)
+        if axis.lines:
+            axis.legend(fontsize=7)
+    return figure
+
+
+def _draw(axis: object, history: Mapping[str, Sequence[float]], name: str, label: str, *, thin: bool = False) -> None:
+    points = [(x, y) for x, y in zip(history["step"], history.get(name, []), strict=False) if not math.isnan(y)]
+    if points:
+        style = {"lw": 0.9, "alpha": 0.8} if thin else {"lw": 1.6}
+        marker = "o" if len(points) < 12 else None
+        axis.plot(*zip(*points, strict=True), label=label, marker=marker, ms=3, **style)  # type: ignore[attr-defined]

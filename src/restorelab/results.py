@@ -1,0 +1,180 @@
+"""What a run leaves when it is done: numbers by image and by evaluation, pictures, and result.json last of all."""
+
+import csv
+import io
+import logging
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from restorelab.build import Parts
+from restorelab.callbacks import history
+from restorelab.data.datamodule import DataModule
+from restorelab.degradations.rng import PhiloxDraws
+from restorelab.evaluation import COLUMNS, Measured, evaluate, table
+from restorelab.inference import restore
+from restorelab.report.curves import curves
+from restorelab.report.panels import Row, panel, rendered
+from restorelab.run_folder import RunFolder, write_bytes, write_json, write_text
+from restorelab.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+SCHEMA = 1
+"""Version of result.json."""
+
+PICTURES = 4
+"""Test images in the panel of each evaluation, spread over the set."""
+
+PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
+
+
+def write(
+    built: Parts,
+    net: nn.Module,
+    data: DataModule,
+    folder: RunFolder,
+    tracker: Tracker,
+    *,
+    channels_last: bool,
+    images_per_second: float | None,
+    began: float,
+) -> str:
+    """Evaluate on the test set under every evaluation and write all that a run leaves; gives the summary to print.
+
+    began: the run's start, on the monotonic clock.
+    """
+    device = built.engine.device
+    net = net.to(device)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    draws = PhiloxDraws("objective", data.eval_seed)
+    measured = [
+        evaluate(
+            net,
+            frozen,
+            built.protocol,
+            batch_size=built.dataset.eval_batch_size,
+            loss=partial(_loss, built, draws),
+            memory_format=layout,
+        )
+        for frozen in data.frozen("test")
+    ]
+    write_per_image(folder.per_image, measured)
+    title = str(built.config["name"])
+    for result in measured:
+        _write_panel(folder, net, result, built, title, tracker)
+    if folder.metrics.is_file():
+        figure = curves(history.read(folder.metrics), title)
+        _save(figure, folder.curves)
+        tracker.images("curves", rendered(figure), None)
+    facts = describe(built, net, measured, images_per_second=images_per_second, seconds=time.monotonic() - began)
+    tracker.finish(facts["metrics"] | {"status": "done"}, failed=False)
+    write_json(folder.result, facts)
+    note = f"{title} on {len(data.rows['test'])} test images; {built.protocol.describe()}"
+    capped = sum(result.capped for result in measured)
+    lines = [table(measured, title=note), *([f"{capped} PSNR values are at the cap"] if capped else []), ""]
+    lines += [f"run:      {folder.path}", f"pictures: {folder.images}{', ' + folder.curves.name if folder.curves.exists() else ''}"]
+    return "\n".join(lines)
+
+
+def _loss(built: Parts, draws: Any, net: Any, sample: Any) -> Any:
+    return built.objective(net, sample, built.degradation, draws)
+
+
+def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
+    """per_image.csv: `id, group, evaluation` and the measured columns, one row an image and evaluation."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "group", "evaluation", "psnr", "ssim", "mse", "input_psnr", "input_ssim"])
+    for result in measured:
+        for i, (name, group) in enumerate(zip(result.frozen.ids, result.frozen.groups, strict=True)):
+            writer.writerow([name, group, result.name, *(f"{result.values[c][i]:.9g}" for c in COLUMNS)])
+    write_text(file, text.getvalue())
+
+
+@torch.no_grad()
+def _write_panel(
+    folder: RunFolder, net: nn.Module, result: Measured, built: Parts, title: str, tracker: Tracker
+) -> None:
+    rows, frozen = [], result.frozen
+    count = min(PICTURES, len(frozen))
+    for i in range(count):
+        place = i * len(frozen) // count
+        degraded = frozen.image(place)
+        restored = restore(net, degraded[None].to(built.engine.device))[0].float().cpu()
+        rows.append(Row(_short(frozen.ids[place]), degraded, restored, frozen.clean(place)))
+    figure = panel(rows, built.protocol, f"{title}: {result.name}")
+    _save(figure, folder.images / f"{result.name}.png")
+    tracker.images(f"test/{result.name}", rendered(figure), None)
+
+
+def _short(name: str, length: int = 34) -> str:
+    return name if len(name) <= length else f"...{name[3 - length :]}"
+
+
+def _save(figure: Any, file: Path) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    write_bytes(file, buffer.getvalue())
+
+
+def describe(
+    built: Parts, net: nn.Module, measured: Sequence[Measured], *, images_per_second: float | None, seconds: float
+) -> dict[str, Any]:
+    """The content of result.json."""
+    evaluations = [
+        {
+            "set": result.frozen.part,
+            "degradation": result.name,
+            "spec": result.frozen.spec,
+            "bits": result.frozen.bits,
+            "protocol": built.protocol.spec(),
+            "images": len(result.frozen),
+            "capped": result.capped,
+            "seconds": result.seconds,
+            "metrics": result.metrics(),
+        }
+        for result in measured
+    ]
+    return {
+        "schema": SCHEMA,
+        "model": built.config["choices"].get("model", type(net).__name__),
+        "parameters": sum(p.numel() for p in net.parameters() if p.requires_grad),
+        "evaluations": evaluations,
+        "metrics": measured[0].metrics(),
+        "seconds": seconds,
+        "images_per_second": images_per_second,
+        "peak_memory": peak_memory(built.engine.device),
+        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "git": _git(),
+    }
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the device's allocator on a GPU, of this process's resident set on a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _git() -> str | None:
+    """The commit of the checkout that the package runs from, with a mark where it has changes; None outside one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,100 @@
+"""A run's folder: what lies where, and how it is written so that a kill leaves nothing half-made."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from restorelab.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run; `result.json` is written last and only on success: its presence means complete."""
+
+    path: Path
+
+    config = property(lambda self: self.path / "config.yaml")
+    metrics = property(lambda self: self.path / "metrics.csv")
+    per_image = property(lambda self: self.path / "per_image.csv")
+    best = property(lambda self: self.path / "checkpoints" / "best.ckpt")
+    last = property(lambda self: self.path / "checkpoints" / "last.ckpt")
+    images = property(lambda self: self.path / "images")
+    curves = property(lambda self: self.path / "curves.png")
+    page = property(lambda self: self.path / "report.html")
+    result = property(lambda self: self.path / "result.json")
+    failure = property(lambda self: self.path / "failure.json")
+
+    def open(self, config: Mapping[str, Any], *, resume: bool) -> None:
+        """Make the folder and write the resolved config into it, or go on in it.
+
+        Raises:
+            ConfigError: where it holds a run already and `resume` is false.
+        """
+        if self.config.exists() and not resume:
+            msg = f"run_dir: {self.path} holds a run already. Say resume=true to go on with it, or name another folder."
+            raise ConfigError(msg)
+        for folder in (self.images, self.best.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.failure.unlink(missing_ok=True)
+        write_text(self.config, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+
+
+def choose(runs_dir: str, name: str) -> Path:
+    """A new folder `<runs_dir>/<name>/<date>-<time>`, made here so that two runs cannot choose the same one."""
+    base = Path(runs_dir) / name / time.strftime("%Y%m%d-%H%M%S")
+    for number in range(1, 1000):
+        folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    msg = f"runs_dir: {base} and 998 like it exist already."
+    raise ConfigError(msg)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved config that a run left."""
+    file = RunFolder(folder).config
+    if not file.is_file():
+        found = sorted(p.parent.name for p in folder.glob("*/config.yaml")) if folder.is_dir() else []
+        hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
+        msg = f"{folder} is no run's folder: it has no config.yaml.{hint}"
+        raise ConfigError(msg)
+    return yaml.safe_load(file.read_text())
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a whole file under a temporary name, to the disk, then rename it."""
+    write_bytes(file, text.encode())
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write JSON, whole or not at all. Not-a-number becomes null: JSON has none."""
+    write_text(file, json.dumps(_plain(value), indent=1, ensure_ascii=False) + "\n")
+
+
+def write_bytes(file: Path, data: bytes) -> None:
+    """Write a whole file under a temporary name, to the disk, then rename it."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+        return None
+    return value

@@ -1,0 +1,47 @@
+"""A batch on its way through the step."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass
+class Sample:
+    """A batch: ids, clean, degraded, parameters, label.
+
+    Attributes:
+        index: `(B,)` int64, row of each image in the dataset; its ids and groups are looked up by it.
+        clean: `(B, C, H, W)`; uint8 (or uint16) as stored, float32 in [0, 1] once the datamodule prepared the batch.
+        degraded: `(B, C, h, w)` float32, None until the degradation ran; from storage for real pairs.
+        parameters: what the degradation drew, `{name: (B,)}`.
+        label: `(B,)` int64, None for datasets without labels.
+        counts: how many images of the batch show each variant of the degradation, in order (`noise=each`).
+        counter: how many training batches came before this one since the run began; None in evaluation.
+    """
+
+    index: Tensor
+    clean: Tensor
+    degraded: Tensor | None = None
+    parameters: dict[str, Tensor] = field(default_factory=dict)
+    label: Tensor | None = None
+    counts: tuple[int, ...] | None = None
+    counter: int | None = None
+
+    def __len__(self) -> int:
+        return int(self.clean.shape[0])
+
+    def to(self, *args: Any, **kwargs: Any) -> "Sample":
+        """Move every tensor, as `Tensor.to` does; Lightning calls this to bring a batch to its device."""
+
+        def move(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(*args, **kwargs)
+
+        return replace(
+            self,
+            index=self.index.to(*args, **kwargs),
+            clean=self.clean.to(*args, **kwargs),
+            degraded=move(self.degraded),
+            parameters={name: value.to(*args, **kwargs) for name, value in self.parameters.items()},
+            label=move(self.label),
+        )

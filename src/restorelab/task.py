@@ -1,0 +1,113 @@
+"""The only LightningModule: any network, any objective, measured by the protocol."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import TorchDraws
+from restorelab.inference import restore
+from restorelab.metrics import Protocol
+from restorelab.sample import Sample
+
+Objective = Callable[..., tuple[Tensor, Tensor]]
+
+
+class RestorationTask(LightningModule):
+    """Train a network to undo a degradation.
+
+    net: degraded to restored. objective: gives the loss and the restored images. optimizer, scheduler: partials that
+    still want the parameters, and the optimizer with the number of steps. evaluations: names of the validation sets.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        objective: Objective,
+        degradation: Degradation,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., Any],
+        *,
+        total_steps: int,
+        evaluations: Sequence[str],
+        protocol: Protocol,
+        channels_last: bool,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.objective, self.degradation = objective, degradation
+        self.optimizer, self.scheduler, self.total_steps = optimizer, scheduler, total_steps
+        self.evaluations, self.protocol, self.seed = list(evaluations), protocol, seed
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._draws: TorchDraws | None = None
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Build the optimizer over what trains, and its schedule by steps."""
+        optimizer = self.optimizer([p for p in self.net.parameters() if p.requires_grad])
+        schedule = self.scheduler(optimizer, total_steps=self.total_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def draws(self, sample: Sample) -> TorchDraws:
+        """The stream that belongs to the sample's batch, for objectives that draw."""
+        if self._draws is None:
+            self._draws = TorchDraws(sample.clean.device)
+        return self._draws.reseed(self.seed, self.global_rank, sample.counter or 0, "objective")
+
+    def training_step(self, sample: Sample, batch_idx: int) -> Tensor:
+        """Give the loss; a pure function of the network, the sample and its counter."""
+        sample.degraded = self._lay_out(sample.degraded)
+        loss, _ = self.objective(self.net, sample, self.degradation, self.draws(sample))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the sums: by evaluation, of loss, psnr, ssim, and the number of images."""
+        self._sums = torch.zeros(len(self.evaluations), 4, dtype=torch.float64, device=_double(self.device))
+
+    def validation_step(self, batch: tuple[int, Sample], batch_idx: int) -> None:
+        """Measure a frozen batch, image by image."""
+        number, sample = batch
+        assert sample.degraded is not None
+        sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
+        loss, restored = self.objective(partial(restore, self.net), sample, self.degradation, self.draws(sample))
+        values = self.protocol.measure(restored.float(), sample.clean)
+        row = [loss * len(sample), values["psnr"].sum(), values["ssim"].sum(), torch.tensor(float(len(sample)))]
+        self._sums[number] += torch.stack([value.to(self._sums) for value in row])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over all images and evaluations, and those of each evaluation where there are several."""
+        sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
+        means = (sums[:, :3] / sums[:, 3:]).cpu()
+        self.log_dict(validation_values(self.evaluations, means), rank_zero_only=False)
+
+    def _lay_out(self, image: Tensor | None) -> Tensor:
+        assert image is not None
+        return image.contiguous(memory_format=self.memory_format)
+
+
+def validation_values(evaluations: Sequence[str], means: Tensor) -> dict[str, float]:
+    """Name the means: `val/psnr` over all evaluations, `val/psnr/impulse_30` for one of several.
+
+    means: (evaluations, 3), of loss, psnr and ssim.
+    """
+    names = ("loss", "psnr", "ssim")
+    values = {f"val/{name}": float(value) for name, value in zip(names, means.mean(dim=0), strict=True)}
+    if len(evaluations) > 1:
+        for evaluation, row in zip(evaluations, means, strict=True):
+            values |= {f"val/{name}/{evaluation}": float(value) for name, value in zip(names, row, strict=True)}
+    return values
+
+
+def validation_names(evaluations: Sequence[str]) -> list[str]:
+    """The names that `validation_values` gives, in its order."""
+    return list(validation_values(evaluations, torch.zeros(len(evaluations), 3)))
+
+
+def _double(device: torch.device) -> torch.device:
+    """A device that has float64: MPS has none."""
+    return torch.device("cpu") if device.type == "mps" else device

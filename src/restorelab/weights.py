@@ -1,0 +1,55 @@
+"""Reading weights: never unpickles anything but tensors and plain containers."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from restorelab.errors import ConfigError, DataError, nearest
+
+
+def load_into(net: nn.Module, file: Path) -> None:
+    """Load a best.ckpt, a last.ckpt, or a file that holds a network's bare state dict.
+
+    Raises:
+        ConfigError: for a file that is missing, or weights of another network; names what does not fit.
+        DataError: for a file that is damaged or would have to be unpickled.
+    """
+    state = read(file)
+    own = net.state_dict()
+    missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    shapes = [f"{k} is {tuple(state[k].shape)}, not {tuple(own[k].shape)}" for k in own.keys() & state.keys()
+              if state[k].shape != own[k].shape]  # fmt: skip
+    if missing or unknown or shapes:
+        facts = [
+            *([f"it lacks {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}"] if missing else []),
+            *([f"it has {', '.join(unknown[:3])}{' ...' if len(unknown) > 3 else ''}"] if unknown else []),
+            *shapes[:3],
+        ]
+        msg = f"ckpt: {file} holds the weights of another network than {type(net).__name__}: {'; '.join(facts)}."
+        raise ConfigError(msg)
+    net.load_state_dict(state)
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The network's state dict in a checkpoint. Errors as in `load_into`."""
+    if file.is_dir() and (file / "checkpoints" / "best.ckpt").is_file():
+        file = file / "checkpoints" / "best.ckpt"
+    if not file.is_file():
+        folder = file.parent
+        hint = nearest(file.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else f"No folder {folder}."
+        msg = f"ckpt: there is no {file}. {hint}"
+        raise ConfigError(msg)
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        msg = f"ckpt: {file} cannot be read as weights ({str(error).splitlines()[0]})."
+        raise DataError(msg) from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        msg = f"ckpt: {file} holds no state dict of tensors."
+        raise DataError(msg)
+    inside = {k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")}
+    return inside if len(inside) == len(state) else dict(state)
