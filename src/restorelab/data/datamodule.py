@@ -69,6 +69,7 @@ class DataModule(LightningDataModule):
         self.rank, self.world = rank, world
         self._draws: TorchDraws | None = None
         self._sets: dict[str, list[FrozenSet]] = {}
+        self._loader: TrainLoader | None = None
         self._opened = False
 
     def setup(self, stage: str | None = None) -> None:
@@ -95,6 +96,11 @@ class DataModule(LightningDataModule):
 
     def train_dataloader(self) -> TrainLoader:
         """Shuffled batches of uint8 images, to be cropped on their way and degraded on the device."""
+        if self._loader is None:
+            self._loader = self._make_loader()
+        return self._loader
+
+    def _make_loader(self) -> TrainLoader:
         self.setup()
         pixels = self.table.pixels.nbytes + getattr(self.table.degraded_pixels, "nbytes", 0)
         resident, reason = choose(self.dataset.residency, pixels, self.device)
@@ -112,8 +118,8 @@ class DataModule(LightningDataModule):
             self.dataset.batch_size,
             self.seed,
             variants=self.degradation.variants,
-            rank=rank,
-            world=world,
+            rank=self.rank,
+            world=self.world,
         )
         return TrainLoader(store, order, prefetch=not resident)
 

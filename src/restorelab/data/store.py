@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -150,5 +151,7 @@ def _tensor(pixels: np.ndarray) -> Tensor:
     array = np.asarray(pixels)
     if array.dtype == np.uint16:
         array = array.view(np.int16)
-    # The mapping is read-only and so is every use of the tensor; torch.from_numpy would warn of it.
-    return torch.frombuffer(memoryview(array).cast("B"), dtype=torch.uint8 if array.dtype == np.uint8 else torch.int16)
+    with warnings.catch_warnings():
+        # The mapping is read-only, and so is every use of the tensor.
+        warnings.filterwarnings("ignore", message=".*not writable.*")
+        return torch.from_numpy(array)

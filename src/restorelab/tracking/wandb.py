@@ -3,6 +3,7 @@
 import logging
 import netrc
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -40,7 +41,7 @@ class WandB:
         mode, reason = self._choose_mode()
         log.info("W&B: %s (%s)", mode, reason)
         identity = run_dir / "wandb" / "id.txt"
-        run_id = identity.read_text().strip() if resumed and identity.is_file() else wandb.util.generate_id()
+        run_id = identity.read_text().strip() if resumed and identity.is_file() else secrets.token_hex(4)
         identity.parent.mkdir(parents=True, exist_ok=True)
         identity.write_text(run_id)
         choices = [f"{group}={option}" for group, option in dict(config.get("choices", {})).items()]
@@ -96,7 +97,7 @@ class WandB:
             self._run.summary.update(dict(summary))
             self._run.finish(exit_code=1 if failed else 0)
             self._path = self._run.dir
-            self._url = self._run.url
+            self._url = None if self._run.offline else self._run.url
             self._run = None
 
     def describe(self) -> str:

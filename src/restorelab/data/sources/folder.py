@@ -54,13 +54,13 @@ class Folder:
 
     def items(self) -> list[Item]:
         """List the images, decoding nothing."""
-        root = self._root()
-        names = [_name(path, root) for path in self._images()]
+        root, paths = self._root(), self._images()
+        names = [_name(path, root) for path in paths]
         tops = {name.split("/", 1)[0] for name in names if "/" in name}
         official = "train" in tops and bool(tops & {"val", "test"})
         return [
             Item(id=name, group=self._group(name), clean=path, split=_part(name) if official else None)
-            for name, path in zip(names, self._images(), strict=True)
+            for name, path in zip(names, paths, strict=True)
         ]
 
     def fingerprint(self) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""Every file of conf/model builds, with the parameter count its report prints, and keeps the images' shape."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+COUNTS = {
+    # Reports' tables; at one channel.
+    "ae": 36_386,
+    "ae_sep": 15_760,
+    "dual_ae": 87_812,
+    "dual_ae_sep": 52_445,
+    "dual_ae_skip": 91_488,
+    "dual_ae_skip_sep": 56_231,
+    "mnist_mlp_ae": 101_200,
+    "mnist_conv_ae": 28_353,
+    # Layer by layer: 3x3 weights, biases of the first and last layer, two numbers a normalised channel.
+    "dncnn": 640 + 15 * (64 * 64 * 9 + 2 * 64) + 577,
+    "dncnn_small": 320 + 5 * (32 * 32 * 9 + 32) + 289,
+    "identity": 0,
+    "median": 0,
+}
+FILES = sorted((Path(__file__).resolve().parents[2] / "conf" / "model").glob("*.yaml"))
+
+
+def build(path: Path, channels: int) -> torch.nn.Module:
+    config = OmegaConf.create({"data": {"channels": channels}, "model": OmegaConf.load(path)})
+    with torch.device("meta"):
+        return instantiate(config.model)
+
+
+def test_every_config_has_a_count():
+    assert {path.stem for path in FILES} >= set(COUNTS)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem in COUNTS], ids=lambda path: path.stem)
+def test_parameters_and_shape(path):
+    net = build(path, 1)
+    assert sum(parameter.numel() for parameter in net.parameters()) == COUNTS[path.stem]
+    assert getattr(net, "fit", True) == (COUNTS[path.stem] > 0)
+    for channels in (1, 3):
+        net = build(path, channels)
+        image = torch.empty(2, channels, *(getattr(net, "size", None) or (100, 100)), device="meta")
+        assert net(image).shape == image.shape
