@@ -133,7 +133,7 @@ def check_fit(built: Parts) -> None:
 
 def _natural(net: nn.Module) -> tuple[int, int]:
     size = getattr(net, "size", None)
-    return tuple(size) if size else CHECKED_SHAPE  # type: ignore[return-value]
+    return (int(size[0]), int(size[1])) if size else CHECKED_SHAPE
 
 
 def _advice(net: nn.Module, *, known: bool) -> str:

@@ -62,10 +62,10 @@ def _complain(error: UserError) -> None:
     print(f"error: {error}", file=sys.stderr)
 
 
-def set_up_logging() -> None:
+def set_up_logging(level: int = logging.INFO) -> None:
     """Our messages plainly on stderr; of the packages only what is wrong."""
     root = logging.getLogger("restorelab")
-    root.setLevel(logging.INFO)
+    root.setLevel(level)
     if not root.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))
@@ -74,6 +74,7 @@ def set_up_logging() -> None:
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*`self.log\\(.*sync_dist=True.*")  # we reduce the sums ourselves
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")  # lightning with torch 2.13
 
 
@@ -105,7 +106,7 @@ def train(argv: list[str]) -> int:
     try:
         hydra.main(config_path=str(conf_dir()), config_name="train", version_base="1.3")(job)()
     except composition.CAUGHT as error:
-        raise composition.explained(error) from error
+        raise composition.explained(error, argv) from error
     finally:
         sys.argv = before
     if len(statuses) > 1:
@@ -172,7 +173,7 @@ def cache(argv: list[str]) -> int:
         raise ConfigError(msg)
     found = cached.clean(names or None) if action == "clean" else cached.entries()
     for entry in found:
-        print(f"{cached.size_text(entry.size):>12}  {entry.date}  {entry.name}")
+        print(f"{cached.size_text(entry.size):>12}  {entry.modified:%Y-%m-%d %H:%M}  {entry.name}")
     verb = "removed from" if action == "clean" else "in"
     print(f"{cached.size_text(sum(entry.size for entry in found))} {verb} {cached.cache_root()}")
     return 0

@@ -16,7 +16,7 @@ from restorelab import config as configs
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
 
-CAUGHT = (HydraException, OmegaConfBaseException)
+CAUGHT = (HydraException, OmegaConfBaseException, ValueError)
 """What composing a config may raise; `explained` turns it into a ConfigError."""
 
 
@@ -39,7 +39,7 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
             choices = composed.hydra.runtime.choices
             return resolve(composed, choices)
         except CAUGHT as error:
-            raise explained(error) from error
+            raise explained(error, overrides) from error
 
 
 def resolve(composed: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def resolve(composed: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: for an interpolation that leads nowhere, an unknown key or a wrong type.
     """
-    masked = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+    masked = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     try:
         plain = OmegaConf.to_container(masked, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
@@ -78,31 +78,55 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def explained(error: Exception) -> ConfigError:
-    """One sentence that names the key or the file, what is allowed, and the nearest valid name."""
+def explained(error: Exception, overrides: Sequence[str] = ()) -> ConfigError:
+    """One sentence that names the key or the file, what is allowed, and the nearest valid name.
+
+    Raises:
+        ValueError: `error` itself, where it is one that has nothing to do with composing.
+    """
     if isinstance(error, MissingConfigException):
-        group, _, name = (error.missing_cfg_file or "").rpartition("/")
-        folders = [folder / group for folder in (conf_dir(), user_conf()) if folder]
-        options = error.options or [file.stem for folder in folders for file in folder.glob("*.yaml")]
-        if not group:
-            return ConfigError(f"{name or error}: there is no such config. {_one_line(error)}")
-        where = f"{group}={name}: there is no {group}/{name}.yaml in {conf_dir()}"
-        return ConfigError(f"{where}{f' or {user_conf()}' if user_conf() else ''}. {nearest(name, options)}")
+        return _missing(error)
+    text = str(error)
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         parent = cause.parent_node
-        names = [str(k) for k in parent if k not in ("_target_", "hydra")] if isinstance(parent, DictConfig) else []
+        names = [str(k) for k in parent if k not in configs.HIDDEN] if isinstance(parent, DictConfig) else []
         if "not in struct" in str(cause) or "not found" in str(cause).lower():
             return ConfigError(f"{cause.full_key}: unknown key. {nearest(str(cause.key), names)}")
         return ConfigError(f"{cause.full_key}: {_one_line(cause)}")
-    if isinstance(error, ConfigCompositionException) and "defaults list" in str(error):
-        named = re.search(r"'([^']+)'", str(error))
+    if isinstance(error, ConfigCompositionException) and "defaults list" in text:
+        named = re.search(r"'([^']+)'", text)
         name = named.group(1).split("@")[0] if named else "?"
         return ConfigError(f"{name}: there is no such config group. {nearest(name, GROUPS)}")
+    if "Multiple values for evaluation" in text:
+        return ConfigError("noise: one of its options only; several at once are noise=mixture and noise=each.")
+    if "Ambiguous value" in text:
+        named = re.search(r"'([^']+)'", text)
+        said = named.group(1) if named else "?"
+        return ConfigError(f"{said}: several values. For a run with each add -m; for one list write key=[a,b].")
     if isinstance(error, OverrideParseException):
         return ConfigError(f"{error.override}: not a valid override. {_one_line(error)} Write key=value, and quote "
                            "values with commas, spaces or brackets for the shell.")  # fmt: skip
+    if text.startswith("Config group override"):
+        keys = ("", *GROUPS, "experiment")
+        wrong = [
+            o for o in overrides if o.partition("=")[0] in keys and not re.search(r"=[\w./]*[a-z](?<!null)$", o, re.I)
+        ]
+        return ConfigError(f"{', '.join(wrong) or 'a config group'}: an option's name is wanted, or a list of names in "
+                           "brackets; null and numbers are none. A stage is switched off by none, such as blur=none.")  # fmt: skip
+    if isinstance(error, ValueError) and not isinstance(error, CAUGHT[:2]):
+        raise error
     return ConfigError(_one_line(error))
+
+
+def _missing(error: MissingConfigException) -> ConfigError:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    folders = [folder / group for folder in (conf_dir(), user_conf()) if folder]
+    options = error.options or [file.stem for folder in folders for file in folder.glob("*.yaml")]
+    if not group:
+        return ConfigError(f"{name or error}: there is no such config. {_one_line(error)}")
+    where = f"{group}={name}: there is no {group}/{name}.yaml in {conf_dir()}"
+    return ConfigError(f"{where}{f' or {user_conf()}' if user_conf() else ''}. {nearest(name, options)}")
 
 
 def _one_line(error: Exception) -> str:

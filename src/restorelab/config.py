@@ -6,6 +6,7 @@ imported. `check_values` then binds the targets of other packages, which must be
 """
 
 import inspect
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -16,6 +17,9 @@ from typing import Any
 from restorelab import signatures
 from restorelab.errors import ConfigError, nearest
 from restorelab.signatures import Parameter
+
+HIDDEN = ("_target_", "_partial_", "hydra", "choices")
+"""Keys that no message offers: they are no parameters."""
 
 HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 
@@ -77,6 +81,19 @@ class Train:
     choices: dict[str, Any]
 
 
+LIMITS = {
+    "seed": (0, 2**32 - 1),  # what NumPy's global generator takes
+    "split_seed": (0, None),
+    "eval_seed": (0, None),
+    "threads": (1, 1024),
+    "max_steps": (1, None),
+    "accumulate": (1, None),
+}
+"""Least and greatest value of the root's numbers."""
+
+DURATION = re.compile(r"(\d+:)?\d+:\d+:\d+")
+
+
 def conf_dir() -> Path:
     """Where the shipped configs lie: inside an installed package, or at the top of a checkout."""
     package = Path(__file__).resolve().parent
@@ -90,10 +107,38 @@ def check_names(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: for an unknown key, a wrong type, or a value that is missing; names the key and what is allowed.
     """
+    _check_duration(config.get("max_time"))
     root = {f.name: Parameter(f.type, required=f.default is MISSING) for f in fields(Train)}
     _check_keys("", dict(config), root)
+    _check_root(config)
     for group in GROUPS:
         _walk(group, config[group], foreign=False)
+
+
+def _check_duration(value: Any) -> None:
+    if value is not None and not (isinstance(value, str) and DURATION.fullmatch(value)):
+        msg = f"max_time: {value!r} does not fit; HH:MM:SS or DD:HH:MM:SS is wanted, such as 00:30:00. Quote it in a YAML."
+        raise ConfigError(msg)
+
+
+def _check_root(config: Mapping[str, Any]) -> None:
+    """Hold the root's own values, whose types are right, against their limits."""
+    for key, (least, most) in LIMITS.items():
+        value = config[key]
+        if value is not None and (value < least or (most is not None and value > most)):
+            wanted = f"at least {least}" if most is None else f"{least} to {most}"
+            msg = f"{key}: {value} does not fit; {wanted} is wanted."
+            raise ConfigError(msg)
+    if config["clip"] is not None and not config["clip"] > 0:
+        msg = f"clip: {config['clip']} does not fit; a gradient norm above 0 is wanted, or null for no clipping."
+        raise ConfigError(msg)
+    for key in ("name", "run_dir", "runs_dir", "data_dir", "ckpt"):
+        if config[key] is not None and not config[key].strip():
+            msg = f"{key}: it is empty. Leave it out{'' if key in ('runs_dir', 'data_dir') else ', say null'}, or name one."
+            raise ConfigError(msg)
+    if config["name"] is not None and (Path(config["name"]).is_absolute() or ".." in Path(config["name"]).parts):
+        msg = f"name: {config['name']!r} leads out of runs_dir. Use run_dir to name a folder anywhere."
+        raise ConfigError(msg)
 
 
 def check_values(config: Mapping[str, Any]) -> None:
@@ -127,6 +172,10 @@ def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
         msg = f"{path}._target_: {target!r} is not a dotted name such as restorelab.models.ae.AE."
         raise ConfigError(msg)
     parameters = signatures.from_source(target)
+    if parameters is None and not foreign and (absent := signatures.missing_here(target)):
+        name, others = absent
+        msg = f"{path}._target_: {target}: there is no {name!r}. {nearest(name, others)}"
+        raise ConfigError(msg)
     if (parameters is None) != foreign:
         return
     if parameters is None:
@@ -139,31 +188,44 @@ def _imported(path: str, target: str) -> dict[str, Parameter]:
     module_name, _, name = target.rpartition(".")
     try:
         module = import_module(module_name)
-    except ImportError as error:
-        msg = f"{path}: cannot import {module_name!r} ({error})."
+    except Exception as error:  # a user's own module may raise anything
+        msg = f"{path}: cannot import {module_name!r} ({type(error).__name__}: {error}). Is it installed, or on PYTHONPATH?"
         raise ConfigError(msg) from error
     if not hasattr(module, name):
         allowed = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
         msg = f"{path}: {module_name} has no {name!r}. {nearest(name, allowed)}"
         raise ConfigError(msg)
     callable_ = getattr(module, name)
+    if not callable(callable_):
+        msg = f"{path}: {target} is a {type(callable_).__name__}, nothing that can be called."
+        raise ConfigError(msg)
+    try:
+        signature = inspect.signature(callable_)
+    except ValueError:  # some functions written in C tell nothing
+        return {signatures.ANY_KEY: Parameter(Any, required=False)}
     try:
         hints = typing.get_type_hints(callable_.__init__ if inspect.isclass(callable_) else callable_)
     except (NameError, TypeError, AttributeError):
         hints = {}
     found = {}
-    for parameter in inspect.signature(callable_).parameters.values():
+    for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             found[signatures.ANY_KEY] = Parameter(Any, required=False)
         elif parameter.kind is not parameter.VAR_POSITIONAL:
-            # A foreign annotation is often narrower than what the callable takes, so only its names are binding.
+            # A foreign annotation is often narrower than what the callable takes, so only numbers' are binding.
             required = parameter.default is parameter.empty
-            found[parameter.name] = Parameter(_scalars_only(hints.get(parameter.name, Any)), required=required)
+            annotation = _numbers_only(hints.get(parameter.name, Any))
+            if parameter.default is None:
+                annotation = annotation | None if annotation is not Any else Any
+            found[parameter.name] = Parameter(annotation, required=required)
     return found
 
 
-def _scalars_only(annotation: Any) -> Any:
-    return annotation if annotation in (int, float, bool) else Any
+def _numbers_only(annotation: Any) -> Any:
+    """Keep `float`, `int | None`, `float | Tensor`; anything else becomes Any."""
+    options = typing.get_args(annotation) or (annotation,)
+    plain = all(isinstance(option, type) and option not in (str, Path) for option in options)
+    return annotation if plain and {int, float, bool} & set(options) else Any
 
 
 def _check_keys(
@@ -175,14 +237,15 @@ def _check_keys(
         if key not in parameters:
             if signatures.ANY_KEY in parameters:
                 continue
-            msg = f"{prefix}{key}: unknown key{taker}. {nearest(key, parameters)}"
+            msg = f"{prefix}{key}: unknown key{taker}. {nearest(key, set(parameters) - set(HIDDEN))}"
             raise ConfigError(msg)
         if value == "???":
             msg = f"{prefix}{key}: a value is needed; say {prefix}{key}=..."
             raise ConfigError(msg)
         if not signatures.accepts(parameters[key].annotation, value):
             allowed = signatures.describe(parameters[key].annotation)
-            msg = f"{prefix}{key}: {value!r} is a {type(value).__name__}; {allowed} is wanted{taker}."
+            shown = signatures.in_yaml(value)
+            msg = f"{prefix}{key}: {shown} does not fit; {allowed} is wanted{f' by {of}' if of else ''}."
             raise ConfigError(msg)
     for key, parameter in parameters.items():
         if parameter.required and not partial and key not in given:

@@ -64,7 +64,7 @@ class Engine:
         if self.accelerator == "cpu":
             return torch.device("cpu")
         if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device() if torch.cuda.is_initialized() else 0)
+            return torch.device("cuda", torch.cuda.current_device())
         if self.accelerator == "mps" or (self.accelerator == "auto" and torch.backends.mps.is_available()):
             return torch.device("mps")
         return torch.device("cpu")
@@ -83,7 +83,7 @@ class Engine:
         else:
             chosen, reason = self.channels_last, "trainer.channels_last"
         log.info("memory layout: %s (%s)", "channels_last" if chosen else "contiguous", reason)
-        net = net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format)
+        net = net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format)  # type: ignore[call-overload]
         if self.compile:
             net.compile()  # in place: keeps the names of the parameters
         return net, chosen
@@ -102,7 +102,7 @@ class Engine:
                 accelerator="cuda" if self.accelerator == "gpu" else self.accelerator,
                 devices=self.devices,
                 strategy=strategy,
-                precision=self.precision,  # type: ignore[arg-type]  (checked above)
+                precision=self.precision,  # type: ignore[arg-type]
                 max_epochs=self.max_epochs,
                 accumulate_grad_batches=accumulate,
                 gradient_clip_val=clip,

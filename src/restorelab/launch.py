@@ -1,6 +1,7 @@
 """Several devices: one process each, watched by torch's elastic launcher; if one dies, all end."""
 
 import json
+import logging
 import os
 import signal
 import tempfile
@@ -54,7 +55,7 @@ def _rank(settings: dict[str, Any], said: str) -> None:
     """One rank's process."""
     from restorelab.cli import set_up_logging
 
-    set_up_logging()
+    set_up_logging(logging.INFO if os.environ.get("RANK") == "0" else logging.WARNING)
     outcome = training.execute_here(settings, RunFolder(Path(settings["run_dir"])))
     if os.environ.get("RANK") == "0":
         facts = {"status": outcome.status, "exit_status": outcome.exit_status, "message": outcome.message,

@@ -6,6 +6,7 @@ image on the CPU. This one agrees with scikit-image to 1e-12 and costs a fifth o
 100x100 on two cores: 0.15 s in float64 to 0.78 s in float32).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -24,6 +25,8 @@ RECIPE = 1
 
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
+_BELL = [math.exp(-0.5 * ((i - SSIM_WINDOW // 2) / SSIM_SIGMA) ** 2) for i in range(SSIM_WINDOW)]
+_WEIGHTS = [value / sum(_BELL) for value in _BELL]
 
 
 @dataclass(frozen=True)
@@ -177,13 +180,10 @@ class _Blur(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, image: Tensor) -> Tensor:
-        distance = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
-        window = torch.exp(-0.5 * (distance / SSIM_SIGMA) ** 2)
-        weights = (window / window.sum()).tolist()
         for axis in (-2, -1):
             length = image.shape[axis] - SSIM_WINDOW + 1
-            total = image.narrow(axis, 0, length) * weights[0]
-            for offset, weight in enumerate(weights[1:], start=1):
+            total = image.narrow(axis, 0, length) * _WEIGHTS[0]
+            for offset, weight in enumerate(_WEIGHTS[1:], start=1):
                 total.add_(image.narrow(axis, offset, length), alpha=weight)
             image = total
         return image

@@ -83,7 +83,10 @@ def write(
     note = f"{title} on {len(data.rows['test'])} test images; {built.protocol.describe()}"
     capped = sum(result.capped for result in measured)
     lines = [table(measured, title=note), *([f"{capped} PSNR values are at the cap"] if capped else []), ""]
-    lines += [f"run:      {folder.path}", f"pictures: {folder.images}{', ' + folder.curves.name if folder.curves.exists() else ''}"]
+    lines += [
+        f"run:      {folder.path}",
+        f"pictures: {folder.images}{', ' + folder.curves.name if folder.curves.exists() else ''}",
+    ]
     return "\n".join(lines)
 
 

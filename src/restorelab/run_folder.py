@@ -1,6 +1,7 @@
 """A run's folder: what lies where, and how it is written so that a kill leaves nothing half-made."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -95,6 +96,6 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

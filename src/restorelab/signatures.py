@@ -3,6 +3,8 @@
 import ast
 import builtins
 import collections.abc
+import copy
+import json
 import typing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +25,17 @@ class Parameter:
     required: bool
 
 
+class Built:
+    """Stands for a class of another package, `nn.Module` for one: only a node with a `_target_` gives it."""
+
+
+class _Dotted(ast.NodeTransformer):
+    """`nn.Module`, `torch.device`: dotted names in our annotations are classes of other packages."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Name:
+        return ast.copy_location(ast.Name(Built.__name__, ast.Load()), node)
+
+
 class _Names(dict[str, Any]):
     """What an annotation may refer to; a name that is not plain data stands for anything."""
 
@@ -41,7 +54,7 @@ def from_source(target: str) -> dict[str, Parameter] | None:
     tree = _parse(PACKAGE.joinpath(*inner).with_suffix(".py"))
     if tree is None:
         return None
-    names = _Names(Path=Path)
+    names = _Names(Path=Path, Built=Built)
     for node in tree.body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             names[node.targets[0].id] = _evaluate(node.value, names)
@@ -56,6 +69,31 @@ def from_source(target: str) -> dict[str, Parameter] | None:
     return None
 
 
+def missing_here(target: str) -> tuple[str, list[str]] | None:
+    """What a target inside this package names that does not exist there, and what does; None where all of it exists.
+
+    Names that a module imports count as its own, as they do for the import.
+    """
+    package, *inner, name = target.split(".")
+    if package != PACKAGE.name:
+        return None
+    place = PACKAGE
+    for part in inner:
+        if not (place / part).is_dir() and not (place / f"{part}.py").is_file():
+            return part, sorted({file.stem for file in place.glob("[a-z]*") if file.suffix == ".py" or file.is_dir()})
+        place /= part
+    tree = _parse(place / "__init__.py" if place.is_dir() else place.with_suffix(".py"))
+    here, other = set[str](), set[str]()
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            here.add(node.name)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            other |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            other |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return None if name in here | other else (name, sorted(name for name in here if not name.startswith("_")))
+
+
 @lru_cache
 def _parse(path: Path) -> ast.Module | None:
     return ast.parse(path.read_text()) if path.is_file() else None
@@ -64,7 +102,8 @@ def _parse(path: Path) -> ast.Module | None:
 def _arguments(args: ast.arguments, names: _Names, skip: int = 0) -> dict[str, Parameter]:
     positional = [*args.posonlyargs, *args.args]
     defaults = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
-    pairs = [*zip(positional, defaults, strict=True)][skip:] + [*zip(args.kwonlyargs, args.kw_defaults, strict=True)]
+    keywords = zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    pairs = [*[*zip(positional, defaults, strict=True)][skip:], *keywords]
     found = {a.arg: Parameter(_evaluate(a.annotation, names), required=d is None) for a, d in pairs}
     if args.kwarg:
         found[ANY_KEY] = Parameter(Any, required=False)
@@ -85,7 +124,8 @@ def _evaluate(node: ast.expr | None, names: _Names) -> Any:
     if node is None:
         return Any
     try:
-        return eval(ast.unparse(node), {"__builtins__": {}}, names)  # noqa: S307  (our own source, names only)
+        plain = _Dotted().visit(copy.deepcopy(node))
+        return eval(ast.unparse(plain), {"__builtins__": {}}, names)  # our own source, names only
     except Exception:  # an expression that is no plain type constrains nothing
         return Any
 
@@ -112,9 +152,7 @@ def accepts(annotation: Any, value: Any) -> bool:  # noqa: PLR0911
         if not isinstance(value, list):
             return False
         if kind is tuple and Ellipsis not in arguments:
-            return not arguments or (
-                len(value) == len(arguments) and all(map(accepts, arguments, value))
-            )
+            return not arguments or (len(value) == len(arguments) and all(map(accepts, arguments, value)))
         return not arguments or all(accepts(arguments[0], item) for item in value)
     if kind in (dict, collections.abc.Mapping):
         return isinstance(value, dict) and (
@@ -126,17 +164,38 @@ def accepts(annotation: Any, value: Any) -> bool:  # noqa: PLR0911
     return isinstance(value, dict | list) if isinstance(kind, type) or kind is collections.abc.Callable else True
 
 
+WORDS = {
+    None: "null",
+    NoneType: "null",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+    dict: "a mapping",
+    list: "a list",
+}
+"""Types as an error message calls them."""
+
+
+def in_yaml(value: Any) -> str:
+    """A value as one would write it in a config."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+
+
 def describe(annotation: Any) -> str:
     """An annotation in words, for an error message."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Union, UnionType):
         return " or ".join(describe(option) for option in arguments)
     if origin is Literal:
-        return " or ".join(repr(option) for option in arguments)
-    if annotation in (None, NoneType):
-        return "null"
+        return " or ".join(in_yaml(option) for option in arguments)
+    if annotation in WORDS:
+        return WORDS[annotation]
     if origin in (list, tuple, collections.abc.Sequence):
-        return f"a list of {describe(arguments[0])}" if arguments else "a list"
+        plain = set(arguments) - {Ellipsis} <= {int, float, str} and len(set(arguments) - {Ellipsis}) == 1
+        count = f"{len(arguments)} " if origin is tuple and Ellipsis not in arguments else ""
+        return f"a list of {count}{WORDS[arguments[0]].removeprefix('a ')}s" if plain else "a list"
     if origin in (dict, collections.abc.Mapping):
         return "a mapping"
-    return getattr(annotation, "__name__", str(annotation))
+    return "a mapping with a _target_"

@@ -47,7 +47,7 @@ class RestorationTask(LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self._draws: TorchDraws | None = None
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Build the optimizer over what trains, and its schedule by steps."""
         optimizer = self.optimizer([p for p in self.net.parameters() if p.requires_grad])
         schedule = self.scheduler(optimizer, total_steps=self.total_steps)

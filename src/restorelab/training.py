@@ -51,7 +51,7 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
     settings: plain data with every key of `config.Train`. Never raises for what a run can do wrong: the outcome says
     what happened, and so does the folder. With several devices, one process a device is started and watched.
     """
-    folder = None
+    folder: RunFolder | None = None
     try:
         config.check_names(settings)
         build.check_fit(build.parts(settings))
@@ -61,7 +61,7 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
             return Outcome("done", 0, f"{path} is complete already: {folder.result}", path)
         folder.open(settings, resume=settings["resume"])
     except UserError as error:
-        return Outcome("failed", error.exit_status, str(error), folder and folder.path)
+        return Outcome("failed", error.exit_status, str(error), folder.path if folder else None)
     if settings["trainer"]["devices"] > 1 and settings["train"]:
         from restorelab import launch
 
@@ -217,9 +217,9 @@ class Run:
         """Write failure.json and close the tracker's run as failed."""
         trace = None if isinstance(error, UserError | Interrupted | KeyboardInterrupt) else traceback.format_exc()
         if self.rank == 0:
-            facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace}
-            facts["step"] = self.trainer.global_step if self.trainer else None
-            write_json(self.folder.failure, facts)
+            facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace,
+                     "step": self.trainer.global_step if self.trainer else None}  # fmt: skip
+                        write_json(self.folder.failure, facts)
             self.tracker.finish({"status": status, "failure": message}, failed=True)
         return Outcome(status, exit_status, message, self.folder.path, trace)
 

@@ -239,21 +239,24 @@ def bicubic(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(16, 16), (37, 20), (90, 100)])
-@pytest.mark.parametrize(("dtype", "white", "within"), [(np.uint8, 255, 1.01), (np.uint16, 65535, 0.52)])
+@pytest.mark.parametrize(("dtype", "white", "within"), [(np.uint8, 255, 1.13), (np.uint16, 65535, 0.52)])
 def test_stretch_is_antialiased_bicubic(size: tuple[int, int], dtype: type, white: int, within: float):
     pixels = noise((60, 45, 3), dtype)
+    if dtype is np.uint8:
+        pixels = pixels // 3 + 85  # no overshoot: Pillow clips 8-bit rows before it resizes columns
     found = read(pixels, 3, size, "stretch")
     assert found.dtype == dtype
     expected = bicubic(pixels.transpose(2, 0, 1), size).clip(0, white)
-    # Pillow rounds 8-bit rows before it resizes columns (within 1); 16 bits are rounded once (0.5 and float32's error).
+    # It rounds them, too: 0.5 times the columns' absolute weights (at most 1.25) and 0.5; 16 bits once.
     assert np.abs(found - expected).max() <= within
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_crop_takes_the_middle(dtype: type):
     pixels = noise((40, 100), dtype)
-    assert np.array_equal(read(pixels, 1, (20, 20), "crop"), read(pixels[:, 30:70], 1, (20, 20), "stretch"))
-    assert np.array_equal(read(pixels.T, 1, (20, 20), "crop"), read(pixels.T[30:70], 1, (20, 20), "stretch"))
+    covering = read(pixels, 1, (20, 50), "stretch")
+    assert np.array_equal(read(pixels, 1, (20, 20), "crop"), covering[..., 15:35])
+    assert np.array_equal(read(pixels.T, 1, (20, 20), "crop"), read(pixels.T, 1, (50, 20), "stretch")[:, 15:35])
     assert np.array_equal(read(pixels, 1, (40, 40), "crop")[0], pixels[:, 30:70])
 
 

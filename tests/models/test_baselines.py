@@ -36,5 +36,5 @@ def test_identity_enlarges_as_pillow():
     image = torch.rand(1, 1, 7, 9, generator=torch.Generator().manual_seed(0))
     expected = Image.fromarray(image[0, 0].numpy()).resize((18, 14), Image.Resampling.BICUBIC)
     np.testing.assert_allclose(Identity(scale=2)(image)[0, 0].numpy(), np.array(expected), atol=1e-5)
-    with pytest.raises(ConfigError, match="model.scale=0"):
+    with pytest.raises(ConfigError, match=r"model.scale=0"):
         Identity(scale=0)

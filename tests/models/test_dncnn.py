@@ -62,7 +62,7 @@ def test_residual_subtracts():
 
 
 def test_bad_values():
-    with pytest.raises(ConfigError, match="model.depth=1"):
+    with pytest.raises(ConfigError, match=r"model.depth=1"):
         DnCNN(depth=1)
-    with pytest.raises(ValueError, match="model.channels=1"):
+    with pytest.raises(ValueError, match=r"model.channels=1"):
         DnCNN(depth=3, features=4)(torch.rand(1, 3, 8, 8))

@@ -59,10 +59,13 @@ class Checkpoint(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save when it is time or when the run is asked to stop; the epoch's last batch leaves that to its end."""
-        if batch_idx + 1 == trainer.num_training_batches:
+        """Save when it is time or when the run is asked to stop; the epoch's last batch leaves that to its end.
+
+        Between two batches of one accumulated step nothing is saved: no checkpoint holds half a gradient.
+        """
+        if batch_idx + 1 == trainer.num_training_batches or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        if trainer.world_size > 1 and (batch_idx + 1) % self.poll:
+        if trainer.world_size > 1 and (batch_idx + 1) // trainer.accumulate_grad_batches % self.poll:
             return  # ranks decide together, and talking costs
         asked = self.interruption.requested
         due = self.every is not None and time.monotonic() - self._saved >= self.every
@@ -73,7 +76,7 @@ class Checkpoint(Callback):
         if asked:
             raise Interrupted
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Keep the weights if they are the best yet."""
         psnr = float(trainer.callback_metrics["val/psnr"])
         if psnr > self.best_psnr:

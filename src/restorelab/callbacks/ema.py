@@ -21,11 +21,11 @@ class EMA(Callback):
         self._loaded: dict[str, Any] | None = None
         self._step = -1
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Begin with the network as it is."""
         self._average = AveragedModel(pl_module.net, use_buffers=True)
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Bring the average to the device, or take up the checkpoint's."""
         assert self._average is not None
         self._average.to(pl_module.device)
@@ -34,9 +34,7 @@ class EMA(Callback):
             self._loaded = None
         self._step = trainer.global_step
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Take in the weights after each optimizer step."""
         if trainer.global_step == self._step or self._average is None:
             return
@@ -45,13 +43,13 @@ class EMA(Callback):
         self._average.multi_avg_fn = get_ema_multi_avg_fn(decay)
         self._average.update_parameters(pl_module.net)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Put the average in the network's place."""
         assert self._average is not None
         self._trained = {name: value.clone() for name, value in pl_module.net.state_dict().items()}
         pl_module.net.load_state_dict(self._average.module.state_dict())
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Put the network's own weights back: behind on_validation_end, where best.ckpt is written, and before
         last.ckpt is, which wants them.
         """

@@ -1,5 +1,7 @@
 """Stops a run whose loss is no number, and says where, at what rate and on what."""
 
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -46,7 +48,7 @@ class Guard(Callback):
         """Refuse to write weights that a bad batch has touched."""
         self.check(trainer, pl_module)
 
-    def _stop(self, trainer: Trainer, pl_module: LightningModule, counter: int) -> None:
+    def _stop(self, trainer: Any, pl_module: LightningModule, counter: int) -> None:
         loader = trainer.train_dataloader
         facts = ""
         if isinstance(loader, TrainLoader) and trainer.datamodule is not None:

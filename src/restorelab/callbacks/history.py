@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
@@ -37,7 +36,7 @@ class History(Callback):
         """Take up where `state_dict` was made."""
         self.rows, self._sum, self._count = state_dict["rows"], state_dict["sum"], state_dict["count"]
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Cut the file back to the checkpoint's rows, or begin it."""
         self._step = trainer.global_step
         if self._sum is not None:

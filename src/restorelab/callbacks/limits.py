@@ -35,9 +35,10 @@ class Limits(Callback):
         self._before = state_dict["seconds"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock; a run that is past its steps already ends at once."""
+        """Start the clock; a run that is past its limits already ends at once."""
         self._began = time.monotonic()
-        if self.max_steps is not None and trainer.global_step >= self.max_steps:
+        over = self.max_time is not None and self.seconds >= self.max_time
+        if over or (self.max_steps is not None and trainer.global_step >= self.max_steps):
             trainer.should_stop = True
 
     def on_train_batch_end(

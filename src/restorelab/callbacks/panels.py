@@ -1,7 +1,8 @@
 """Pictures of the validation set while training goes on."""
 
+from typing import Any
+
 import torch
-from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from restorelab.inference import restore
@@ -26,10 +27,14 @@ class Panels(Callback):
         self.tracker = tracker
 
     @torch.no_grad()
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Draw and hand over."""
         self._validations += 1
-        if isinstance(self.tracker, CsvOnly) or not trainer.is_global_zero or self._validations % self.every != 1 % self.every:
+        if (
+            isinstance(self.tracker, CsvOnly)
+            or not trainer.is_global_zero
+            or self._validations % self.every != 1 % self.every
+        ):
             return
         rows = []
         sets = trainer.datamodule.frozen("val")

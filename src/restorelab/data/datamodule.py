@@ -13,6 +13,7 @@ from restorelab.data.dataset import Dataset
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.store import TableStore, choose
+from restorelab.data.stored import to_unit
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, DataError
@@ -125,7 +126,7 @@ class DataModule(LightningDataModule):
 
     def _fixed(self) -> list[FrozenSet]:
         """Training noise drawn once: a frozen set a variant, seeded by the run."""
-        noise = self.degradation.noise
+        noise: Any = self.degradation.noise
         variants = noise.noises if self.degradation.variants > 1 else {"fixed": noise}
         sets = []
         for name, one in variants.items():
@@ -155,9 +156,9 @@ class DataModule(LightningDataModule):
         draws = self._draws.reseed(self.seed, self.rank, sample.counter or 0)
         pair = sample.degraded
         clean, pair = self._augment(sample.clean, pair, draws)
-        clean = _to_unit(clean)
+        clean = to_unit(clean)
         if pair is not None:
-            return replace(sample, clean=clean, degraded=pair if pair.is_floating_point() else _to_unit(pair))
+            return replace(sample, clean=clean, degraded=pair if pair.is_floating_point() else to_unit(pair))
         degraded, parameters = self.degradation(clean, draws, sample.counts)
         return replace(sample, clean=clean, degraded=degraded, parameters=parameters)
 
@@ -181,10 +182,3 @@ def _turn_over(image: Tensor) -> Tensor:
 
 def _transpose(image: Tensor) -> Tensor:
     return image.transpose(-1, -2)
-
-
-def _to_unit(stored: Tensor) -> Tensor:
-    """uint8, or uint16 kept as int16 bits, to float32 in [0, 1]."""
-    if stored.dtype == torch.int16:
-        return stored.to(torch.int32).bitwise_and_(0xFFFF).to(torch.float32).div_(65535)
-    return stored.to(torch.float32).div_(255)

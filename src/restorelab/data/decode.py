@@ -78,10 +78,10 @@ def read(encoded: Encoded, channels: int, size: tuple[int, int] | None = None, r
     three channels made from gray repeats it. Transparent images are laid on white, as pages show them. Palettes are
     looked up, the EXIF rotation is applied, colour profiles are not.
 
-    Size: `stretch` resizes to `size` = (height, width) whatever the shape; `crop` cuts the largest centred part with
-    that shape and resizes it. Both use Pillow's bicubic kernel (a = -0.5), widened when it reduces (antialiased);
-    16-bit samples are resized in float32 and rounded once. `none` leaves the image as it is, and where a `size` is
-    given the image must have it.
+    Size: `stretch` resizes to `size` = (height, width) whatever the shape; `crop` resizes until `size` is covered and
+    cuts the middle. Both use Pillow's bicubic kernel (a = -0.5), widened when it reduces (antialiased); 16-bit samples
+    are resized in float32 and rounded once, 8-bit ones are rounded and clipped also between rows and columns. `none`
+    leaves the image as it is, and where a `size` is given the image must have it.
 
     Raises:
         BadImage: empty, truncated, corrupt, of unknown format, over MAX_PIXELS, under MIN_SIDE, or not of `size`.
@@ -233,10 +233,10 @@ def _tiff(data: bytes) -> Pixels:
         page: Any = file.pages[0]
         _bound(page.imagewidth, page.imagelength)
         bits, samples, kind, photometric = page.bitspersample, page.samplesperpixel, page.sampleformat, page.photometric
-        if bits not in (1, 2, 4, 8, 16):
-            raise Refused(f"{bits} bits a sample; 8 and 16 are supported")
         if kind not in (1, 4):  # unsigned integers, or not said
             raise Refused("signed or floating-point samples; save it with unsigned 8 or 16 bits")
+        if bits not in (1, 2, 4, 8, 16):
+            raise Refused(f"{bits} bits a sample; 8 and 16 are supported")
         if bits == 16 and samples > 1:
             if photometric not in (1, 2):
                 raise Refused(f"16-bit TIFF of photometric kind {photometric.name}; gray and RGB are supported")

@@ -23,6 +23,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from restorelab.data.cache import Table, cache_root
+from restorelab.data.stored import as_tensor, to_unit
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.sample import Sample
@@ -96,7 +97,7 @@ class FrozenSet:
 
     def clean(self, place: int) -> Tensor:
         """Clean image number `place` of the set: (C, H, W) float32 in [0, 1]."""
-        return _unit(self.table.clean(self.rows[place]), self.table.maximum).float()
+        return to_unit(as_tensor(self.table.clean(self.rows[place])))
 
     def image(self, place: int) -> Tensor:
         """Degraded image number `place` of the set: (C, h, w) float32."""
@@ -118,13 +119,14 @@ class FrozenSet:
             labels = None if self.table.labels is None else self.table.labels[self.rows[places]]
             yield Sample(
                 index=torch.from_numpy(places),
-                clean=torch.stack([self.clean(p) for p in places]),
+                clean=to_unit(as_tensor(np.stack([self.table.clean(self.rows[p]) for p in places]))),
                 degraded=torch.stack([self.image(p) for p in places]),
                 label=None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64)),
             )
 
     def _degraded_shape(self, row: int) -> tuple[int, int, int]:
         if self._real:
+            assert self.table.degraded_shapes is not None
             channels, height, width = self.table.degraded_shapes[row]
         else:
             channels, height, width = self.table.shapes[row]
@@ -134,7 +136,7 @@ class FrozenSet:
     def _make(self, place: int) -> Tensor:
         row = self.rows[place]
         if self._real:
-            return _unit(self.table.degraded(row), self.table.maximum).float()
+            return to_unit(as_tensor(self.table.degraded(row)))
         draws = PhiloxDraws(self.table.ids[row], self.evaluation.key, self.seed)
         with torch.no_grad():
             degraded, _ = self.evaluation.degradation(_unit(self.table.clean(row), self.table.maximum)[None], draws)

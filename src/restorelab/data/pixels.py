@@ -58,9 +58,9 @@ def recolour(pixels: Pixels, channels: int) -> Pixels:
 
 
 def resized(pixels: Pixels, size: tuple[int, int], crop: bool) -> Pixels:
-    """To `size` = (height, width), bicubic and antialiased; `crop` takes the largest centred part of that shape."""
+    """To `size` = (height, width), bicubic and antialiased; with `crop` so as to cover it, cutting the middle."""
     height, width = shape(pixels)
-    box = (0.0, 0.0, float(width), float(height))
+    box = (0.0, 0.0, float(width), float(height))  # what of the image becomes `size`; the kernel may reach beyond it
     if crop:
         scale = min(height / size[0], width / size[1])
         top, left = (height - scale * size[0]) / 2, (width - scale * size[1]) / 2

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from restorelab.data.cache import Table
 from restorelab.data.frozen import FrozenSet
+from restorelab.data.stored import as_tensor
 from restorelab.degradations.rng import derive
 from restorelab.errors import DataError
 
@@ -74,10 +74,10 @@ class TableStore:
         # On a CPU the memory-mapped file is the device's memory: nothing is copied.
         self._on_gpu = self.resident and self.device.type != "cpu"
         clean, labels = self.table.pixels, self.table.labels
-        self._clean = _tensor(clean).to(self.device) if self._on_gpu else _tensor(clean)
+        self._clean = as_tensor(clean).to(self.device) if self._on_gpu else as_tensor(clean)
         self._pair = None
         if self.table.degraded_pixels is not None:
-            pair = _tensor(self.table.degraded_pixels)
+            pair = as_tensor(self.table.degraded_pixels)
             self._pair = pair.to(self.device) if self._on_gpu else pair
         self._labels = None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64))
         self._place = np.full(len(self.table.ids), -1, dtype=np.int64)
@@ -100,8 +100,10 @@ class TableStore:
         if self.frozen is not None:
             degraded = self._frozen(rows, counts, corners)
         elif self._pair is not None:
-            offsets = self.table.degraded_offsets
-            degraded = self._take(self._pair, offsets[rows], self.table.degraded_shapes[rows], corners)
+            offsets, pair_shapes = self.table.degraded_offsets, self.table.degraded_shapes
+            assert offsets is not None
+            assert pair_shapes is not None
+            degraded = self._take(self._pair, offsets[rows], pair_shapes[rows], corners)
         return {
             "clean": self._take(self._clean, self.table.offsets[rows], shapes, corners),
             "degraded": degraded,
@@ -144,14 +146,3 @@ class TableStore:
         index = start[:, None, None, None] + plane[:, None, None, None] * ranges[0][:, None, None]
         index = index + stride[:, None, None, None] * ranges[1][:, None] + ranges[2]
         return pixels[index]
-
-
-def _tensor(pixels: np.ndarray) -> Tensor:
-    """The memory-mapped pixels as a tensor without a copy; uint16 as int16 bits, which every device can index."""
-    array = np.asarray(pixels)
-    if array.dtype == np.uint16:
-        array = array.view(np.int16)
-    with warnings.catch_warnings():
-        # The mapping is read-only, and so is every use of the tensor.
-        warnings.filterwarnings("ignore", message=".*not writable.*")
-        return torch.from_numpy(array)

@@ -27,7 +27,7 @@ class AE(nn.Module):
     # to 0.70.
     channels_last = True
 
-    def __init__(self, channels: int = 1, separable: bool = False, init: Init = "torch") -> None:
+    def __init__(self, channels: int = 1, separable: bool = False, init: Init = "glorot") -> None:
         super().__init__()
         self.channels = channels
         self.conv1 = convolution(channels, 50, 3, separable=separable)

@@ -22,8 +22,10 @@ class DualAE(nn.Module):
     target's ReLU with no activation behind the sum. A side n comes back to itself exactly where n is a multiple of 4
     and at least 12.
 
-    Skip C ends in a single ReLU channel that is broadcast over the 50 of conv6, as the report's counts demand. Nothing
-    revives it once it is 0 for every image, nor the one-channel ReLU between the two autoencoders: `diagnose` says.
+    Skip C ends in a single ReLU channel that is broadcast over the 50 of conv6, as the report's counts demand, and one
+    ReLU channel joins the two autoencoders. Nothing revives either once it is 0 for every image: `diagnose` says. With
+    `init="torch"` the joint is dead from the start for 9 seeds of 30, skip C for 4 (separable: 6 and 10), measured on
+    16 faces with impulse noise; with Keras' `glorot`, the report's, for none.
     """
 
     multiple = 4
@@ -33,7 +35,7 @@ class DualAE(nn.Module):
     # 2.2, with skips 8.9 to 2.8, with skips and separable 8.2 to 2.9.
     channels_last = True
 
-    def __init__(self, channels: int = 1, separable: bool = False, skips: bool = False, init: Init = "torch") -> None:
+    def __init__(self, channels: int = 1, separable: bool = False, skips: bool = False, init: Init = "glorot") -> None:
         super().__init__()
         self.channels = channels
         self.skips = skips

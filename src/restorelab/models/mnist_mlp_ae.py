@@ -28,7 +28,7 @@ class MnistMlpAE(nn.Module):
         width: int = 28,
         hidden: int = 64,
         output: Literal["sigmoid", "relu"] = "sigmoid",
-        init: Init = "torch",
+        init: Init = "glorot",
     ) -> None:
         super().__init__()
         if output not in ("sigmoid", "relu"):

@@ -1,0 +1,54 @@
+"""The training loop that a user writes by hand: no Lightning, no configuration, nothing but the step."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from restorelab.degradations.rng import TorchDraws
+
+KINDS = ("plain", "plain_again", "channels_last", "bf16")
+"""`plain`: contiguous float32. `plain_again`: the same, to show what the measurement resolves. `channels_last`: by
+hand. `bf16`: autocast, contiguous."""
+
+
+class PlainLoop:
+    """Train `net` on `images`: (N, C, H, W) uint8 in memory, on the network's device.
+
+    Each step takes the next images of a random order, brings them to float32 in [0, 1], adds noise and takes a step of
+    Adam on the binary cross-entropy. It checks nothing, shows nothing and keeps nothing, not even the loss.
+    """
+
+    def __init__(self, kind: str, net: nn.Module, images: Tensor, noise: Callable, batch_size: int = 128) -> None:
+        assert kind in KINDS, kind
+        self.images, self.noise, self.batch_size = images, noise, batch_size
+        self.device = images.device
+        layout = torch.channels_last if kind == "channels_last" else torch.contiguous_format
+        self.net = net.to(self.device, memory_format=layout).train()
+        self.layout = layout
+        self.bf16 = kind == "bf16"
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3)
+        self.draws = TorchDraws(self.device)
+        self.order = torch.empty(0, dtype=torch.int64)
+
+    def run(self, steps: int) -> int:
+        """Take some steps; gives the number of images."""
+        with torch.enable_grad():
+            for _ in range(steps):
+                self._step()
+        return steps * self.batch_size
+
+    def _step(self) -> None:
+        if len(self.order) < self.batch_size:
+            self.order = torch.randperm(len(self.images), device=self.device)
+        chosen, self.order = self.order[: self.batch_size], self.order[self.batch_size :]
+        clean = self.images[chosen].float().div_(255)
+        with torch.no_grad():
+            degraded, _ = self.noise(clean, self.draws)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            restored = self.net(degraded.contiguous(memory_format=self.layout))
+        loss = F.binary_cross_entropy(restored.float(), clean)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()

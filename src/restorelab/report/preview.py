@@ -1,0 +1,258 @@
+"""Degraded images before any training: what a panel and a table of them show."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from restorelab.build import STAGES, Parts
+from restorelab.data.frozen import Evaluation
+from restorelab.degradations.mixture import Each, Mixture
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import PhiloxDraws
+from restorelab.errors import DataError
+from restorelab.metrics import Protocol
+from restorelab.report.panels import pixels
+
+MOST = 64
+"""Images that are measured at most."""
+
+BUDGET = 1 << 23
+"""Values (pixels times channels) that are measured at most, where that still leaves the images of the panel."""
+
+CELL = 192
+"""Pixels a side that a picture takes in the panel, about: a whole multiple of the image's own."""
+
+DPI = 110
+
+
+@dataclass(frozen=True)
+class Image:
+    """A clean image of the dataset, (C, H, W) float64 in [0, 1]; `pair` is its real degraded partner, where it has one.
+
+    `seed` keys its draws, with `id` and the degradation, as in a frozen set.
+    """
+
+    id: str
+    clean: Tensor
+    pair: Tensor | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """One degradation, None for the dataset's own pairs; `key` is what keys its draws."""
+
+    name: str
+    degradation: Degradation | None
+    key: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column measured: one value an image of everything, the degraded images (C, h, w) float32."""
+
+    column: Column
+    degraded: list[Tensor]
+    values: dict[str, np.ndarray]
+    drawn: dict[str, np.ndarray]
+
+
+def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> list[Image]:
+    """Images of a part: up to `MOST`, within the `BUDGET`, at least `images`; those of the panel come first.
+
+    Both the panel's and the others are spread evenly over the part.
+
+    Raises:
+        DataError: where the part is empty.
+    """
+    table, rows = built.dataset.open(settings["split_seed"])
+    chosen = rows[part]
+    if not len(chosen):
+        msg = f"part={part}: it has no images. Raise data.{part}, or say another part."
+        raise DataError(msg)
+    size = max(1, int(table.shapes[chosen].prod(axis=1).mean()))
+    count = min(len(chosen), MOST, max(images, BUDGET // size))
+    places = [i * len(chosen) // count for i in range(count)]
+    first = [places[i * count // min(images, count)] for i in range(min(images, count))]
+    order = first + [place for place in places if place not in first]
+
+    def unit(stored: np.ndarray) -> Tensor:
+        return torch.from_numpy(stored.astype(np.float64)) / table.maximum
+
+    return [
+        Image(
+            table.ids[row],
+            unit(table.clean(row)),
+            None if table.degraded_pixels is None else unit(table.degraded(row)),
+            settings["eval_seed"],
+        )
+        for row in chosen[order]
+    ]
+
+
+def columns(built: Parts, settings: Mapping[str, Any]) -> list[Column]:
+    """The training degradation, each noise of `noise=each` by itself, then the evaluations; equal ones once."""
+    own = {stage: {k: v for k, v in settings[stage].items() if k != "fixed"} for stage in STAGES}
+    training, noise = built.degradation, built.degradation.noise
+    if isinstance(noise, Each):
+        found = [Column(name, replace(training, noise=one), f"each:{name}") for name, one in noise.noises.items()]
+    else:
+        found = [Column("training", training, Evaluation("training", training, own).key)]
+    for name, evaluation in built.evaluations.items():
+        same = next((i for i, column in enumerate(found) if column.key == evaluation.key), None)
+        if same is None:
+            found.append(Column(name, evaluation.degradation, evaluation.key))
+        else:
+            found[same] = replace(found[same], name=f"{found[same].name}, {name}")
+    return found
+
+
+def degrade(column: Column, image: Image) -> tuple[Tensor, dict[str, float]]:
+    """(C, h, w) float32 and what was drawn: alone, in float64, on the CPU, as a frozen set does it."""
+    if column.degradation is None:
+        assert image.pair is not None
+        return image.pair.float(), {}
+    draws = PhiloxDraws(image.id, column.key, image.seed)
+    with torch.no_grad():
+        degraded, drawn = column.degradation(image.clean[None], draws)
+    return degraded[0].float(), {name: float(value) for name, value in drawn.items()}
+
+
+def measure(columns: Sequence[Column], images: Sequence[Image], protocol: Protocol) -> list[Shown]:
+    """Degrade and measure every image under every column; real pairs are shown as they are, in one column."""
+    if images[0].pair is not None:
+        columns = [Column("pairs of the dataset", None, "pair")]
+    return [_measure(column, images, protocol) for column in columns]
+
+
+def _measure(column: Column, images: Sequence[Image], protocol: Protocol) -> Shown:
+    made = [degrade(column, image) for image in images]
+    degraded = [image for image, _ in made]
+    names = list(dict.fromkeys(name for _, values in made for name in values))
+    drawn = {name: np.array([values.get(name, np.nan) for _, values in made]) for name in names}
+    return Shown(column, degraded, _input(degraded, images, protocol), drawn)
+
+
+def input_psnr(column: Column, images: Sequence[Image], protocol: Protocol) -> float:
+    """The mean over the images of the degraded image's PSNR, in dB."""
+    return float(_input([degrade(column, image)[0] for image in images], images, protocol)["psnr"].mean())
+
+
+def _input(degraded: Sequence[Tensor], images: Sequence[Image], protocol: Protocol) -> dict[str, np.ndarray]:
+    values = {name: np.zeros(len(images)) for name in ("psnr", "ssim")}
+    for places in _alike(images):
+        given = torch.stack([degraded[place] for place in places])
+        measured = protocol.measure_input(given, torch.stack([images[place].clean.float() for place in places]))
+        for name, found in values.items():
+            found[places] = measured[name].numpy()
+    return values
+
+
+def _alike(images: Sequence[Image]) -> Iterator[list[int]]:
+    """The places of the images by shape."""
+    shapes = [image.clean.shape for image in images]
+    for shape in dict.fromkeys(shapes):
+        yield [place for place, other in enumerate(shapes) if other == shape]
+
+
+def table(shown: Sequence[Shown]) -> str:
+    """A line a degradation: mean, lowest and highest input PSNR, mean SSIM, and the range of what was drawn."""
+    rows = [("degradation", "input PSNR", "lowest", "highest", "SSIM", "drawn")]
+    for one in shown:
+        psnr, ssim = one.values["psnr"], one.values["ssim"]
+        drawn = textwrap.wrap(_ranges(one), 58) or [""]
+        numbers = (f"{psnr.mean():.2f}", f"{psnr.min():.2f}", f"{psnr.max():.2f}", f"{ssim.mean():.3f}")
+        rows.append((one.column.name, *numbers, drawn[0]))
+        rows += [("", "", "", "", "", line) for line in drawn[1:]]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    lines = []
+    for row in rows:
+        cells = [
+            (cell.ljust if i == 0 else cell.rjust)(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ]
+        lines.append("  ".join([*cells, row[5]]).rstrip())
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _ranges(one: Shown) -> str:
+    parts = []
+    for name, values in one.drawn.items():
+        known = values[~np.isnan(values)]
+        noise = one.column.degradation.noise if one.column.degradation else None
+        if name == "noise" and isinstance(noise, Mixture | Each):
+            parts += [f"{int((known == i).sum())} {member}" for i, member in enumerate(noise.noises)]
+        elif len(known):
+            low, high = f"{known.min():.4g}", f"{known.max():.4g}"
+            parts.append(f"{name} {low}" if low == high else f"{name} {low} to {high}")
+    return ", ".join(parts)
+
+
+def figure(shown: Sequence[Shown], images: Sequence[Image], title: str) -> Figure:
+    """A row an image: clean, then each degradation, with what it drew, its input PSNR and SSIM under it.
+
+    Every pixel of an image is a whole number of pixels of the panel, so that its noise looks as it is; the middle of an
+    image is shown where it is larger than a cell. Downsampled images are enlarged to the clean one's size.
+    """
+    gap, note, head, top, margin = 10, 30, 20, 30, 12
+    cell = max(min(max(image.clean.shape[-2:]), CELL) * _times(image) for image in images)
+    width = margin * 2 + (len(shown) + 1) * (cell + gap) - gap
+    height = top + head + len(images) * (cell + note) + margin
+    canvas = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+
+    def text(x: float, y: float, words: str, **style: Any) -> None:
+        canvas.text(x / width, 1 - y / height, words, va="top", **style)
+
+    text(margin, 10, title, fontsize=10)
+    for i, name in enumerate(("clean", *(one.column.name for one in shown))):
+        text(margin + i * (cell + gap) + cell / 2, top + 4, name, fontsize=8, ha="center")
+    for line, image in enumerate(images):
+        y = top + head + line * (cell + note)
+        pictures = [image.clean, *(one.degraded[line] for one in shown)]
+        notes = [_short(image.id, cell), *(_note(one, line) for one in shown)]
+        for i, (picture, words) in enumerate(zip(pictures, notes, strict=True)):
+            x = margin + i * (cell + gap)
+            middle, times = _middle(picture, image.clean), _times(image)
+            high, wide = (min(side, CELL) * times for side in image.clean.shape[-2:])
+            axis = canvas.add_axes(
+                ((x + (cell - wide) // 2) / width, 1 - (y + high) / height, wide / width, high / height)
+            )
+            axis.imshow(pixels(middle), cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+            axis.set_axis_off()
+            text(x + cell / 2, y + high + 3, words, fontsize=6.5, ha="center", color="#333333", linespacing=1.15)
+    return canvas
+
+
+def _times(image: Image) -> int:
+    return max(1, round(CELL / max(image.clean.shape[-2:])))
+
+
+def _middle(picture: Tensor, clean: Tensor) -> Tensor:
+    """The part of a picture that shows the middle `CELL` pixels of the clean one."""
+    for axis in (-2, -1):
+        side, whole = picture.shape[axis], clean.shape[axis]
+        kept = max(1, min(whole, CELL) * side // whole)
+        picture = picture.narrow(axis, (side - kept) // 2, kept)
+    return picture
+
+
+def _note(one: Shown, line: int) -> str:
+    drawn = []
+    for name, values in one.drawn.items():
+        noise = one.column.degradation.noise if one.column.degradation else None
+        if name == "noise" and isinstance(noise, Mixture | Each):
+            drawn.insert(0, list(noise.noises)[int(values[line])])
+        elif not np.isnan(values[line]):
+            drawn.append(f"{name} {values[line]:.3g}")
+    return f"{one.values['psnr'][line]:.2f} dB, SSIM {one.values['ssim'][line]:.3f}\n{', '.join(drawn)}"
+
+
+def _short(name: str, cell: int) -> str:
+    length = max(12, cell // 5)
+    return name if len(name) <= length else f"...{name[3 - length :]}"

@@ -1,0 +1,61 @@
+"""Small real runs for the suite: composed by Hydra, executed in this process."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from restorelab import composition, training
+
+TINY = (
+    "model=dncnn", "model.depth=3", "model.features=4", "data.limit=60", "data.batch_size=8", "data.val=8",
+    "data.test=8", "logger=csv", "callbacks=none", "trainer.max_epochs=3", "trainer.log_every=2", "trainer.bar=false",
+    "trainer.accelerator=cpu", "threads=1",
+)  # fmt: skip
+"""A run of about a second: 3 epochs of some steps on the photographs."""
+
+
+def settings(run_dir: Path, *overrides: str) -> dict[str, Any]:
+    return composition.compose([*TINY, f"run_dir={run_dir}", *overrides])
+
+
+def run(run_dir: Path, *overrides: str) -> training.Outcome:
+    return training.execute(settings(run_dir, *overrides))
+
+
+def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
+    """Every tensor of nested plain containers, by its path."""
+    if isinstance(value, torch.Tensor):
+        return {path: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    found: dict[str, torch.Tensor] = {}
+    for key, item in items:
+        found |= tensors(item, f"{path}/{key}")
+    return found
+
+
+class FailAt(Callback):
+    """Dies at one batch of the run, before any callback that stands behind it sees the batch's end."""
+
+    def __init__(self, batch: int, how: str = "raise", where: str = "on_train_batch_start") -> None:
+        self.batch, self.how, self.where = batch, how, where
+
+    def _maybe(self, trainer: Trainer, where: str) -> None:
+        if where == self.where and trainer.fit_loop.epoch_loop.total_batch_idx + 1 == self.batch:
+            if self.how == "kill":
+                os.kill(os.getpid(), 9)
+            if self.how == "raise":
+                raise RuntimeError("died on purpose")
+            os.kill(os.getpid(), int(self.how))
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self._maybe(trainer, "on_train_batch_start")
+
+    def on_train_batch_end(self, trainer: Trainer, *rest: Any) -> None:
+        self._maybe(trainer, "on_train_batch_end")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._maybe(trainer, "on_validation_end")
