@@ -82,14 +82,17 @@ def train(argv: list[str]) -> int:
     """`restorelab train`: Hydra composes, checks come first, then the run or the runs of `-m`."""
     import hydra
     from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
     from hydra.types import RunMode
 
     from restorelab import composition
     from restorelab.config import conf_dir
 
     statuses: list[int] = []
+    began: list[bool] = []
 
     def job(composed: Any) -> None:
+        began.append(True)
         several = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
             settings = composition.resolve(composed, HydraConfig.get().runtime.choices)
@@ -102,10 +105,14 @@ def train(argv: list[str]) -> int:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises and we explain
     own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
-    before, sys.argv = sys.argv, ["train.py", *own, *argv]
+    several = [argument for argument in argv if argument in ("-m", "--multirun")]  # behind overrides argparse stumbles
+    rest = [argument for argument in argv if argument not in several]
+    before, sys.argv = sys.argv, ["train.py", *several, *own, *rest]
     try:
         hydra.main(config_path=str(conf_dir()), config_name="train", version_base="1.3")(job)()
     except composition.CAUGHT as error:
+        if began and not isinstance(error, HydraException):
+            raise  # of a run, not of composing it
         raise composition.explained(error, argv) from error
     finally:
         sys.argv = before

@@ -10,7 +10,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from restorelab import config as configs
 from restorelab.config import GROUPS, conf_dir
@@ -18,6 +18,9 @@ from restorelab.errors import ConfigError, nearest
 
 CAUGHT = (HydraException, OmegaConfBaseException, ValueError)
 """What composing a config may raise; `explained` turns it into a ConfigError."""
+
+OPTION = re.compile(r"=(?!null$)[\w./-]*[a-z]|=\[", re.IGNORECASE)
+"""An override that gives a group what may be the name of an option, or names."""
 
 
 def user_conf() -> Path | None:
@@ -79,54 +82,59 @@ def available_threads() -> int:
 
 
 def explained(error: Exception, overrides: Sequence[str] = ()) -> ConfigError:
-    """One sentence that names the key or the file, what is allowed, and the nearest valid name.
-
-    Raises:
-        ValueError: `error` itself, where it is one that has nothing to do with composing.
-    """
+    """One sentence that names the key or the file, what is allowed, and the nearest valid name."""
     if isinstance(error, MissingConfigException):
-        return _missing(error)
-    text = str(error)
+        return ConfigError(_missing(error))
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        parent = cause.parent_node
-        names = [str(k) for k in parent if k not in configs.HIDDEN] if isinstance(parent, DictConfig) else []
-        if "not in struct" in str(cause) or "not found" in str(cause).lower():
-            return ConfigError(f"{cause.full_key}: unknown key. {nearest(str(cause.key), names)}")
-        return ConfigError(f"{cause.full_key}: {_one_line(cause)}")
-    if isinstance(error, ConfigCompositionException) and "defaults list" in text:
-        named = re.search(r"'([^']+)'", text)
-        name = named.group(1).split("@")[0] if named else "?"
-        return ConfigError(f"{name}: there is no such config group. {nearest(name, GROUPS)}")
-    if "Multiple values for evaluation" in text:
-        return ConfigError("noise: one of its options only; several at once are noise=mixture and noise=each.")
-    if "Ambiguous value" in text:
-        named = re.search(r"'([^']+)'", text)
-        said = named.group(1) if named else "?"
-        return ConfigError(f"{said}: several values. For a run with each add -m; for one list write key=[a,b].")
+        return ConfigError(f"{cause.full_key}: {_at_key(cause)}")
     if isinstance(error, OverrideParseException):
         return ConfigError(f"{error.override}: not a valid override. {_one_line(error)} Write key=value, and quote "
                            "values with commas, spaces or brackets for the shell.")  # fmt: skip
+    return ConfigError(_of_hydra(error, overrides))
+
+
+def _at_key(error: OmegaConfBaseException) -> str:
+    parent = error.parent_node
+    if isinstance(error, InterpolationKeyError | InterpolationResolutionError):
+        return f"its ${{...}} leads nowhere. {_one_line(error)}"
+    if not ("not in struct" in str(error) or "not found" in str(error).lower()):
+        return _one_line(error)
+    if not isinstance(parent, DictConfig):
+        return f"unknown key; {str(error.full_key).rpartition('.')[0]} is one value and holds no keys."
+    return f"unknown key. {nearest(str(error.key), [str(k) for k in parent if k not in configs.HIDDEN])}"
+
+
+def _of_hydra(error: Exception, overrides: Sequence[str]) -> str:
+    text = str(error)
+    named = re.search(r"'([^']+)'", text)
+    name = named.group(1) if named else "?"
+    if isinstance(error, ConfigCompositionException) and "defaults list" in text:
+        group = name.split("@")[0]
+        return f"{group}: there is no such config group. {nearest(group, GROUPS)}"
+    if "Multiple values for evaluation" in text:
+        return "noise: one of its options only; several at once are noise=mixture and noise=each."
+    if "Ambiguous value" in text:
+        return f"{name}: several values. For a run with each add -m; for one list write key=[a,b]."
     if text.startswith("Config group override"):
-        keys = ("", *GROUPS, "experiment")
-        wrong = [
-            o for o in overrides if o.partition("=")[0] in keys and not re.search(r"=[\w./]*[a-z](?<!null)$", o, re.I)
-        ]
-        return ConfigError(f"{', '.join(wrong) or 'a config group'}: an option's name is wanted, or a list of names in "
-                           "brackets; null and numbers are none. A stage is switched off by none, such as blur=none.")  # fmt: skip
-    if isinstance(error, ValueError) and not isinstance(error, CAUGHT[:2]):
-        raise error
-    return ConfigError(_one_line(error))
+        wrong = [o for o in overrides if o.partition("=")[0] in ("", *GROUPS, "experiment") and not OPTION.search(o)]
+        return (
+            f"{', '.join(wrong) or 'a config group'}: an option's name is wanted, or a list of names in brackets. "
+            "none switches a stage off, such as blur=none."
+        )
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _one_line(error)
+    return f"{' '.join(overrides)}: cannot be applied. {_one_line(error)}"
 
 
-def _missing(error: MissingConfigException) -> ConfigError:
+def _missing(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     folders = [folder / group for folder in (conf_dir(), user_conf()) if folder]
     options = error.options or [file.stem for folder in folders for file in folder.glob("*.yaml")]
     if not group:
-        return ConfigError(f"{name or error}: there is no such config. {_one_line(error)}")
+        return f"{name or error}: there is no such config. {_one_line(error)}"
     where = f"{group}={name}: there is no {group}/{name}.yaml in {conf_dir()}"
-    return ConfigError(f"{where}{f' or {user_conf()}' if user_conf() else ''}. {nearest(name, options)}")
+    return f"{where}{f' or {user_conf()}' if user_conf() else ''}. {nearest(name, options)}"
 
 
 def _one_line(error: Exception) -> str:

@@ -117,7 +117,7 @@ def check_names(config: Mapping[str, Any]) -> None:
 
 def _check_duration(value: Any) -> None:
     if value is not None and not (isinstance(value, str) and DURATION.fullmatch(value)):
-        msg = f"max_time: {value!r} does not fit; HH:MM:SS or DD:HH:MM:SS is wanted, such as 00:30:00. Quote it in a YAML."
+        msg = f"max_time: {value!r} does not fit; HH:MM:SS or DD:HH:MM:SS is wanted, in quotes in a YAML."
         raise ConfigError(msg)
 
 
@@ -134,7 +134,7 @@ def _check_root(config: Mapping[str, Any]) -> None:
         raise ConfigError(msg)
     for key in ("name", "run_dir", "runs_dir", "data_dir", "ckpt"):
         if config[key] is not None and not config[key].strip():
-            msg = f"{key}: it is empty. Leave it out{'' if key in ('runs_dir', 'data_dir') else ', say null'}, or name one."
+            msg = f"{key}: it is empty. Name one, or leave it out."
             raise ConfigError(msg)
     if config["name"] is not None and (Path(config["name"]).is_absolute() or ".." in Path(config["name"]).parts):
         msg = f"name: {config['name']!r} leads out of runs_dir. Use run_dir to name a folder anywhere."
@@ -152,6 +152,14 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
         for i, child in enumerate(node):
             _walk(f"{path}[{i}]", child, foreign=foreign)
         return
+    if (
+        path.startswith("callbacks.")
+        and path.count(".") == 1
+        and (not isinstance(node, dict) or "_target_" not in node)
+    ):
+        shown = signatures.in_yaml(node)
+        msg = f"{path}: {shown} does not fit; a mapping with a _target_ is wanted. ~{path} takes it out."
+        raise ConfigError(msg)
     if not isinstance(node, Mapping):
         return
     if "_target_" in node:
@@ -189,7 +197,8 @@ def _imported(path: str, target: str) -> dict[str, Parameter]:
     try:
         module = import_module(module_name)
     except Exception as error:  # a user's own module may raise anything
-        msg = f"{path}: cannot import {module_name!r} ({type(error).__name__}: {error}). Is it installed, or on PYTHONPATH?"
+        why = f"{type(error).__name__}: {error}"
+        msg = f"{path}: cannot import {module_name!r} ({why}). Is it installed, or on PYTHONPATH?"
         raise ConfigError(msg) from error
     if not hasattr(module, name):
         allowed = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]

@@ -1,4 +1,4 @@
-"""`restorelab preview`: what a degradation does to a dataset, before anyone trains on it. No torch until it is needed."""
+"""`restorelab preview`: what a degradation does to a dataset, before anyone trains on it. Torch is imported late."""
 
 import re
 from collections.abc import Sequence

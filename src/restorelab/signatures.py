@@ -113,10 +113,11 @@ def _arguments(args: ast.arguments, names: _Names, skip: int = 0) -> dict[str, P
 def _fields(node: ast.ClassDef, names: _Names) -> dict[str, Parameter]:
     found = {}
     for member in node.body:
-        if isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
-            if "ClassVar" not in ast.unparse(member.annotation):
-                annotation = _evaluate(member.annotation, names)
-                found[member.target.id] = Parameter(annotation, required=member.value is None)
+        if not isinstance(member, ast.AnnAssign) or not isinstance(member.target, ast.Name):
+            continue
+        if "ClassVar" not in ast.unparse(member.annotation):
+            annotation = _evaluate(member.annotation, names)
+            found[member.target.id] = Parameter(annotation, required=member.value is None)
     return found
 
 

@@ -219,7 +219,7 @@ class Run:
         if self.rank == 0:
             facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace,
                      "step": self.trainer.global_step if self.trainer else None}  # fmt: skip
-                        write_json(self.folder.failure, facts)
+            write_json(self.folder.failure, facts)
             self.tracker.finish({"status": status, "failure": message}, failed=True)
         return Outcome(status, exit_status, message, self.folder.path, trace)
 
@@ -230,5 +230,5 @@ def _out_of_memory(error: Exception) -> str | None:
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     return (
         f"out of memory ({first}). Lower data.batch_size (accumulate=N keeps the steps' size) or data.crop, set "
-        "trainer.precision=bf16-mixed or data.residency=stream; if it was in the evaluation, lower data.eval_batch_size."
+        "trainer.precision=bf16-mixed or data.residency=stream; in an evaluation lower data.eval_batch_size."
     )

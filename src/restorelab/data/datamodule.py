@@ -40,8 +40,8 @@ class FrozenLoader:
 class DataModule(LightningDataModule):
     """Degraded batches of one dataset.
 
-    dataset: what is read and how. degradation: what training does to a clean image, once and for all
-    where it is `fixed`. evaluations: the fixed degradations of validation and test. seed: of the run (order, crops, training
+    dataset: what is read and how. degradation: what training does to a clean image, once and for all where it is
+    `fixed`. evaluations: the fixed degradations of validation and test. seed: of the run (order, crops, training
     noise). device: where resident images lie and degradation runs. rank, world: this process among those that train
     together. smoke: a few batches of each part only.
 

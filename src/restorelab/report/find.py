@@ -49,7 +49,8 @@ def the_strength(built: Parts, settings: Mapping[str, Any]) -> Strength:
     node, noise = settings["noise"], built.degradation.noise
     chosen = settings["choices"].get("noise", node["_target_"])
     if isinstance(noise, Mixture | Each):
-        msg = f"find: noise={chosen} is {len(noise.noises)} noises ({', '.join(noise.noises)}). Find each by itself, such as noise=gaussian find=20dB."
+        members = ", ".join(noise.noises)
+        msg = f"find: noise={chosen} is several ({members}). Find each by itself, such as noise=gaussian find=20dB."
         raise ConfigError(msg)
     names = [name for name in RANGES if name in node]
     if len(names) != 1:
@@ -83,10 +84,10 @@ def find(strength: Strength, images: Sequence[Image], protocol: Protocol, target
     ends = gives(low), gives(high)
     rises = ends[0] < ends[1]
     if not min(ends) <= target <= max(ends):
-        weak, strong = (high, low) if rises else (low, high)
+        (least, strong), (most, weak) = sorted(zip(ends, (low, high), strict=True))
         msg = (
-            f"find={target:g}dB: cannot be reached. These images are at {min(ends):.2f} dB with noise.{strength.name}={strong:g} "
-            f"and at {max(ends):.2f} dB with noise.{strength.name}={weak:g}."
+            f"find={target:g}dB: cannot be reached. These images measure {least:.2f} dB with "
+            f"noise.{strength.name}={strong:g} and {most:.2f} dB with noise.{strength.name}={weak:g}."
         )
         raise ConfigError(msg)
     middle = low

@@ -43,6 +43,13 @@ class Image:
     pair: Tensor | None
     seed: int
 
+    @property
+    def size(self) -> str:
+        """Channels, height and width in words, and what the panel shows of them."""
+        channels, height, width = self.clean.shape
+        shown = "" if max(height, width) <= CELL else f", the middle {min(height, CELL)}x{min(width, CELL)}"
+        return f"{channels}x{height}x{width}{shown}"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -78,8 +85,9 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
         raise DataError(msg)
     size = max(1, int(table.shapes[chosen].prod(axis=1).mean()))
     count = min(len(chosen), MOST, max(images, BUDGET // size))
-    places = [i * len(chosen) // count for i in range(count)]
-    first = [places[i * count // min(images, count)] for i in range(min(images, count))]
+    panel = min(images, count)
+    places = [(2 * i + 1) * len(chosen) // (2 * count) for i in range(count)]
+    first = [places[(2 * i + 1) * count // (2 * panel)] for i in range(panel)]
     order = first + [place for place in places if place not in first]
 
     def unit(stored: np.ndarray) -> Tensor:
@@ -97,11 +105,14 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
 
 
 def columns(built: Parts, settings: Mapping[str, Any]) -> list[Column]:
-    """The training degradation, each noise of `noise=each` by itself, then the evaluations; equal ones once."""
+    """The training's degradation, one a noise of `noise=each`, then the evaluations'; equal ones once."""
     own = {stage: {k: v for k, v in settings[stage].items() if k != "fixed"} for stage in STAGES}
     training, noise = built.degradation, built.degradation.noise
     if isinstance(noise, Each):
-        found = [Column(name, replace(training, noise=one), f"each:{name}") for name, one in noise.noises.items()]
+        found = [
+            Column(f"training: {name}", replace(training, noise=one), f"each:{name}")
+            for name, one in noise.noises.items()
+        ]
     else:
         found = [Column("training", training, Evaluation("training", training, own).key)]
     for name, evaluation in built.evaluations.items():
@@ -166,7 +177,7 @@ def table(shown: Sequence[Shown]) -> str:
     rows = [("degradation", "input PSNR", "lowest", "highest", "SSIM", "drawn")]
     for one in shown:
         psnr, ssim = one.values["psnr"], one.values["ssim"]
-        drawn = textwrap.wrap(_ranges(one), 58) or [""]
+        drawn = _wrapped(_ranges(one)) or [""]
         numbers = (f"{psnr.mean():.2f}", f"{psnr.min():.2f}", f"{psnr.max():.2f}", f"{ssim.mean():.3f}")
         rows.append((one.column.name, *numbers, drawn[0]))
         rows += [("", "", "", "", "", line) for line in drawn[1:]]
@@ -181,17 +192,23 @@ def table(shown: Sequence[Shown]) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
-def _ranges(one: Shown) -> str:
-    parts = []
+def _wrapped(parts: Sequence[str], width: int = 60) -> list[str]:
+    """Parts with commas between them, in lines that break behind a comma."""
+    joined = ", ".join(part.replace(" ", "\u00a0") for part in parts)
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(joined, width)]
+
+
+def _ranges(one: Shown) -> list[str]:
+    parts: list[str] = []
     for name, values in one.drawn.items():
         known = values[~np.isnan(values)]
         noise = one.column.degradation.noise if one.column.degradation else None
         if name == "noise" and isinstance(noise, Mixture | Each):
             parts += [f"{int((known == i).sum())} {member}" for i, member in enumerate(noise.noises)]
         elif len(known):
-            low, high = f"{known.min():.4g}", f"{known.max():.4g}"
+            low, high = f"{known.min():.3g}", f"{known.max():.3g}"
             parts.append(f"{name} {low}" if low == high else f"{name} {low} to {high}")
-    return ", ".join(parts)
+    return parts
 
 
 def figure(shown: Sequence[Shown], images: Sequence[Image], title: str) -> Figure:
@@ -200,7 +217,7 @@ def figure(shown: Sequence[Shown], images: Sequence[Image], title: str) -> Figur
     Every pixel of an image is a whole number of pixels of the panel, so that its noise looks as it is; the middle of an
     image is shown where it is larger than a cell. Downsampled images are enlarged to the clean one's size.
     """
-    gap, note, head, top, margin = 10, 30, 20, 30, 12
+    gap, note, head, top, margin = 10, 32, 34, 34, 14
     cell = max(min(max(image.clean.shape[-2:]), CELL) * _times(image) for image in images)
     width = margin * 2 + (len(shown) + 1) * (cell + gap) - gap
     height = top + head + len(images) * (cell + note) + margin
@@ -210,8 +227,12 @@ def figure(shown: Sequence[Shown], images: Sequence[Image], title: str) -> Figur
         canvas.text(x / width, 1 - y / height, words, va="top", **style)
 
     text(margin, 10, title, fontsize=10)
-    for i, name in enumerate(("clean", *(one.column.name for one in shown))):
-        text(margin + i * (cell + gap) + cell / 2, top + 4, name, fontsize=8, ha="center")
+    means = [f"mean {one.values['psnr'].mean():.2f} dB, SSIM {one.values['ssim'].mean():.3f}" for one in shown]
+    heads = zip(("clean", *(one.column.name for one in shown)), (f"{images[0].size}", *means), strict=True)
+    for i, (name, mean) in enumerate(heads):
+        x = margin + i * (cell + gap) + cell / 2
+        text(x, top, name, fontsize=8, ha="center", weight="bold")
+        text(x, top + 15, mean, fontsize=6.5, ha="center", color="#666666")
     for line, image in enumerate(images):
         y = top + head + line * (cell + note)
         pictures = [image.clean, *(one.degraded[line] for one in shown)]
@@ -243,7 +264,7 @@ def _middle(picture: Tensor, clean: Tensor) -> Tensor:
 
 
 def _note(one: Shown, line: int) -> str:
-    drawn = []
+    drawn: list[str] = []
     for name, values in one.drawn.items():
         noise = one.column.degradation.noise if one.column.degradation else None
         if name == "noise" and isinstance(noise, Mixture | Each):
