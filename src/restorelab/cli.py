@@ -78,6 +78,13 @@ def set_up_logging(level: int = logging.INFO) -> None:
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")  # lightning with torch 2.13
 
 
+FOLDERLESS = (
+    "hydra.run.dir=.", "hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra.job.chdir=false",
+    "hydra/job_logging=none", "hydra/hydra_logging=none",
+)  # fmt: skip
+"""What train.yaml says of Hydra, said for any other config: it manages no folders and no logging."""
+
+
 def train(argv: list[str]) -> int:
     """`restorelab train`: Hydra composes, checks come first, then the run or the runs of `-m`."""
     import hydra
@@ -107,7 +114,7 @@ def train(argv: list[str]) -> int:
     own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
     several = [argument for argument in argv if argument in ("-m", "--multirun")]  # behind overrides argparse stumbles
     rest = [argument for argument in argv if argument not in several]
-    before, sys.argv = sys.argv, ["train.py", *several, *own, *rest]
+    before, sys.argv = sys.argv, ["train.py", *several, *own, *rest, *FOLDERLESS]
     try:
         hydra.main(config_path=str(conf_dir()), config_name="train", version_base="1.3")(job)()
     except composition.CAUGHT as error:
@@ -116,6 +123,9 @@ def train(argv: list[str]) -> int:
         raise composition.explained(error, argv) from error
     finally:
         sys.argv = before
+    if several and not statuses and not any(argument.startswith("-") for argument in rest):
+        msg = f"{' '.join(rest)}: no run comes out of this; a range or list is empty."
+        raise ConfigError(msg)
     if len(statuses) > 1:
         print(f"{statuses.count(0)} of {len(statuses)} runs succeeded")
     return next((status for status in statuses if status), 0)

@@ -24,6 +24,7 @@ from restorelab.degradations.rng import PhiloxDraws
 from restorelab.evaluation import COLUMNS, Measured, evaluate, table
 from restorelab.inference import restore
 from restorelab.report.curves import curves
+from restorelab.report.page import page
 from restorelab.report.panels import Row, panel, rendered
 from restorelab.run_folder import RunFolder, write_bytes, write_json, write_text
 from restorelab.tracking.tracker import Tracker
@@ -78,16 +79,27 @@ def write(
         _save(figure, folder.curves)
         tracker.images("curves", rendered(figure), None)
     facts = describe(built, net, measured, images_per_second=images_per_second, seconds=time.monotonic() - began)
-    tracker.finish(facts["metrics"] | {"status": "done"}, failed=False)
+    panels = [folder.images / f"{result.name}.png" for result in measured]
+    write_text(
+        folder.page,
+        page(built.config, facts, built.protocol.describe(), folder.curves if folder.curves.exists() else None, panels),
+    )
+    tracker.finish(_summary(measured) | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
     note = f"{title} on {len(data.rows['test'])} test images; {built.protocol.describe()}"
     capped = sum(result.capped for result in measured)
     lines = [table(measured, title=note), *([f"{capped} PSNR values are at the cap"] if capped else []), ""]
-    lines += [
-        f"run:      {folder.path}",
-        f"pictures: {folder.images}{', ' + folder.curves.name if folder.curves.exists() else ''}",
-    ]
+    lines += [f"run:      {folder.path}", f"pictures: {folder.images}", f"report:   {folder.page}"]
     return "\n".join(lines)
+
+
+def _summary(measured: Sequence[Measured]) -> dict[str, float]:
+    """The first evaluation's metrics by their names, and every evaluation's with its own behind: W&B's final values."""
+    values = dict(measured[0].metrics())
+    if len(measured) > 1:
+        for result in measured:
+            values |= {f"{name}/{result.name}": value for name, value in result.metrics().items()}
+    return values
 
 
 def _loss(built: Parts, draws: Any, net: Any, sample: Any) -> Any:

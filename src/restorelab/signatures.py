@@ -180,15 +180,21 @@ WORDS = {
 
 
 def in_yaml(value: Any) -> str:
-    """A value as one would write it in a config."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    """A value about as one would write it in a config, cut where it is long."""
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _foreign(annotation: Any) -> bool:
+    return isinstance(annotation, type) and annotation not in WORDS
 
 
 def describe(annotation: Any) -> str:
     """An annotation in words, for an error message."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Union, UnionType):
-        return " or ".join(describe(option) for option in arguments)
+        plain = [option for option in arguments if not _foreign(option)] or arguments
+        return " or ".join(dict.fromkeys(describe(option) for option in plain))
     if origin is Literal:
         return " or ".join(in_yaml(option) for option in arguments)
     if annotation in WORDS:
@@ -198,5 +204,5 @@ def describe(annotation: Any) -> str:
         count = f"{len(arguments)} " if origin is tuple and Ellipsis not in arguments else ""
         return f"a list of {count}{WORDS[arguments[0]].removeprefix('a ')}s" if plain else "a list"
     if origin in (dict, collections.abc.Mapping):
-        return "a mapping"
+        return f"a mapping, each value {describe(arguments[1])}," if arguments else "a mapping"
     return "a mapping with a _target_"
