@@ -193,8 +193,8 @@ def describe(annotation: Any) -> str:
     """An annotation in words, for an error message."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Union, UnionType):
-        plain = [option for option in arguments if not _foreign(option)] or arguments
-        return " or ".join(dict.fromkeys(describe(option) for option in plain))
+        kept = [option for option in arguments if not _foreign(option)] or list(arguments)
+        return " or ".join(dict.fromkeys(describe(option) for option in kept))
     if origin is Literal:
         return " or ".join(in_yaml(option) for option in arguments)
     if annotation in WORDS:
