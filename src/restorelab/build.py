@@ -1,11 +1,11 @@
 """From a resolved config to the parts of a run, and the check that they fit each other before any data is read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from restorelab import config as configs
 from restorelab.data.dataset import Dataset
@@ -14,7 +14,9 @@ from restorelab.degradations.pipeline import Degradation
 from restorelab.engine import Engine
 from restorelab.errors import ConfigError, UserError
 from restorelab.metrics import Protocol
-from restorelab.task import Objective
+
+Objective = Callable[..., tuple[Tensor, Tensor]]
+"""`(net, sample, degradation, draws)` to the loss and the restored images."""
 
 STAGES = ("blur", "downsample", "noise")
 

@@ -138,10 +138,13 @@ def _has_dir(argv: Sequence[str]) -> bool:
 def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
     """Execute one resolved config and say how it ended."""
     set_up_logging()
-    from restorelab import resumption, training
+    from restorelab import build, resumption
 
     if settings["resume"]:
         settings = resumption.settings(settings, overrides)
+    build.check_fit(build.parts(settings))  # before Lightning is imported: a misfit should not take long to say
+    from restorelab import training
+
     outcome = training.execute(settings)
     if outcome.status == "done":
         print(outcome.message)

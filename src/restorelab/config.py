@@ -152,14 +152,8 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
         for i, child in enumerate(node):
             _walk(f"{path}[{i}]", child, foreign=foreign)
         return
-    if (
-        path.startswith("callbacks.")
-        and path.count(".") == 1
-        and (not isinstance(node, dict) or "_target_" not in node)
-    ):
-        shown = signatures.in_yaml(node)
-        msg = f"{path}: {shown} does not fit; a mapping with a _target_ is wanted. ~{path} takes it out."
-        raise ConfigError(msg)
+    if path.count(".") == 1 and path.startswith(("callbacks.", "evaluation.")):
+        _check_entry(path, node)
     if not isinstance(node, Mapping):
         return
     if "_target_" in node:
@@ -167,11 +161,22 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
     elif "." not in path and path not in ("evaluation", "callbacks"):
         msg = f"{path}: no _target_. Every file of conf/{path}/ names one; got the keys {', '.join(map(str, node))}."
         raise ConfigError(msg)
-    elif path.startswith("evaluation.") and path.count(".") == 1:
-        _check_keys(path, node, {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")})
     for key, child in node.items():
         if key not in HYDRA_KEYS:
             _walk(f"{path}.{key}", child, foreign=foreign)
+
+
+def _check_entry(path: str, node: Any) -> None:
+    """Hold one of the named callbacks, or one of the named evaluations, against what it may be."""
+    shown = signatures.in_yaml(node)
+    if path.startswith("callbacks.") and (not isinstance(node, Mapping) or "_target_" not in node):
+        msg = f"{path}: {shown} does not fit; a mapping with a _target_ is wanted. ~{path} takes it out."
+        raise ConfigError(msg)
+    if path.startswith("evaluation."):
+        if not isinstance(node, Mapping):
+            msg = f"{path}: {shown} does not fit; a mapping with noise, blur or downsample is wanted, or {{}}."
+            raise ConfigError(msg)
+        _check_keys(path, node, {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")})
 
 
 def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from restorelab.errors import ConfigError, nearest
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # checking a config must not wait for Lightning
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.strategies import Strategy
 
 log = logging.getLogger(__name__)
@@ -88,8 +88,10 @@ class Engine:
             net.compile()  # in place: keeps the names of the parameters
         return net, chosen
 
-    def trainer(self, callbacks: Sequence[Callback], accumulate: int, clip: float | None) -> Trainer:
+    def trainer(self, callbacks: "Sequence[Callback]", accumulate: int, clip: float | None) -> "Trainer":
         """Build the Lightning Trainer. Logging, checkpoints, bar and limits are our callbacks'."""
+        from lightning.pytorch import Trainer
+
         strategy: str | Strategy = "auto"
         if self.devices > 1:
             from lightning.pytorch.strategies import DDPStrategy

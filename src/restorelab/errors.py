@@ -20,6 +20,10 @@ class DataError(UserError):
     """A dataset that is missing, incomplete or unreadable."""
 
 
+MANY = 40
+"""Names up to which all that are allowed are listed."""
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """A sentence with the allowed name nearest to `name` and the list of all of them.
 
@@ -29,4 +33,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     options = sorted(map(str, allowed))
     close = get_close_matches(str(name), options, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]!r}? " if close else ""
+    if len(options) > MANY:
+        near = get_close_matches(str(name), options, n=8, cutoff=0.0)
+        return f"{hint}Allowed: {', '.join(near)} and {len(options) - len(near)} more."
     return f"{hint}Allowed: {', '.join(options) or '(none)'}."

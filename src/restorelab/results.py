@@ -86,10 +86,18 @@ def write(
     )
     tracker.finish(_summary(measured) | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
-    note = f"{title} on {len(data.rows['test'])} test images; {built.protocol.describe()}"
     capped = sum(result.capped for result in measured)
-    lines = [table(measured, title=note), *([f"{capped} PSNR values are at the cap"] if capped else []), ""]
-    lines += [f"run:      {folder.path}", f"pictures: {folder.images}", f"report:   {folder.page}"]
+    lines = [
+        table(measured, title=f"{title}, test set"),
+        *([f"{capped} PSNR values are at the cap"] if capped else []),
+        "",
+    ]
+    lines += [
+        f"protocol: {built.protocol.describe()}",
+        f"run:      {folder.path}",
+        f"pictures: {folder.images}",
+        f"report:   {folder.page}",
+    ]
     return "\n".join(lines)
 
 

@@ -40,7 +40,7 @@ class _Names(dict[str, Any]):
     """What an annotation may refer to; a name that is not plain data stands for anything."""
 
     def __missing__(self, name: str) -> Any:
-        return getattr(builtins, name, None) or getattr(typing, name, None) or getattr(collections.abc, name, Any)
+        return getattr(builtins, name, None) or getattr(collections.abc, name, None) or getattr(typing, name, Any)
 
 
 def from_source(target: str) -> dict[str, Parameter] | None:
@@ -54,10 +54,7 @@ def from_source(target: str) -> dict[str, Parameter] | None:
     tree = _parse(PACKAGE.joinpath(*inner).with_suffix(".py"))
     if tree is None:
         return None
-    names = _Names(Path=Path, Built=Built)
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            names[node.targets[0].id] = _evaluate(node.value, names)
+    names = _names_of(PACKAGE.joinpath(*inner).with_suffix(".py"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return _arguments(node.args, names)
@@ -92,6 +89,21 @@ def missing_here(target: str) -> tuple[str, list[str]] | None:
         elif isinstance(node, ast.Assign):
             other |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     return None if name in here | other else (name, sorted(name for name in here if not name.startswith("_")))
+
+
+@lru_cache
+def _names_of(path: Path) -> _Names:
+    """What the annotations of a module may refer to: its own names and those from other modules of the package."""
+    names, tree = _Names(Path=Path, Built=Built), _parse(path)
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE.name}."):
+            other = _names_of(PACKAGE.joinpath(*str(node.module).split(".")[1:]).with_suffix(".py"))
+            names |= {a.asname or a.name: other[a.name] for a in node.names if a.name in other}
+        elif isinstance(node, ast.ClassDef):
+            names[node.name] = Built
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            names[node.targets[0].id] = _evaluate(node.value, names)
+    return names
 
 
 @lru_cache

@@ -9,13 +9,12 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from restorelab.build import Objective
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.inference import restore
 from restorelab.metrics import Protocol
 from restorelab.sample import Sample
-
-Objective = Callable[..., tuple[Tensor, Tensor]]
 
 
 class RestorationTask(LightningModule):

@@ -54,7 +54,10 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
     folder: RunFolder | None = None
     try:
         config.check_names(settings)
-        build.check_fit(build.parts(settings))
+        built = build.parts(settings)
+        build.check_fit(built)
+        # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
+        built.dataset.open(settings["split_seed"])
         path = Path(settings["run_dir"] or choose(settings["runs_dir"], settings["name"]))
         folder, settings = RunFolder(path), {**settings, "run_dir": str(path)}
         if settings["resume"] and folder.result.exists() and not _goes_further(settings, folder):

@@ -27,7 +27,9 @@ class Arrays:
     def items(self) -> list[Item]:
         generator = np.random.default_rng(self.seed)
         images = [generator.integers(0, 256, shape, dtype=np.uint8) for shape in self.shapes]
-        return [Item(f"i{n}", f"g{n // 3}", image, 255 - image if self.pairs else None) for n, image in enumerate(images)]
+        return [
+            Item(f"i{n}", f"g{n // 3}", image, 255 - image if self.pairs else None) for n, image in enumerate(images)
+        ]
 
     def fingerprint(self) -> dict[str, object]:
         return {"arrays": [self.shapes, self.pairs, self.seed]}

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from data.test_frozen import Arrays
 
+from data.test_frozen import Arrays
 from restorelab.data import cache
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset

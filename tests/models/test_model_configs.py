@@ -19,7 +19,7 @@ COUNTS = {
     "mnist_conv_ae": 28_353,
     # Layer by layer: 3x3 weights, biases of the first and last layer, two numbers a normalised channel.
     "dncnn": 640 + 15 * (64 * 64 * 9 + 2 * 64) + 577,
-    "dncnn_small": 320 + 5 * (32 * 32 * 9 + 32) + 289,
+    "dncnn_small": 320 + 3 * (32 * 32 * 9 + 32) + 289,
     "identity": 0,
     "median": 0,
 }

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import runs
 from PIL import Image
 
+import runs
 from restorelab.tracking.wandb import WandB
 
 ONLINE = {"WANDB_API_KEY": "x" * 40}

@@ -1,0 +1,172 @@
+"""The command line as a user meets it: help, errors, exit statuses, and how soon they come."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import restorelab
+from restorelab import cli
+
+HEAVY = ("model=identity", "data=photos", "debug=true", "logger=csv", f"threads={len(os.sched_getaffinity(0))}")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RESTORELAB_TRACEBACK", raising=False)
+    monkeypatch.setenv("RESTORELAB_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def fresh(root: Path, *argv: str, tries: int = 1) -> tuple[subprocess.CompletedProcess[str], float]:
+    """`python train.py ...` in a fresh process; with the least CPU time (user and system) of some tries, in seconds.
+
+    CPU time, as other work on the machine does not change it.
+    """
+    times = []
+    for _ in range(tries):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, str(root / "train.py"), *argv]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return done, min(times)
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
+def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(argv) == 0
+    out = capsys.readouterr().out
+    assert all(command in out for command in ("train", "preview", "fetch", "cache"))
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == f"restorelab {restorelab.__version__}"
+
+
+def test_an_unknown_command_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["trian"]) == 2
+    assert "Did you mean 'train'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "preview"])
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("noise.sgma=3", ("noise.sgma", "'sigma'")),
+        ("seed=abc", ("seed", "'abc'", "a whole number")),
+        ("noise=gausian", ("noise=gausian", "'gaussian'")),
+        ("noise=null", ("noise=null",)),
+        ("noise.sigma=[1", ("noise.sigma=[1",)),
+        ("noise.sigma=-5", ("sigma", "-5", ">= 0")),
+        ("data=folder", ("data.root",)),
+    ],
+)
+def test_a_bad_configuration_is_one_line_and_status_2(
+    command: str, override: str, words: tuple[str, ...], here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([command, override]) == 2
+    err = capfd.readouterr().err.strip()
+    assert err.startswith("error: ")
+    assert "\n" not in err
+    assert all(word in err for word in words), err
+    assert not list(here.iterdir()), "it left something behind"
+
+
+def test_the_traceback_is_there_for_those_who_ask(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RESTORELAB_TRACEBACK", "1")
+    assert cli.main(["train", "noise.sgma=3"]) == 2
+    err = capfd.readouterr().err
+    assert "Traceback" in err
+    assert err.strip().splitlines()[-1].startswith("error: noise.sgma")
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "limit", "word"),
+    [
+        (["--help"], 0, 1.5, "Configuration groups"),
+        (["--cfg", "job"], 0, 1.5, "_target_: restorelab.models.dncnn.DnCNN"),
+        (["noise.sgma=3"], 2, 1.0, "'sigma'"),
+        (["seed=abc"], 2, 1.0, "a whole number"),
+        (["model=ae", "model._target_=restorelab.models.ae.Ae"], 2, 1.0, "'AE'"),
+        (["model=ae", "model.init=glort"], 2, 1.0, "'glorot'"),
+    ],
+)
+def test_answers_that_need_no_torch_come_at_once(
+    argv: list[str], status: int, limit: float, word: str, root: Path, here: Path
+) -> None:
+    done, seconds = fresh(root, *argv, tries=3)
+    assert done.returncode == status
+    assert word in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert seconds < limit
+
+
+def test_shapes_are_checked_within_six_seconds(root: Path, here: Path) -> None:
+    done, seconds = fresh(root, "model=mnist_mlp_ae", "data=photos")
+    assert done.returncode == 2
+    assert "data.size=[28,28]" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(here.iterdir())
+    assert seconds < 6
+
+
+def test_multirun_takes_its_runs_one_by_one(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One that fails does not take the other with it, and is not forgotten: the status is not 0."""
+    argv = ["train", "model=mnist_mlp_ae,identity", *HEAVY[1:], "data.limit=64", "-m"]  # -m last: behind overrides
+    assert cli.main(argv) == 2
+    out, err = capfd.readouterr()
+    assert "1 of 2 runs succeeded" in out
+    assert "model=mnist_mlp_ae" in err
+    assert "Traceback" not in err
+    results = list((here / "runs").glob("*/*/result.json"))
+    assert [file.parents[1].name for file in results] == ["identity-photos-gaussian"]
+    assert not (here / "runs" / "mnist_mlp_ae-photos-gaussian").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["-m", "seed=range(0)"], ["seed=range(0)", "no run"]),
+        (["-m", "model=ae,nope"], ["model=nope"]),
+        (["-m", "seed=a,b"], ["'a'", "'b'"]),
+    ],
+)
+def test_a_bad_multirun(argv: list[str], words: list[str], here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", *argv]) == 2
+    err = capfd.readouterr().err
+    assert all(word in err for word in words), err
+    assert not list(here.iterdir())
+
+
+def test_train_py_gives_the_exit_status(root: Path, here: Path) -> None:
+    assert fresh(root, "--cfg", "jobb")[0].returncode == 2
+    assert fresh(root, "~model")[0].returncode == 2
+
+
+def test_cache_lists_and_cleans(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = here / "cache" / "tables" / "photos-0123"
+    entry.mkdir(parents=True)
+    (entry / "clean.bin").write_bytes(bytes(1500))
+    assert cli.main(["cache"]) == 0
+    out = capsys.readouterr().out
+    assert "photos-0123" in out
+    assert "1.5 kB" in out
+    assert cli.main(["cache", "clena"]) == 2
+    assert cli.main(["cache", "clean", "photos-0124"]) == 1
+    assert "'photos-0123'" in capsys.readouterr().err
+    assert cli.main(["cache", "clean"]) == 0
+    assert not entry.exists()
+
+
+def test_fetch_says_what_it_wants(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fetch"]) == 2
+    assert cli.main(["fetch", "data=photos"]) == 2
+    assert "needs no fetching" in capsys.readouterr().err
