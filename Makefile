@@ -22,7 +22,7 @@ train: $(STAMP) ## train the default model on the photographs of scikit-image
 	$(BIN)/python train.py $(ARGS)
 
 test: $(STAMP) ## the suite, under five minutes on two cores
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
 test-all: $(STAMP) ## everything, the slow tests too
 	$(BIN)/python -m pytest $(ARGS)

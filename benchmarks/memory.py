@@ -4,6 +4,7 @@ As a program (`memory.py WORK.json`) it is one of those processes.
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -27,13 +28,15 @@ def measure(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
         job = [f"model={MODEL}", *images.overrides, "loss=bce", "trainer.accelerator=cpu", "logger.mode=offline"]
         steps = 2 if quick else 5
         found = {}
-        # The first run decodes the dataset and makes the frozen sets; the second is what every later one is like.
+        # The first run decodes the dataset and makes the frozen sets, in a cache of its own; the second is what every
+        # later one is like.
+        environment = {**os.environ, "RESTORELAB_CACHE": str(Path(scratch, "cache"))}
         for name in ("first run", "framework", "plain loop", "plain loop, channels_last"):
             say(f"memory: {name}")
             work = {"overrides": job, "steps": 1 if name == "first run" else steps, "name": name, "scratch": scratch}
             file, out = Path(scratch, "work.json"), Path(scratch, "out.json")
             file.write_text(json.dumps({**work, "out": str(out)}))
-            subprocess.run([sys.executable, __file__, str(file)], check=True)
+            subprocess.run([sys.executable, __file__, str(file)], check=True, env=environment)
             found[name] = json.loads(out.read_text())
     dataset = found["framework"]["dataset"]
     title = f"memory of the main job ({MODEL}, impulse, {images.what}, batch {BATCH}; dataset {dataset:.0f} MiB): MiB"

@@ -1,7 +1,18 @@
-"""The training loop that a user writes by hand: no Lightning, no configuration, nothing but the step."""
+"""The training loop that a user writes by hand: no Lightning, no configuration, nothing but the step.
 
+As a program (`plain.py WORK.json`) it takes as many steps as each line of its input says, and answers with the seconds
+they took and the number of images: the benchmark's other process, asleep while the framework is measured.
+"""
+
+import json
+import sys
+import time
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,20 +35,19 @@ class PlainLoop:
         assert kind in KINDS, kind
         self.images, self.noise, self.batch_size = images, noise, batch_size
         self.device = images.device
-        layout = torch.channels_last if kind == "channels_last" else torch.contiguous_format
-        self.net = net.to(self.device, memory_format=layout).train()
-        self.layout = layout
+        self.layout = torch.channels_last if kind == "channels_last" else torch.contiguous_format
+        self.net = net.to(self.device, memory_format=self.layout).train()
         self.bf16 = kind == "bf16"
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3)
         self.draws = TorchDraws(self.device)
         self.order = torch.empty(0, dtype=torch.int64)
 
-    def run(self, steps: int) -> int:
-        """Take some steps; gives the number of images."""
-        with torch.enable_grad():
-            for _ in range(steps):
-                self._step()
-        return steps * self.batch_size
+    def run(self, steps: int) -> tuple[float, int]:
+        """Take some steps; gives the seconds they took and the number of images."""
+        began = self._now()
+        for _ in range(steps):
+            self._step()
+        return self._now() - began, steps * self.batch_size
 
     def _step(self) -> None:
         if len(self.order) < self.batch_size:
@@ -52,3 +62,28 @@ class PlainLoop:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def made(node: dict[str, Any]) -> Any:
+    """Build what a config node names, without Hydra."""
+    module, _, name = node["_target_"].rpartition(".")
+    return getattr(import_module(module), name)(**{key: v for key, v in node.items() if key != "_target_"})
+
+
+def main() -> None:
+    """Build the loop, say that it is ready, and take steps as they are asked for until the input ends."""
+    work = json.loads(Path(sys.argv[1]).read_text())
+    images = torch.from_numpy(np.load(work["images"])).to(work["device"])
+    loop = PlainLoop(sys.argv[2], made(work["model"]), images, made(work["noise"]), work["batch_size"])
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(*loop.run(int(line)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

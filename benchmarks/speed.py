@@ -1,6 +1,6 @@
-"""Training: images a second of a run beside a hand-written loop, segment by segment in one process.
+"""Training: images a second of a run beside hand-written loops, segment by segment.
 
-As a program (`speed.py WORK.json`) it is the fresh process of one comparison; see docs/benchmarks.md.
+As a program (`speed.py WORK.json`) it is the process of one comparison's framework run; see docs/benchmarks.md.
 """
 
 import json
@@ -62,7 +62,7 @@ def measure(name: str, *, quick: bool, device: str, say) -> list[Row]:
             say(f"{name}: {title}")
             found = _compare(case, overrides, kinds, Path(scratch), quick=quick, device=device)
             target = OVERHEAD if overrides is SAME else case.faster if not overrides else None
-            table = f"{name}, batch 128, {found.pop('what')}: images a second"
+            table = f"{name}, batch {_batch(quick=quick)}, {found.pop('what')}: images a second"
             if not rows:
                 rows.append(Row(table, NAMES["plain"], estimate(rates(found["plain"]))))
             for kind, segments in found.items():
@@ -74,12 +74,16 @@ def measure(name: str, *, quick: bool, device: str, say) -> list[Row]:
     return rows
 
 
+def _batch(*, quick: bool) -> int:
+    return 16 if quick else 128
+
+
 def _compare(case: Case, overrides: list[str], kinds: list[str], scratch: Path, *, quick: bool, device: str) -> dict:
     images = find(case.data, scratch, quick=quick)
     noise = ["noise=gaussian"] if case.data == MNIST else []
     chosen = [
         f"model={case.model}", *images.overrides, *noise, "loss=bce", "logger=csv",
-        f"trainer.accelerator={device}", "trainer.max_epochs=100000", "trainer.validate_every=100000", *overrides,
+        f"data.batch_size={_batch(quick=quick)}", f"trainer.accelerator={device}", "trainer.max_epochs=100000", "trainer.validate_every=100000", *overrides,
     ]  # fmt: skip
     segment = min(case.segment, 3) if quick else case.segment
     work = {
@@ -101,12 +105,15 @@ def main() -> int:
     """Run one comparison in this process."""
     from worker import run
 
-    work = json.loads(Path(sys.argv[1]).read_text())
+    file = Path(sys.argv[1])
+    work = json.loads(file.read_text())
     from restorelab.composition import compose
 
-    model = {**compose(work["overrides"])["model"], "_partial_": True}
+    settings = compose(work["overrides"])
+    loops = file.with_name("loops.json")
+    loops.write_text(json.dumps({"model": settings["model"], "noise": settings["noise"]}))
     probe = {key: work[key] for key in ("out", "kinds", "segment", "rounds", "warmup")}
-    outcome = run(work["overrides"], Path(work["folder"]), {"_target_": "probe.Probe", "model": model, **probe})
+    outcome = run(work["overrides"], Path(work["folder"]), {"_target_": "probe.Probe", "work": str(loops), **probe})
     if not Path(work["out"]).is_file():
         print(outcome.message, outcome.trace or "", file=sys.stderr)
         return outcome.exit_status or 1

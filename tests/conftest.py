@@ -1,13 +1,20 @@
 """Fixtures shared by the suite."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
-# Before wandb or a fork is near: no test talks to a server, no BLAS takes more threads than the test asks for.
+# Before torch, wandb or a fork is near: no test talks to a server, leaves something in the user's cache, or takes more
+# threads than it asks for (several pytest workers share the cores).
 os.environ["WANDB_MODE"] = "offline"
 os.environ.setdefault("WANDB_SILENT", "true")
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["RESTORELAB_CACHE"] = tempfile.mkdtemp(prefix="restorelab-tests-")
+atexit.register(shutil.rmtree, os.environ["RESTORELAB_CACHE"], ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -22,19 +22,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def fresh(root: Path, *argv: str, tries: int = 1) -> tuple[subprocess.CompletedProcess[str], float]:
-    """`python train.py ...` in a fresh process; with the least CPU time (user and system) of some tries, in seconds.
+def fresh(root: Path, *argv: str) -> tuple[subprocess.CompletedProcess[str], float]:
+    """`python train.py ...` in a fresh process, and its CPU time (user and system) in seconds.
 
-    CPU time, as other work on the machine does not change it.
+    CPU time, as other work on the machine changes it little.
     """
-    times = []
-    for _ in range(tries):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, str(root / "train.py"), *argv]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    return done, min(times)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, str(root / "train.py"), *argv]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
@@ -102,11 +99,14 @@ def test_the_traceback_is_there_for_those_who_ask(
 def test_answers_that_need_no_torch_come_at_once(
     argv: list[str], status: int, limit: float, word: str, root: Path, here: Path
 ) -> None:
-    done, seconds = fresh(root, *argv, tries=3)
-    assert done.returncode == status
-    assert word in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert seconds < limit
+    for _ in range(3):  # the best of three, where the first is late
+        done, seconds = fresh(root, *argv)
+        assert done.returncode == status
+        assert word in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        if seconds < limit:
+            return
+    pytest.fail(f"{argv} took {seconds:.2f} s")
 
 
 def test_shapes_are_checked_within_six_seconds(root: Path, here: Path) -> None:

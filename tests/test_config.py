@@ -15,8 +15,7 @@ from restorelab.errors import ConfigError
 
 def refused(overrides: list[str]) -> str:
     with pytest.raises(ConfigError) as caught:
-        settings = composition.compose(overrides)
-        check_values(settings)
+        check_values(composition.compose(overrides))
     assert caught.value.exit_status == 2
     return str(caught.value)
 

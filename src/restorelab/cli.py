@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -116,7 +117,9 @@ def train(argv: list[str]) -> int:
     rest = [argument for argument in argv if argument not in several]
     before, sys.argv = sys.argv, ["train.py", *several, *own, *rest, *FOLDERLESS]
     try:
-        hydra.main(config_path=str(conf_dir()), config_name="train", version_base="1.3")(job)()
+        with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
+            sys.argv += [f"hydra.sweep.dir='{scratch}'"] if several else []
+            hydra.main(config_path=str(conf_dir()), config_name="train", version_base="1.3")(job)()
     except composition.CAUGHT as error:
         if began and not isinstance(error, HydraException):
             raise  # of a run, not of composing it

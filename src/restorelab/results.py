@@ -86,17 +86,14 @@ def write(
     )
     tracker.finish(_summary(measured) | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
-    capped = sum(result.capped for result in measured)
-    lines = [
-        table(measured, title=f"{title}, test set"),
-        *([f"{capped} PSNR values are at the cap"] if capped else []),
-        "",
-    ]
+    places = {"run": folder.path, "pictures": folder.images, "report": folder.page}
+    lines = [table(measured, title=f"{title}, test set")]
+    if capped := sum(result.capped for result in measured):
+        lines.append(f"{capped} PSNR values are at the cap")
     lines += [
+        "",
         f"protocol: {built.protocol.describe()}",
-        f"run:      {folder.path}",
-        f"pictures: {folder.images}",
-        f"report:   {folder.page}",
+        *(f"{name + ':':<9} {path}" for name, path in places.items()),
     ]
     return "\n".join(lines)
 

@@ -17,6 +17,7 @@ from restorelab import build, config, results, weights
 from restorelab.build import Parts
 from restorelab.callbacks.checkpoint import Checkpoint
 from restorelab.callbacks.guard import Guard
+from restorelab.callbacks.health import Health
 from restorelab.callbacks.history import History
 from restorelab.callbacks.limits import Limits, seconds
 from restorelab.callbacks.progress import Progress
@@ -197,6 +198,7 @@ class Run:
         callbacks = [
             *named.values(),
             Guard(engine.log_every),
+            Health(),
             throughput,
             history,
             limits,

@@ -186,7 +186,7 @@ def test_augmentations(augment: str, distinct: int) -> None:
             assert torch.equal(sample.degraded, sample.clean)
             for row, image in zip(sample.index.tolist(), sample.clean, strict=True):
                 seen.setdefault(row, set()).add(image.numpy().tobytes())
-    # 60 draws of 8: one of 20 images misses one of 8 with a chance below 20 * 8 * (7/8)^60 = 5 %; so most must have all.
+    # 60 draws: one of 20 images misses one of 8 with a chance below 20 * 8 * (7/8)^60 = 5 %; so most must have all.
     assert np.median([len(images) for images in seen.values()]) == distinct
     assert max(len(images) for images in seen.values()) == distinct
 

@@ -19,7 +19,8 @@ class MnistConvAE(nn.Module):
     multiple = 4
     minimum = 4
     receptive_field = 21
-    # Step times at batch 128, two CPU cores, contiguous to channels_last: 33.5 to 21.6 ms.
+    # contiguous / channels_last, forward and backward, batch 128, two busy CPU cores, interleaved:
+    # 1.6 times (median).
     channels_last = True
 
     def __init__(self, channels: int = 1, features: int = 32, init: Init = "glorot") -> None:

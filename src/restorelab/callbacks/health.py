@@ -1,0 +1,32 @@
+"""Says when a part of a network is dead: a ReLU in the middle that gives nothing for any image cannot come back."""
+
+import logging
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+
+log = logging.getLogger(__name__)
+
+
+class Health(Callback):
+    """Ask a network that can say so (`diagnose`: name to share of positive values) at each validation's first batch."""
+
+    def __init__(self) -> None:
+        self.dead: set[str] = set()
+
+    @torch.no_grad()
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Look, and warn once of each part."""
+        if batch_idx or not hasattr(pl_module.net, "diagnose"):
+            return
+        for name, share in pl_module.net.diagnose(batch[1].degraded).items():
+            if share == 0 and name not in self.dead:
+                self.dead.add(name)
+                log.warning(
+                    "step %d: %s of the network is dead (no positive value in a batch); another seed or model.init may help",
+                    trainer.global_step, name,
+                )  # fmt: skip
