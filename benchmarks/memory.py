@@ -49,7 +49,7 @@ def measure(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
         rows.append(Row(title, name, _exact(peak), _exact(peak / bare), limit, at_most=True))
     rows.append(Row(title, "framework: before training", _exact(found["framework"]["before"])))
     rows.append(Row(title, "framework: when training ended", _exact(found["framework"]["trained"])))
-    rows.append(Row(title, "framework: largest other process (W&B)", _exact(found["framework"]["children"])))
+    rows.append(Row(title, "framework: its other processes (W&B)", _exact(found["framework"]["children"])))
     return rows
 
 
@@ -57,12 +57,12 @@ def _exact(value: float) -> Estimate:
     return Estimate(value, value, value, value, value)
 
 
-def peak() -> float:
-    """Say how much memory this process has held at most, in MiB.
+def peak(process: int | str = "self") -> float:
+    """Say how much memory a process (this one) has held at most, in MiB.
 
     On Linux VmHWM: ru_maxrss is inherited from the process that started this one.
     """
-    status = Path("/proc/self/status")
+    status = Path(f"/proc/{process}/status")
     if status.is_file():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
@@ -80,8 +80,7 @@ def framework(work: dict[str, Any]) -> dict[str, float]:
     outcome = run(overrides, folder, {"_target_": "watch.Watch"})
     if outcome.status != "done":
         sys.exit(f"{outcome.message}\n{outcome.trace or ''}")
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {"peak": peak(), "children": children, **watch.FOUND}
+    return {"peak": peak(), **watch.FOUND}
 
 
 def bare(work: dict[str, Any]) -> dict[str, float]:

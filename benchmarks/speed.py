@@ -83,7 +83,8 @@ def _compare(case: Case, overrides: list[str], kinds: list[str], scratch: Path, 
     noise = ["noise=gaussian"] if case.data == MNIST else []
     chosen = [
         f"model={case.model}", *images.overrides, *noise, "loss=bce", "logger=csv",
-        f"data.batch_size={_batch(quick=quick)}", f"trainer.accelerator={device}", "trainer.max_epochs=100000", "trainer.validate_every=100000", *overrides,
+        f"data.batch_size={_batch(quick=quick)}", f"trainer.accelerator={device}", "trainer.max_epochs=100000",
+        "trainer.validate_every=100000", *overrides,
     ]  # fmt: skip
     segment = min(case.segment, 3) if quick else case.segment
     work = {

@@ -28,7 +28,9 @@ class Estimate:
     most: float
 
     def __str__(self) -> str:
-        digits = 3 if self.median < 100 else 0
+        digits = 3 if self.median < 20 else 0
+        if self.low == self.high:
+            return f"{self.median:,.{digits}f}"
         return f"{self.median:,.{digits}f} [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
 
 

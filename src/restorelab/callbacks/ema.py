@@ -40,7 +40,7 @@ class EMA(Callback):
             return
         self._step = trainer.global_step
         decay = min(self.decay, (1 + self._step) / (10 + self._step)) if self.warmup else self.decay
-        self._average.multi_avg_fn = get_ema_multi_avg_fn(decay)
+        self._average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self._average.update_parameters(pl_module.net)
 
     def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
