@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from restorelab import build, cli, composition
+from restorelab import build, checks, cli, composition
 from restorelab.errors import ConfigError
 
 
@@ -47,7 +47,7 @@ def test_it_is_plain_data_that_yaml_gives_back() -> None:
 def test_the_users_own_conf_joins(own: Path) -> None:
     settings = composition.compose(["model=mine", "+model.width=5"])
     assert settings["choices"]["model"] == "mine"
-    build.check_fit(build.parts(settings))
+    checks.check_fit(build.parts(settings))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_users_own_conf_joins(own: Path) -> None:
 def test_a_users_own_file_is_checked_like_ours(own: Path, text: str, words: list[str]) -> None:
     (own / "conf" / "model" / "mine.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
-        build.check_fit(build.parts(composition.compose(["model=mine"])))
+        checks.check_fit(build.parts(composition.compose(["model=mine"])))
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
@@ -77,10 +77,10 @@ def test_a_misspelt_option_is_looked_for_in_both_places(own: Path) -> None:
 
 
 def test_a_foreign_module_needs_no_file() -> None:
-    build.check_fit(build.parts(composition.compose(["~model", "+model={_target_: torch.nn.Identity}"])))
+    checks.check_fit(build.parts(composition.compose(["~model", "+model={_target_: torch.nn.Identity}"])))
     node = "+model={_target_: torch.nn.Conv2d, in_channels: 1, out_channels: 1, kernel_size: 3}"
     with pytest.raises(ConfigError, match="1x62x62"):
-        build.check_fit(build.parts(composition.compose(["~model", node])))
+        checks.check_fit(build.parts(composition.compose(["~model", node])))
 
 
 def composed_by_train(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from restorelab import build, composition, config, signatures
+from restorelab import build, checks, composition, config, signatures
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError
 
@@ -47,7 +47,7 @@ def targets(node: Any) -> Iterator[str]:
 @pytest.mark.parametrize("file", [f for f in FILES if name(f).split("/")[0] not in STUDIES], ids=name)
 def test_composes_and_fits(file: Path) -> None:
     settings = composition.compose(chosen(file))
-    build.check_fit(build.parts(settings))
+    checks.check_fit(build.parts(settings))
     group, _, option = name(file).partition("/")
     assert settings["choices"][group] == option
 
@@ -95,5 +95,5 @@ def test_a_noise_names_its_evaluation_and_another_replaces_it(noise: str) -> Non
 )
 def test_what_does_not_fit_dies_with_its_name(overrides: list[str], words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        build.check_fit(build.parts(composition.compose(overrides)))
+        checks.check_fit(build.parts(composition.compose(overrides)))
     assert all(word in str(caught.value) for word in words), str(caught.value)

@@ -1,10 +1,9 @@
-"""From a resolved config to the parts of a run, and the check that they fit each other before any data is read."""
+"""From a resolved config to the parts of a run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from restorelab import config as configs
@@ -19,9 +18,6 @@ Objective = Callable[..., tuple[Tensor, Tensor]]
 """`(net, sample, degradation, draws)` to the loss and the restored images."""
 
 STAGES = ("blur", "downsample", "noise")
-
-CHECKED_SHAPE = (128, 128)
-"""Height and width that a network is tried at where the data's sizes are mixed."""
 
 
 def make(path: str, node: Any, **extra: Any) -> Any:
@@ -39,7 +35,8 @@ def make(path: str, node: Any, **extra: Any) -> Any:
         cause = error.__cause__
         while cause is not None:
             if isinstance(cause, UserError):
-                raise cause from None
+                said = str(cause)
+                raise type(cause)(said if said.startswith(path) else f"{path}: {said}") from cause
             if cause.__cause__ is None:
                 break
             cause = cause.__cause__
@@ -97,51 +94,3 @@ def parts(config: Mapping[str, Any]) -> Parts:
         protocol=make("protocol", config["protocol"]),
         engine=make("trainer", config["trainer"]),
     )
-
-
-def check_fit(built: Parts) -> None:
-    """Send a batch of the data's shape through the network on the meta device, as training and evaluation will.
-
-    Raises:
-        ConfigError: where the network does not take the shape, or does not give the clean image's shape back.
-    """
-    with torch.device("meta"):
-        net = built.net()
-    if not isinstance(net, nn.Module):
-        msg = f"model: {built.config['model']['_target_']} builds a {type(net).__name__}, not a torch.nn.Module."
-        raise ConfigError(msg)
-    shape = built.dataset.train_shape
-    known = shape is not None
-    height, width = shape or _natural(net)
-    channels = built.dataset.channels
-    given = built.degradation.output_size((height, width))
-    what = f"model={built.config['choices'].get('model', '?')} with {channels}x{height}x{width} images" + (
-        "" if given == (height, width) else f" degraded to {given[0]}x{given[1]}"
-    )
-    try:
-        with torch.no_grad():
-            restored = net.train()(torch.zeros(2, channels, *given, device="meta"))
-    except NotImplementedError:
-        return  # an operator without a meta kernel: the first batch will tell
-    except (RuntimeError, ValueError, TypeError, UserError) as error:
-        first = str(error).strip().splitlines()[0]
-        msg = f"{what}: the network does not take them ({first}). {_advice(net, known=known)}"
-        raise ConfigError(msg) from error
-    if tuple(restored.shape) != (2, channels, height, width):
-        got = "x".join(map(str, restored.shape[1:]))
-        msg = f"{what}: the network gives {got} back. {_advice(net, known=known)}"
-        raise ConfigError(msg)
-
-
-def _natural(net: nn.Module) -> tuple[int, int]:
-    size = getattr(net, "size", None)
-    return (int(size[0]), int(size[1])) if size else CHECKED_SHAPE
-
-
-def _advice(net: nn.Module, *, known: bool) -> str:
-    size, multiple = getattr(net, "size", None), getattr(net, "multiple", 1)
-    if size:
-        return f"It takes {size[0]}x{size[1]} only: data.size=[{size[0]},{size[1]}]."
-    if multiple > 1:
-        return f"Height and width must be multiples of {multiple}: set data.size or data.crop so."
-    return "Set data.channels, data.size or data.crop, or choose another model." if known else "Set data.size."

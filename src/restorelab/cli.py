@@ -63,14 +63,19 @@ def _complain(error: UserError) -> None:
     print(f"error: {error}", file=sys.stderr)
 
 
+class _Plain(logging.Handler):
+    """The bare message on what stderr is now: a StreamHandler would keep the one it met first."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
 def set_up_logging(level: int = logging.INFO) -> None:
     """Our messages plainly on stderr; of the packages only what is wrong."""
     root = logging.getLogger("restorelab")
     root.setLevel(level)
     if not root.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        root.addHandler(handler)
+        root.addHandler(_Plain())
         root.propagate = False
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -141,11 +146,11 @@ def _has_dir(argv: Sequence[str]) -> bool:
 def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
     """Execute one resolved config and say how it ended."""
     set_up_logging()
-    from restorelab import build, resumption
+    from restorelab import build, checks, resumption
 
     if settings["resume"]:
         settings = resumption.settings(settings, overrides)
-    build.check_fit(build.parts(settings))  # before Lightning is imported: a misfit should not take long to say
+    checks.check_fit(build.parts(settings))  # before Lightning is imported: a misfit should not take long to say
     from restorelab import training
 
     outcome = training.execute(settings)

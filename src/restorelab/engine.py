@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import nn
 
+from restorelab.allocator import keep_freed_memory
 from restorelab.errors import ConfigError, nearest
 
 if TYPE_CHECKING:  # checking a config must not wait for Lightning
@@ -35,6 +36,7 @@ class Engine:
     precision: str = "32-true"
     channels_last: bool | Literal["auto"] = "auto"
     compile: bool = False
+    keep_memory: bool = True
     deterministic: bool = False
     matmul_precision: Literal["highest", "high", "medium"] = "high"
     validate_every: int = 1
@@ -51,6 +53,12 @@ class Engine:
             if getattr(self, name) < 1:
                 msg = f"trainer.{name}: {getattr(self, name)} is too small; at least 1 is wanted."
                 raise ConfigError(msg)
+        if self.checkpoint_every is not None and self.checkpoint_every < 0:
+            msg = f"trainer.checkpoint_every: {self.checkpoint_every} is negative; seconds, or null for none."
+            raise ConfigError(msg)
+        if self.precision == "16-mixed" and self.device.type == "cpu":
+            msg = "trainer.precision=16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true."
+            raise ConfigError(msg)
         if self.accelerator in ("cuda", "gpu") and torch.cuda.device_count() < self.devices:
             msg = (
                 f"trainer.accelerator={self.accelerator} trainer.devices={self.devices}: this machine has "
@@ -74,6 +82,9 @@ class Engine:
         torch.set_float32_matmul_precision(self.matmul_precision)
         torch.use_deterministic_algorithms(self.deterministic)
         torch.backends.cudnn.benchmark = not self.deterministic
+        if self.keep_memory and self.device.type == "cpu":
+            kept = keep_freed_memory()
+            log.info("freed memory: %s", "kept for the next step" if kept else "left to the system's allocator")
 
     def lay_out(self, net: nn.Module) -> tuple[nn.Module, bool]:
         """Bring a network into the memory layout of the run; says (and logs) whether that is channels_last."""

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 
-from restorelab import build, config, results, weights
+from restorelab import build, checks, config, results, weights
 from restorelab.build import Parts
 from restorelab.callbacks.checkpoint import Checkpoint
 from restorelab.callbacks.guard import Guard
@@ -23,7 +23,8 @@ from restorelab.callbacks.limits import Limits, seconds
 from restorelab.callbacks.progress import Progress
 from restorelab.callbacks.throughput import Throughput
 from restorelab.data.datamodule import DataModule
-from restorelab.errors import UserError
+from restorelab.data.dataset import Opened
+from restorelab.errors import ConfigError, UserError
 from restorelab.interruption import Interrupted, Interruption
 from restorelab.run_folder import RunFolder, choose, read_config, write_json
 from restorelab.task import RestorationTask, validation_names
@@ -56,21 +57,31 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
     try:
         config.check_names(settings)
         built = build.parts(settings)
-        build.check_fit(built)
+        checks.check_fit(built)
         # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
-        built.dataset.open(settings["split_seed"])
+        opened = built.dataset.open(settings["split_seed"])
         path = Path(settings["run_dir"] or choose(settings["runs_dir"], settings["name"]))
         folder, settings = RunFolder(path), {**settings, "run_dir": str(path)}
         if settings["resume"] and folder.result.exists() and not _goes_further(settings, folder):
             return Outcome("done", 0, f"{path} is complete already: {folder.result}", path)
         folder.open(settings, resume=settings["resume"])
     except UserError as error:
-        return Outcome("failed", error.exit_status, str(error), folder.path if folder else None)
+        return Outcome("failed", error.exit_status, str(error), folder.path if folder else None, _trace(error))
+    except OSError as error:
+        key = "run_dir" if settings["run_dir"] else "runs_dir"
+        message = f"{key}: {settings[key]} cannot be written ({error.strerror or error}); name another folder."
+        return Outcome("failed", ConfigError.exit_status, message, None, _trace(error))
     if settings["trainer"]["devices"] > 1 and settings["train"]:
         from restorelab import launch
 
         return launch.ranks(settings, folder)
-    return execute_here(settings, folder)
+    return execute_here(settings, folder, built, opened)
+
+
+def _trace(error: Exception) -> str | None:
+    """The traceback of an error that is the user's, where it is asked for."""
+    asked = os.environ.get("RESTORELAB_TRACEBACK") == "1"
+    return "".join(traceback.format_exception(error)) if asked else None
 
 
 def _goes_further(settings: Mapping[str, Any], folder: RunFolder) -> bool:
@@ -89,10 +100,15 @@ def _goes_further(settings: Mapping[str, Any], folder: RunFolder) -> bool:
     return further
 
 
-def execute_here(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
-    """Run in this process, in a folder that is open: the whole run, or one rank of several."""
+def execute_here(
+    settings: Mapping[str, Any], folder: RunFolder, built: Parts | None = None, opened: Opened | None = None
+) -> Outcome:
+    """Run in this process, in a folder that is open: the whole run, or one rank of several.
+
+    built, opened: parts and data, where they were made already to be checked.
+    """
     with Interruption() as interruption:
-        run = Run(settings, folder, interruption)
+        run = Run(settings, folder, interruption, built, opened)
         try:
             message = run()
             return Outcome("done", 0, message, folder.path)
@@ -100,7 +116,8 @@ def execute_here(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
             how = f"resume with run_dir={folder.path} resume=true" if folder.last.exists() else "nothing was saved yet"
             return run.fail("interrupted", error, f"interrupted; {how}", interruption.exit_status)
         except UserError as error:
-            return run.fail("failed", error, str(error), error.exit_status)
+            outcome = run.fail("failed", error, str(error), error.exit_status)
+            return replace(outcome, trace=_trace(error))
         except Exception as error:
             memory = _out_of_memory(error)
             return run.fail("failed", error, memory or f"{type(error).__name__}: {error}", FAILED)
@@ -109,8 +126,16 @@ def execute_here(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
 class Run:
     """One execution, in one process (one rank of several, where there are several)."""
 
-    def __init__(self, settings: Mapping[str, Any], folder: RunFolder, interruption: Interruption) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        folder: RunFolder,
+        interruption: Interruption,
+        built: Parts | None,
+        opened: Opened | None,
+    ) -> None:
         self.settings, self.folder, self.interruption = settings, folder, interruption
+        self.built, self.opened = built, opened
         self.rank = int(os.environ.get("RANK", "0"))
         self.world = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
         self.tracker: Tracker = CsvOnly()
@@ -146,6 +171,7 @@ class Run:
             rank=self.rank,
             world=self.world,
             smoke=self.settings["debug"],
+            opened=self.opened,
         )
         data.setup()
         learns = any(p.requires_grad for p in net.parameters()) and getattr(net, "fit", True)
@@ -154,7 +180,10 @@ class Run:
             speed = self._fit(built, net, data, channels_last=channels_last)
             if self.rank > 0:
                 return ""
-            weights.load_into(net, self.folder.best)
+            if self.folder.best.exists():
+                weights.load_into(net, self.folder.best)
+            else:
+                log.warning("training ended before the first validation: the last step's weights are measured")
         summary = results.write(
             built, net, data, self.folder, self.tracker,
             channels_last=channels_last, images_per_second=speed, began=self.began,
@@ -162,7 +191,7 @@ class Run:
         return f"{summary}\nW&B: {self.tracker.describe()}" if not isinstance(self.tracker, CsvOnly) else summary
 
     def _build(self) -> Parts:
-        built = build.parts(self.settings)
+        built = self.built or build.parts(self.settings)
         if self.settings["debug"]:
             built.engine = replace(built.engine, max_epochs=1, compile=False, log_every=1)
         return built

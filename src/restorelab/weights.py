@@ -33,8 +33,8 @@ def load_into(net: nn.Module, file: Path) -> None:
     net.load_state_dict(state)
 
 
-def read(file: Path) -> dict[str, Any]:
-    """The network's state dict in a checkpoint. Errors as in `load_into`."""
+def find(file: Path) -> Path:
+    """The file of weights: a checkpoint, or a run's folder for its best. Raises ConfigError where there is none."""
     if file.is_dir() and (file / "checkpoints" / "best.ckpt").is_file():
         file = file / "checkpoints" / "best.ckpt"
     if not file.is_file():
@@ -42,10 +42,16 @@ def read(file: Path) -> dict[str, Any]:
         hint = nearest(file.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else f"No folder {folder}."
         msg = f"ckpt: there is no {file}. {hint}"
         raise ConfigError(msg)
+    return file
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The network's state dict in a checkpoint. Errors as in `load_into`."""
+    file = find(file)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        msg = f"ckpt: {file} cannot be read as weights ({str(error).splitlines()[0]})."
+        msg = f"ckpt: {file} cannot be read as weights ({_reason(error)})."
         raise DataError(msg) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
@@ -53,3 +59,10 @@ def read(file: Path) -> dict[str, Any]:
         raise DataError(msg)
     inside = {k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")}
     return inside if len(inside) == len(state) else dict(state)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without torch's advice to unpickle all the same."""
+    if isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error):
+        return "it holds more than tensors and plain containers, and nothing else is unpickled"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

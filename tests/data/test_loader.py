@@ -179,7 +179,7 @@ def test_fixed_noise_is_drawn_once() -> None:
 def test_augmentations(augment: str, distinct: int) -> None:
     from restorelab.degradations.noise import NoNoise
 
-    data = module(NoNoise(), augment=augment)
+    data = module(NoNoise(), augment=augment, size=20)
     seen: dict[int, set[bytes]] = {}
     for epoch in range(60):
         for sample in batches(data, epoch):

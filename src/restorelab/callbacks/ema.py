@@ -6,6 +6,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from restorelab.errors import ConfigError
+
 
 class EMA(Callback):
     """Average the network over its steps; validation, best.ckpt and the final evaluation use the average.
@@ -15,6 +17,9 @@ class EMA(Callback):
     """
 
     def __init__(self, decay: float = 0.999, warmup: bool = True) -> None:
+        if not 0 <= decay < 1:
+            msg = f"ema: decay={decay}; at least 0 and below 1."
+            raise ConfigError(msg)
         self.decay, self.warmup = decay, warmup
         self._average: AveragedModel | None = None
         self._trained: dict[str, Any] | None = None

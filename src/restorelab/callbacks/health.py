@@ -27,6 +27,6 @@ class Health(Callback):
             if share == 0 and name not in self.dead:
                 self.dead.add(name)
                 log.warning(
-                    "step %d: %s of the network is dead (no positive value in a batch); another seed or model.init may help",
+                    "step %d: %s of the network is dead (not one positive value); try another seed or model.init",
                     trainer.global_step, name,
                 )  # fmt: skip

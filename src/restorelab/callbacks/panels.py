@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from restorelab.errors import ConfigError
 from restorelab.inference import restore
 from restorelab.report.panels import Row, panel, rendered
 from restorelab.run_folder import RunFolder
@@ -18,6 +19,9 @@ class Panels(Callback):
     """
 
     def __init__(self, images: int = 4, every: int = 5) -> None:
+        if images < 1 or every < 1:
+            msg = f"panels: images={images}, every={every}; both are at least 1."
+            raise ConfigError(msg)
         self.images, self.every = images, every
         self.tracker: Tracker = CsvOnly()
         self._validations = 0

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from restorelab.data.dataset import Dataset
+from restorelab.data.dataset import Dataset, Opened
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.store import TableStore, choose
@@ -43,7 +43,7 @@ class DataModule(LightningDataModule):
     dataset: what is read and how. degradation: what training does to a clean image, once and for all where it is
     `fixed`. evaluations: the fixed degradations of validation and test. seed: of the run (order, crops, training
     noise). device: where resident images lie and degradation runs. rank, world: this process among those that train
-    together. smoke: a few batches of each part only.
+    together. smoke: a few batches of each part only. opened: what `dataset.open` gave, where that was called before.
 
     Ranks open the decoded table themselves; whoever comes first makes it, under a lock.
     """
@@ -62,6 +62,7 @@ class DataModule(LightningDataModule):
         rank: int = 0,
         world: int = 1,
         smoke: bool = False,
+        opened: Opened | None = None,
     ) -> None:
         super().__init__()
         self.dataset, self.degradation, self.evaluations = dataset, degradation, evaluations
@@ -71,19 +72,22 @@ class DataModule(LightningDataModule):
         self._draws: TorchDraws | None = None
         self._sets: dict[str, list[FrozenSet]] = {}
         self._loader: TrainLoader | None = None
-        self._opened = False
+        self._opened = opened
+        self._ready = False
 
     def setup(self, stage: str | None = None) -> None:
         """Open the table and split it; `stage` changes nothing."""
-        if self._opened:
+        if self._ready:
             return
-        self.table, self.rows = self.dataset.open(self.split_seed)
+        self.table, self.rows = self._opened or self.dataset.open(self.split_seed)
         if self.smoke:
             self.rows = {name: rows[: 4 * self.dataset.batch_size] for name, rows in self.rows.items()}
-        if not len(self.rows["train"]):
-            msg = f"no training images are left of {len(self.table.ids)}: lower data.val and data.test."
-            raise DataError(msg)
-        self._opened = True
+        for part, key in (("train", "data.limit"), ("val", "data.val"), ("test", "data.test")):
+            if not len(self.rows[part]):
+                counts = ", ".join(f"{len(rows)} {name}" for name, rows in self.rows.items())
+                msg = f"{len(self.table.ids)} images split into {counts}: there must be some of each. Raise {key}."
+                raise DataError(msg)
+        self._ready = True
 
     def frozen(self, part: str) -> list[FrozenSet]:
         """The images of `val` or `test` under each evaluation; made once and kept on disk."""

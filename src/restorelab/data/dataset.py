@@ -16,6 +16,9 @@ from restorelab.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+Opened = tuple[Table, dict[str, np.ndarray]]
+"""A decoded table and its rows by split."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -63,9 +66,18 @@ class Dataset:
                 raise ConfigError(msg)
         for name in ("val", "test"):
             value = getattr(self, name)
-            if value < 0 or (value > 1 and value != int(value)):
+            if value < 0 or (value >= 1 and value != int(value)) or (value == 1 and isinstance(value, float)):
                 msg = f"data.{name}: {value} is neither a share in [0, 1) nor a whole number of images."
                 raise ConfigError(msg)
+        for name in ("size", "crop"):
+            value = getattr(self, name)
+            sides = [value, value] if isinstance(value, int) else value
+            if sides is not None and (len(sides) != 2 or min(sides) < 1):
+                msg = f"data.{name}: {value} is neither a number of pixels nor [height, width], nor null."
+                raise ConfigError(msg)
+        if self.augment == "dihedral" and not self.train_shape:
+            msg = "data.augment=dihedral turns images, and these are of mixed sizes. Set data.crop or augment=flip."
+            raise ConfigError(msg)
         if self.augment == "dihedral" and self.train_shape and self.train_shape[0] != self.train_shape[1]:
             msg = (
                 f"data.augment=dihedral turns images; {self.train_shape} is not square. Set data.crop or augment=flip."
@@ -81,7 +93,7 @@ class Dataset:
         chosen = self.crop or self.size
         return _pair(chosen) if chosen else None
 
-    def open(self, split_seed: int) -> tuple[Table, dict[str, np.ndarray]]:
+    def open(self, split_seed: int) -> Opened:
         """Decode (once; later runs open the cache) and split: the table and its rows by split.
 
         Raises:

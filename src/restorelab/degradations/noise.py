@@ -158,7 +158,7 @@ class Impulse:
         # All are integers, so a difference clamped to [0, 1] is 0 or 1. torch.where would be four times slower here.
         salt = (salt_below - drawn).clamp_(0, 1)
         kept = drawn.sub_(struck_below - 1).clamp_(0, 1)
-        out = salt.addcmul(image, kept)
+        out = salt.addcmul_(image, kept) if salt.shape == image.shape else salt.addcmul(image, kept)
         return clipped(out, self.clip), {"amount": amount.view(-1)}
 
 

@@ -1,0 +1,22 @@
+"""Keep freed memory in the process while a network trains on a CPU.
+
+glibc maps every block above 32 MiB at most afresh and returns it to the kernel when it is freed, so that each training
+step pays again for the first touch of every page of its activations: on virtual machines half of the step's time
+(docs/benchmarks.md). Kept memory is used again by the next step; the peak grows by a few per cent.
+"""
+
+import ctypes
+import sys
+
+TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # malloc.h
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc so, for the rest of this process; False where there is no glibc or it refuses."""
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallopt"):  # musl has none
+        return False
+    large = libc.mallopt(MMAP_THRESHOLD, 1 << 30) or libc.mallopt(MMAP_MAX, 0)  # older ones take no such threshold
+    return bool(large and libc.mallopt(TRIM_THRESHOLD, (1 << 31) - 1))

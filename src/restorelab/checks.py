@@ -1,0 +1,139 @@
+"""Whether the parts of a run fit each other, found out before any data is read."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from restorelab import weights
+from restorelab.build import Parts, make
+from restorelab.degradations.rng import TorchDraws
+from restorelab.errors import ConfigError, UserError
+from restorelab.metrics import SSIM_WINDOW
+from restorelab.sample import Sample
+
+TRIED = (128, 128)
+"""Height and width that a network is tried at where the data's sizes are mixed."""
+
+REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, UserError)
+"""What a network or a loss may raise for a shape that it does not take."""
+
+
+def check_fit(built: Parts) -> None:
+    """Send a batch of the data's shape through network, objective and measure on the meta device; try the rest small.
+
+    Raises:
+        ConfigError: naming the parts that do not fit, and what would.
+    """
+    with torch.device("meta"):
+        net = built.net()
+    if not isinstance(net, nn.Module):
+        msg = f"model: {built.config['model']['_target_']} builds a {type(net).__name__}, not a torch.nn.Module."
+        raise ConfigError(msg)
+    check_network(built, net)
+    _check_measure(built)
+    _check_weights(built, net)
+    _check_training(built)
+    for name, node in built.config["callbacks"].items():
+        _check_callback(name, make(f"callbacks.{name}", node))
+
+
+def check_network(built: Parts, net: nn.Module) -> None:
+    """Whether the network takes what the data and the degradation give, and gives the clean image's shape back."""
+    shape, size = built.dataset.train_shape, getattr(net, "size", None)
+    if size and built.dataset.size is None:
+        msg = f"{_name(built)} takes {size[0]}x{size[1]} only, and data.size=null leaves the sizes as they are: "
+        msg += f"data.size=[{size[0]},{size[1]}]."
+        raise ConfigError(msg)
+    height, width = shape or TRIED
+    channels = built.dataset.channels
+    given = built.degradation.output_size((height, width))
+    what = f"{_name(built)} with {channels}x{height}x{width} images" + (
+        "" if given == (height, width) else f" degraded to {given[0]}x{given[1]}"
+    )
+    clean = torch.zeros(2, channels, height, width, device="meta")
+    try:
+        with torch.no_grad():
+            restored = net.train()(torch.zeros(2, channels, *given, device="meta"))
+    except NotImplementedError:
+        return  # an operator without a meta kernel: the first batch will tell
+    except REFUSALS as error:
+        msg = f"{what}: the network does not take them ({_first_line(error)}). {_advice(net, known=bool(shape))}"
+        raise ConfigError(msg) from error
+    if not isinstance(restored, Tensor) or restored.shape != clean.shape:
+        got = "x".join(map(str, restored.shape[1:])) if isinstance(restored, Tensor) else f"a {type(restored).__name__}"
+        msg = f"{what}: the network gives {got} back. {_advice(net, known=bool(shape))}"
+        raise ConfigError(msg)
+    _check_objective(built, (channels, height, width), given)
+
+
+def _check_objective(built: Parts, shape: tuple[int, int, int], given: tuple[int, int]) -> None:
+    """Try the objective on one image for real: autocast, which it leaves, knows no meta device."""
+    clean = torch.zeros(1, *shape)
+    sample = Sample(torch.zeros(1, dtype=torch.int64), clean, clean.new_zeros(1, shape[0], *given))
+    try:
+        built.objective(lambda degraded: clean, sample, built.degradation, TorchDraws())
+    except REFUSALS as error:
+        size = "x".join(map(str, shape))
+        msg = f"loss={built.config['choices'].get('loss', '?')} with {size} images: {_first_line(error)}"
+        raise ConfigError(msg) from error
+
+
+def _check_measure(built: Parts) -> None:
+    shape = built.dataset.train_shape if built.dataset.size else None
+    if shape and min(shape) - 2 * built.protocol.border < SSIM_WINDOW:
+        msg = (
+            f"data.size={list(shape)} with protocol.border={built.protocol.border}: SSIM needs at least "
+            f"{SSIM_WINDOW}x{SSIM_WINDOW} pixels inside the border."
+        )
+        raise ConfigError(msg)
+
+
+def _check_weights(built: Parts, net: nn.Module) -> None:
+    ckpt, learns = built.config["ckpt"], any(p.requires_grad for p in net.parameters()) and getattr(net, "fit", True)
+    if ckpt is not None:
+        weights.find(Path(ckpt))
+    elif learns and not built.config["train"]:
+        msg = f"train=false: {_name(built)} has weights to learn; say whose, ckpt=RUN/checkpoints/best.ckpt."
+        raise ConfigError(msg)
+
+
+def _check_training(built: Parts) -> None:
+    """Build the optimizer and the scheduler on one number; they refuse what they do not take."""
+    optimizer = _try(built, "optimizer", [nn.Parameter(torch.zeros(1))])
+    _try(built, "scheduler", optimizer, total_steps=10)
+
+
+def _try(built: Parts, key: str, *given: Any, **named: Any) -> Any:
+    try:
+        return make(key, built.config[key])(*given, **named)
+    except REFUSALS as error:
+        msg = f"{key}={built.config['choices'].get(key, '?')}: {_first_line(error)}"
+        raise ConfigError(msg) from error
+
+
+def _check_callback(name: str, callback: Any) -> None:
+    from lightning.pytorch.callbacks import Callback
+
+    if not isinstance(callback, Callback):
+        msg = f"callbacks.{name}: {type(callback).__name__} is no lightning.pytorch.callbacks.Callback."
+        raise ConfigError(msg)
+
+
+def _name(built: Parts) -> str:
+    return f"model={built.config['choices'].get('model') or built.config['model']['_target_']}"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _advice(net: nn.Module, *, known: bool) -> str:
+    size, multiple = getattr(net, "size", None), getattr(net, "multiple", 1)
+    if size:
+        return f"It takes {size[0]}x{size[1]} only: data.size=[{size[0]},{size[1]}]."
+    if multiple > 1:
+        return f"Height and width must be multiples of {multiple}: set data.size or data.crop so."
+    return "Set data.channels, data.size or data.crop, or choose another model." if known else "Set data.size."
