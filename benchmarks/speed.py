@@ -38,7 +38,7 @@ OVERHEAD = 0.97
 """In the same layout and precision the framework costs at most 3 %."""
 
 # No fused: torch.optim.Adam as it is called without a thought, which is what the plain loop does.
-SAME = ["trainer.channels_last=false", "optimizer.fused=null"]
+SAME = ["trainer.channels_last=false", "trainer.keep_memory=false", "optimizer.fused=null"]
 
 SETUPS = {
     "framework, the plain loop's layout and Adam": (SAME, ["plain", "plain_again"]),

@@ -35,11 +35,12 @@ def combinations(arguments: list[str]) -> list[list[str]]:
 
 @pytest.mark.parametrize("command", TRAIN)
 def test_training_command_composes_and_fits(command: str, tmp_path: Path) -> None:
-    for overrides in combinations(shlex.split(command)[2:]):
+    for said in combinations(shlex.split(command)[2:]):
+        overrides = said
         if "train=false" in overrides:  # its checkpoint is the reader's: the weights of a network like it
             net = build.parts(composition.compose(overrides)).net()
             torch.save(net.state_dict(), tmp_path / "best.ckpt")
-            overrides = [f"ckpt={tmp_path / 'best.ckpt'}" if o.startswith("ckpt=") else o for o in overrides]
+            overrides = [f"ckpt={tmp_path / 'best.ckpt'}" if o.startswith("ckpt=") else o for o in said]
         checks.check_fit(build.parts(composition.compose(overrides)))
 
 

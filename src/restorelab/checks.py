@@ -20,8 +20,10 @@ REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, UserError)
 """What a network or a loss may raise for a shape that it does not take."""
 
 
-def check_fit(built: Parts) -> None:
+def check_fit(built: Parts) -> nn.Module:
     """Send a batch of the data's shape through network, objective and measure on the meta device; try the rest small.
+
+    Gives the network on the meta device.
 
     Raises:
         ConfigError: naming the parts that do not fit, and what would.
@@ -37,6 +39,12 @@ def check_fit(built: Parts) -> None:
     _check_training(built)
     for name, node in built.config["callbacks"].items():
         _check_callback(name, make(f"callbacks.{name}", node))
+    return net
+
+
+def learnable(net: nn.Module) -> bool:
+    """Whether there is anything to train: `fit = False` declares that a network learns nothing."""
+    return any(p.requires_grad for p in net.parameters()) and getattr(net, "fit", True)
 
 
 def check_network(built: Parts, net: nn.Module) -> None:
@@ -91,10 +99,10 @@ def _check_measure(built: Parts) -> None:
 
 
 def _check_weights(built: Parts, net: nn.Module) -> None:
-    ckpt, learns = built.config["ckpt"], any(p.requires_grad for p in net.parameters()) and getattr(net, "fit", True)
+    ckpt = built.config["ckpt"]
     if ckpt is not None:
         weights.find(Path(ckpt))
-    elif learns and not built.config["train"]:
+    elif learnable(net) and not built.config["train"]:
         msg = f"train=false: {_name(built)} has weights to learn; say whose, ckpt=RUN/checkpoints/best.ckpt."
         raise ConfigError(msg)
 

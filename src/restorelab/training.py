@@ -23,7 +23,7 @@ from restorelab.callbacks.limits import Limits, seconds
 from restorelab.callbacks.progress import Progress
 from restorelab.callbacks.throughput import Throughput
 from restorelab.data.datamodule import DataModule
-from restorelab.data.dataset import Opened
+from restorelab.data.dataset import Opened, require
 from restorelab.errors import ConfigError, UserError
 from restorelab.interruption import Interrupted, Interruption
 from restorelab.run_folder import RunFolder, choose, read_config, write_json
@@ -57,9 +57,10 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
     try:
         config.check_names(settings)
         built = build.parts(settings)
-        checks.check_fit(built)
+        net = checks.check_fit(built)
         # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
         opened = built.dataset.open(settings["split_seed"])
+        require(opened, ("train", "val", "test") if settings["train"] and checks.learnable(net) else ("test",))
         path = Path(settings["run_dir"] or choose(settings["runs_dir"], settings["name"]))
         folder, settings = RunFolder(path), {**settings, "run_dir": str(path)}
         if settings["resume"] and folder.result.exists() and not _goes_further(settings, folder):
@@ -174,9 +175,8 @@ class Run:
             opened=self.opened,
         )
         data.setup()
-        learns = any(p.requires_grad for p in net.parameters()) and getattr(net, "fit", True)
         speed = None
-        if self.settings["train"] and learns:
+        if self.settings["train"] and checks.learnable(net):
             speed = self._fit(built, net, data, channels_last=channels_last)
             if self.rank > 0:
                 return ""

@@ -116,3 +116,9 @@ def test_official_parts_of_only_some_images():
 def test_an_official_split_that_tears_a_group_is_told(caplog: pytest.LogCaptureFixture):
     split(table([2, 1], ["train", "test", "train"]), val=0, test=0, seed=0)
     assert "tears 1 groups, among them person 0" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_one_part_may_take_all(part: str) -> None:
+    rows = split(table([1] * 12), **{"val": 0, "test": 0, "seed": 0, part: 12})
+    assert {name: len(found) for name, found in rows.items()} == {"train": 0, "val": 0, "test": 0} | {part: 12}

@@ -16,7 +16,7 @@ from restorelab.data.store import TableStore, choose
 from restorelab.data.stored import to_unit
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import ConfigError
 from restorelab.sample import Sample
 
 log = logging.getLogger(__name__)
@@ -82,11 +82,6 @@ class DataModule(LightningDataModule):
         self.table, self.rows = self._opened or self.dataset.open(self.split_seed)
         if self.smoke:
             self.rows = {name: rows[: 4 * self.dataset.batch_size] for name, rows in self.rows.items()}
-        for part, key in (("train", "data.limit"), ("val", "data.val"), ("test", "data.test")):
-            if not len(self.rows[part]):
-                counts = ", ".join(f"{len(rows)} {name}" for name, rows in self.rows.items())
-                msg = f"{len(self.table.ids)} images split into {counts}: there must be some of each. Raise {key}."
-                raise DataError(msg)
         self._ready = True
 
     def frozen(self, part: str) -> list[FrozenSet]:

@@ -12,7 +12,7 @@ from restorelab.data import cache
 from restorelab.data.cache import Table
 from restorelab.data.item import Source
 from restorelab.data.split import split
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +115,18 @@ class Dataset:
     def make_source(self) -> Source:
         """The source at its root."""
         return self.source(Path(self.root).expanduser() if self.root else None)
+
+
+def require(opened: Opened, parts: Sequence[str]) -> None:
+    """Raise DataError where a part that a run needs has no image."""
+    table, rows = opened
+    for part in parts:
+        if not len(rows[part]):
+            counts = ", ".join(f"{len(found)} {name}" for name, found in rows.items())
+            key = "data.val or data.test (they take all)" if part == "train" else f"data.{part}"
+            verb = "Lower" if part == "train" else "Raise"
+            msg = f"{len(table.ids)} images split into {counts}: the run needs some for {part}. {verb} {key}."
+            raise DataError(msg)
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

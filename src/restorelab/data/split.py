@@ -37,9 +37,10 @@ def split(
 
     Official parts are kept as they are; a part that the dataset does not name is taken from its training images. `val`
     and `test` are a share of the images that are divided (all of them, or the official training images) where below 1,
-    else a number of images. Groups are drawn whole in random order until the number is met; the last one is left out
-    where that comes nearer, so numbers are met exactly by groups of one image and as nearly as groups allow otherwise.
-    `by="image"` draws single images, whatever their group: one person may then be in training and in test.
+    else a number of images; one of them may take all, so that a set can be measured on as a whole. Groups are drawn
+    whole in random order until the number is met; the last one is left out where that comes nearer, so numbers are met
+    exactly by groups of one image and as nearly as groups allow otherwise. `by="image"` draws single images, whatever
+    their group: one person may then be in training and in test.
 
     The outcome depends on the set of (id, group, official part) and the seed, not on the rows' order.
 
@@ -72,6 +73,10 @@ def _draw(names: Sequence[str], pool: np.ndarray, wanted: dict[str, int], seed: 
         members.setdefault(names[row], []).append(row)
     parts = {part: np.zeros(0, np.int64) for part in wanted}
     wanted = {part: count for part, count in wanted.items() if count}
+    if (
+        names and len(pool) == sum(wanted.values()) and len(wanted) <= 1
+    ):  # one part takes all: a set only to be measured on
+        return parts | dict.fromkeys(wanted, pool) | {"train": np.zeros(0, np.int64)}
     have, need = len(members), len(wanted) + 1
     if have < need or sum(wanted.values()) >= len(pool):
         asked = " and ".join(f"{count} images for {part}" for part, count in wanted.items()) or "training images"
