@@ -197,3 +197,37 @@ def test_mixed_sizes_and_16_bits(tmp_path: Path) -> None:
         )  # fmt: skip
         assert outcome.status == "done", outcome.message
         assert len(rows(RunFolder(tmp_path / name))) == 4
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), MemoryError()])
+def test_out_of_memory_says_what_to_lower(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from restorelab.task import RestorationTask
+
+    def training_step(self: RestorationTask, sample: object, batch_idx: int) -> None:
+        raise error
+
+    monkeypatch.setattr(RestorationTask, "training_step", training_step)
+    outcome = runs.run(tmp_path / "run")
+    assert (outcome.status, outcome.exit_status) == ("failed", 1)
+    for word in ("out of memory", "data.batch_size", "accumulate", "bf16-mixed"):
+        assert word in outcome.message
+
+
+@pytest.mark.parametrize("overrides", [
+    ["trainer.precision=bf16-mixed"], ["callbacks=ema"], ["clip=0.1", "accumulate=2"], ["trainer.channels_last=false"],
+    ["noise=mixture", "blur=motion"], ["downsample=none", "loss=sum"], ["noise=each", "noise.fixed=true"],
+])  # fmt: skip
+def test_each_of_it_is_one_config_value(overrides: list[str], tmp_path: Path) -> None:
+    outcome = runs.run(tmp_path / "run", "trainer.max_epochs=1", *overrides)
+    assert outcome.status == "done", outcome.message
+
+
+@pytest.mark.slow
+def test_compiled_run_is_a_run(tmp_path: Path) -> None:
+    """torch.compile by its default backend: the same loss as without, but for rounding, and plain parameter names."""
+    for name, compiled in (("a", "false"), ("b", "true")):
+        assert runs.run(tmp_path / name, f"trainer.compile={compiled}", "trainer.max_epochs=1").status == "done"
+    losses = [history.read(tmp_path / name / "metrics.csv")["train/loss"][:3] for name in "ab"]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    states = [torch.load(tmp_path / name / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for name in "ab"]
+    assert states[0].keys() == states[1].keys()

@@ -118,9 +118,9 @@ def train(argv: list[str]) -> int:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises and we explain
     own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
-    several = [argument for argument in argv if argument in ("-m", "--multirun")]  # behind overrides argparse stumbles
+    several = [argument for argument in argv if argument in ("-m", "--multirun")]
     rest = [argument for argument in argv if argument not in several]
-    before, sys.argv = sys.argv, ["train.py", *several, *own, *rest, *FOLDERLESS]
+    before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
     try:
         with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
             sys.argv += [f"hydra.sweep.dir='{scratch}'"] if several else []
@@ -137,6 +137,11 @@ def train(argv: list[str]) -> int:
     if len(statuses) > 1:
         print(f"{statuses.count(0)} of {len(statuses)} runs succeeded")
     return next((status for status in statuses if status), 0)
+
+
+def _is_override(argument: str) -> bool:
+    """Whether it is a change of the config; flags and their values must stand before these, or argparse stumbles."""
+    return argument.startswith("~") or ("=" in argument and not argument.startswith("-"))
 
 
 def _has_dir(argv: Sequence[str]) -> bool:

@@ -23,16 +23,17 @@ class Arrays:
     shapes: tuple[tuple[int, int], ...] = ((20, 24),) * 9
     pairs: bool = False
     seed: int = 0
+    dtype: type = np.uint8
 
     def items(self) -> list[Item]:
         generator = np.random.default_rng(self.seed)
-        images = [generator.integers(0, 256, shape, dtype=np.uint8) for shape in self.shapes]
+        images = [generator.integers(0, np.iinfo(self.dtype).max + 1, shape, dtype=self.dtype) for shape in self.shapes]
         return [
             Item(f"i{n}", f"g{n // 3}", image, 255 - image if self.pairs else None) for n, image in enumerate(images)
         ]
 
     def fingerprint(self) -> dict[str, object]:
-        return {"arrays": [self.shapes, self.pairs, self.seed]}
+        return {"arrays": [self.shapes, self.pairs, self.seed, self.dtype.__name__]}
 
 
 def evaluation(name: str = "mixed", amount: float = 0.3) -> Evaluation:
