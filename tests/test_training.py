@@ -229,5 +229,7 @@ def test_compiled_run_is_a_run(tmp_path: Path) -> None:
         assert runs.run(tmp_path / name, f"trainer.compile={compiled}", "trainer.max_epochs=1").status == "done"
     losses = [history.read(tmp_path / name / "metrics.csv")["train/loss"][:3] for name in "ab"]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
-    states = [torch.load(tmp_path / name / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for name in "ab"]
+    states = [
+        torch.load(tmp_path / name / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for name in "ab"
+    ]
     assert states[0].keys() == states[1].keys()

@@ -20,3 +20,12 @@ def keep_freed_memory() -> bool:
         return False
     large = libc.mallopt(MMAP_THRESHOLD, 1 << 30) or libc.mallopt(MMAP_MAX, 0)  # older ones take no such threshold
     return bool(large and libc.mallopt(TRIM_THRESHOLD, (1 << 31) - 1))
+
+
+def release_freed_memory() -> None:
+    """Give everything that is free back to the kernel now: between phases whose blocks have other sizes, so that the
+    free blocks of one do not stand beside those of the next.
+    """
+    libc = ctypes.CDLL(None)
+    if sys.platform.startswith("linux") and hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)

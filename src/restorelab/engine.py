@@ -77,12 +77,17 @@ class Engine:
             return torch.device("mps")
         return torch.device("cpu")
 
+    @property
+    def keeps_memory(self) -> bool:
+        """Whether freed memory is kept: on a CPU, where that is asked for."""
+        return self.keep_memory and self.device.type == "cpu"
+
     def apply_globally(self) -> None:
         """Set the process-wide switches of torch; all of them each time, so that runs in one process do not leak."""
         torch.set_float32_matmul_precision(self.matmul_precision)
         torch.use_deterministic_algorithms(self.deterministic)
         torch.backends.cudnn.benchmark = not self.deterministic
-        if self.keep_memory and self.device.type == "cpu":
+        if self.keeps_memory:
             kept = keep_freed_memory()
             log.info("freed memory: %s", "kept for the next step" if kept else "left to the system's allocator")
 
@@ -103,6 +108,7 @@ class Engine:
         """Build the Lightning Trainer. Logging, checkpoints, bar and limits are our callbacks'."""
         from lightning.pytorch import Trainer
 
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # which devices it sees, what it advertises
         strategy: str | Strategy = "auto"
         if self.devices > 1:
             from lightning.pytorch.strategies import DDPStrategy

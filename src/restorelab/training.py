@@ -21,6 +21,7 @@ from restorelab.callbacks.health import Health
 from restorelab.callbacks.history import History
 from restorelab.callbacks.limits import Limits, seconds
 from restorelab.callbacks.progress import Progress
+from restorelab.callbacks.release import Release
 from restorelab.callbacks.throughput import Throughput
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened, require
@@ -228,6 +229,7 @@ class Run:
             *named.values(),
             Guard(engine.log_every),
             Health(),
+            *([Release()] if engine.keeps_memory else []),
             throughput,
             history,
             limits,

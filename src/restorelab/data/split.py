@@ -73,9 +73,7 @@ def _draw(names: Sequence[str], pool: np.ndarray, wanted: dict[str, int], seed: 
         members.setdefault(names[row], []).append(row)
     parts = {part: np.zeros(0, np.int64) for part in wanted}
     wanted = {part: count for part, count in wanted.items() if count}
-    if (
-        names and len(pool) == sum(wanted.values()) and len(wanted) <= 1
-    ):  # one part takes all
+    if names and len(pool) == sum(wanted.values()) and len(wanted) <= 1:  # one part takes all
         return parts | dict.fromkeys(wanted, pool) | {"train": np.zeros(0, np.int64)}
     have, need = len(members), len(wanted) + 1
     if have < need or sum(wanted.values()) >= len(pool):

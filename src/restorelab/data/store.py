@@ -104,11 +104,12 @@ class TableStore:
             assert offsets is not None
             assert pair_shapes is not None
             degraded = self._take(self._pair, offsets[rows], pair_shapes[rows], corners)
-        return {
-            "clean": self._take(self._clean, self.table.offsets[rows], shapes, corners),
-            "degraded": degraded,
-            "label": None if self._labels is None else self._labels[torch.from_numpy(rows)],
-        }
+        label = None if self._labels is None else self._labels[torch.from_numpy(rows)]
+        clean = self._take(self._clean, self.table.offsets[rows], shapes, corners)
+        fields = {"clean": clean, "degraded": degraded, "label": label}
+        if self.device.type == "cuda" and not self.resident:  # the copy to the GPU then runs beside the next gather
+            fields = {name: tensor if tensor is None else tensor.pin_memory() for name, tensor in fields.items()}
+        return fields
 
     def _frozen(self, rows: np.ndarray, counts: tuple[int, ...] | None, corners: np.ndarray | None) -> Tensor:
         assert self.frozen is not None
