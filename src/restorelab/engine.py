@@ -30,7 +30,7 @@ class Engine:
         ConfigError: for an accelerator or a precision that does not exist, or counts below one.
     """
 
-    max_epochs: int = 20
+    max_epochs: int = 40
     accelerator: str = "auto"
     devices: int = 1
     precision: str = "32-true"

@@ -65,12 +65,12 @@ def evaluate(
     batch_size: int = 64,
     loss: Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]] | None = None,
     memory_format: torch.memory_format = torch.contiguous_format,
-    progress: Callable[[int], None] = lambda images: None,
+    progress: Callable[[int], object] = lambda images: None,
 ) -> Measured:
     """Restore every image of a frozen set and measure it alone.
 
     net: on its device; its training flag is left as it is. loss: `(net, sample)` to the loss of a batch and the
-    restored images, None to restore only. Runs in float32 whatever the training's precision was. The values of an
+    restored images, None to restore only. progress: is told how many images are done. Runs in float32 whatever the training's precision was. The values of an
     image do not depend on the batch it is in but for the last bits of a batched convolution.
     """
     device = next((p.device for p in net.parameters()), torch.device("cpu"))

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from restorelab.build import Parts
 from restorelab.callbacks import history
@@ -59,17 +60,20 @@ def write(
     net = net.to(device)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     draws = PhiloxDraws("objective", data.eval_seed)
-    measured = [
-        evaluate(
-            net,
-            frozen,
-            built.protocol,
-            batch_size=built.dataset.eval_batch_size,
-            loss=partial(_loss, built, draws),
-            memory_format=layout,
-        )
-        for frozen in data.frozen("test")
-    ]
+    sets = data.frozen("test")
+    with tqdm(total=sum(map(len, sets)), desc="evaluating", unit="image", leave=False, disable=None) as bar:
+        measured = [
+            evaluate(
+                net,
+                frozen,
+                built.protocol,
+                batch_size=built.dataset.eval_batch_size,
+                loss=partial(_loss, built, draws),
+                memory_format=layout,
+                progress=bar.update,
+            )
+            for frozen in sets
+        ]
     write_per_image(folder.per_image, measured)
     title = str(built.config["name"])
     for result in measured:

@@ -230,9 +230,9 @@ class Run:
             Guard(engine.log_every),
             Health(),
             *([Release()] if engine.keeps_memory else []),
-            throughput,
             history,
             limits,
+            throughput,
             Progress(total, built.dataset.batch_size, bar=engine.bar),
             Checkpoint(self.folder, engine.checkpoint_every, self.interruption, engine.log_every),
         ]

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 from torch import Tensor
+from tqdm import tqdm
 
 from restorelab.data.cache import Table, cache_root
 from restorelab.data.stored import as_tensor, to_unit
@@ -185,7 +186,8 @@ class FrozenSet:
             place = Path(temporary) / "set"
             place.mkdir()
             with (place / "degraded.f32").open("wb") as stream:
-                bits = _digest((self._make(i) for i in range(len(self))), stream.write)
+                places = tqdm(range(len(self)), desc=f"freezing {self.evaluation.name}", leave=False, disable=None)
+                bits = _digest((self._make(i) for i in places), stream.write)
             facts = {"bits": bits, "part": self.part, "evaluation": self.evaluation.name, "images": len(self)}
             (place / "meta.json").write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
             place.rename(folder)
