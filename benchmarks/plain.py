@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorelab.degradations.rng import TorchDraws
+from restorelab.losses.bce import BCE
 
-KINDS = ("plain", "plain_again", "channels_last", "bf16")
-"""`plain`: contiguous float32. `plain_again`: the same, to show what the measurement resolves. `channels_last`: by
+KINDS = ("plain", "plain_again", "our_loss", "channels_last", "bf16")
+"""`plain`: contiguous float32. `plain_again`: the same, to show what the measurement resolves. `our_loss`: the same with the framework's BCE. `channels_last`: by
 hand. `bf16`: autocast, contiguous."""
 
 
@@ -38,6 +39,7 @@ class PlainLoop:
         self.layout = torch.channels_last if kind == "channels_last" else torch.contiguous_format
         self.net = net.to(self.device, memory_format=self.layout).train()
         self.bf16 = kind == "bf16"
+        self.loss: Callable = BCE() if kind == "our_loss" else F.binary_cross_entropy
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3)
         self.draws = TorchDraws(self.device)
         self.order = torch.empty(0, dtype=torch.int64)
@@ -58,7 +60,7 @@ class PlainLoop:
             degraded, _ = self.noise(clean, self.draws)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             restored = self.net(degraded.contiguous(memory_format=self.layout))
-        loss = F.binary_cross_entropy(restored.float(), clean)
+        loss = self.loss(restored.float(), clean)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

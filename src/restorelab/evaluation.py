@@ -70,8 +70,9 @@ def evaluate(
     """Restore every image of a frozen set and measure it alone.
 
     net: on its device; its training flag is left as it is. loss: `(net, sample)` to the loss of a batch and the
-    restored images, None to restore only. progress: is told how many images are done. Runs in float32 whatever the training's precision was. The values of an
-    image do not depend on the batch it is in but for the last bits of a batched convolution.
+    restored images, None to restore only. progress: is told how many more images are done. Runs in float32 whatever
+    the training's precision was. The values of an image do not depend on the batch it is in but for the last bits of a
+    batched convolution.
     """
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     values = {column: np.zeros(len(frozen)) for column in COLUMNS}
