@@ -21,8 +21,8 @@ from restorelab.degradations.rng import TorchDraws
 from restorelab.losses.bce import BCE
 
 KINDS = ("plain", "plain_again", "our_loss", "channels_last", "bf16")
-"""`plain`: contiguous float32. `plain_again`: the same, to show what the measurement resolves. `our_loss`: the same with the framework's BCE. `channels_last`: by
-hand. `bf16`: autocast, contiguous."""
+"""`plain`: contiguous float32. `plain_again`: the same, to show what the measurement resolves. `our_loss`: the same
+with the framework's BCE. `channels_last`: by hand. `bf16`: autocast, contiguous."""
 
 
 class PlainLoop:

@@ -1,15 +1,14 @@
 """The command line: `restorelab train | preview | fetch | cache`. Heavy packages are imported by who needs them."""
 
-import logging
 import os
 import sys
 import tempfile
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import restorelab
+from restorelab import logs
 from restorelab.errors import ConfigError, UserError, nearest
 
 USAGE = """\
@@ -61,27 +60,6 @@ def _complain(error: UserError) -> None:
     if os.environ.get("RESTORELAB_TRACEBACK") == "1":
         traceback.print_exception(error)
     print(f"error: {error}", file=sys.stderr)
-
-
-class _Plain(logging.Handler):
-    """The bare message on what stderr is now: a StreamHandler would keep the one it met first."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
-
-
-def set_up_logging(level: int = logging.INFO) -> None:
-    """Our messages plainly on stderr; of the packages only what is wrong."""
-    root = logging.getLogger("restorelab")
-    root.setLevel(level)
-    if not root.handlers:
-        root.addHandler(_Plain())
-        root.propagate = False
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*`self.log\\(.*sync_dist=True.*")  # we reduce the sums ourselves
-    warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")  # lightning with torch 2.13
 
 
 FOLDERLESS = (
@@ -150,7 +128,7 @@ def _has_dir(argv: Sequence[str]) -> bool:
 
 def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
     """Execute one resolved config and say how it ended."""
-    set_up_logging()
+    logs.set_up()
     from restorelab import build, checks, resumption
 
     if settings["resume"]:
@@ -172,7 +150,7 @@ def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
 
 def preview(argv: list[str]) -> int:
     """`restorelab preview`: a panel of degraded images."""
-    set_up_logging()
+    logs.set_up()
     from restorelab import previewing
 
     print(previewing.run(argv))
@@ -181,7 +159,7 @@ def preview(argv: list[str]) -> int:
 
 def fetch(argv: list[str]) -> int:
     """`restorelab fetch data=NAME`: bring a dataset to its folder."""
-    set_up_logging()
+    logs.set_up()
     from restorelab import build, composition
 
     if not any(argument.startswith("data=") for argument in argv):

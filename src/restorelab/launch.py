@@ -13,12 +13,13 @@ from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from restorelab import training
+from restorelab import logs
 from restorelab.errors import UserError
+from restorelab.run import FAILED, Outcome, execute_here
 from restorelab.run_folder import RunFolder, write_json
 
 
-def ranks(settings: Mapping[str, Any], folder: RunFolder) -> "training.Outcome":
+def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
     """Execute the run with `trainer.devices` processes; the first of them evaluates and writes, alone."""
     devices = settings["trainer"]["devices"]
     with tempfile.TemporaryDirectory() as scratch:
@@ -44,19 +45,17 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> "training.Outcome":
             message = f"rank {rank} of {devices} died ({failure.message})"
             if not folder.failure.exists():
                 write_json(folder.failure, {"status": "failed", "error": "RankDied", "message": message})
-            return training.Outcome("failed", training.FAILED, message, folder.path)
+            return Outcome("failed", FAILED, message, folder.path)
         except SignalException as error:
             number = int(error.sigval or signal.SIGTERM)
-            return training.Outcome("interrupted", 128 + number, "interrupted", folder.path)
-        return _read(said, folder) or training.Outcome("failed", training.FAILED, "no rank reported", folder.path)
+            return Outcome("interrupted", 128 + number, "interrupted", folder.path)
+        return _read(said, folder) or Outcome("failed", FAILED, "no rank reported", folder.path)
 
 
 def _rank(settings: dict[str, Any], said: str) -> None:
     """One rank's process."""
-    from restorelab.cli import set_up_logging
-
-    set_up_logging(logging.INFO if os.environ.get("RANK") == "0" else logging.WARNING)
-    outcome = training.execute_here(settings, RunFolder(Path(settings["run_dir"])))
+    logs.set_up(logging.INFO if os.environ.get("RANK") == "0" else logging.WARNING)
+    outcome = execute_here(settings, RunFolder(Path(settings["run_dir"])))
     if os.environ.get("RANK") == "0":
         facts = {"status": outcome.status, "exit_status": outcome.exit_status, "message": outcome.message,
                  "trace": outcome.trace}  # fmt: skip
@@ -65,8 +64,8 @@ def _rank(settings: dict[str, Any], said: str) -> None:
         raise UserError(outcome.message)
 
 
-def _read(said: Path, folder: RunFolder) -> "training.Outcome | None":
+def _read(said: Path, folder: RunFolder) -> Outcome | None:
     if not said.is_file():
         return None
     facts = json.loads(said.read_text())
-    return training.Outcome(run_dir=folder.path, **facts)
+    return Outcome(run_dir=folder.path, **facts)

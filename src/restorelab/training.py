@@ -1,51 +1,14 @@
-"""Execute one resolved config: build, fit, evaluate, write. Knows nothing of Hydra or argv."""
+"""Execute one resolved config: check it, make its folder, run it, here or on several devices. No Hydra, no argv."""
 
-import logging
-import os
-import time
-import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-from lightning.pytorch import Trainer, seed_everything
-from torch import nn
-
-from restorelab import build, checks, config, results, weights
-from restorelab.build import Parts
-from restorelab.callbacks.checkpoint import Checkpoint
-from restorelab.callbacks.guard import Guard
-from restorelab.callbacks.health import Health
-from restorelab.callbacks.history import History
-from restorelab.callbacks.limits import Limits, seconds
-from restorelab.callbacks.progress import Progress
-from restorelab.callbacks.release import Release
-from restorelab.callbacks.throughput import Throughput
-from restorelab.data.datamodule import DataModule
-from restorelab.data.dataset import Opened, require
+from restorelab import build, checks, config, launch
+from restorelab.data.dataset import require
 from restorelab.errors import ConfigError, UserError
-from restorelab.interruption import Interrupted, Interruption
-from restorelab.run_folder import RunFolder, choose, read_config, write_json
-from restorelab.task import RestorationTask, validation_names
-from restorelab.tracking.tracker import CsvOnly, Tracker
-
-log = logging.getLogger(__name__)
-
-FAILED = 1
-"""Exit status of a run that failed for a reason of its own."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: its folder holds `result.json` if it is done, else `failure.json`."""
-
-    status: Literal["done", "failed", "interrupted"]
-    exit_status: int
-    message: str
-    run_dir: Path | None
-    trace: str | None = None
+from restorelab.run import FAILED, Outcome, execute_here, trace_of
+from restorelab.run_folder import RunFolder, choose, read_config
 
 
 def execute(settings: Mapping[str, Any]) -> Outcome:
@@ -62,28 +25,30 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
         # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
         opened = built.dataset.open(settings["split_seed"])
         require(opened, ("train", "val", "test") if settings["train"] and checks.learnable(net) else ("test",))
-        path = Path(settings["run_dir"] or choose(settings["runs_dir"], settings["name"]))
-        folder, settings = RunFolder(path), {**settings, "run_dir": str(path)}
+        folder = _folder(settings)
+        settings = {**settings, "run_dir": str(folder.path)}
         if settings["resume"] and folder.result.exists() and not _goes_further(settings, folder):
-            return Outcome("done", 0, f"{path} is complete already: {folder.result}", path)
+            return Outcome("done", 0, f"{folder.path} is complete already: {folder.result}", folder.path)
         folder.open(settings, resume=settings["resume"])
     except UserError as error:
-        return Outcome("failed", error.exit_status, str(error), folder.path if folder else None, _trace(error))
+        return Outcome("failed", error.exit_status, str(error), folder.path if folder else None, trace_of(error))
     except OSError as error:
-        key = "run_dir" if settings["run_dir"] else "runs_dir"
-        message = f"{key}: {settings[key]} cannot be written ({error.strerror or error}); name another folder."
-        return Outcome("failed", ConfigError.exit_status, message, None, _trace(error))
+        return Outcome("failed", FAILED, f"{type(error).__name__}: {error}", None, trace_of(error))
     if settings["trainer"]["devices"] > 1 and settings["train"]:
-        from restorelab import launch
-
         return launch.ranks(settings, folder)
     return execute_here(settings, folder, built, opened)
 
 
-def _trace(error: Exception) -> str | None:
-    """The traceback of an error that is the user's, where it is asked for."""
-    asked = os.environ.get("RESTORELAB_TRACEBACK") == "1"
-    return "".join(traceback.format_exception(error)) if asked else None
+def _folder(settings: Mapping[str, Any]) -> RunFolder:
+    """The folder of the run, which can be written. Raises ConfigError where it cannot."""
+    key = "run_dir" if settings["run_dir"] else "runs_dir"
+    try:
+        path = Path(settings["run_dir"] or choose(settings["runs_dir"], settings["name"]))
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{key}: {settings[key]} cannot be written ({error.strerror or error}); name another folder."
+        raise ConfigError(msg) from error
+    return RunFolder(path)
 
 
 def _goes_further(settings: Mapping[str, Any], folder: RunFolder) -> bool:
@@ -100,171 +65,3 @@ def _goes_further(settings: Mapping[str, Any], folder: RunFolder) -> bool:
     if further:
         folder.result.unlink()
     return further
-
-
-def execute_here(
-    settings: Mapping[str, Any], folder: RunFolder, built: Parts | None = None, opened: Opened | None = None
-) -> Outcome:
-    """Run in this process, in a folder that is open: the whole run, or one rank of several.
-
-    built, opened: parts and data, where they were made already to be checked.
-    """
-    with Interruption() as interruption:
-        run = Run(settings, folder, interruption, built, opened)
-        try:
-            message = run()
-            return Outcome("done", 0, message, folder.path)
-        except (Interrupted, KeyboardInterrupt) as error:
-            how = f"resume with run_dir={folder.path} resume=true" if folder.last.exists() else "nothing was saved yet"
-            return run.fail("interrupted", error, f"interrupted; {how}", interruption.exit_status)
-        except UserError as error:
-            outcome = run.fail("failed", error, str(error), error.exit_status)
-            return replace(outcome, trace=_trace(error))
-        except Exception as error:
-            memory = _out_of_memory(error)
-            return run.fail("failed", error, memory or f"{type(error).__name__}: {error}", FAILED)
-
-
-class Run:
-    """One execution, in one process (one rank of several, where there are several)."""
-
-    def __init__(
-        self,
-        settings: Mapping[str, Any],
-        folder: RunFolder,
-        interruption: Interruption,
-        built: Parts | None,
-        opened: Opened | None,
-    ) -> None:
-        self.settings, self.folder, self.interruption = settings, folder, interruption
-        self.built, self.opened = built, opened
-        self.rank = int(os.environ.get("RANK", "0"))
-        self.world = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
-        self.tracker: Tracker = CsvOnly()
-        self.began = time.monotonic()
-        self.trainer: Trainer | None = None
-
-    def __call__(self) -> str:
-        """Build, fit, evaluate, write; gives the summary for the terminal."""
-        built = self._build()
-        torch.set_num_threads(self.settings["threads"])
-        built.engine.apply_globally()
-        seed_everything(self.settings["seed"], verbose=False)
-        net = built.net()
-        if self.settings["ckpt"]:
-            weights.load_into(net, Path(self.settings["ckpt"]))
-        net, channels_last = built.engine.lay_out(net)
-        if self.rank == 0:
-            tracker = build.make("logger", self.settings["logger"])
-            tracker.start(
-                self.settings, self.folder.path, f"{self.settings['name']}-{self.settings['seed']}",
-                resumed=self.settings["resume"],
-            )  # fmt: skip
-            self.tracker = tracker
-        data = DataModule(
-            built.dataset,
-            built.degradation,
-            built.evaluations,
-            seed=self.settings["seed"],
-            split_seed=self.settings["split_seed"],
-            eval_seed=self.settings["eval_seed"],
-            protocol=built.protocol.spec(),
-            device=built.engine.device,
-            rank=self.rank,
-            world=self.world,
-            smoke=self.settings["debug"],
-            opened=self.opened,
-        )
-        data.setup()
-        speed = None
-        if self.settings["train"] and checks.learnable(net):
-            speed = self._fit(built, net, data, channels_last=channels_last)
-            if self.rank > 0:
-                return ""
-            if self.folder.best.exists():
-                weights.load_into(net, self.folder.best)
-            else:
-                log.warning("training ended before the first validation: the last step's weights are measured")
-        summary = results.write(
-            built, net, data, self.folder, self.tracker,
-            channels_last=channels_last, images_per_second=speed, began=self.began,
-        )  # fmt: skip
-        return f"{summary}\nW&B: {self.tracker.describe()}" if not isinstance(self.tracker, CsvOnly) else summary
-
-    def _build(self) -> Parts:
-        built = self.built or build.parts(self.settings)
-        if self.settings["debug"]:
-            built.engine = replace(built.engine, max_epochs=1, compile=False, log_every=1)
-        return built
-
-    def _fit(self, built: Parts, net: nn.Module, data: DataModule, *, channels_last: bool) -> float | None:
-        """Train; gives images per second. Ranks other than the first have nothing to do afterwards."""
-        settings, engine = self.settings, built.engine
-        steps = -(-len(data.train_dataloader()) // settings["accumulate"]) * engine.max_epochs
-        max_steps = 2 if settings["debug"] else settings["max_steps"]
-        total = min(steps, max_steps or steps)
-        task = RestorationTask(
-            net,
-            built.objective,
-            built.degradation,
-            build.make("optimizer", settings["optimizer"]),
-            build.make("scheduler", settings["scheduler"]),
-            total_steps=total,
-            evaluations=list(built.evaluations),
-            protocol=built.protocol,
-            channels_last=channels_last,
-            seed=settings["seed"],
-        )
-        throughput = Throughput(built.dataset.batch_size)
-        limits = Limits(max_steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every)
-        history = History(
-            self.folder.metrics, validation_names(list(built.evaluations)), engine.log_every, self.tracker.log
-        )
-        named = {name: build.make(f"callbacks.{name}", node) for name, node in settings["callbacks"].items()}
-        for callback in named.values():
-            if hasattr(callback, "attach"):
-                callback.attach(self.folder, self.tracker)
-        # Checkpoints come last: what they hold is what the others have become.
-        callbacks = [
-            *named.values(),
-            Guard(engine.log_every),
-            Health(),
-            *([Release()] if engine.keeps_memory else []),
-            history,
-            limits,
-            throughput,
-            Progress(total, built.dataset.batch_size, bar=engine.bar),
-            Checkpoint(self.folder, engine.checkpoint_every, self.interruption, engine.log_every),
-        ]
-        self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"])
-        last = self.folder.last if settings["resume"] and self.folder.last.exists() else None
-        try:
-            self.trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
-        finally:
-            self.interruption.defer(False)
-        if self.world > 1:
-            torch.distributed.barrier()
-            torch.distributed.destroy_process_group()
-        return throughput.rate
-
-    def fail(
-        self, status: Literal["failed", "interrupted"], error: BaseException, message: str, exit_status: int
-    ) -> Outcome:
-        """Write failure.json and close the tracker's run as failed."""
-        trace = None if isinstance(error, UserError | Interrupted | KeyboardInterrupt) else traceback.format_exc()
-        if self.rank == 0:
-            facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace,
-                     "step": self.trainer.global_step if self.trainer else None}  # fmt: skip
-            write_json(self.folder.failure, facts)
-            self.tracker.finish({"status": status, "failure": message}, failed=True)
-        return Outcome(status, exit_status, message, self.folder.path, trace)
-
-
-def _out_of_memory(error: Exception) -> str | None:
-    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "not enough memory" not in str(error):
-        return None
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return (
-        f"out of memory ({first}). Lower data.batch_size (accumulate=N keeps the steps' size) or data.crop, set "
-        "trainer.precision=bf16-mixed or data.residency=stream; in an evaluation lower data.eval_batch_size."
-    )
