@@ -31,3 +31,16 @@ def test_a_rank_that_dies_ends_the_run(tmp_path: Path) -> None:
     assert outcome.status == "failed"
     assert outcome.exit_status == 1
     assert json.loads(RunFolder(tmp_path / "run").failure.read_text())["status"] == "failed"
+
+
+def test_two_devices_stop_together_and_go_on(tmp_path: Path) -> None:
+    overrides = ("trainer.devices=2", "data.batch_size=4", "trainer.checkpoint_every=null")
+    assert runs.run(tmp_path / "whole", *overrides).status == "done"
+    terminate = "+callbacks.fail={_target_: runs.FailAt, batch: 9, how: '15'}"
+    stopped = runs.run(tmp_path / "cut", *overrides, terminate)
+    assert (stopped.status, stopped.exit_status) == ("interrupted", 143)
+    assert "resume=true" in stopped.message
+    assert torch.load(RunFolder(tmp_path / "cut").last, weights_only=True)["global_step"] == 10  # the next poll
+    assert runs.run(tmp_path / "cut", *overrides, "resume=true").status == "done"
+    for file in ("metrics.csv", "per_image.csv"):
+        assert (tmp_path / "whole" / file).read_text() == (tmp_path / "cut" / file).read_text()

@@ -47,8 +47,10 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
                 write_json(folder.failure, {"status": "failed", "error": "RankDied", "message": message})
             return Outcome("failed", FAILED, message, folder.path)
         except SignalException as error:
+            outcome = _read(said, folder)
             number = int(error.sigval or signal.SIGTERM)
-            return Outcome("interrupted", 128 + number, "interrupted", folder.path)
+            message = outcome.message if outcome else "interrupted before the ranks could say how far they were"
+            return Outcome("interrupted", 128 + number, message, folder.path)
         return _read(said, folder) or Outcome("failed", FAILED, "no rank reported", folder.path)
 
 

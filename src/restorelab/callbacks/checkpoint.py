@@ -55,6 +55,9 @@ class Checkpoint(Callback):
             if "cuda" in state and pl_module.device.type == "cuda":
                 torch.cuda.set_rng_state(state["cuda"].cpu(), pl_module.device)
         self._saved = time.monotonic()
+        # From here on a signal waits for the end of its batch. Lightning's own handler would talk to the other ranks from
+        # inside the signal; ours takes its place.
+        self.interruption.defer(True)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
