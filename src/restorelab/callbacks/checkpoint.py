@@ -55,8 +55,8 @@ class Checkpoint(Callback):
             if "cuda" in state and pl_module.device.type == "cuda":
                 torch.cuda.set_rng_state(state["cuda"].cpu(), pl_module.device)
         self._saved = time.monotonic()
-        # From here on a signal waits for the end of its batch. Lightning's own handler would talk to the other ranks from
-        # inside the signal; ours takes its place.
+        # From here on a signal waits for the end of its batch. Lightning's own handler, whose place ours takes, would
+        # talk to the other ranks from inside the signal.
         self.interruption.defer(True)
 
     def on_train_batch_end(
