@@ -1,6 +1,7 @@
 """How the loop runs: device, precision, memory layout, compilation, and the Lightning Trainer that does it."""
 
 import logging
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,11 +69,11 @@ class Engine:
 
     @property
     def device(self) -> torch.device:
-        """The device that evaluation runs on, and training where there is one device."""
+        """The device of this process: of its rank, where several train together."""
         if self.accelerator == "cpu":
             return torch.device("cpu")
         if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # of the ranks, each its own
         if self.accelerator == "mps" or (self.accelerator == "auto" and torch.backends.mps.is_available()):
             return torch.device("mps")
         return torch.device("cpu")

@@ -1,7 +1,8 @@
 """Measure a network on a frozen set by the protocol; needs no Trainer."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -57,6 +58,19 @@ class Measured:
         return int((self.values["psnr"] >= PSNR_CAP).sum())
 
 
+@contextmanager
+def exact() -> Iterator[None]:
+    """Float32 that is float32: without TF32, which training may use on a GPU and which rounds to 10 bits."""
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[0]
+        torch.set_float32_matmul_precision(before[1])
+
+
 def evaluate(
     net: nn.Module,
     frozen: FrozenSet,
@@ -70,16 +84,16 @@ def evaluate(
     """Restore every image of a frozen set and measure it alone.
 
     net: on its device; its training flag is left as it is. loss: `(net, sample)` to the loss of a batch and the
-    restored images, None to restore only. progress: is told how many more images are done. Runs in float32 whatever
-    the training's precision was. The values of an image do not depend on the batch it is in but for the last bits of a
-    batched convolution.
+    restored images, None to restore only. progress: is told how many more images are done. Runs in exact float32
+    whatever the training's precision was. The values of an image do not depend on the batch it is in but for the last
+    bits of a batched convolution.
     """
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     values = {column: np.zeros(len(frozen)) for column in COLUMNS}
     total, seconds = 0.0, 0.0
     net_training = net.training
     net.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), exact():
         for batch in frozen.batches(batch_size):
             sample = batch.to(device)
             assert sample.degraded is not None

@@ -7,8 +7,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
+
+from restorelab.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +23,7 @@ class WandB:
     and the run's metrics.csv stays the truth.
 
     project, entity, group, tags: as in wandb.init. mode: `auto` is online where the user is logged in
-    (WANDB_API_KEY, or api.wandb.ai in ~/.netrc), else offline; the environment's WANDB_MODE overrides it.
+    (WANDB_API_KEY, or W&B's host in ~/.netrc), else offline; the environment's WANDB_MODE overrides it.
     """
 
     def __init__(
@@ -45,24 +48,31 @@ class WandB:
         identity.parent.mkdir(parents=True, exist_ok=True)
         identity.write_text(run_id)
         choices = [f"{group}={option}" for group, option in dict(config.get("choices", {})).items()]
-        self._run = wandb.init(
-            project=self.project,
-            entity=self.entity,
-            group=self.group,
-            tags=[tag[:64] for tag in [*self.tags, *choices]],
-            name=name,
-            id=run_id,
-            resume="allow" if resumed and mode == "online" else None,
-            dir=str(run_dir),
-            config=dict(config),
-            mode=mode,
-            reinit="finish_previous",
-            settings=wandb.Settings(silent=True, console="off", x_disable_stats=False),
-        )
+        try:
+            self._run = wandb.init(
+                project=self.project,
+                entity=self.entity,
+                group=self.group,
+                tags=[tag[:64] for tag in [*self.tags, *choices]],  # W&B takes no longer ones
+                name=name,
+                id=run_id,
+                resume="allow" if resumed and mode == "online" else None,
+                dir=str(run_dir),
+                config=dict(config),
+                mode=mode,
+                reinit="finish_previous",
+                settings=wandb.Settings(silent=True, console="off", x_disable_stats=False),
+            )
+        except wandb.Error as error:
+            said = str(error).splitlines()[0]
+            msg = f"W&B: {said} Say logger.mode=offline, to upload later with wandb sync, or logger=csv."
+            raise UserError(msg) from error
         self._run.define_metric("step", hidden=True)
         self._run.define_metric("*", step_metric="step")
 
     def _choose_mode(self) -> tuple[Literal["online", "offline"], str]:
+        import wandb
+
         forced = os.environ.get("WANDB_MODE")
         if forced in ("offline", "online"):
             return ("offline" if forced == "offline" else "online"), f"WANDB_MODE={forced}"
@@ -71,9 +81,10 @@ class WandB:
         if os.environ.get("WANDB_API_KEY"):
             return "online", "WANDB_API_KEY is set"
         try:
-            host = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").split("//")[-1].split("/")[0]
-            if netrc.netrc().authenticators(host):
-                return "online", f"logged in to {host}"
+            known = netrc.netrc()
+            for host in (urlsplit(wandb.Settings().base_url).netloc, "api.wandb.ai"):
+                if known.authenticators(host):
+                    return "online", f"logged in to {host}"
         except (OSError, netrc.NetrcParseError):
             pass
         return "offline", "not logged in; `wandb login`, or logger.mode=online"
