@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from restorelab.data.dataset import Dataset, Opened
+from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.store import TableStore, choose
@@ -79,17 +79,26 @@ class DataModule(LightningDataModule):
         """Open the table and split it; `stage` changes nothing."""
         if self._ready:
             return
-        self.table, self.rows = self._opened or self.dataset.open(self.split_seed)
+        self.table, self.rows = self._opened or self.dataset.open(self.split_seed, self.degradation)
         if self.smoke:
-            self.rows = {name: rows[: 4 * self.dataset.batch_size] for name, rows in self.rows.items()}
+            self.rows = self.rows.first(4 * self.dataset.batch_size)
         self._ready = True
 
     def frozen(self, part: str) -> list[FrozenSet]:
-        """The images of `val` or `test` under each evaluation; made once and kept on disk."""
+        """The images of `val` or `test` under each evaluation; made once and kept on disk.
+
+        Raises:
+            ConfigError: for an evaluation that would degrade real pairs.
+        """
         self.setup()
         if part not in self._sets:
+            if self.table.degraded_pixels is not None:
+                for name, evaluation in self.evaluations.items():
+                    refuse_degrading(evaluation.degradation, name)
             self._sets[part] = [
-                FrozenSet(self.table, self.rows[part], e, part=part, seed=self.eval_seed, protocol=self.protocol)
+                FrozenSet(
+                    self.table, self.rows.under(part, e.of), e, part=part, seed=self.eval_seed, protocol=self.protocol
+                )
                 for e in self.evaluations.values()
             ]
         return self._sets[part]
@@ -113,11 +122,13 @@ class DataModule(LightningDataModule):
         store = TableStore(
             self.table, self.rows["train"], crop, self.device, resident, self._fixed() if fixed else None
         )
+        shown = None if self.rows.shown is None else list(self.rows.shown["train"].values())
         order = Order(
             store.buckets,
             self.dataset.batch_size,
             self.seed,
             variants=self.degradation.variants,
+            shown=shown,
             rank=self.rank,
             world=self.world,
         )
@@ -131,9 +142,8 @@ class DataModule(LightningDataModule):
         for name, one in variants.items():
             degradation = replace(self.degradation, noise=one)
             evaluation = Evaluation(name, degradation, {"training": repr(degradation)})
-            sets.append(
-                FrozenSet(self.table, self.rows["train"], evaluation, part="train", seed=self.seed, protocol={})
-            )
+            rows = self.rows.under("train", name if len(variants) > 1 else None)
+            sets.append(FrozenSet(self.table, rows, evaluation, part="train", seed=self.seed, protocol={}))
         return sets
 
     def val_dataloader(self) -> FrozenLoader:

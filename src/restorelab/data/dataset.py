@@ -11,13 +11,14 @@ import numpy as np
 from restorelab.data import cache
 from restorelab.data.cache import Table
 from restorelab.data.item import Source
-from restorelab.data.split import split
+from restorelab.data.pairing import Division, divide
+from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
-Opened = tuple[Table, dict[str, np.ndarray]]
-"""A decoded table and its rows by split."""
+Opened = tuple[Table, Division]
+"""A decoded table and its rows by part."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Dataset:
         eval_batch_size: images a batch in validation and test; results do not depend on it.
         val: share (below 1) or number of images for validation; whole groups, official splits come first.
         test: the same for the test set.
-        split_by: `group` keeps a person, sequence or photograph together; `image` does not.
+        split_by: `group` keeps a person, sequence or photograph together; `image` does not; `pair` splits all (image,
+            noise) pairs of noise=each, so that an image may be in training and in test, for measuring that leak; `val`
+            and `test` are then of pairs.
         residency: `device` keeps the training images on the device, `stream` reads them along, `auto` decides.
         on_bad: `few` leaves unreadable images out while they are few, `skip` always, `error` stops.
     """
@@ -54,7 +57,7 @@ class Dataset:
     eval_batch_size: int = 64
     val: float = 0.1
     test: float = 0.1
-    split_by: Literal["group", "image"] = "group"
+    split_by: Literal["group", "image", "pair"] = "group"
     residency: Literal["auto", "device", "stream"] = "auto"
     on_bad: Literal["few", "skip", "error"] = "few"
 
@@ -93,10 +96,13 @@ class Dataset:
         chosen = self.crop or self.size
         return _pair(chosen) if chosen else None
 
-    def open(self, split_seed: int) -> Opened:
-        """Decode (once; later runs open the cache) and split: the table and its rows by split.
+    def open(self, split_seed: int, degradation: Degradation | None = None) -> Opened:
+        """Decode (once; later runs open the cache) and split: the table and its rows by part.
+
+        degradation: the training's, which may say which images it shows under which noise; None for the images alone.
 
         Raises:
+            ConfigError: for a split that does not go with the dataset or the degradation.
             DataError: for a dataset that is missing, too many unreadable images, or too few groups to split.
         """
         table = cache.prepare(
@@ -108,8 +114,13 @@ class Dataset:
             seed=split_seed,
             on_bad=self.on_bad,
         )
-        rows = split(table, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
-        log.info("split by %s: %s", self.split_by, ", ".join(f"{len(r)} {name}" for name, r in rows.items()))
+        if table.degraded_pixels is not None:
+            _check_pairs(table)
+            if degradation is not None:
+                refuse_degrading(degradation)
+        noise = None if degradation is None else degradation.noise
+        rows = divide(table, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
+        log.info("split by %s: %s", self.split_by, rows.describe())
         return table, rows
 
     def make_source(self) -> Source:
@@ -127,6 +138,61 @@ def require(opened: Opened, parts: Sequence[str]) -> None:
             verb = "Lower" if part == "train" else "Raise"
             msg = f"{len(table.ids)} images split into {counts}: the run needs some for {part}. {verb} {key}."
             raise DataError(msg)
+        empty = [name for name, shown in (rows.shown or {}).get(part, {}).items() if not len(shown)]
+        if empty:
+            msg = (
+                f"{part} has {len(rows[part])} images and shows none of them under the noise {', '.join(empty)}: they "
+                f"are too few to be shared out. Raise data.{'limit' if part == 'train' else part}, or use more data."
+            )
+            raise DataError(msg)
+
+
+def refuse_degrading(degradation: Degradation, evaluation: str | None = None, advice: str = "") -> None:
+    """Raise ConfigError where real degraded/clean pairs meet a degradation, which would never be applied to them.
+
+    evaluation: the one that it belongs to; None for the training's. advice: another sentence.
+    """
+    applied = degradation.applied
+    if applied and evaluation is None:
+        msg = (
+            f"{', '.join(applied)}: the dataset holds real degraded/clean pairs, to which no degradation is applied. "
+            f"Say {' '.join(f'{stage}=none' for stage in applied)}."
+        )
+        raise ConfigError(f"{msg} {advice}".rstrip())
+    if applied:
+        msg = (
+            f"evaluation.{evaluation}: the dataset holds real degraded/clean pairs, to which no {' or '.join(applied)} "
+            "is applied. Say evaluation=own."
+        )
+        raise ConfigError(msg)
+
+
+def _check_pairs(table: Table) -> None:
+    assert table.degraded_shapes is not None
+    unlike = np.flatnonzero((table.shapes != table.degraded_shapes).any(axis=1))
+    if len(unlike):
+        one, other = ("x".join(map(str, shapes[unlike[0]])) for shapes in (table.degraded_shapes, table.shapes))
+        msg = (
+            f"{len(unlike)} of {len(table)} pairs differ in size: of {table.ids[unlike[0]]} the degraded image is "
+            f"{one} and the clean one {other} (channels x height x width). Pairs of one size are wanted."
+        )
+        raise DataError(msg)
+
+
+def require_labels(opened: Opened) -> None:
+    """Raise DataError, naming the dataset, where not every image of every part has a label.
+
+    Labels are whole numbers from 0 up, `(N,)` int64 in the table; a training batch and a frozen one bear them as
+    `Sample.label`.
+    """
+    table, rows = opened
+    name = table.folder.name.rpartition("-")[0]
+    if table.labels is None:
+        msg = f"{name}: its images have no labels. Choose a dataset that has: data=mnist, svhn or stl10_labelled."
+        raise DataError(msg)
+    without = [row for found in rows.values() for row in found[table.labels[found] < 0]]
+    if without:
+        raise DataError(f"{name}: {len(without)} images have no label, among them {table.ids[without[0]]}.")
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

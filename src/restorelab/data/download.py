@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
+from urllib.parse import unquote, urlsplit
 
 from tqdm import tqdm
 
@@ -170,6 +171,33 @@ def _wrong(path: Path, expected: dict[str, str], size: int | None) -> str | None
         if computed != digest:
             return f"its {name} is {computed}, not {digest}"
     return None
+
+
+def install(url: str, root: Path, *, max_bytes: int, sha256: str | None = None, md5: str | None = None) -> Path:
+    """Bring an archive into `root`, unpack it there and remove it; an archive that lies there already is taken.
+
+    Beside other files `root` may hold nothing of the names at the archive's top. Gives `root`.
+
+    Raises:
+        DataError: as `download` and `unpack`, and for a name that is there already.
+    """
+    archive = download(url, root / PurePosixPath(unquote(urlsplit(url).path)).name, sha256=sha256, md5=md5)
+    folder = root / f".{archive.name}.unpacked"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        unpack(archive, folder, max_bytes=max_bytes)
+    except DataError as error:
+        raise DataError(f"{error}. Remove {archive} to fetch it anew.") from error
+    new = sorted(folder.iterdir())
+    there = [entry.name for entry in new if (root / entry.name).exists()]
+    if there:
+        shutil.rmtree(folder)
+        raise DataError(f"{root} holds {', '.join(there)} already; {archive.name} is not unpacked over it.")
+    for entry in new:
+        entry.rename(root / entry.name)
+    folder.rmdir()
+    archive.unlink()
+    return root
 
 
 def unpack(archive: Path, folder: Path, *, max_bytes: int) -> Path:

@@ -46,11 +46,14 @@ class Evaluation:
         name: such as `impulse_30`.
         degradation: what is done to an image.
         config: the resolved config of that degradation, plain data; part of the spec and the key of the draws.
+        of: the variant of the training noise whose images it is measured on, where images and noises are paired; None
+            for all images.
     """
 
     name: str
     degradation: Degradation
     config: Mapping[str, Any]
+    of: str | None = None
 
     @property
     def key(self) -> str:
@@ -85,6 +88,12 @@ class FrozenSet:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def one_shape(self) -> bool:
+        """Whether all clean images have one shape."""
+        shapes = self.table.shapes[self.rows]
+        return bool((shapes == shapes[:1]).all())
 
     @property
     def ids(self) -> list[str]:

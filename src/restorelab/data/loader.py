@@ -5,7 +5,7 @@ lies on the device and a batch is one `index_select`; otherwise a thread gathers
 memory-mapped file while the device works.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -32,16 +32,31 @@ class Store(Protocol):
 class Order:
     """The order of one epoch: every (image, variant) once, shuffled by (seed, epoch), cut into batches by bucket.
 
+    buckets: rows that may share a batch. shown: the rows of each variant, where not every image is shown under every
+    variant; together they are the buckets' rows.
+
     Lightning calls `set_epoch` on a loader's `sampler`. With several ranks each takes every world-th entry; the
     entries are wrapped around to a multiple of the world's size, so that all ranks take equally many steps.
     """
 
     def __init__(
-        self, buckets: list[np.ndarray], batch_size: int, seed: int, *, variants: int = 1, rank: int = 0, world: int = 1
+        self,
+        buckets: list[np.ndarray],
+        batch_size: int,
+        seed: int,
+        *,
+        variants: int = 1,
+        shown: Sequence[np.ndarray] | None = None,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self.buckets, self.batch_size, self.seed, self.variants = buckets, batch_size, seed, variants
+        self.batch_size, self.seed, self.variants = batch_size, seed, variants
         self.rank, self.world = rank, world
         self.epoch = 0
+        self.entries = []  # of each bucket: row and variant of every entry, variant after variant
+        for bucket in buckets:
+            parts = [bucket] * variants if shown is None else [bucket[np.isin(bucket, rows)] for rows in shown]
+            self.entries.append((np.concatenate(parts), np.repeat(np.arange(variants), [len(part) for part in parts])))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next pass shows."""
@@ -49,33 +64,29 @@ class Order:
 
     def __len__(self) -> int:
         """Batches a rank sees in one epoch."""
-        return sum(-(-self._share(rows) // self.batch_size) for rows in self.buckets)
+        return sum(-(-self._share(rows) // self.batch_size) for rows, _ in self.entries)
 
     def _share(self, rows: np.ndarray) -> int:
-        return -(-len(rows) * self.variants // self.world)
+        return -(-len(rows) // self.world)
 
     def batches(self) -> list[tuple[np.ndarray, tuple[int, ...] | None]]:
         """`(rows, counts)` of each batch; with variants, rows are sorted by variant and counts says how many each."""
         generator = np.random.Generator(np.random.Philox(key=derive(self.seed, "order", self.epoch)))
         batches = []
-        for rows in self.buckets:
-            entries = generator.permutation(len(rows) * self.variants)
-            entries = np.resize(entries, self._share(rows) * self.world)[self.rank :: self.world]
-            batches += [
-                self._by_variant(rows, entries[i : i + self.batch_size])
-                for i in range(0, len(entries), self.batch_size)
-            ]
-        if len(self.buckets) > 1:  # so that the shapes mix over the epoch; the same on every rank
+        for rows, variant in self.entries:
+            order = generator.permutation(len(rows))
+            order = np.resize(order, self._share(rows) * self.world)[self.rank :: self.world]
+            places = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+            batches += [self._by_variant(rows[chosen], variant[chosen]) for chosen in places]
+        if len(self.entries) > 1:  # so that the shapes mix over the epoch; the same on every rank
             batches = [batches[i] for i in generator.permutation(len(batches))]
         return batches
 
-    def _by_variant(self, rows: np.ndarray, entries: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
+    def _by_variant(self, rows: np.ndarray, variant: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
         if self.variants == 1:
-            return rows[entries], None
-        variant = entries // len(rows)
-        order = np.argsort(variant, kind="stable")
+            return rows, None
         counts = np.bincount(variant, minlength=self.variants)
-        return rows[entries[order] % len(rows)], tuple(counts.tolist())
+        return rows[np.argsort(variant, kind="stable")], tuple(counts.tolist())
 
 
 class TrainLoader:

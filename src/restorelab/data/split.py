@@ -62,7 +62,7 @@ def split(
         wanted = {part: share for part, share in (("test", test), ("val", val)) if part not in parts}
         if by == "group":
             _warn_of_torn(table, official)
-    parts |= _draw(names, pool, {part: _count(part, share, len(pool)) for part, share in wanted.items()}, seed, by)
+    parts |= _draw(names, pool, {part: number_of(part, share, len(pool)) for part, share in wanted.items()}, seed, by)
     return {part: np.sort(parts[part]).astype(np.int64) for part in PARTS}
 
 
@@ -100,7 +100,8 @@ def _draw(names: Sequence[str], pool: np.ndarray, wanted: dict[str, int], seed: 
     return parts
 
 
-def _count(part: str, share: float, total: int) -> int:
+def number_of(part: str, share: float, total: int) -> int:
+    """How many of `total` a share below 1, or a whole number, asks for; ConfigError for anything else."""
     if share < 0 or (share >= 1 and share != int(share)):
         raise ConfigError(f"data.{part}={share}; a share of the images below 1, or a whole number of images")
     return round(share * total) if share < 1 else int(share)

@@ -47,7 +47,7 @@ class TableStore:
         crop: height and width of the crops, None for whole images.
         device: where resident images lie.
         resident: whether they lie there.
-        frozen: training noise drawn once (`noise.fixed=true`), one set of degraded images a variant, in `rows`' order.
+        frozen: training noise drawn once (`noise.fixed=true`), one set of degraded images a variant.
     """
 
     table: Table
@@ -80,8 +80,7 @@ class TableStore:
             pair = as_tensor(self.table.degraded_pixels)
             self._pair = pair.to(self.device) if self._on_gpu else pair
         self._labels = None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64))
-        self._place = np.full(len(self.table.ids), -1, dtype=np.int64)
-        self._place[self.rows] = np.arange(len(self.rows))
+        self._places = [_places(noisy.rows, len(self.table)) for noisy in self.frozen or ()]
 
     def gather(
         self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...]
@@ -115,8 +114,8 @@ class TableStore:
         assert self.frozen is not None
         ends = np.cumsum(counts if counts is not None else [len(rows)])[:-1]
         images = []
-        for noisy, part in zip(self.frozen, np.split(self._place[rows], ends), strict=True):
-            images += [noisy.image(int(place)) for place in part]
+        for noisy, places, part in zip(self.frozen, self._places, np.split(rows, ends), strict=True):
+            images += [noisy.image(int(place)) for place in places[part]]
         if corners is not None and self.crop:
             h, w = self.crop
             images = [image[:, y : y + h, x : x + w] for image, (y, x) in zip(images, corners, strict=True)]
@@ -147,3 +146,10 @@ class TableStore:
         index = start[:, None, None, None] + plane[:, None, None, None] * ranges[0][:, None, None]
         index = index + stride[:, None, None, None] * ranges[1][:, None] + ranges[2]
         return pixels[index]
+
+
+def _places(rows: np.ndarray, total: int) -> np.ndarray:
+    """Where each row of the table, `(total,)`, stands among `rows`; -1 where it does not."""
+    places = np.full(total, -1, dtype=np.int64)
+    places[rows] = np.arange(len(rows))
+    return places

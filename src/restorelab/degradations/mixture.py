@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from restorelab.degradations.noise import Noise, Noisy
 from restorelab.degradations.rng import Draws
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, nearest
+
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,21 @@ class Each:
 
     The loader makes (image, variant) pairs, sorts a batch by variant and says how many images each variant has. Gives
     the same parameters as `Mixture`.
+
+    With `groups` every image belongs to one group and is shown once with each of that group's noises only. A group is a
+    mapping of `noises`, a list of names, and of parts of the dataset (`train`, `val`, `test`) to a number of images or,
+    below 1, their share; in a part that no group names every image is shown with every noise. data/pairing.py draws
+    the groups' images.
     """
 
     noises: Mapping[str, Noise]
     fixed: bool = False
+    groups: Mapping[str, Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         check("Each", self.noises)
+        if self.groups is not None:
+            check_groups(self.groups, list(self.noises))
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -91,6 +102,33 @@ def check(owner: str, noises: Mapping[str, Noise]) -> None:
             raise ConfigError(f"{owner}: noises.{name} is a set of noises itself; list its members here instead.")
         if noise.fixed:
             raise ConfigError(f"{owner}: noises.{name}.fixed is true; set noise.fixed=true for all of them instead.")
+
+
+def check_groups(groups: Mapping[str, Mapping[str, Any]], noises: Sequence[str]) -> None:
+    """Raise ConfigError for groups that do not say what `Each` wants of them, or that leave a noise out."""
+    seen = set[str]()
+    for name, group in groups.items():
+        where = f"groups.{name}"
+        members = group.get("noises") if isinstance(group, Mapping) else None
+        if not isinstance(members, Sequence) or isinstance(members, str) or not members:
+            raise ConfigError(
+                f"{where}: {group!r} does not fit; allowed: noises: [names], and train, val, test: numbers."
+            )
+        for member in members:
+            if member not in noises:
+                raise ConfigError(f"{where}.noises: there is no noise {member!r}. {nearest(str(member), noises)}")
+        numbers = {part: number for part, number in group.items() if part != "noises"}
+        for part, number in numbers.items():
+            if part not in PARTS:
+                raise ConfigError(f"{where}.{part}: unknown key. {nearest(part, ('noises', *PARTS))}")
+            fits = isinstance(number, int | float) and not isinstance(number, bool) and number >= 0
+            if not fits or (number >= 1 and number != int(number)):
+                raise ConfigError(
+                    f"{where}.{part}: {number!r} is neither a share below 1 nor a whole number of images."
+                )
+        seen |= set(members)
+    if left := [name for name in noises if name not in seen]:
+        raise ConfigError(f"groups: none of {', '.join(groups) or 'them'} has the noise {', '.join(left)}.")
 
 
 def names(noises: Mapping[str, Noise]) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ A strength is one value, or `[low, high]` from which every image draws its own u
 instead of at every step. A wrong value raises ConfigError at construction.
 
 Random numbers are independent between images, pixels and channels, unless the class says otherwise. No method waits for
-the device or has shapes that depend on data; a noise on one region of the image belongs around these classes, as a
-blend of their output with their input.
+the device or has shapes that depend on data.
+
+`region` and `box` keep a noise inside one rectangle an image; see `region.py`, which also names the parameters that
+this adds.
 """
 
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
+from restorelab.degradations.region import Region, check_region, confine, with_box
 from restorelab.degradations.rng import Draws
 from restorelab.degradations.strength import draw, number, strength
 from restorelab.errors import ConfigError, nearest
@@ -64,17 +67,25 @@ class Gaussian:
     sigma: float | Sequence[float]
     clip: bool
     fixed: bool = False
-    parameters: ClassVar[tuple[str, ...]] = ("sigma",)
+    region: Region = "all"
+    box: float | Sequence[float] = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", strength("Gaussian noise", "sigma", self.sigma, 0))
+        object.__setattr__(self, "box", check_region("Gaussian noise", self.region, self.box))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return with_box(("sigma",), self.region)
 
     def __call__(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `sigma`."""
         sigma = draw(self.sigma, image, draws)
         out = draws.normal(image.shape, image).mul_(sigma / 255).add_(image)
-        return clipped(out, self.clip), {"sigma": sigma.view(-1)}
+        drawn = {"sigma": sigma.view(-1)}
+        return confine(clipped(out, self.clip), drawn, image, draws, self.region, self.box)
 
 
 @dataclass(frozen=True)
@@ -87,18 +98,26 @@ class Poisson:
     peak: float | Sequence[float]
     clip: bool
     fixed: bool = False
-    parameters: ClassVar[tuple[str, ...]] = ("peak",)
+    region: Region = "all"
+    box: float | Sequence[float] = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         # A millionth of a photon is nonsense, but 0 would divide by zero.
         object.__setattr__(self, "peak", strength("Poisson noise", "peak", self.peak, 1e-6))
+        object.__setattr__(self, "box", check_region("Poisson noise", self.region, self.box))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return with_box(("peak",), self.region)
 
     def __call__(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `peak`."""
         peak = draw(self.peak, image, draws)
         out = draws.poisson(image.clamp(min=0).mul_(peak)).div_(peak)
-        return clipped(out, self.clip), {"peak": peak.view(-1)}
+        drawn = {"peak": peak.view(-1)}
+        return confine(clipped(out, self.clip), drawn, image, draws, self.region, self.box)
 
 
 @dataclass(frozen=True)
@@ -108,17 +127,25 @@ class Speckle:
     variance: float | Sequence[float]
     clip: bool
     fixed: bool = False
-    parameters: ClassVar[tuple[str, ...]] = ("variance",)
+    region: Region = "all"
+    box: float | Sequence[float] = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variance", strength("Speckle noise", "variance", self.variance, 0))
+        object.__setattr__(self, "box", check_region("Speckle noise", self.region, self.box))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return with_box(("variance",), self.region)
 
     def __call__(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `variance`."""
         variance = draw(self.variance, image, draws)
         out = draws.normal(image.shape, image).mul_(variance.sqrt()).add_(1).mul_(image)
-        return clipped(out, self.clip), {"variance": variance.view(-1)}
+        drawn = {"variance": variance.view(-1)}
+        return confine(clipped(out, self.clip), drawn, image, draws, self.region, self.box)
 
 
 @dataclass(frozen=True)
@@ -138,7 +165,8 @@ class Impulse:
     salt: float = 0.5
     per: Literal["element", "pixel"] = "element"
     fixed: bool = False
-    parameters: ClassVar[tuple[str, ...]] = ("amount",)
+    region: Region = "all"
+    box: float | Sequence[float] = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -146,6 +174,12 @@ class Impulse:
         object.__setattr__(self, "salt", number("Impulse noise", "salt", self.salt, 0, 1))
         if self.per not in ("element", "pixel"):
             raise ConfigError(f"Impulse noise: per is {self.per!r}. {nearest(self.per, ['element', 'pixel'])}")
+        object.__setattr__(self, "box", check_region("Impulse noise", self.region, self.box))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return with_box(("amount",), self.region)
 
     def __call__(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `amount`."""
@@ -159,7 +193,8 @@ class Impulse:
         salt = (salt_below - drawn).clamp_(0, 1)
         kept = drawn.sub_(struck_below - 1).clamp_(0, 1)
         out = salt.addcmul_(image, kept) if salt.shape == image.shape else salt.addcmul(image, kept)
-        return clipped(out, self.clip), {"amount": amount.view(-1)}
+        given = {"amount": amount.view(-1)}
+        return confine(clipped(out, self.clip), given, image, draws, self.region, self.box)
 
 
 @dataclass(frozen=True)
@@ -176,18 +211,25 @@ class GaussianImpulse:
     salt: float = 0.5
     per: Literal["element", "pixel"] = "element"
     fixed: bool = False
-    parameters: ClassVar[tuple[str, ...]] = ("sigma", "amount")
+    region: Region = "all"
+    box: float | Sequence[float] = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", Gaussian(self.sigma, clip=False).sigma)
         object.__setattr__(self, "amount", Impulse(self.amount, clip=False, salt=self.salt, per=self.per).amount)
+        object.__setattr__(self, "box", check_region("Gaussian and impulse noise", self.region, self.box))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return with_box(("sigma", "amount"), self.region)
 
     def __call__(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `sigma` and `amount`."""
         noisy, first = Gaussian(self.sigma, clip=False)(image, draws)
         out, second = Impulse(self.amount, clip=self.clip, salt=self.salt, per=self.per)(noisy, draws)
-        return out, first | second
+        return confine(out, first | second, image, draws, self.region, self.box)
 
 
 def clipped(fresh: Tensor, clip: bool) -> Tensor:

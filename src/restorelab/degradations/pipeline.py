@@ -31,6 +31,12 @@ class Degradation:
         """Whether the training noise of an image is drawn once."""
         return self.noise.fixed
 
+    @property
+    def applied(self) -> list[str]:
+        """Which of blur, downsample and noise do something."""
+        idle = {"blur": NoBlur, "downsample": NoDownsample, "noise": NoNoise}
+        return [stage for stage, kind in idle.items() if not isinstance(getattr(self, stage), kind)]
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Size (h, w) of the degraded image for a clean one of `size` (H, W). Raises ConfigError where it cannot be."""
         check_room("blur", self.blur.reach, size)

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -45,36 +45,20 @@ class Folder:
     ) -> None:
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.group, self.url, self.sha256, self.max_gigabytes = group, url, sha256, max_gigabytes
-        try:
-            self.pattern = None if group in ("file", "parent") else re.compile(group)
-        except re.error as error:
-            raise ConfigError(
-                f"folder: group={group!r}; allowed: file, parent, a regular expression ({error})"
-            ) from None
+        self.group_of = grouping("folder", group)
 
     def items(self) -> list[Item]:
         """List the images, decoding nothing."""
         root, paths = self._root(), self._images()
-        names = [_name(path, root) for path in paths]
-        tops = {name.split("/", 1)[0] for name in names if "/" in name}
-        official = "train" in tops and bool(tops & {"val", "test"})
+        names = [name_below(path, root) for path in paths]
         return [
-            Item(id=name, group=self._group(name), clean=path, split=_part(name) if official else None)
-            for name, path in zip(names, paths, strict=True)
+            Item(id=name, group=self.group_of(name), clean=path, split=part)
+            for name, path, part in zip(names, paths, official_parts(names), strict=True)
         ]
 
     def fingerprint(self) -> dict[str, Any]:
         """The names, sizes and times of all images, hashed, and the grouping."""
-        root, digest, count = self._root(), hashlib.sha256(), 0
-        for path in self._images():
-            try:
-                status = path.stat()
-                told = f"{status.st_size} {status.st_mtime_ns}"
-            except OSError:  # a broken link: decoding will name it
-                told = "missing"
-            digest.update(f"{_name(path, root)}\0{told}\n".encode())
-            count += 1
-        return {"images": count, "sha256": digest.hexdigest(), "group": self.group}
+        return {**summary(self._images(), self._root()), "group": self.group}
 
     def fetch(self) -> Path:
         """Download the archive at `url` and unpack it into the root, which must be new or empty."""
@@ -104,23 +88,69 @@ class Folder:
 
     def _images(self) -> list[Path]:
         root = self._root()
-        found = [path for path in _walk(root, set()) if path.suffix.lower() in EXTENSIONS]
+        found = images_below(root)
         if not found:
-            kinds = Counter(path.suffix or "no suffix" for path in _walk(root, set()))
-            there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5)) or "nothing"
-            raise DataError(f"{root} holds no images ({', '.join(EXTENSIONS)}); it holds {there}.")
+            raise DataError(f"{root} holds no images ({', '.join(EXTENSIONS)}); it holds {kinds_below(root)}.")
         return found
 
-    def _group(self, name: str) -> str:
-        if self.pattern is None:
-            return name if self.group == "file" else str(PurePosixPath(name).parent)
-        match = self.pattern.search(name)
+
+def grouping(owner: str, group: str) -> Callable[[str], str]:
+    """What gives an id its group: `file`, `parent`, or a regular expression, as `Folder` says.
+
+    Raises:
+        ConfigError: for an expression that is none. The function itself raises DataError for an id without a match.
+    """
+    if group == "file":
+        return str
+    if group == "parent":
+        return lambda name: str(PurePosixPath(name).parent)
+    try:
+        pattern = re.compile(group)
+    except re.error as error:
+        raise ConfigError(f"{owner}: group={group!r}; allowed: file, parent, a regular expression ({error})") from None
+
+    def search(name: str) -> str:
+        match = pattern.search(name)
         if match is None:
             raise DataError(
-                f"group={self.group!r} is found nowhere in {name}; allowed: file, parent, or a regular expression that "
+                f"group={group!r} is found nowhere in {name}; allowed: file, parent, or a regular expression that "
                 "is found in every path."
             )
-        return str(match.group(1) if self.pattern.groups else match.group())
+        return str(match.group(1) if pattern.groups else match.group())
+
+    return search
+
+
+def official_parts(names: Iterable[str]) -> list[str | None]:
+    """The official part of each id, where they lie in `train/` and in `val/` or `test/`; None for all otherwise."""
+    tops = [name.split("/", 1)[0] if "/" in name else None for name in names]
+    official = "train" in tops and bool({"val", "test"} & set(tops))
+    return [top if official and top in PARTS else None for top in tops]
+
+
+def summary(paths: Iterable[Path], root: Path) -> dict[str, Any]:
+    """How many images there are, and the hash of their names, sizes and times."""
+    digest, count = hashlib.sha256(), 0
+    for path in paths:
+        try:
+            status = path.stat()
+            told = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:  # a broken link: decoding will name it
+            told = "missing"
+        digest.update(f"{name_below(path, root)}\0{told}\n".encode())
+        count += 1
+    return {"images": count, "sha256": digest.hexdigest()}
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Every image file below a folder, in sorted order, as `Folder` says."""
+    return [path for path in _walk(folder, set()) if path.suffix.lower() in EXTENSIONS]
+
+
+def kinds_below(folder: Path) -> str:
+    """What lies below a folder, in words: `3 .gif, 1 no suffix`."""
+    kinds = Counter(path.suffix or "no suffix" for path in _walk(folder, set()))
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5)) or "nothing"
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
@@ -138,11 +168,6 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _name(path: Path, root: Path) -> str:
+def name_below(path: Path, root: Path) -> str:
     """The path below the root; bytes that are not UTF-8 are spelt out, since ids are hashed as text."""
     return path.relative_to(root).as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _part(name: str) -> str | None:
-    top = name.split("/", 1)[0]
-    return top if top in PARTS else None

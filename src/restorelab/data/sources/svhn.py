@@ -1,0 +1,139 @@
+"""SVHN's cropped digits in their original form (Netzer et al., NIPS workshop 2011): three MATLAB files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat, whosmat
+from scipy.io.matlab import matfile_version
+
+from restorelab.data.download import download
+from restorelab.data.item import Item
+from restorelab.errors import ConfigError, DataError
+
+HOST = "http://ufldl.stanford.edu/housenumbers/"
+
+MD5 = {
+    "train": "e26dedcc434d2e4c54c9b2d4a06d8373",
+    "test": "eb5a983be6a315427106f1b164d9cef3",
+    "extra": "a93ce644f1a588dc4d68dda5feec44a7",
+}
+"""Of `train_32x32.mat` (73,257 digits) and so on: test 26,032, extra 531,131."""
+
+SIDE = 32
+
+
+class Svhn:
+    """32x32 RGB photographs of house numbers' digits, labelled 0 to 9 (the files call the digit 0 by 10).
+
+    A part lies in `<part>_32x32.mat`, or else in the only file `<part>_32x32*.mat` (a piece of one, such as
+    `train_32x32.first1083.mat`). With both `train` and `test` these are the official parts, and validation is taken
+    from `train`; one of them alone has no official part and is split by `data.val` and `data.test`. Each image is its
+    own group: the files do not say which digits stood in one house number. A file is held in memory, once, while it
+    is decoded.
+
+    Args:
+        root: the folder of the files.
+        parts: which of `train` and `test` are used.
+        extra: whether the extra digits, which are easier, join `train`.
+
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        parts: Sequence[str] = ("train", "test"),
+        extra: bool = False,
+    ) -> None:
+        if not parts or isinstance(parts, str) or set(parts) - {"train", "test"} or len(set(parts)) < len(parts):
+            raise ConfigError(f"svhn: parts={parts!r}; allowed: [train, test], [train], [test]")
+        if extra and "train" not in parts:
+            raise ConfigError("svhn: extra=true adds to the training digits, and parts names no train.")
+        self.root = Path(root).expanduser().absolute() if root is not None else None
+        self.official = len(parts) > 1
+        self.parts = (*sorted(parts, reverse=True), *(["extra"] if extra else []))
+
+    def items(self) -> list[Item]:
+        """Read and check the files: ids such as `train/000042`, the place in the file."""
+        found = []
+        for part in self.parts:
+            images, labels = _read(self._path(part))
+            split = ("test" if part == "test" else "train") if self.official else None
+            found += [
+                Item(id=f"{part}/{i:06d}", group=f"{part}/{i:06d}", clean=image, label=label, split=split)
+                for i, (image, label) in enumerate(zip(images, labels, strict=True))
+            ]
+        return found
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Names, sizes and times of the files, by part."""
+        paths = {part: self._path(part) for part in self.parts}
+        return {part: [path.name, path.stat().st_size, path.stat().st_mtime_ns] for part, path in paths.items()}
+
+    def fetch(self) -> Path:
+        """Download the parts that are used into the root (train 182 MB, test 64 MB, extra 1.3 GB)."""
+        root = self._root()
+        for part in self.parts:
+            download(f"{HOST}{part}_32x32.mat", root / f"{part}_32x32.mat", md5=MD5[part])
+        return root
+
+    def _root(self) -> Path:
+        if self.root is None:
+            raise DataError("SVHN needs data.root=FOLDER, which holds train_32x32.mat (data.root is not set).")
+        return self.root
+
+    def _path(self, part: str) -> Path:
+        root = self._root()
+        whole, pieces = root / f"{part}_32x32.mat", sorted(root.glob(f"{part}_32x32*.mat"))
+        if whole.is_file() or len(pieces) == 1:
+            return whole if whole.is_file() else pieces[0]
+        if pieces:
+            raise DataError(f"{root} holds no {whole.name} and several pieces: {', '.join(p.name for p in pieces)}.")
+        alone = next((other for other in ("train", "test") if list(root.glob(f"{other}_32x32*.mat"))), None)
+        advice = f" Or split what is there: 'data.source.parts=[{alone}]' data.val=0.1 data.test=0.2." if alone else ""
+        extra = " data.source.extra=true" if part == "extra" else ""
+        raise DataError(
+            f"SVHN was looked for in {root}, which holds no {whole.name}. "
+            f"`restorelab fetch data=svhn data.root={root}{extra}` brings it from {HOST}, or set data.root=FOLDER."
+            f"{advice if part != 'extra' else ''}"
+        )
+
+
+def _read(path: Path) -> tuple[np.ndarray, list[int]]:
+    """Images `(N, 32, 32, 3)` uint8, a view of what MATLAB stored, and labels from 0 to 9."""
+    _check_version(path)
+    try:
+        names = [name for name, *_ in whosmat(path)]
+        file = loadmat(path, variable_names=["X", "y"])
+    except Exception as error:  # a broken file may make the reader throw anything
+        raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error}). Is it whole?") from error
+    missing = [name for name in ("X", "y") if name not in file]
+    if missing:
+        raise DataError(f"{path}: holds no variable {' and no '.join(missing)}; it holds {', '.join(names)}.")
+    images, labels = file["X"], file["y"]
+    if images.ndim == 3:  # MATLAB drops a last dimension of one image
+        images = images[..., None]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[:3] != (SIDE, SIDE, 3):
+        raise DataError(f"{path}: X is {images.dtype} {images.shape}; wanted is uint8 (32, 32, 3, N).")
+    count = images.shape[3]
+    if not np.issubdtype(labels.dtype, np.number) or labels.shape not in ((count, 1), (1, count)):
+        raise DataError(f"{path}: y is {labels.dtype} {labels.shape}; wanted is a number an image, ({count}, 1).")
+    values = labels.ravel()
+    wrong = np.flatnonzero(~np.isin(values, np.arange(1, 11)))
+    if len(wrong):
+        raise DataError(f"{path}: label number {wrong[0]} is {values[wrong[0]]}; they are 1 to 10, 10 for the digit 0.")
+    return np.moveaxis(images, 3, 0), (values.astype(np.int64) % 10).tolist()
+
+
+def _check_version(path: Path) -> None:
+    """Raise DataError for what is no MATLAB file of version 5."""
+    with path.open("rb") as file:
+        hdf = file.read(8) == b"\x89HDF\r\n\x1a\n"
+    try:
+        version = 2 if hdf else matfile_version(path)[0]
+    except Exception as error:
+        raise DataError(f"{path}: is not a MATLAB file ({type(error).__name__}: {error}).") from error
+    if version != 1:
+        kind = {2: "of version 7.3, that is HDF5", 0: "of version 4, or none at all"}.get(version, "of another version")
+        raise DataError(f"{path}: is a MATLAB file {kind}; wanted is version 5 (in MATLAB: save -v7).")

@@ -1,0 +1,178 @@
+"""Pairs of folders as people have them, and the real ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from restorelab.data.cache import prepare
+from restorelab.data.dataset import Dataset
+from restorelab.data.loader import Order, TrainLoader
+from restorelab.data.sources.pairs import Pairs
+from restorelab.data.store import TableStore
+from restorelab.degradations.blur import Gaussian as Blur
+from restorelab.degradations.noise import Gaussian
+from restorelab.degradations.pipeline import Degradation
+from restorelab.errors import ConfigError, DataError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTORELAB_CACHE", str(tmp_path / "cache"))
+
+
+def picture(path: Path, seed: int = 0, size: tuple[int, int] = (20, 24)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(path)
+
+
+def make(root: Path, names: list[str], folders: tuple[str, str] = ("blur", "sharp"), top: str = "") -> None:
+    for seed, name in enumerate(names):
+        for place, folder in enumerate(folders):
+            picture(root / top / folder / name, 2 * seed + place)
+
+
+def test_matched_by_path(tmp_path: Path):
+    make(tmp_path, ["b.png", "deep/a.png", "deep/c.png"])
+    items = Pairs(str(tmp_path), group="parent").items()
+    assert [(item.id, item.group, item.split) for item in items] == [
+        ("b.png", ".", None),
+        ("deep/a.png", "deep", None),
+        ("deep/c.png", "deep", None),
+    ]
+    for item in items:
+        assert item.clean == tmp_path / "sharp" / item.id
+        assert item.degraded == tmp_path / "blur" / item.id
+    assert [item.group for item in Pairs(tmp_path, group=r"([a-z])\.png").items()] == ["b", "a", "c"]
+    table = prepare(Pairs(tmp_path), channels=3, size=None, resize="none")
+    for row, name in enumerate(table.ids):
+        for kind, pixels in (("blur", table.degraded(row)), ("sharp", table.clean(row))):
+            with Image.open(tmp_path / kind / name) as image:
+                assert np.array_equal(pixels.transpose(1, 2, 0), np.asarray(image))
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_official_parts_above_or_below_the_two_folders(tmp_path: Path, above: bool):
+    for part, names in (("train", ["a.png", "b.png"]), ("test", ["a.png"])):
+        make(tmp_path, names if above else [f"{part}/{name}" for name in names], ("in", "out"), part if above else "")
+    items = Pairs(tmp_path, degraded="in", clean="out").items()
+    assert {item.id: item.split for item in items} == {
+        "train/a.png": "train", "train/b.png": "train", "test/a.png": "test",
+    }  # fmt: skip
+    for item in items:
+        place = f"{item.split}/in/{item.id.split('/')[1]}" if above else f"in/{item.id}"
+        assert item.degraded == tmp_path / place
+
+
+def test_a_pair_without_its_partner(tmp_path: Path):
+    make(tmp_path, ["a.png", "b.png", "c.png"])
+    (tmp_path / "sharp" / "b.png").unlink()
+    (tmp_path / "sharp" / "c.png").unlink()
+    picture(tmp_path / "sharp" / "d.png")
+    with pytest.raises(DataError) as caught:
+        Pairs(tmp_path).items()
+    words = ("3 of 5 images have no partner", f"b.png lies in {tmp_path}/blur and not in {tmp_path}/sharp",
+             f"d.png lies in {tmp_path}/sharp and not in {tmp_path}/blur")  # fmt: skip
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_pairs_of_unlike_sizes_name_both(tmp_path: Path):
+    """Resizing both to one size would hide that one is half as large, so headers are compared before."""
+    make(tmp_path, ["a.png", "b.png", "c.png"])
+    picture(tmp_path / "blur" / "b.png", 9, (10, 12))
+    picture(tmp_path / "blur" / "c.png", 9, (10, 12))
+    with pytest.raises(DataError, match=r"2 of 3 pairs differ in size: of b\.png the degraded image is 12x10 and the"):
+        prepare(Pairs(tmp_path), channels=3, size=(16, 16), resize="stretch")
+
+
+def test_turned_photographs_have_the_size_they_show(tmp_path: Path):
+    picture(tmp_path / "sharp" / "a.jpg", size=(20, 24))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "blur").mkdir()
+    Image.new("RGB", (20, 24)).save(tmp_path / "blur" / "a.jpg", exif=exif)
+    assert len(Pairs(tmp_path).items()) == 1
+    Image.new("RGB", (24, 20)).save(tmp_path / "blur" / "a.jpg", exif=exif)
+    with pytest.raises(DataError, match=r"the degraded image is 20x24 and the clean one 24x20"):
+        Pairs(tmp_path).items()
+
+
+def test_a_broken_image_leaves_its_pair_out(tmp_path: Path):
+    make(tmp_path, ["a.png", "b.png", "c.png"])
+    (tmp_path / "blur" / "b.png").write_bytes(b"")
+    table = prepare(Pairs(tmp_path), channels=3, size=None, resize="none")
+    assert table.ids == ["a.png", "c.png"]
+    assert [name for name, _ in table.bad] == ["b.png"]
+
+
+def test_missing_and_empty(tmp_path: Path):
+    with pytest.raises(DataError, match=rf"no folder {tmp_path}/blur.*holds nothing.*data\.source\.degraded=blur"):
+        Pairs(tmp_path).items()
+    (tmp_path / "sharp").mkdir()
+    with pytest.raises(DataError, match=rf"no folder {tmp_path}/blur\. {tmp_path} holds sharp"):
+        Pairs(tmp_path).fingerprint()
+    (tmp_path / "blur").mkdir()
+    (tmp_path / "blur" / "notes.txt").write_text("")
+    with pytest.raises(DataError, match="there is not one pair of images"):
+        Pairs(tmp_path).items()
+    with pytest.raises(DataError, match=r"data\.root is not set"):
+        Pairs().items()
+    with pytest.raises(ConfigError, match="are one folder"):
+        Pairs(tmp_path, degraded="a", clean="a")
+    with pytest.raises(ConfigError, match="pairs: group='\\('"):
+        Pairs(tmp_path, group="(")
+
+
+def test_fingerprint_follows_both_folders(tmp_path: Path):
+    make(tmp_path, ["a.png", "b.png"])
+    prints = [Pairs(tmp_path).fingerprint(), Pairs(tmp_path, degraded="sharp", clean="blur").fingerprint()]
+    for folder in ("blur", "sharp"):
+        os.utime(tmp_path / folder / "a.png", ns=(5, 5))
+        prints.append(Pairs(tmp_path).fingerprint())
+    assert len({str(told) for told in prints}) == 4
+
+
+def dataset(root: Path, **options: object) -> Dataset:
+    return Dataset(Pairs, root=str(root), channels=3, val=1, test=1, **options)  # type: ignore[arg-type]
+
+
+def test_real_pairs_are_never_degraded(tmp_path: Path):
+    make(tmp_path, ["a.png", "b.png", "c.png"])
+    table, rows = dataset(tmp_path).open(0, Degradation())
+    assert len(rows["train"]) == 1
+    assert table.degraded_pixels is not None
+    with pytest.raises(ConfigError, match=r"blur, noise: .*real degraded/clean pairs.*Say blur=none noise=none"):
+        dataset(tmp_path).open(0, Degradation(blur=Blur(1.0), noise=Gaussian(5, clip=True)))
+
+
+@pytest.mark.parametrize("on_gpu", [False, True])
+def test_crops_cut_both_images_at_one_place(tmp_path: Path, on_gpu: bool):
+    """The clean image counts its own pixels, the degraded one is the same and 1 more."""
+    for i in range(6):
+        for kind, more in (("sharp", 0), ("blur", 1)):
+            image = (np.arange(20 * 24).reshape(20, 24) * 7 + i) % 200 + more
+            path = tmp_path / kind / f"{i}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(image.astype(np.uint8)).save(path)
+    table = prepare(Pairs(tmp_path), channels=1, size=None, resize="none")
+    store = TableStore(table, np.arange(6), (8, 6), torch.device("cpu"), True)
+    store._on_gpu = on_gpu  # by one indexed gather; it runs on any device
+    corners = set()
+    for sample in TrainLoader(store, Order(store.buckets, 4, seed=0), prefetch=False):
+        assert sample.degraded is not None
+        assert sample.clean.shape[1:] == (1, 8, 6)
+        assert torch.equal(sample.degraded, sample.clean + 1)
+        corners |= set(sample.clean[:, 0, 0, 0].tolist())
+    assert len(corners) > 1
+
+
+def test_the_real_pairs(shared: Path):
+    """The blurred image itself, brought to 256x256, has a mean squared error of 0.00359 on the six pairs."""
+    root = shared / "data" / "gopro_pairs"
+    assert [item.id for item in Pairs(root).items()] == [f"{i:02d}.png" for i in range(6)]
+    table = prepare(Pairs(root), channels=3, size=(256, 256), resize="stretch")
+    errors = [((table.clean(row) / 255 - table.degraded(row) / 255) ** 2).mean() for row in range(6)]
+    assert np.mean(errors) == pytest.approx(0.00359, abs=0.000005)
