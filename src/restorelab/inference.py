@@ -24,12 +24,7 @@ def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overla
     Raises ValueError where the network takes only one size, where its output is no whole multiple of its input, and
     where the overlap leaves nothing of a tile.
     """
-    fixed: Any = getattr(net, "size", None)
-    if fixed is not None and tuple(fixed) != tuple(degraded.shape[-2:]):
-        raise ValueError(
-            f"{type(net).__name__} takes only images of {fixed[0]}x{fixed[1]} (its `size`), got "
-            f"{degraded.shape[-2]}x{degraded.shape[-1]}: resize the data, or choose a convolutional network"
-        )
+    _check_size(net, degraded)
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
     try:
@@ -42,6 +37,21 @@ def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overla
         return restored
     scale = _scale(restored, padded)
     return restored[..., : scale * degraded.shape[-2], : scale * degraded.shape[-1]]
+
+
+def _check_size(net: nn.Module, degraded: Tensor) -> None:
+    """Raise ValueError where the network takes one size only (`size`, of what it gives) and this is another."""
+    size: Any = getattr(net, "size", None)
+    if size is None:
+        return
+    scale = int(getattr(net, "scale", 1))
+    height, width = (side // scale for side in size)
+    if (height, width) != tuple(degraded.shape[-2:]):
+        gives = f" and gives {size[0]}x{size[1]}" if scale > 1 else ""
+        raise ValueError(
+            f"{type(net).__name__} takes only images of {height}x{width} (its `size`){gives}, got "
+            f"{degraded.shape[-2]}x{degraded.shape[-1]}: resize the data, or choose a convolutional network"
+        )
 
 
 def _pad(image: Tensor, multiple: int, minimum: int) -> Tensor:

@@ -20,14 +20,36 @@ COUNTS = {
     # Layer by layer: 3x3 weights, biases of the first and last layer, two numbers a normalised channel.
     "dncnn": 640 + 15 * (64 * 64 * 9 + 2 * 64) + 577,
     "dncnn_small": 320 + 3 * (32 * 32 * 9 + 32) + 289,
+    # Layer by layer in tests/models; the report's own number for the first.
+    "mlp_ae": 788_736,
+    "cnn": 282_561,
+    "cnn_ae": 288_129,
+    # 3,202,953 and 10,099,920 at three channels: conv1 and the last deconvolution have fewer at one.
+    "conv_deconv": 3_202_953 - 2 * 9 * 64 - (2 * 9 * 64 + 2),
+    "conv_deconv_gated": 3_202_953 - 2 * 9 * 64 - (2 * 9 * 64 + 2),
+    "classifier": 10_099_920 - 2 * 9 * 64,
+    # 3x3 weights, two numbers a normalised channel, biases of the last layer; skips and pools have none.
+    "red_net": (9 * 64 + 128) + 18 * (9 * 64 * 64 + 128) + (9 * 64 + 1),
+    "red_net_skip": (9 * 64 + 128) + 18 * (9 * 64 * 64 + 128) + (9 * 64 + 1),
+    "red_net_pool": (9 * 64 + 128) + 18 * (9 * 64 * 64 + 128) + (9 * 64 + 1),
     "identity": 0,
     "median": 0,
+    "selective_median": 0,
+    "inpaint": 0,
+    "tv": 0,
+    "nlm": 0,
+    "bm3d": 0,
+    "wiener": 0,
+    "richardson_lucy": 0,
+    "bicubic": 0,
+    "mean_color": 0,
+    "black": 0,
 }
 FILES = sorted((Path(__file__).resolve().parents[2] / "conf" / "model").glob("*.yaml"))
 
 
 def build(path: Path, channels: int) -> torch.nn.Module:
-    config = OmegaConf.create({"data": {"channels": channels}, "model": OmegaConf.load(path)})
+    config = OmegaConf.create({"data": {"channels": channels, "size": [64, 64]}, "model": OmegaConf.load(path)})
     with torch.device("meta"):
         return instantiate(config.model)
 
@@ -43,5 +65,8 @@ def test_parameters_and_shape(path):
     assert getattr(net, "fit", True) == (COUNTS[path.stem] > 0)
     for channels in (1, 3):
         net = build(path, channels)
-        image = torch.empty(2, channels, *(getattr(net, "size", None) or (100, 100)), device="meta")
-        assert net(image).shape == image.shape
+        height, width = getattr(net, "size", None) or (96, 112)  # of what the network gives
+        scale = getattr(net, "scale", 1)
+        image = torch.empty(2, channels, height // scale, width // scale, device="meta")
+        gives = (2, net.classes) if hasattr(net, "classes") else (2, channels, height, width)
+        assert net(image).shape == gives

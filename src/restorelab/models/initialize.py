@@ -6,22 +6,32 @@ from torch import nn
 
 from restorelab.errors import ConfigError, nearest
 
-Init = Literal["torch", "glorot"]
+Init = Literal["torch", "glorot", "truncated_normal"]
+INITS = ("torch", "glorot", "truncated_normal")
+
+STD = 0.05
+"""Width of the truncated normal where a network's config has no key for it."""
 
 
-def initialize(net: nn.Module, init: Init) -> None:
+def initialize(net: nn.Module, init: Init, std: float = STD) -> None:
     """Overwrite the initial weights of a network's convolutions and linear layers, in place.
 
     `torch` leaves PyTorch's default: weights and biases uniform in +-1/sqrt(fan_in). `glorot` is Keras' default, that
     of the reports written in Keras: weights uniform in +-sqrt(6 / (fan_in + fan_out)), biases zero; the sum of the two
     fans is the same for a convolution and its transpose, so PyTorch's order of their axes makes no difference.
+    `truncated_normal` is TensorFlow's: weights N(0, std^2), drawn again beyond 2 std, biases zero; only it reads `std`.
     """
-    if init not in ("torch", "glorot"):
-        raise ConfigError(f"model.init={init!r}. {nearest(init, ['torch', 'glorot'])}")
+    if init not in INITS:
+        raise ConfigError(f"model.init={init!r}. {nearest(init, INITS)}")
+    if init == "truncated_normal" and not std > 0:
+        raise ConfigError(f"model.std={std}: a positive number")
     if init == "torch":
         return
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
+            if init == "glorot":
+                nn.init.xavier_uniform_(module.weight)
+            else:
+                nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -2,41 +2,43 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from restorelab.errors import ConfigError
+from restorelab.models.settings import Grid, Number, Tunable
+from restorelab.models.shape import check_window
 
 
-class Median(nn.Module):
+class Median(Tunable):
     """The median of a `kernel` x `kernel` window, each channel by itself. Nothing to train.
 
     The border is reflected without repeating the edge, as SciPy's `median_filter(mode="mirror")`; kornia's
-    `median_blur` pads with zeros and darkens the border.
+    `median_blur` pads with zeros and darkens the border. kernel: odd; None is chosen from `grid`.
     """
 
-    fit = False
-    channels_last = False
+    def __init__(self, kernel: int | None = 3, grid: Grid | None = None) -> None:
+        super().__init__(grid, kernel=Number(kernel, least=1, odd=True))
 
-    def __init__(self, kernel: int = 3) -> None:
-        super().__init__()
-        if kernel < 1 or kernel % 2 == 0:
-            raise ConfigError(f"model.kernel={kernel}: an odd number, at least 1")
-        self.kernel = kernel
-        self.minimum = kernel // 2 + 1
-        self.receptive_field = kernel
+    @property
+    def receptive_field(self) -> int:
+        """Side of the window; of the largest candidate while it is open."""
+        return int(self.settings.largest("kernel"))
+
+    @property
+    def minimum(self) -> int:
+        """Pixels a side that the mirrored border needs."""
+        return self.receptive_field // 2 + 1
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Filter `degraded: (B, C, H, W)`, at least `kernel // 2 + 1` pixels a side (else ValueError); shape kept."""
-        border, (height, width) = self.kernel // 2, degraded.shape[-2:]
-        if min(height, width) < self.minimum:
-            raise ValueError(
-                f"a median of {self.kernel}x{self.kernel} needs {self.minimum} pixels, got {height}x{width}"
-            )
-        padded = F.pad(degraded, (border,) * 4, mode="reflect")
-        if self.kernel == 3:
+        check_window("a median", self.receptive_field, degraded)
+        if degraded.is_meta:
+            return torch.empty_like(degraded)
+        kernel, (height, width) = int(self.settings["kernel"]), degraded.shape[-2:]
+        padded = F.pad(degraded, (kernel // 2,) * 4, mode="reflect")
+        if kernel == 3:
             rows = range(3)
             return _median_of_nine([padded[..., i : i + height, j : j + width] for i in rows for j in rows])
-        windows = padded.unfold(2, self.kernel, 1).unfold(3, self.kernel, 1)
+        windows = padded.unfold(2, kernel, 1).unfold(3, kernel, 1)
         return windows.flatten(-2).median(-1).values
 
 

@@ -1,6 +1,10 @@
 """The sizes a network takes, said before the first layer rather than in the middle of it."""
 
+import math
+
 from torch import Tensor
+
+from restorelab.errors import ConfigError
 
 
 def check_shape(name: str, degraded: Tensor, channels: int, multiple: int = 1, minimum: int = 1) -> None:
@@ -28,3 +32,31 @@ def check_fixed(name: str, degraded: Tensor, channels: int, size: tuple[int, int
     """Raise ValueError unless `degraded` is `(B, channels, *size)`, the only shape a fully connected network takes."""
     if degraded.ndim != 4 or tuple(degraded.shape[1:]) != (channels, *size):
         raise ValueError(f"{name} takes only images (B, {channels}, {size[0]}, {size[1]}), got {tuple(degraded.shape)}")
+
+
+def smaller(height: int, width: int, scale: int, multiple: int = 1) -> tuple[int, int]:
+    """Size (h, w) of the input of a network that enlarges by `scale` to `height` x `width`, the clean image's size.
+
+    Raises ConfigError unless both sides are positive multiples of `scale` and of `multiple`.
+    """
+    if scale < 1:
+        raise ConfigError(f"model.scale={scale}: a whole number, at least 1")
+    step = math.lcm(scale, multiple)
+    for name, side in (("height", height), ("width", width)):
+        if side < 1 or side % step:
+            near = max(round(side / step), 1) * step
+            raise ConfigError(f"model.{name}={side}: a multiple of {step}, such as {near}")
+    return height // scale, width // scale
+
+
+def check_kernel(kernel: int) -> None:
+    """Raise ConfigError for an even `kernel`: only an odd one has a centre and keeps (stride 2: halves) the size."""
+    if kernel < 1 or kernel % 2 == 0:
+        raise ConfigError(f"model.kernel={kernel}: an odd number, at least 1")
+
+
+def check_window(owner: str, window: int, degraded: Tensor) -> None:
+    """Raise ValueError where `degraded: (B, C, H, W)` is too small for a mirrored window of that side."""
+    height, width = degraded.shape[-2:]
+    if min(height, width) <= window // 2:
+        raise ValueError(f"{owner} of {window}x{window} needs {window // 2 + 1} pixels, got {height}x{width}")

@@ -1,0 +1,51 @@
+"""Richardson-Lucy deconvolution: the classical row beside blur and photon noise."""
+
+import torch
+from torch import Tensor
+
+from restorelab.degradations.blur import Blur
+from restorelab.models.psf import convolve, mirrored, point_spread, sigma_of, transfer
+from restorelab.models.settings import Grid, Number, Tunable
+
+DARK = 1e-4
+"""Least intensity that is divided by, a fortieth of an 8-bit step: below it float32 transforms are rounding."""
+
+
+class RichardsonLucy(Tunable):
+    """Expectation maximization for `degraded ~ Poisson(psf * x)`, stopped early against noise. Nothing to train.
+
+    That of scikit-image's `restoration.richardson_lucy` (Richardson, 1972; Lucy, 1974), on the mirrored image and for a
+    whole batch. It starts from gray, so the first step blurs, and later ones sharpen.
+
+    Args:
+        psf: a blur of known strength; None: Gaussian of `sigma`.
+        sigma: pixels; 0 is no blur, and gives the image back; None is chosen from `grid`.
+        iterations: None is chosen from `grid`.
+        grid: candidates of sigma and iterations.
+
+    """
+
+    minimum = 2
+
+    def __init__(
+        self,
+        psf: Blur | None = None,
+        sigma: float | None = None,
+        iterations: int | None = None,
+        grid: Grid | None = None,
+    ) -> None:
+        super().__init__(grid, sigma=sigma_of(psf, sigma), iterations=Number(iterations, least=1, whole=True))
+        self.psf = psf
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        """Restore `degraded: (B, C, H, W)`, at least 2 pixels a side (else ValueError); below 0 counts as 0."""
+        if degraded.is_meta:
+            return torch.empty_like(degraded)
+        image = mirrored((degraded.float() if degraded.dtype.itemsize < 4 else degraded).clamp(min=0))
+        blur = transfer(point_spread(self.psf, self.settings), image)
+        sharp = torch.full_like(image, 0.5)
+        for _ in range(int(self.settings["iterations"])):
+            ratio = image / convolve(sharp, blur).clamp(min=DARK)
+            sharp = sharp * convolve(ratio, blur.conj()).clamp(min=0)
+        height, width = degraded.shape[-2:]
+        return sharp[..., :height, :width].to(degraded.dtype).contiguous()
