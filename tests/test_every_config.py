@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from restorelab import build, checks, composition, config, signatures
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError
+from restorelab.models.classifier import Classifier
+from restorelab.study import plan
 
 FILES = sorted(conf_dir().glob("*/**/*.yaml"), key=str)
 RUNS = ("experiment",)
@@ -18,7 +21,15 @@ STUDIES = ("study",)
 
 WITH = {
     "data/mnist": ["model=mnist_conv_ae"],
+    "data/gopro": ["noise=none"],
+    "data/pairs": ["noise=none"],
     "model/mnist_mlp_ae": ["data=mnist"],
+    "model/mlp_ae": ["data=svhn", "downsample=avg_pool"],
+    "model/cnn": ["data=svhn", "downsample=avg_pool"],
+    "model/cnn_ae": ["data=svhn", "downsample=avg_pool"],
+    "model/classifier": ["data=stl10_labelled", "noise=none", "objective=classify"],
+    "objective/classify": ["data=stl10_labelled", "noise=none", "model=classifier"],
+    "loss/perceptual": ["data=stl10", "noise=gaussian_impulse", "model=conv_deconv"],
     "downsample/avg_pool": ["model=identity", "model.scale=2"],
     "downsample/bicubic": ["model=identity", "model.scale=2"],
 }
@@ -27,6 +38,18 @@ WITH = {
 
 def name(file: Path) -> str:
     return file.relative_to(conf_dir()).with_suffix("").as_posix()
+
+
+PERCEPTUAL = ("loss/perceptual", "experiment/stl10_dsc/perceptual")
+"""What needs a trained classifier."""
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a classifier, as a run of it leaves them."""
+    file = tmp_path_factory.mktemp("classifier") / "best.ckpt"
+    torch.save(Classifier(init="torch").state_dict(), file)
+    return file
 
 
 def chosen(file: Path) -> list[str]:
@@ -45,8 +68,9 @@ def targets(node: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if name(f).split("/")[0] not in STUDIES], ids=name)
-def test_composes_and_fits(file: Path) -> None:
-    settings = composition.compose(chosen(file))
+def test_composes_and_fits(file: Path, request: pytest.FixtureRequest) -> None:
+    more = [f"loss.ckpt={request.getfixturevalue('classifier')}"] if name(file) in PERCEPTUAL else []
+    settings = composition.compose([*chosen(file), *more])
     checks.check_fit(build.parts(settings))
     group, _, option = name(file).partition("/")
     assert settings["choices"][group] == option
@@ -97,3 +121,24 @@ def test_what_does_not_fit_dies_with_its_name(overrides: list[str], words: list[
     with pytest.raises(ConfigError) as caught:
         checks.check_fit(build.parts(composition.compose(overrides)))
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("study", plan.names())
+def test_every_study_plans_and_its_parts_name_its_runs(study: str) -> None:
+    read = plan.load(study)
+    planned = plan.plan(read, ["data.root=/nowhere"], [0])
+    assert [one.name for one in planned] == list(read.runs)
+    for kind in ("tables", "figures", "claims"):
+        for entry, node in getattr(read, kind).items():
+            part = build.make(f"{kind}.{entry}", node)
+            for run in _runs_of(part):
+                assert run in read.runs or run == "input", f"{kind}.{entry} names the run {run!r}"
+
+
+def _runs_of(part: Any) -> list[str]:
+    found: list[str] = []
+    for key in ("run", "runs", "better", "than", "larger", "smaller", "one", "other", "of", "to", "faster", "slower",
+                "sooner", "later", "higher", "lower"):  # fmt: skip
+        value = getattr(part, key, None)
+        found += [value] if isinstance(value, str) else list(value or [])
+    return found + [entry["run"] for entry in getattr(part, "entries", [])]

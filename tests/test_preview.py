@@ -13,7 +13,7 @@ from PIL import Image as Picture
 from restorelab import build, cli, composition, previewing
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError
-from restorelab.report import preview
+from restorelab.report import preview, sheet
 from restorelab.report.find import RANGES, find, the_strength
 from restorelab.report.panels import rendered
 
@@ -150,8 +150,8 @@ def test_every_pixel_is_a_square_of_the_panel(images: Path) -> None:
     overrides = flat(images, "noise=impulse", "evaluation=own", "noise.amount=0.4", "downsample=avg_pool")
     built, settings, chosen = opened(overrides, 1)
     shown = preview.measure(preview.columns(built, settings), chosen, built.protocol)
-    panel = rendered(preview.figure(shown, chosen[:1], ""))
-    times = preview.CELL // SIDE
+    panel = rendered(preview.figure(shown, chosen[:1], "one image"))
+    times = sheet.CELL // SIDE
     cell = SIDE * times
     left = 14 + cell + 10  # the second cell: margin, the clean image, the gap
     picture = panel[34 + 34 : 34 + 34 + cell, left : left + cell, 0]
@@ -163,9 +163,9 @@ def test_every_pixel_is_a_square_of_the_panel(images: Path) -> None:
 def test_the_middle_of_a_large_image_is_shown() -> None:
     clean = torch.zeros(1, 400, 100, dtype=torch.float64)
     clean[:, 104:296] = 1
-    assert preview._middle(clean, clean).shape == (1, preview.CELL, 100)
-    assert preview._middle(clean, clean).min() == 1
-    assert preview._middle(torch.zeros(1, 200, 50), clean).shape == (1, preview.CELL // 2, 50)
+    assert sheet.middle(clean, (400, 100)).shape == (1, sheet.CELL, 100)
+    assert sheet.middle(clean, (400, 100)).min() == 1
+    assert sheet.middle(torch.zeros(1, 200, 50), (400, 100)).shape == (1, sheet.CELL // 2, 50)
 
 
 @pytest.mark.parametrize("name", ["a.png", "b.svg", "c.PDF", "d.jpg"])

@@ -71,6 +71,18 @@ def test_cut_off_with_all_that_has_a_state(tmp_path: Path) -> None:
     same(tmp_path / "whole", tmp_path / "cut")
 
 
+# Validated every 4 steps: before, at and behind a validation, and across the end of an epoch.
+@pytest.mark.parametrize("batch", [4, 5, 8, 11])
+def test_cut_off_between_validations_by_steps(tmp_path: Path, batch: int) -> None:
+    every = ("trainer.validate_steps=4", "trainer.checkpoint_every=0", "trainer.max_epochs=2")
+    assert runs.run(tmp_path / "whole", *every).status == "done"
+    steps = [row.split(",")[0] for row in (tmp_path / "whole" / "metrics.csv").read_text().splitlines()
+             if row.split(",")[5]]  # fmt: skip
+    assert steps == ["step", "4", "8", "12"]
+    cut_and_resume(tmp_path / "cut", batch, "on_train_batch_start", *every)
+    same(tmp_path / "whole", tmp_path / "cut")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["on_train_batch_start", "on_train_batch_end"])
 @pytest.mark.parametrize("every", ["0", "null"])

@@ -34,15 +34,18 @@ def rows(folder: RunFolder) -> list[dict[str, str]]:
 def test_folder_holds_what_the_design_promises(done: RunFolder) -> None:
     result = json.loads(done.result.read_text())
     assert set(result) == {
-        "schema", "model", "parameters", "evaluations", "metrics", "seconds", "images_per_second", "peak_memory",
+        "schema", "model", "objective", "parameters", "macs", "evaluations", "metrics", "seconds", "images_per_second", "peak_memory",
         "versions", "git",
     }  # fmt: skip
     assert set(result["metrics"]) == {
-        "test/psnr", "test/ssim", "test/mse", "test/loss", "input/psnr", "input/ssim"
+        "test/psnr", "test/ssim", "test/mse", "test/loss", "input/psnr", "input/ssim", "input/mse"
     }  # fmt: skip
     assert [e["degradation"] for e in result["evaluations"]] == ["gaussian_50", "impulse_30"]
     assert result["model"] == "dncnn"
-    assert list(rows(done)[0]) == ["id", "group", "evaluation", "psnr", "ssim", "mse", "input_psnr", "input_ssim"]
+    columns = ["psnr", "ssim", "mse", "input_psnr", "input_ssim", "input_mse"]
+    assert list(rows(done)[0]) == ["id", "group", "evaluation", *columns]
+    assert result["macs"] == 64 * 64 * 9 * (4 + 4 * 4 + 4)
+    assert [e["dead_pixels"] for e in result["evaluations"]] == [0, 0]
     for file in (done.config, done.metrics, done.best, done.last, done.curves, done.images / "impulse_30.png"):
         assert file.stat().st_size > 0
     assert not done.failure.exists()

@@ -1,21 +1,20 @@
 """From a resolved config to the parts of a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from restorelab import config as configs
-from restorelab.data.dataset import Dataset
+from restorelab.data import pairing
+from restorelab.data.dataset import Dataset, refuse_degrading
 from restorelab.data.frozen import Evaluation
 from restorelab.degradations.pipeline import Degradation
 from restorelab.engine import Engine
 from restorelab.errors import ConfigError, UserError
 from restorelab.metrics import Protocol
-
-Objective = Callable[..., tuple[Tensor, Tensor]]
-"""`(net, sample, degradation, draws)` to the loss and the restored images."""
+from restorelab.objectives.objective import Objective
 
 STAGES = ("blur", "downsample", "noise")
 
@@ -45,6 +44,12 @@ def make(path: str, node: Any, **extra: Any) -> Any:
         raise ConfigError(msg) from error
 
 
+def essence(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage's config without what changes nothing in a frozen image: `fixed`, and a box that `region=all` ignores."""
+    unused = {"fixed"} | ({"region", "box"} if node.get("region") == "all" else set())
+    return {k: v for k, v in node.items() if k not in unused}
+
+
 @dataclass
 class Parts:
     """What a run is made of, before the network: cheap to build, no data read."""
@@ -70,6 +75,9 @@ def parts(config: Mapping[str, Any]) -> Parts:
     """
     configs.check_values(config)
     stages = {stage: config[stage] for stage in STAGES}
+    dataset: Dataset = make("data", config["data"])
+    training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
+    pairing.check(training.noise, dataset.split_by)
     evaluations = {}
     for name, entry in config["evaluation"].items():
         chosen = {stage: entry.get(stage) or stages[stage] for stage in STAGES}
@@ -80,15 +88,20 @@ def parts(config: Mapping[str, Any]) -> Parts:
                 f"fixed degradation. Name evaluations instead, such as evaluation=four_noises."
             )
             raise ConfigError(msg)
-        plain = {stage: {k: v for k, v in node.items() if k != "fixed"} for stage, node in chosen.items()}
-        evaluations[name] = Evaluation(name, degradation, plain)
+        of = pairing.variant_of(name, entry.get("of"), training.noise, dataset.split_by)
+        evaluations[name] = Evaluation(name, degradation, {s: essence(node) for s, node in chosen.items()}, of)
     if not evaluations:
         msg = "evaluation: it is empty; a run needs at least one, such as evaluation=own."
         raise ConfigError(msg)
+    if getattr(dataset.make_source(), "paired", False):  # said before anything is decoded
+        optional = "pairs" in config["data"]["source"]
+        refuse_degrading(training, advice="Or data.source.pairs=false: the clean images alone." if optional else "")
+        for name, evaluation in evaluations.items():
+            refuse_degrading(evaluation.degradation, name)
     return Parts(
         config=config,
-        dataset=make("data", config["data"]),
-        degradation=Degradation(**{stage: make(stage, node) for stage, node in stages.items()}),
+        dataset=dataset,
+        degradation=training,
         evaluations=evaluations,
         objective=make("objective", config["objective"]),
         protocol=make("protocol", config["protocol"]),

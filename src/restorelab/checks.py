@@ -51,7 +51,8 @@ def check_network(built: Parts, net: nn.Module) -> None:
     """Whether the network takes what the data and the degradation give, and gives the clean image's shape back."""
     shape, size = built.dataset.train_shape, getattr(net, "size", None)
     if size and built.dataset.size is None:
-        msg = f"{_name(built)} takes {size[0]}x{size[1]} only, and data.size=null leaves the sizes as they are: "
+        verb = "gives" if getattr(net, "scale", 1) > 1 else "takes"
+        msg = f"{_name(built)} {verb} {size[0]}x{size[1]} only, and data.size=null leaves the sizes as they are: "
         msg += f"data.size=[{size[0]},{size[1]}]."
         raise ConfigError(msg)
     height, width = shape or TRIED
@@ -61,6 +62,7 @@ def check_network(built: Parts, net: nn.Module) -> None:
         "" if given == (height, width) else f" degraded to {given[0]}x{given[1]}"
     )
     clean = torch.zeros(2, channels, height, width, device="meta")
+    restores = built.objective.restores
     try:
         with torch.no_grad():
             restored = net.train()(torch.zeros(2, channels, *given, device="meta"))
@@ -69,9 +71,12 @@ def check_network(built: Parts, net: nn.Module) -> None:
     except REFUSALS as error:
         msg = f"{what}: the network does not take them ({_first_line(error)}). {_advice(net, known=bool(shape))}"
         raise ConfigError(msg) from error
-    if not isinstance(restored, Tensor) or restored.shape != clean.shape:
+    if not restores and isinstance(restored, Tensor) and restored.ndim == 2:
+        return  # what the objective makes of it depends on the data's labels
+    if not isinstance(restored, Tensor) or not restores or restored.shape != clean.shape:
         got = "x".join(map(str, restored.shape[1:])) if isinstance(restored, Tensor) else f"a {type(restored).__name__}"
-        msg = f"{what}: the network gives {got} back. {_advice(net, known=bool(shape))}"
+        kind = "" if restores else f", and objective={built.config['choices'].get('objective', '?')} wants (B, classes)"
+        msg = f"{what}: the network gives {got} back{kind}. {_advice(net, known=bool(shape))}"
         raise ConfigError(msg)
     _check_objective(built, (channels, height, width), given)
 
@@ -100,6 +105,8 @@ def _check_measure(built: Parts) -> None:
 
 def _check_weights(built: Parts, net: nn.Module) -> None:
     ckpt = built.config["ckpt"]
+    if built.config["transfer"] is not None:
+        weights.find(Path(built.config["transfer"]))
     if ckpt is not None:
         weights.find(Path(ckpt))
     elif learnable(net) and not built.config["train"]:
@@ -139,7 +146,13 @@ def _first_line(error: BaseException) -> str:
 
 
 def _advice(net: nn.Module, *, known: bool) -> str:
-    size, multiple = getattr(net, "size", None), getattr(net, "multiple", 1)
+    size, multiple, scale = getattr(net, "size", None), getattr(net, "multiple", 1), getattr(net, "scale", 1)
+    if size and scale > 1:
+        given = f"{size[0] // scale}x{size[1] // scale}"
+        return (
+            f"It gives {size[0]}x{size[1]} from {given}: data.size=[{size[0]},{size[1]}] downsample=avg_pool "
+            f"downsample.factor={scale}."
+        )
     if size:
         return f"It takes {size[0]}x{size[1]} only: data.size=[{size[0]},{size[1]}]."
     if multiple > 1:

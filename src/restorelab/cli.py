@@ -1,4 +1,4 @@
-"""The command line: `restorelab train | preview | fetch | cache`. Heavy packages are imported by who needs them."""
+"""The command line: `restorelab train | sweep | preview | fetch | cache`. Heavy packages are imported late."""
 
 import os
 import sys
@@ -15,6 +15,7 @@ USAGE = """\
 restorelab: compose, train, measure and compare image restoration networks.
 
   restorelab train [key=value ...]      one run; -m for several; the same as python train.py
+  restorelab sweep study=NAME [...]     the runs of a report, its tables, figures, findings; dry=true lists the runs
   restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE
   restorelab fetch data=NAME            bring a dataset to its folder
   restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     commands: dict[str, Callable[[list[str]], int]] = {
         "train": train,
+        "sweep": sweep,
         "preview": preview,
         "fetch": fetch,
         "cache": cache,
@@ -86,8 +88,9 @@ def train(argv: list[str]) -> int:
         began.append(True)
         several = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
-            settings = composition.resolve(composed, HydraConfig.get().runtime.choices)
-            statuses.append(run_one(settings, list(HydraConfig.get().overrides.task)))
+            overrides = list(HydraConfig.get().overrides.task)
+            settings = composition.resolve(composed, HydraConfig.get().runtime.choices, overrides)
+            statuses.append(run_one(settings, overrides))
         except UserError as error:  # one run of several never takes the others with it
             _complain(error)
             statuses.append(error.exit_status)
@@ -146,6 +149,14 @@ def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
     if outcome.run_dir is not None:
         print(f"run: {outcome.run_dir}", file=sys.stderr)
     return outcome.exit_status
+
+
+def sweep(argv: list[str]) -> int:
+    """`restorelab sweep study=NAME`: the runs of a study, one after another, and the page that compares them."""
+    logs.set_up()
+    from restorelab.study import command
+
+    return command.run(argv)
 
 
 def preview(argv: list[str]) -> int:

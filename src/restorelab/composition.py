@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
@@ -40,18 +41,25 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
         try:
             composed = hydra_compose("train", [*overrides, *extra], return_hydra_config=True)
             choices = composed.hydra.runtime.choices
-            return resolve(composed, choices)
+            return resolve(composed, choices, overrides)
         except CAUGHT as error:
             raise explained(error, overrides) from error
 
 
-def resolve(composed: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(composed: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Plain data with every interpolation filled in, every name checked, and the choices of the groups kept.
+
+    overrides: what was said on the command line; the short variant of an experiment does not change those.
 
     Raises:
         ConfigError: for an interpolation that leads nowhere, an unknown key or a wrong type.
     """
     masked = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    if masked.length not in ("full", "short"):
+        msg = f"length={masked.length}: {nearest(str(masked.length), ['full', 'short'])}"
+        raise ConfigError(msg)
+    if masked.length == "short":
+        _shorten(masked, overrides)
     try:
         plain = OmegaConf.to_container(masked, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
@@ -66,10 +74,21 @@ def resolve(composed: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any]:
         parts = [chosen.get("experiment", "").replace("/", "-")] if chosen.get("experiment") else [
             chosen[group] for group in ("model", "data", "noise") if group in chosen
         ]  # fmt: skip
-        settings["name"] = "-".join(parts) or "run"
+        settings["name"] = ("-".join(parts) or "run") + ("-short" if settings["length"] == "short" else "")
     if settings["threads"] is None:
         settings["threads"] = available_threads()
     return settings
+
+
+def _shorten(composed: DictConfig, overrides: Sequence[str]) -> None:
+    """Apply what the experiment says of its short variant, but for the keys that the user gave a value."""
+    if not composed.short:
+        msg = "length=short: this experiment states no short variant. Set max_steps=N."
+        raise ConfigError(msg)
+    said = {override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))}
+    for override in OverridesParser.create().parse_overrides(list(composed.short)):
+        if override.key_or_group not in said:
+            OmegaConf.update(composed, override.key_or_group, override.value())
 
 
 def _short(choice: Any) -> str:

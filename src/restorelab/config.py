@@ -69,6 +69,9 @@ class Train:
     resume: bool
     train: bool
     ckpt: str | None
+    transfer: str | None
+    length: str
+    short: list[str]
     seed: int
     split_seed: int
     eval_seed: int
@@ -132,7 +135,7 @@ def _check_root(config: Mapping[str, Any]) -> None:
     if config["clip"] is not None and not config["clip"] > 0:
         msg = f"clip: {config['clip']} does not fit; a gradient norm above 0 is wanted, or null for no clipping."
         raise ConfigError(msg)
-    for key in ("name", "run_dir", "runs_dir", "data_dir", "ckpt"):
+    for key in ("name", "run_dir", "runs_dir", "data_dir", "ckpt", "transfer"):
         if config[key] is not None and not config[key].strip():
             msg = f"{key}: it is empty. Name one, or leave it out."
             raise ConfigError(msg)
@@ -145,6 +148,15 @@ def check_values(config: Mapping[str, Any]) -> None:
     """Hold the nodes whose target lies in another package against its signature; this imports the target."""
     for group in GROUPS:
         _walk(group, config[group], foreign=True)
+
+
+def check_node(path: str, node: Any) -> None:
+    """Hold a node that belongs to no group of a run (a study's table) against the signature of its target."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        msg = f"{path}: a mapping with a _target_ is wanted."
+        raise ConfigError(msg)
+    for foreign in (False, True):
+        _walk(path, node, foreign=foreign)
 
 
 def _walk(path: str, node: Any, *, foreign: bool) -> None:
@@ -176,7 +188,8 @@ def _check_entry(path: str, node: Any) -> None:
         if not isinstance(node, Mapping):
             msg = f"{path}: {shown} does not fit; a mapping with noise, blur or downsample is wanted, or {{}}."
             raise ConfigError(msg)
-        _check_keys(path, node, {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")})
+        stages = {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")}
+        _check_keys(path, node, stages | {"of": Parameter(str | None, required=False)})
 
 
 def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:

@@ -41,6 +41,7 @@ class Engine:
     deterministic: bool = False
     matmul_precision: Literal["highest", "high", "medium"] = "high"
     validate_every: int = 1
+    validate_steps: int | None = None
     log_every: int = 50
     checkpoint_every: float | None = 300
     bar: bool = True
@@ -50,9 +51,10 @@ class Engine:
             if getattr(self, name) not in allowed:
                 msg = f"trainer.{name}: {getattr(self, name)!r} does not exist. {nearest(getattr(self, name), allowed)}"
                 raise ConfigError(msg)
-        for name in ("max_epochs", "devices", "validate_every", "log_every"):
-            if getattr(self, name) < 1:
-                msg = f"trainer.{name}: {getattr(self, name)} is too small; at least 1 is wanted."
+        for name in ("max_epochs", "devices", "validate_every", "validate_steps", "log_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                msg = f"trainer.{name}: {value} is too small; at least 1 is wanted."
                 raise ConfigError(msg)
         if self.checkpoint_every is not None and self.checkpoint_every < 0:
             msg = f"trainer.checkpoint_every: {self.checkpoint_every} is negative; seconds, or null for none."
@@ -126,7 +128,8 @@ class Engine:
                 max_epochs=self.max_epochs,
                 accumulate_grad_batches=accumulate,
                 gradient_clip_val=clip,
-                check_val_every_n_epoch=self.validate_every,
+                check_val_every_n_epoch=None if self.validate_steps else self.validate_every,
+                val_check_interval=self.validate_steps * accumulate if self.validate_steps else 1.0,
                 num_sanity_val_steps=0,
                 deterministic=self.deterministic,
                 benchmark=not self.deterministic,

@@ -1,7 +1,8 @@
 """Measure a network on a frozen set by the protocol; needs no Trainer."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +16,11 @@ from restorelab.inference import restore
 from restorelab.metrics import PSNR_CAP, Protocol
 from restorelab.sample import Sample
 
-COLUMNS = ("psnr", "ssim", "mse", "input_psnr", "input_ssim")
-"""What is kept of each image; the protocol says how it is measured."""
+INPUT = "input_"
+"""How the names of the degraded input's own values begin."""
+
+Loss = Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]]
+Measure = Callable[[Tensor, Sample], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,18 @@ class Measured:
 
     Attributes:
         frozen: the set.
-        values: one array an entry of `COLUMNS`, in the set's order.
+        values: by what was measured, one array in the set's order; `input_psnr` and the like are the degraded input's.
         loss: mean over the images, NaN where no loss was given.
         seconds: what restoring took.
+        dead: (C, H, W) bool, the pixels that are 0 (or less) in every restored image; None where there are no images
+            of one shape.
     """
 
     frozen: FrozenSet
     values: dict[str, np.ndarray]
     loss: float
     seconds: float
+    dead: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -41,21 +48,17 @@ class Measured:
         return self.frozen.evaluation.name
 
     def metrics(self, part: str = "test") -> dict[str, float]:
-        """The means over the images: `test/psnr, test/ssim, test/mse, test/loss, input/psnr, input/ssim`."""
-        means = {column: float(self.values[column].mean()) for column in COLUMNS}
-        return {
-            f"{part}/psnr": means["psnr"],
-            f"{part}/ssim": means["ssim"],
-            f"{part}/mse": means["mse"],
-            f"{part}/loss": self.loss,
-            "input/psnr": means["input_psnr"],
-            "input/ssim": means["input_ssim"],
+        """The means over the images: `test/loss`, `test/psnr`, ..., and of the degraded input `input/psnr`, ..."""
+        means = {f"{part}/{name}": float(v.mean()) for name, v in self.values.items() if not name.startswith(INPUT)}
+        given = {
+            name.replace("_", "/", 1): float(v.mean()) for name, v in self.values.items() if name.startswith(INPUT)
         }
+        return means | {f"{part}/loss": self.loss} | given
 
     @property
     def capped(self) -> int:
         """Images whose PSNR is at the protocol's cap."""
-        return int((self.values["psnr"] >= PSNR_CAP).sum())
+        return int((self.values["psnr"] >= PSNR_CAP).sum()) if "psnr" in self.values else 0
 
 
 @contextmanager
@@ -77,22 +80,27 @@ def evaluate(
     protocol: Protocol,
     *,
     batch_size: int = 64,
-    loss: Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]] | None = None,
+    loss: Loss | None = None,
+    measure: Measure | None = None,
     memory_format: torch.memory_format = torch.contiguous_format,
     progress: Callable[[int], object] = lambda images: None,
 ) -> Measured:
     """Restore every image of a frozen set and measure it alone.
 
     net: on its device; its training flag is left as it is. loss: `(net, sample)` to the loss of a batch and the
-    restored images, None to restore only. progress: is told how many more images are done. Runs in exact float32
-    whatever the training's precision was. The values of an image do not depend on the batch it is in but for the last
-    bits of a batched convolution.
+    output, None to restore only. measure: `(output, sample)` to values by name, each (B,), for networks that give
+    something else than a restored image; None measures restored images by the protocol. progress: is told how many
+    more images are done. Runs in exact float32 whatever the training's precision was. The values of an image do not
+    depend on the batch it is in but for the last bits of a batched convolution.
     """
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
-    values = {column: np.zeros(len(frozen)) for column in COLUMNS}
+    values: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(frozen)))
     total, seconds = 0.0, 0.0
+    alive: Tensor | None = None
+    one_shape = frozen.one_shape and measure is None
     net_training = net.training
     net.eval()
+    run = partial(restore, net) if measure is None else net
     with torch.inference_mode(), exact():
         for batch in frozen.batches(batch_size):
             sample = batch.to(device)
@@ -101,38 +109,59 @@ def evaluate(
             sample.degraded = protocol.prepare(given).contiguous(memory_format=memory_format)
             began = time.perf_counter()
             if loss is None:
-                restored = restore(net, sample.degraded)
+                output = run(sample.degraded)
             else:
-                value, restored = loss(partial(restore, net), sample)
+                value, output = loss(run, sample)
                 total += float(value) * len(sample)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds += time.perf_counter() - began
-            places = batch.index.numpy()
-            for column, measured in _measure(protocol, restored.float(), given, sample.clean).items():
-                values[column][places] = measured.double().cpu().numpy()
+            measured = measure(output, sample) if measure else _measure(protocol, output.float(), given, sample.clean)
+            for name, column in measured.items():
+                values[name][batch.index.numpy()] = column.double().cpu().numpy()
+            if one_shape:
+                some = (output > 0).any(dim=0)
+                alive = some if alive is None else alive | some
             progress(len(sample))
     net.train(net_training)
-    return Measured(frozen, values, total / len(frozen) if loss is not None else float("nan"), seconds)
+    mean = total / len(frozen) if loss is not None else float("nan")
+    return Measured(frozen, dict(values), mean, seconds, None if alive is None else ~alive.cpu().numpy())
 
 
 def _measure(protocol: Protocol, restored: Tensor, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:
     given = protocol.measure_input(degraded, clean)
-    return {**protocol.measure(restored, clean), "input_psnr": given["psnr"], "input_ssim": given["ssim"]}
+    return protocol.measure(restored, clean) | {f"{INPUT}{name}": value for name, value in given.items()}
+
+
+HEADS = {
+    "input/psnr": ("input PSNR", "{:.2f}"),
+    "test/psnr": ("PSNR", "{:.2f}"),
+    "gain": ("gain", "{:+.2f}"),
+    "input/ssim": ("input SSIM", "{:.4f}"),
+    "test/ssim": ("SSIM", "{:.4f}"),
+    "test/mse": ("MSE", "{:.6f}"),
+    "test/accuracy": ("accuracy", "{:.2%}"),
+    "test/loss": ("loss", "{:.5g}"),
+}
+"""What a table shows of an evaluation, where it was measured: heading and form of a number."""
+
+
+def cells(name: str, images: int, metrics: Mapping[str, float | None]) -> dict[str, str]:
+    """One evaluation's row of a table, by heading. metrics: as `Measured.metrics`; None (no number) shows as a dash."""
+    found: dict[str, float | None] = dict(metrics)
+    before, after = found.get("input/psnr"), found.get("test/psnr")
+    if before is not None and after is not None:
+        found["gain"] = after - before
+    shown = {head: "-" if found[key] is None else form.format(found[key]) for key, (head, form) in HEADS.items()
+             if key in found}  # fmt: skip
+    return {"evaluation": name, "images": str(images), **shown}
 
 
 def table(results: Sequence[Measured], *, title: str) -> str:
     """The results as an aligned table: a line an evaluation."""
-    head = ("evaluation", "images", "input PSNR", "PSNR", "gain", "input SSIM", "SSIM", "MSE")
-    rows = [head]
-    for result in results:
-        m = result.metrics()
-        rows.append((
-            result.name, str(len(result.frozen)), f"{m['input/psnr']:.2f}", f"{m['test/psnr']:.2f}",
-            f"{m['test/psnr'] - m['input/psnr']:+.2f}", f"{m['input/ssim']:.4f}", f"{m['test/ssim']:.4f}",
-            f"{m['test/mse']:.6f}",
-        ))  # fmt: skip
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    found = [cells(result.name, len(result.frozen), result.metrics()) for result in results]
+    rows = [tuple(found[0]), *(tuple(row.values()) for row in found)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [" ".join((c.ljust if i == 0 else c.rjust)(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
              for row in rows]  # fmt: skip
     return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])

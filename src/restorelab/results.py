@@ -8,21 +8,23 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
+from restorelab import checks, cost, tuning
 from restorelab.build import Parts
 from restorelab.callbacks import history
 from restorelab.data.datamodule import DataModule
 from restorelab.degradations.rng import PhiloxDraws
-from restorelab.evaluation import COLUMNS, Measured, evaluate, table
+from restorelab.evaluation import Measured, evaluate, table
 from restorelab.inference import restore
 from restorelab.report.curves import curves
 from restorelab.report.page import page
@@ -60,30 +62,40 @@ def write(
     net = net.to(device)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     draws = PhiloxDraws("objective", data.eval_seed)
+    objective = built.objective
     sets = data.frozen("test")
+    tuned = [tuning.tuned(net, val, built.protocol) for val in data.frozen("val")] if tuning.wanted(net) else []
+    measured = []
     with tqdm(total=sum(map(len, sets)), desc="evaluating", unit="image", leave=False, disable=None) as bar:
-        measured = [
-            evaluate(
+        for number, frozen in enumerate(sets):
+            if tuned:
+                net.settings.use(**tuned[number].values)  # type: ignore[union-attr, operator]
+            result = evaluate(
                 net,
                 frozen,
                 built.protocol,
                 batch_size=built.dataset.eval_batch_size,
                 loss=partial(_loss, built, draws),
+                measure=None if objective.restores else partial(_measure, built),
                 memory_format=layout,
                 progress=bar.update,
             )
-            for frozen in sets
-        ]
+            measured.append(result)
+            if objective.restores:
+                _write_panel(folder, net, result, built, tracker)
+            if result.dead is not None and result.dead.any():
+                _write_array(folder.images / f"{result.name}_dead.npy", result.dead)
     write_per_image(folder.per_image, measured)
     title = str(built.config["name"])
-    for result in measured:
-        _write_panel(folder, net, result, built, title, tracker)
     if folder.metrics.is_file():
         figure = curves(history.read(folder.metrics), title)
         _save(figure, folder.curves)
         tracker.images("curves", rendered(figure), None)
-    facts = describe(built, net, measured, images_per_second=images_per_second, seconds=time.monotonic() - began)
-    panels = [folder.images / f"{result.name}.png" for result in measured]
+    facts = describe(
+        built, net, measured, [chosen.values for chosen in tuned],
+        images_per_second=images_per_second, seconds=time.monotonic() - began,
+    )  # fmt: skip
+    panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores else []
     write_text(
         folder.page,
         page(built.config, facts, built.protocol.describe(), folder.curves if folder.curves.exists() else None, panels),
@@ -115,21 +127,24 @@ def _loss(built: Parts, draws: Any, net: Any, sample: Any) -> Any:
     return built.objective(net, sample, built.degradation, draws)
 
 
+def _measure(built: Parts, output: torch.Tensor, sample: Any) -> dict[str, torch.Tensor]:
+    return built.objective.measure(output, sample, built.protocol)
+
+
 def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
     """per_image.csv: `id, group, evaluation` and the measured columns, one row an image and evaluation."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "group", "evaluation", "psnr", "ssim", "mse", "input_psnr", "input_ssim"])
+    columns = list(measured[0].values)
+    writer.writerow(["id", "group", "evaluation", *columns])
     for result in measured:
         for i, (name, group) in enumerate(zip(result.frozen.ids, result.frozen.groups, strict=True)):
-            writer.writerow([name, group, result.name, *(f"{result.values[c][i]:.9g}" for c in COLUMNS)])
+            writer.writerow([name, group, result.name, *(f"{result.values[c][i]:.9g}" for c in columns)])
     write_text(file, text.getvalue())
 
 
 @torch.no_grad()
-def _write_panel(
-    folder: RunFolder, net: nn.Module, result: Measured, built: Parts, title: str, tracker: Tracker
-) -> None:
+def _write_panel(folder: RunFolder, net: nn.Module, result: Measured, built: Parts, tracker: Tracker) -> None:
     rows, frozen = [], result.frozen
     count = min(PICTURES, len(frozen))
     for i in range(count):
@@ -137,7 +152,7 @@ def _write_panel(
         degraded = frozen.image(place)
         restored = restore(net, degraded[None].to(built.engine.device))[0].float().cpu()
         rows.append(Row(_short(frozen.ids[place]), degraded, restored, frozen.clean(place)))
-    figure = panel(rows, built.protocol, f"{title}: {result.name}")
+    figure = panel(rows, built.protocol, f"{built.config['name']}: {result.name}")
     _save(figure, folder.images / f"{result.name}.png")
     tracker.images(f"test/{result.name}", rendered(figure), None)
 
@@ -152,8 +167,20 @@ def _save(figure: Any, file: Path) -> None:
     write_bytes(file, buffer.getvalue())
 
 
+def _write_array(file: Path, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_bytes(file, buffer.getvalue())
+
+
 def describe(
-    built: Parts, net: nn.Module, measured: Sequence[Measured], *, images_per_second: float | None, seconds: float
+    built: Parts,
+    net: nn.Module,
+    measured: Sequence[Measured],
+    tuned: Sequence[Mapping[str, Any]],
+    *,
+    images_per_second: float | None,
+    seconds: float,
 ) -> dict[str, Any]:
     """The content of result.json."""
     evaluations = [
@@ -166,14 +193,19 @@ def describe(
             "images": len(result.frozen),
             "capped": result.capped,
             "seconds": result.seconds,
+            "dead_pixels": None if result.dead is None else int(result.dead.sum()),
+            "tuned": dict(tuned[number]) if tuned else None,
             "metrics": result.metrics(),
         }
-        for result in measured
+        for number, result in enumerate(measured)
     ]
+    shape = measured[0].frozen.image(0).shape
     return {
         "schema": SCHEMA,
         "model": built.config["choices"].get("model", type(net).__name__),
-        "parameters": sum(p.numel() for p in net.parameters() if p.requires_grad),
+        "objective": built.config["choices"].get("objective", type(built.objective).__name__),
+        "parameters": cost.parameters(net),
+        "macs": _macs(built, (shape[0], shape[1], shape[2])),
         "evaluations": evaluations,
         "metrics": measured[0].metrics(),
         "seconds": seconds,
@@ -182,6 +214,12 @@ def describe(
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "git": _git(),
     }
+
+
+def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:
+    with torch.device("meta"):
+        net = built.net()
+    return cost.macs(net, shape) if checks.learnable(net) else None
 
 
 def peak_memory(device: torch.device) -> int:

@@ -97,8 +97,12 @@ class Run:
         built.engine.apply_globally()
         seed_everything(self.settings["seed"], verbose=False)
         net = built.net()
+        if self.settings["transfer"]:
+            taken = weights.transfer(net, Path(self.settings["transfer"]))
+            log.info("transfer: %d tensors from %s (%s)", len(taken), self.settings["transfer"], ", ".join(taken))
         if self.settings["ckpt"]:
             weights.load_into(net, Path(self.settings["ckpt"]))
+        built.objective.to(built.engine.device)
         net, channels_last = built.engine.lay_out(net)
         if self.rank == 0:
             tracker = build.make("logger", self.settings["logger"])
@@ -164,7 +168,10 @@ class Run:
         throughput = Throughput(built.dataset.batch_size)
         limits = Limits(max_steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every)
         history = History(
-            self.folder.metrics, validation_names(list(built.evaluations)), engine.log_every, self.tracker.log
+            self.folder.metrics,
+            validation_names(list(built.evaluations), built.objective.metrics),
+            engine.log_every,
+            self.tracker.log,
         )
         named = {name: build.make(f"callbacks.{name}", node) for name, node in settings["callbacks"].items()}
         for callback in named.values():
@@ -180,7 +187,13 @@ class Run:
             limits,
             throughput,
             Progress(total, built.dataset.batch_size, bar=engine.bar),
-            Checkpoint(self.folder, engine.checkpoint_every, self.interruption, engine.log_every),
+            Checkpoint(
+                self.folder,
+                f"val/{built.objective.metrics[0]}",
+                engine.checkpoint_every,
+                self.interruption,
+                engine.log_every,
+            ),
         ]
         self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"])
         last = self.folder.last if settings["resume"] and self.folder.last.exists() else None

@@ -9,19 +9,20 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from restorelab.build import Objective
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.inference import restore
 from restorelab.metrics import Protocol
+from restorelab.objectives.objective import Objective
 from restorelab.sample import Sample
 
 
 class RestorationTask(LightningModule):
     """Train a network to undo a degradation.
 
-    net: degraded to restored. objective: gives the loss and the restored images. optimizer, scheduler: partials that
-    still want the parameters, and the optimizer with the number of steps. evaluations: names of the validation sets.
+    net: degraded to restored. objective: gives the loss and the output, and measures it. optimizer, scheduler:
+    partials that still want the parameters, and the optimizer with the number of steps. evaluations: names of the
+    validation sets.
     """
 
     def __init__(
@@ -65,36 +66,39 @@ class RestorationTask(LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Start the sums: by evaluation, of loss, psnr, ssim, and the number of images."""
-        self._sums = torch.zeros(len(self.evaluations), 4, dtype=torch.float64, device=_double(self.device))
+        """Start the sums: by evaluation, of the loss, of each metric, and the number of images."""
+        columns = len(self.objective.metrics) + 2
+        self._sums = torch.zeros(len(self.evaluations), columns, dtype=torch.float64, device=_double(self.device))
 
     def validation_step(self, batch: tuple[int, Sample], batch_idx: int) -> None:
         """Measure a frozen batch, image by image."""
         number, sample = batch
         assert sample.degraded is not None
         sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
-        loss, restored = self.objective(partial(restore, self.net), sample, self.degradation, self.draws(sample))
-        values = self.protocol.measure(restored.float(), sample.clean)
-        row = [loss * len(sample), values["psnr"].sum(), values["ssim"].sum(), torch.tensor(float(len(sample)))]
+        net = partial(restore, self.net) if self.objective.restores else self.net
+        loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
+        values = self.objective.measure(output, sample, self.protocol)
+        sums = [values[name].sum() for name in self.objective.metrics]
+        row = [loss * len(sample), *sums, torch.tensor(float(len(sample)))]
         self._sums[number] += torch.stack([value.to(self._sums) for value in row])
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all images and evaluations, and those of each evaluation where there are several."""
         sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
-        means = (sums[:, :3] / sums[:, 3:]).cpu()
-        self.log_dict(validation_values(self.evaluations, means), rank_zero_only=False)
+        means = (sums[:, :-1] / sums[:, -1:]).cpu()
+        self.log_dict(validation_values(self.evaluations, self.objective.metrics, means), rank_zero_only=False)
 
     def _lay_out(self, image: Tensor | None) -> Tensor:
         assert image is not None
         return image.contiguous(memory_format=self.memory_format)
 
 
-def validation_values(evaluations: Sequence[str], means: Tensor) -> dict[str, float]:
+def validation_values(evaluations: Sequence[str], metrics: Sequence[str], means: Tensor) -> dict[str, float]:
     """Name the means: `val/psnr` over all evaluations, `val/psnr/impulse_30` for one of several.
 
-    means: (evaluations, 3), of loss, psnr and ssim.
+    means: (evaluations, 1 + metrics), of the loss and of each metric.
     """
-    names = ("loss", "psnr", "ssim")
+    names = ("loss", *metrics)
     values = {f"val/{name}": float(value) for name, value in zip(names, means.mean(dim=0), strict=True)}
     if len(evaluations) > 1:
         for evaluation, row in zip(evaluations, means, strict=True):
@@ -102,9 +106,9 @@ def validation_values(evaluations: Sequence[str], means: Tensor) -> dict[str, fl
     return values
 
 
-def validation_names(evaluations: Sequence[str]) -> list[str]:
+def validation_names(evaluations: Sequence[str], metrics: Sequence[str]) -> list[str]:
     """The names that `validation_values` gives, in its order."""
-    return list(validation_values(evaluations, torch.zeros(len(evaluations), 3)))
+    return list(validation_values(evaluations, metrics, torch.zeros(len(evaluations), 1 + len(metrics))))
 
 
 def _double(device: torch.device) -> torch.device:

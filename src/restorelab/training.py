@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from restorelab import build, checks, config, launch
-from restorelab.data.dataset import require
+from torch import nn
+
+from restorelab import build, checks, config, launch, tuning
+from restorelab.data.dataset import require, require_labels
 from restorelab.errors import ConfigError, UserError
 from restorelab.run import FAILED, Outcome, execute_here, trace_of
 from restorelab.run_folder import RunFolder, choose, read_config
@@ -23,8 +25,10 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
         built = build.parts(settings)
         net = checks.check_fit(built)
         # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
-        opened = built.dataset.open(settings["split_seed"])
-        require(opened, ("train", "val", "test") if settings["train"] and checks.learnable(net) else ("test",))
+        opened = built.dataset.open(settings["split_seed"], built.degradation)
+        require(opened, _parts(settings, net))
+        if not built.objective.restores:
+            require_labels(opened)
         folder = _folder(settings)
         settings = {**settings, "run_dir": str(folder.path)}
         if settings["resume"] and folder.result.exists() and not _goes_further(settings, folder):
@@ -37,6 +41,13 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
     if settings["trainer"]["devices"] > 1 and settings["train"]:
         return launch.ranks(settings, folder)
     return execute_here(settings, folder, built, opened)
+
+
+def _parts(settings: Mapping[str, Any], net: nn.Module) -> tuple[str, ...]:
+    """The parts of the dataset that the run needs images of."""
+    if settings["train"] and checks.learnable(net):
+        return ("train", "val", "test")
+    return ("val", "test") if tuning.wanted(net) else ("test",)
 
 
 def _folder(settings: Mapping[str, Any]) -> RunFolder:

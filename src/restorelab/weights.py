@@ -33,6 +33,27 @@ def load_into(net: nn.Module, file: Path) -> None:
     net.load_state_dict(state)
 
 
+def transfer(net: nn.Module, file: Path) -> list[str]:
+    """Copy into a network every tensor of a checkpoint whose name the network has; gives their names.
+
+    The rest of the network keeps its own initial weights.
+
+    Raises:
+        ConfigError: where no name fits, or a name fits and the shape does not.
+        DataError: as in `load_into`.
+    """
+    state, own = read(file), net.state_dict()
+    names = [name for name in own if name in state]
+    shapes = [f"{name} is {tuple(state[name].shape)}, not {tuple(own[name].shape)}" for name in names
+              if state[name].shape != own[name].shape]  # fmt: skip
+    if shapes or not names:
+        why = "; ".join(shapes[:3]) if shapes else f"it has {', '.join(list(state)[:3])} ..., not one of its names"
+        msg = f"transfer: the weights of {file} do not fit {type(net).__name__}: {why}."
+        raise ConfigError(msg)
+    net.load_state_dict({name: state[name] for name in names}, strict=False)
+    return names
+
+
 def find(file: Path) -> Path:
     """The file of weights: a checkpoint, or a run's folder for its best. Raises ConfigError where there is none."""
     if file.is_dir() and (file / "checkpoints" / "best.ckpt").is_file():

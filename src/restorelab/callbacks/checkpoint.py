@@ -13,28 +13,30 @@ from restorelab.run_folder import RunFolder, write_bytes
 
 
 class Checkpoint(Callback):
-    """Keep the best weights by `val/psnr` and everything a run needs to go on.
+    """Keep the best weights by a metric of the validation (the highest) and everything a run needs to go on.
 
     `best.ckpt` holds the weights that were evaluated (under EMA the averaged ones), `last.ckpt` the whole state of
     the run. Lightning's ModelCheckpoint writes last as a copy of best, and not whole-or-nothing.
 
-    every: seconds between mid-epoch `last.ckpt`s, None for none. interruption: is polled after each batch; a run that
-    is asked to stop writes its last.ckpt first.
+    monitor: the metric's column, such as `val/psnr`. every: seconds between mid-epoch `last.ckpt`s, None for none.
+    interruption: is polled after each batch; a run that is asked to stop writes its last.ckpt first.
     """
 
-    def __init__(self, folder: RunFolder, every: float | None, interruption: Interruption, poll: int = 1) -> None:
-        self.folder, self.every, self.interruption, self.poll = folder, every, interruption, poll
-        self.best_psnr = float("-inf")
+    def __init__(
+        self, folder: RunFolder, monitor: str, every: float | None, interruption: Interruption, poll: int = 1
+    ) -> None:
+        self.folder, self.monitor, self.every, self.interruption, self.poll = folder, monitor, every, interruption, poll
+        self.best_value = float("-inf")
         self.best_step = -1
         self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         """Which step was best so far."""
-        return {"best_psnr": self.best_psnr, "best_step": self.best_step}
+        return {"best_value": self.best_value, "best_step": self.best_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best so far."""
-        self.best_psnr, self.best_step = state_dict["best_psnr"], state_dict["best_step"]
+        self.best_value, self.best_step = state_dict["best_value"], state_dict["best_step"]
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the global random state: dropout draws from it."""
@@ -68,6 +70,8 @@ class Checkpoint(Callback):
         """
         if batch_idx + 1 == trainer.num_training_batches or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
+        if trainer.check_val_every_n_epoch is None and self._validates_now(trainer):
+            return  # the validation belongs to this batch; the next batch will do
         if trainer.world_size > 1 and (batch_idx + 1) // trainer.accumulate_grad_batches % self.poll:
             return  # ranks decide together, and talking costs
         asked = self.interruption.requested
@@ -79,14 +83,20 @@ class Checkpoint(Callback):
         if asked:
             raise Interrupted
 
+    @staticmethod
+    def _validates_now(trainer: Trainer) -> bool:
+        return trainer.val_check_batch is not None and not (
+            (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch
+        )
+
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Keep the weights if they are the best yet."""
-        psnr = float(trainer.callback_metrics["val/psnr"])
-        if psnr > self.best_psnr:
-            self.best_psnr, self.best_step = psnr, trainer.global_step
+        value = float(trainer.callback_metrics[self.monitor])
+        if value > self.best_value:
+            self.best_value, self.best_step = value, trainer.global_step
             if trainer.is_global_zero:
                 state = {name: value.detach().cpu() for name, value in pl_module.net.state_dict().items()}
-                facts = {"step": trainer.global_step, "epoch": trainer.current_epoch, "val/psnr": psnr}
+                facts = {"step": trainer.global_step, "epoch": trainer.current_epoch, self.monitor: value}
                 _save(self.folder.best, {"state_dict": state, "restorelab": facts})
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

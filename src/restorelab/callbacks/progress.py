@@ -8,6 +8,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+SHOWN = {"loss": "loss {:.4g}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
+"""What a line of the terminal says of a validation, where it was measured."""
+
 
 class Progress(Callback):
     """A bar that looks at the loss at most every `refresh` seconds: reading it on a GPU waits for the GPU.
@@ -58,12 +61,10 @@ class Progress(Callback):
         """Say what was measured."""
         if not (self.enabled and trainer.is_global_zero):
             return
-        values = {name: float(trainer.callback_metrics[f"val/{name}"]) for name in ("loss", "psnr", "ssim")}
-        line = (
-            f"epoch {trainer.current_epoch + 1}, step {trainer.global_step}/{self.total_steps}: val loss "
-            f"{values['loss']:.4g}, PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}"
-        )
-        tqdm.write(line, file=sys.stderr)
+        got = trainer.callback_metrics
+        values = [form.format(float(got[f"val/{name}"])) for name, form in SHOWN.items() if f"val/{name}" in got]
+        place = f"epoch {trainer.current_epoch + 1}, step {trainer.global_step}/{self.total_steps}"
+        tqdm.write(f"{place}: val {', '.join(values)}", file=sys.stderr)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the bar."""

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
+from restorelab.objectives.objective import Objective
 from restorelab.sample import Sample
 
 
 @dataclass(frozen=True)
-class Supervised:
+class Supervised(Objective):
     """The loss between restored and clean, outside autocast and in float32.
 
     loss: `(restored, clean)` to a scalar.
@@ -28,3 +29,7 @@ class Supervised:
         restored = net(sample.degraded)
         with torch.autocast(restored.device.type, enabled=False):
             return self.loss(restored.float(), sample.clean), restored
+
+    def to(self, device: torch.device) -> None:
+        """Move the loss, which may hold a network of its own."""
+        self.loss.to(device)

@@ -1,0 +1,51 @@
+"""Distance between what a classifier sees in two images."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from restorelab import weights
+from restorelab.errors import ConfigError, nearest
+
+
+class Perceptual(nn.Module):
+    """Distance between the feature vectors of restored and clean image, averaged over the batch.
+
+    network: gives `features(image)`, (B, C, H, W) to (B, F), as `models.classifier.Classifier`; it stays as it is.
+    ckpt: a run of that network, or its checkpoint. distance: `squared`, the sum of squared differences; `root`, its
+    square root; `printed`, the plain sum of the differences (restored minus clean), which the STL-10 report prints and
+    which has no lower bound.
+
+    Source: the STL-10 report (stl10_dsc), section 4.2; Johnson et al., ECCV 2016.
+    Raises ConfigError without weights: features of a network that learned nothing are noise.
+    """
+
+    def __init__(
+        self, network: nn.Module, ckpt: str | None, distance: Literal["squared", "root", "printed"] = "squared"
+    ) -> None:
+        super().__init__()
+        if distance not in ("squared", "root", "printed"):
+            raise ConfigError(f"loss.distance={distance!r}. {nearest(distance, ['squared', 'root', 'printed'])}")
+        if not hasattr(network, "features"):
+            raise ConfigError(f"loss.network: {type(network).__name__} has no `features`, which the loss compares.")
+        if ckpt is None:
+            raise ConfigError(
+                "loss.ckpt is not set: a run of the classifier is wanted, such as that of "
+                "experiment=stl10_dsc/classifier."
+            )
+        weights.load_into(network, Path(ckpt))
+        self.distance = distance
+        self.network: Any = network.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Perceptual":
+        """Leave the network in evaluation mode, without dropout."""
+        return self
+
+    def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
+        """Return the loss of `restored` against `clean`, both `(B, C, H, W)`, as a scalar."""
+        difference = self.network.features(restored) - self.network.features(clean)
+        if self.distance == "printed":
+            return difference.sum(dim=1).mean()
+        squared = difference.square().sum(dim=1)
+        return (squared if self.distance == "squared" else (squared + 1e-12).sqrt()).mean()

@@ -1,0 +1,51 @@
+"""Training a classifier on the labels of a dataset."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import Draws
+from restorelab.errors import DataError
+from restorelab.metrics import Protocol
+from restorelab.objectives.objective import Objective
+from restorelab.sample import Sample
+
+
+@dataclass(frozen=True)
+class Classify(Objective):
+    """Cross-entropy between the network's logits (B, classes) for the degraded image and the label (B,).
+
+    With `noise=none` the classifier sees the clean images, as the STL-10 report's does; with any other degradation it
+    learns to classify degraded ones. Measures `accuracy`, 1 for an image whose greatest logit is its label's, else 0,
+    and `entropy`, the image's own cross-entropy in nats.
+
+    Raises DataError where an image has no label, or the label is none of the network's classes.
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "entropy")
+    restores: ClassVar[bool] = False
+
+    def __call__(
+        self, net: Callable[[Tensor], Tensor], sample: Sample, degradation: Degradation, draws: Draws
+    ) -> tuple[Tensor, Tensor]:
+        """Give the mean cross-entropy, outside autocast and in float32, and the logits."""
+        assert sample.degraded is not None
+        logits = net(sample.degraded)
+        if sample.label is None:
+            msg = "objective=classify: the dataset has no labels. Choose one that has, such as data=stl10_labelled."
+            raise DataError(msg)
+        with torch.autocast(logits.device.type, enabled=False):
+            return F.cross_entropy(logits.float(), sample.label), logits
+
+    def measure(self, output: Tensor, sample: Sample, protocol: Protocol) -> dict[str, Tensor]:
+        """See the class; the protocol, which is about images, changes nothing."""
+        assert sample.label is not None
+        return {
+            "accuracy": (output.argmax(dim=1) == sample.label).double(),
+            "entropy": F.cross_entropy(output.float(), sample.label, reduction="none").double(),
+        }
