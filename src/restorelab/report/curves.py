@@ -1,27 +1,31 @@
-"""Curves of one run: loss, PSNR and SSIM against optimizer steps."""
+"""Curves of one run: loss and metrics against optimizer steps."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "accuracy": "accuracy"}
+"""The metrics that have an axis of their own, where they were measured."""
+
 
 def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Draw the columns of a metrics.csv: training and validation loss in one axis, validation PSNR and SSIM."""
-    figure = Figure(figsize=(11, 3.2), dpi=110, layout="constrained")
+    """Draw the columns of a metrics.csv: training and validation loss in one axis, each metric in its own."""
+    names = [name for name in LABELS if f"val/{name}" in history]
+    figure = Figure(figsize=(3.7 * (1 + len(names)), 3.2), dpi=110, layout="constrained")
     figure.suptitle(title, fontsize=10)
-    axes = figure.subplots(1, 3)
+    axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]
     _draw(axes[0], history, "train/loss", "training")
     _draw(axes[0], history, "val/loss", "validation")
     losses = [value for name in ("train/loss", "val/loss") for value in history.get(name, []) if value > 0]
     if losses and max(losses) > 20 * min(losses):
         axes[0].set_yscale("log")
-    for axis, name in ((axes[1], "psnr"), (axes[2], "ssim")):
+    for axis, name in zip(axes[1:], names, strict=True):
         each = [column for column in history if column.startswith(f"val/{name}/")]
         for column in each:
             _draw(axis, history, column, column.rsplit("/", 1)[-1], thin=True)
         _draw(axis, history, f"val/{name}", "mean" if each else "validation")
-    for axis, label in zip(axes, ("loss", "PSNR (dB)", "SSIM"), strict=True):
+    for axis, label in zip(axes, ("loss", *(LABELS[name] for name in names)), strict=True):
         axis.set_xlabel("optimizer steps", fontsize=8)
         axis.set_title(label, fontsize=9)
         axis.grid(alpha=0.3)

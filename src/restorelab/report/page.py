@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from restorelab.evaluation import cells
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --line: #d8dde3; --ground: #fff; --raised: #f5f7f9;
   --good: #116633; }
@@ -74,20 +76,11 @@ def page(
 
 
 def _table(evaluations: Sequence[Mapping[str, Any]]) -> str:
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("evaluation", "images", "input PSNR", "PSNR", "gain", "input SSIM", "SSIM", "MSE", "loss")
-    )
-    rows = []
-    for entry in evaluations:
-        m = entry["metrics"]
-        cells = (
-            html.escape(entry["degradation"]), entry["images"], f"{m['input/psnr']:.2f}", f"{m['test/psnr']:.2f}",
-            f"{m['test/psnr'] - m['input/psnr']:+.2f}", f"{m['input/ssim']:.4f}", f"{m['test/ssim']:.4f}",
-            f"{m['test/mse']:.6f}", f"{m['test/loss']:.5g}",
-        )  # fmt: skip
-        rows.append("".join(f"<td{' class=gain' if i == 4 else ''}>{cell}</td>" for i, cell in enumerate(cells)))
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+    rows = [cells(entry["degradation"], entry["images"], entry["metrics"]) for entry in evaluations]
+    head = "".join(f"<th>{name}</th>" for name in rows[0])
+    lines = ["".join(f"<td{' class=gain' if name == 'gain' else ''}>{html.escape(cell)}</td>" for name, cell in
+                     row.items()) for row in rows]  # fmt: skip
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _image(file: Path, alt: str) -> str:

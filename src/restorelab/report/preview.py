@@ -10,25 +10,21 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from restorelab.build import STAGES, Parts
+from restorelab.build import STAGES, Parts, essence
 from restorelab.data.frozen import Evaluation
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
 from restorelab.metrics import Protocol
-from restorelab.report.panels import pixels
+from restorelab.report import sheet
+from restorelab.report.sheet import CELL, times
 
 MOST = 64
 """Images that are measured at most."""
 
 BUDGET = 1 << 23
 """Values (pixels times channels) that are measured at most, where that still leaves the images of the panel."""
-
-CELL = 192
-"""Pixels a side that a picture takes in the panel, about: a whole multiple of the image's own."""
-
-DPI = 110
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
     Raises:
         DataError: where the part is empty.
     """
-    table, rows = built.dataset.open(settings["split_seed"])
+    table, rows = built.dataset.open(settings["split_seed"], built.degradation)
     chosen = rows[part]
     if not len(chosen):
         msg = f"part={part}: it has no images. Raise data.{part}, or say another part."
@@ -106,7 +102,7 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
 
 def columns(built: Parts, settings: Mapping[str, Any]) -> list[Column]:
     """The training's degradation, one a noise of `noise=each`, then the evaluations'; equal ones once."""
-    own = {stage: {k: v for k, v in settings[stage].items() if k != "fixed"} for stage in STAGES}
+    own = {stage: essence(settings[stage]) for stage in STAGES}
     training, noise = built.degradation, built.degradation.noise
     if isinstance(noise, Each):
         found = [
@@ -217,50 +213,17 @@ def figure(shown: Sequence[Shown], images: Sequence[Image], title: str) -> Figur
     Every pixel of an image is a whole number of pixels of the panel, so that its noise looks as it is; the middle of an
     image is shown where it is larger than a cell. Downsampled images are enlarged to the clean one's size.
     """
-    gap, note, head, top, margin = 10, 32, 34, 34, 14
-    cell = max(min(max(image.clean.shape[-2:]), CELL) * _times(image) for image in images)
-    width = margin * 2 + (len(shown) + 1) * (cell + gap) - gap
-    height = top + head + len(images) * (cell + note) + margin
-    canvas = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-
-    def text(x: float, y: float, words: str, **style: Any) -> None:
-        canvas.text(x / width, 1 - y / height, words, va="top", **style)
-
-    text(margin, 10, title, fontsize=10)
+    sizes = [image.clean.shape[-2:] for image in images]
+    cell = max(min(max(size), CELL) * times(*size) for size in sizes)
     means = [f"mean {one.values['psnr'].mean():.2f} dB, SSIM {one.values['ssim'].mean():.3f}" for one in shown]
-    heads = zip(("clean", *(one.column.name for one in shown)), (f"{images[0].size}", *means), strict=True)
-    for i, (name, mean) in enumerate(heads):
-        x = margin + i * (cell + gap) + cell / 2
-        text(x, top, name, fontsize=8, ha="center", weight="bold")
-        text(x, top + 15, mean, fontsize=6.5, ha="center", color="#666666")
-    for line, image in enumerate(images):
-        y = top + head + line * (cell + note)
+    heads = zip(("clean", *(one.column.name for one in shown)), (images[0].size, *means), strict=True)
+    rows = []
+    for line, (image, size) in enumerate(zip(images, sizes, strict=True)):
         pictures = [image.clean, *(one.degraded[line] for one in shown)]
         notes = [_short(image.id, cell), *(_note(one, line) for one in shown)]
-        for i, (picture, words) in enumerate(zip(pictures, notes, strict=True)):
-            x = margin + i * (cell + gap)
-            middle, times = _middle(picture, image.clean), _times(image)
-            high, wide = (min(side, CELL) * times for side in image.clean.shape[-2:])
-            axis = canvas.add_axes(
-                ((x + (cell - wide) // 2) / width, 1 - (y + high) / height, wide / width, high / height)
-            )
-            axis.imshow(pixels(middle), cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
-            axis.set_axis_off()
-            text(x + cell / 2, y + high + 3, words, fontsize=6.5, ha="center", color="#333333", linespacing=1.15)
-    return canvas
-
-
-def _times(image: Image) -> int:
-    return max(1, round(CELL / max(image.clean.shape[-2:])))
-
-
-def _middle(picture: Tensor, clean: Tensor) -> Tensor:
-    """The part of a picture that shows the middle `CELL` pixels of the clean one."""
-    for axis in (-2, -1):
-        side, whole = picture.shape[axis], clean.shape[axis]
-        kept = max(1, min(whole, CELL) * side // whole)
-        picture = picture.narrow(axis, (side - kept) // 2, kept)
-    return picture
+        rows.append([sheet.shown(picture, size, times(*size), CELL, note)
+                     for picture, note in zip(pictures, notes, strict=True)])  # fmt: skip
+    return sheet.sheet(rows, list(heads), title=title)
 
 
 def _note(one: Shown, line: int) -> str:

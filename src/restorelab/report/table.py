@@ -1,0 +1,147 @@
+"""A table of numbers with footnotes, as HTML, Markdown and CSV."""
+
+import csv
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal
+
+Mark = Literal["", "best", "classical", "both", "better", "worse", "report"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one place of a table.
+
+    Attributes:
+        text: as people read it; "-" where there is no number, with a note that says why.
+        aside: small and soft behind it, such as "± 0.02".
+        value, deviation: the number and its standard deviation in full, for the CSV.
+        mark: "best" of its column; "classical", the best that learns nothing; "both"; "better" or "worse" than what it
+            is held against; "report", a number of the report's.
+        note: a sentence for below the table; equal ones share a number.
+    """
+
+    text: str
+    aside: str = ""
+    value: float | None = None
+    deviation: float | None = None
+    mark: Mark = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a head; the first column names the row.
+
+    A head may be of two lines, such as gaussian_50 over PSNR: neighbours with the same first line share it.
+    """
+
+    title: str
+    head: list[str]
+    rows: list[list[Cell]]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def footnotes(self) -> list[str]:
+        """The notes of the cells, each once, in reading order."""
+        return list(dict.fromkeys(cell.note for row in self.rows for cell in row if cell.note))
+
+    def to_html(self) -> str:
+        """A `<table>`, its footnotes and its notes; without the title, which the page gives."""
+        numbers = {note: i for i, note in enumerate(self.footnotes, start=1)}
+        asides = [max((row[i].aside for row in self.rows if row[i].value is not None), key=len, default="")
+                  for i in range(len(self.head))]  # fmt: skip
+        lines = ["<div class=scroll><table>", _html_head(self.head), "<tbody>"]
+        for row in self.rows:
+            cells = [_html_cell(cell, numbers, aside) for cell, aside in zip(row, asides, strict=True)]
+            lines.append(f"<tr{' class=report' if row[0].mark == 'report' else ''}>{''.join(cells)}</tr>")
+        lines.append("</tbody></table></div>")
+        if numbers:
+            lines.append(f"<ol class=notes>{''.join(f'<li>{html.escape(note)}</li>' for note in numbers)}</ol>")
+        lines += [f"<p class=notes>{html.escape(note)}</p>" for note in self.notes]
+        return "\n".join(lines)
+
+    def to_markdown(self) -> str:
+        """A table of GitHub's Markdown under its title; the best in bold, the best classical in italics."""
+        numbers = {note: i for i, note in enumerate(self.footnotes, start=1)}
+        lines = [
+            _markdown_row([head.replace("\n", " ") for head in self.head]),
+            f"|---|{'---:|' * (len(self.head) - 1)}",
+            *(_markdown_row([_markdown_cell(cell, numbers) for cell in row]) for row in self.rows),
+        ]
+        notes = [f"{number}. {note}" for note, number in numbers.items()]
+        parts = [f"**{self.title}**", "\n".join(lines), "\n".join(notes), *self.notes]
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def to_csv(self) -> str:
+        """Numbers in full; a column `<head> std` where there are deviations; the row's notes in the last column."""
+        spread = [any(row[i].deviation is not None for row in self.rows) for i in range(len(self.head))]
+        head = []
+        for name, deviations in zip(self.head, spread, strict=True):
+            flat = name.replace("\n", " ")
+            head += [flat, f"{flat} std"] if deviations else [flat]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([*head, "notes"])
+        for row in self.rows:
+            cells: list[str] = []
+            for cell, deviations in zip(row, spread, strict=True):
+                plain = cell.text + (f" ({cell.aside})" if cell.aside else "")
+                cells.append(plain if cell.value is None else f"{cell.value:.9g}")
+                if deviations:
+                    cells.append("" if cell.deviation is None else f"{cell.deviation:.9g}")
+            writer.writerow([*cells, "; ".join(dict.fromkeys(cell.note for cell in row if cell.note))])
+        return text.getvalue()
+
+
+def _html_head(head: Sequence[str]) -> str:
+    if not any("\n" in name for name in head):
+        return f"<thead><tr>{''.join(f'<th scope=col>{html.escape(name)}</th>' for name in head)}</tr></thead>"
+    above, below = [], []
+    for group, members in groupby(head, key=lambda name: name.partition("\n")[0] if "\n" in name else ("", name)):
+        names = list(members)
+        if isinstance(group, tuple):
+            above += [f"<th scope=col rowspan=2>{html.escape(name)}</th>" for name in names]
+            continue
+        above.append(f"<th scope=colgroup class=group colspan={len(names)}>{html.escape(group)}</th>")
+        below += [f"<th scope=col>{html.escape(name.partition(chr(10))[2])}</th>" for name in names]
+    return f"<thead><tr>{''.join(above)}</tr><tr>{''.join(below)}</tr></thead>"
+
+
+def _html_cell(cell: Cell, numbers: dict[str, int], widest: str) -> str:
+    """One `<td>`. widest: the longest aside of the column; a number without one keeps its place, so that all align."""
+    text = html.escape(cell.text)
+    if cell.mark in ("classical", "both"):
+        text = f"<u>{text}</u>"
+    if cell.mark in ("best", "both"):
+        text = f"<b>{text}</b>"
+    mark = f"<sup>{numbers[cell.note]}</sup>" if cell.note else ""
+    if cell.aside:
+        text += f" <small>{html.escape(cell.aside)}</small>{mark}"
+    elif widest and cell.text:
+        text += f"{mark} <small class=gap>{html.escape(widest)}</small>"
+    else:
+        text += mark
+    return f"<td{f' class={cell.mark}' if cell.mark else ''}>{text}</td>"
+
+
+def _markdown_cell(cell: Cell, numbers: dict[str, int]) -> str:
+    text = _escaped(cell.text)
+    if cell.mark in ("classical", "both"):
+        text = f"_{text}_"
+    if cell.mark in ("best", "both"):
+        text = f"**{text}**"
+    if cell.note:
+        text += f" [{numbers[cell.note]}]"
+    return f"{text} {_escaped(cell.aside)}".rstrip() if cell.aside else text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("_", "\\_").replace("\n", " ")
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,80 @@
+"""One run is better than others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from restorelab.errors import ConfigError
+from restorelab.study.claims.deciding import Part, judged, part, resampling
+from restorelab.study.claims.differences import by_evaluation, difference, names, subject
+from restorelab.study.claims.judged import Judged
+from restorelab.study.metric import METRICS, metric_of
+from restorelab.study.records import Runs
+
+
+@dataclass(frozen=True)
+class Better:
+    """`better` beats every run of `than` on a test metric.
+
+    `input` stands for the degraded input as it is, on either side, so that "does it do anything?" is a claim too.
+
+    Attributes:
+        finding: what the report says.
+        better: a run, or `input`.
+        than: one or several; each must be beaten.
+        metric: any of `metric.METRICS`: psnr, ssim, accuracy (more is better), mse, loss, entropy (less), and others.
+        evaluations: that the metric is averaged over; null for all.
+        each: whether it must hold under each of the evaluations, which are then to be named, rather than in their mean.
+        threshold: below it is a tie: in the metric's unit, or a share for MSE, losses and times; null for 0.05 dB,
+            0.001 of SSIM and accuracy, 1 % of MSE and losses, 5 % of times.
+    """
+
+    finding: str
+    better: str
+    than: str | list[str]
+    metric: str = "psnr"
+    evaluations: list[str] | None = None
+    each: bool = False
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        metric_of(self.metric)
+        names(self.than, "than")
+        if self.each and not self.evaluations:
+            msg = "each=true: name the evaluations that it must hold under."
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        kind = METRICS[self.metric]
+        sets = subject(self.metric, self.evaluations)
+        return (
+            f"{sets.replace(' over ', ' under each of ') if self.each else sets}, {self.better} against "
+            f"{' and against '.join(names(self.than, 'than'))}, {'higher' if kind.higher else 'lower'} is better; "
+            f"{resampling(self.metric)}; a tie below {kind.limit(self._threshold)}."
+        )
+
+    @property
+    def _threshold(self) -> float:
+        return METRICS[self.metric].threshold if self.threshold is None else self.threshold
+
+    def __call__(self, runs: Runs) -> Judged:
+        """Judge it."""
+        sets = [[name] for name in self.evaluations] if self.each and self.evaluations else [self.evaluations]
+        return judged(
+            self.finding,
+            self.test,
+            lambda: [self._one(runs, than, chosen) for than in names(self.than, "than") for chosen in sets],
+        )
+
+    def _one(self, runs: Runs, than: str, chosen: list[str] | None) -> Part:
+        kind = METRICS[self.metric]
+        between, text = difference(runs, [self.better], [than], self.metric, chosen)
+        if self.each and chosen:
+            text = f"{chosen[0]}: {text}"
+        elif kind.source == "image" and chosen and len(chosen) > 1:
+            text += f" ({by_evaluation(runs, self.better, than, self.metric, chosen)})"
+        bounds = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
+        limit = float(np.log1p(self._threshold)) if kind.relative else self._threshold
+        return part(between, *bounds, text, threshold=limit)

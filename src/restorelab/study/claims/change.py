@@ -1,0 +1,70 @@
+"""A run's training curve falls, rises, or stays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from restorelab.errors import ConfigError
+from restorelab.study.claims import training
+from restorelab.study.claims.deciding import OVER_SEEDS, Part, judged, part
+from restorelab.study.claims.judged import Judged
+from restorelab.study.records import Record, Runs
+from restorelab.study.statistics import estimate
+
+
+@dataclass(frozen=True)
+class Change:
+    """The ratio of a column's value at one step to that at an earlier one lies between two bounds.
+
+    `high: 0.9` says that it falls by a tenth at least; `low: 0.9` that it does not.
+
+    Attributes:
+        finding: what the report says, such as "the loss did not noticeably drop".
+        run: whose history.
+        column: train/loss, val/loss, val/accuracy, ...
+        start: the earlier step; null for the first measurement.
+        end: the later one; null for the last.
+        low, high: bounds of the ratio; one of them is needed.
+    """
+
+    finding: str
+    run: str
+    column: str
+    start: int | None = None
+    end: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if any(bound is not None and not bound > 0 for bound in (self.low, self.high)):
+            msg = f"low={self.low}, high={self.high}: ratios above 0 are wanted."
+            raise ConfigError(msg)
+        if (self.low is None and self.high is None) or (self.low or 0) >= (self.high or np.inf):
+            msg = f"low={self.low}, high={self.high}: one of them is needed, and low below high."
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        first = "its first value" if self.start is None else f"that at step {self.start:,}"
+        last = "its last value" if self.end is None else f"the value at step {self.end:,}"
+        bounds = [f"at least {self.low:g}"] if self.low is not None else []
+        bounds += [f"at most {self.high:g}"] if self.high is not None else []
+        return f"{self.column} of {self.run}: ratio of {last} to {first}, {' and '.join(bounds)}; {OVER_SEEDS}."
+
+    def __call__(self, runs: Runs) -> Judged:
+        """Judge it."""
+        return judged(self.finding, self.test, lambda: [self._one(runs)])
+
+    def _one(self, runs: Runs) -> Part:
+        found = training.by_seed(runs, self.run, self._ratio)
+        change = estimate([found], [1], log=True)
+        bounds = [-np.inf if self.low is None else np.log(self.low), np.inf if self.high is None else np.log(self.high)]
+        text = f"{self.run} {self.column} {training.ratio(change)}"
+        return part(change, float(bounds[0]), float(bounds[1]), text)
+
+    def _ratio(self, record: Record) -> float:
+        first = training.curve(record, self.column)[1][0]
+        if self.start is not None:
+            first = training.at(record, self.column, self.start)
+        return training.at(record, self.column, self.end) / float(first)

@@ -1,0 +1,66 @@
+"""Pixels that a network's output leaves at 0, whatever it is shown."""
+
+from dataclasses import dataclass
+
+from restorelab.errors import ConfigError, DataError
+from restorelab.study.claims.deciding import Part, judged
+from restorelab.study.claims.judged import Judged
+from restorelab.study.records import Runs
+from restorelab.study.statistics import ENOUGH
+from restorelab.study.values import learned
+
+
+@dataclass(frozen=True)
+class DeadPixels:
+    """A network has so many dead pixels in every seed: places that are 0 in all restored test images.
+
+    Holds where it is so in every seed, reversed where it is so in none, a tie between. Every seed's count is exact, so
+    there is no interval and no p-value.
+
+    Attributes:
+        finding: what the report says.
+        run: whose output.
+        at_least, at_most: pixels (times channels); one of them is needed. at_most=0 says that there are none.
+        evaluation: null for the run's first.
+    """
+
+    finding: str
+    run: str
+    at_least: int | None = None
+    at_most: int | None = None
+    evaluation: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.at_least is None and self.at_most is None:
+            msg = "at_least, at_most: one of them is needed."
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        bounds = [f"at least {self.at_least:,}"] if self.at_least is not None else []
+        bounds += [f"at most {self.at_most:,}"] if self.at_most is not None else []
+        place = f" under {self.evaluation}" if self.evaluation else ""
+        return (
+            f"Pixels that are 0 in every restored test image of {self.run}{place}: {' and '.join(bounds)} in each seed."
+        )
+
+    def __call__(self, runs: Runs) -> Judged:
+        """Judge it."""
+        return judged(self.finding, self.test, lambda: [self._one(runs)])
+
+    def _one(self, runs: Runs) -> Part:
+        records = runs[self.run]
+        counts = []
+        for record in records:
+            count = record.evaluation(self.evaluation or record.evaluations[0]).get("dead_pixels")
+            if count is None:
+                msg = f"run {self.run} (seed {record.seed}): dead pixels were not counted (images of several sizes?)."
+                raise DataError(msg)
+            counts.append(int(count))
+        least = 0 if self.at_least is None else self.at_least
+        fits = [least <= count and (self.at_most is None or count <= self.at_most) for count in counts]
+        said = ", ".join(f"{count:,}" for count in counts)
+        powered = len(counts) >= ENOUGH or not learned(records)
+        verdict = "holds" if all(fits) else "tie" if any(fits) else "reversed"
+        return Part(verdict, None, f"{self.run}: {said} by seed", len(counts), powered)  # type: ignore[arg-type]

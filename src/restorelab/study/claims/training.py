@@ -1,0 +1,114 @@
+"""What a run's training curve says: its values, those at a step, and the step that reaches a level. One a seed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.study import values
+from restorelab.study.metric import METRICS, Metric, metric_of
+from restorelab.study.records import Record, Runs
+from restorelab.study.statistics import Estimate
+from restorelab.study.values import Sample, steps_of
+
+NEAR = 0.1
+"""How far, as a share of the step, a measurement may lie from the step that is asked for."""
+
+
+def curve(record: Record, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """The steps at which a column of metrics.csv was measured, and its values there.
+
+    Raises:
+        ConfigError: for a column that is not there.
+        DataError: for a run that did not train, or never measured it.
+    """
+    title = f"run {record.name} (seed {record.seed})"
+    if not record.trained:
+        msg = f"{title}: it did not train."
+        raise DataError(msg)
+    if column not in record.history:
+        msg = f"{title}: metrics.csv has no {column!r}. {nearest(column, set(record.history) - {'step', 'epoch'})}"
+        raise ConfigError(msg)
+    steps, measured = np.array(record.history["step"]), np.array(record.history[column])
+    kept = np.isfinite(measured)
+    if not kept.any():
+        msg = f"{title}: {column} was never measured, or never a number."
+        raise DataError(msg)
+    return steps[kept], measured[kept]
+
+
+def kind_of(column: str) -> Metric:
+    """The metric of a column: `val/loss`, `train/loss`, `val/psnr/impulse_30`.
+
+    Raises:
+        ConfigError: for a column that is no metric.
+    """
+    parts = column.split("/")
+    return metric_of(parts[1] if len(parts) > 1 else column, "column")
+
+
+def at(record: Record, column: str, step: int | None) -> float:
+    """The value of a column at the measurement nearest to a step; None for the last.
+
+    Raises:
+        DataError: where nothing was measured within a tenth of the step.
+    """
+    steps, found = curve(record, column)
+    if step is None:
+        return float(found[-1])
+    place = int(np.abs(steps - step).argmin())
+    if abs(steps[place] - step) > NEAR * step:
+        msg = (
+            f"run {record.name} (seed {record.seed}): {column} was not measured near step {step:,}; the nearest is "
+            f"{steps[place]:,.0f} (of {steps[0]:,.0f} to {steps[-1]:,.0f})."
+        )
+        raise DataError(msg)
+    return float(found[place])
+
+
+def reached(record: Record, column: str, level: float) -> float | None:
+    """The step at which a column first reaches a level, between two measurements in proportion; None where never."""
+    steps, found = curve(record, column)
+    ahead = found - level if kind_of(column).higher else level - found
+    there = np.flatnonzero(ahead >= 0)
+    if not there.size:
+        return None
+    last = int(there[0])
+    if last == 0:
+        return float(steps[0])
+    share = ahead[last - 1] / (ahead[last - 1] - ahead[last])
+    return float(steps[last - 1] + share * (steps[last] - steps[last - 1]))
+
+
+def by_seed(runs: Runs, name: str, number: Callable[[Record], float]) -> Sample:
+    """One number of each seed of a run, for `statistics.estimate`."""
+    records = runs[name]
+    return Sample(name, np.array([[number(record)] for record in records]), steps=steps_of(records))
+
+
+def same_loss(runs: Runs, names: Sequence[str], column: str) -> None:
+    """Raise DataError where the column is a loss and the runs have different ones."""
+    if column.split("/")[1] == "loss":
+        values.same_loss({name: runs[name] for name in names})
+
+
+def ratio(found: Estimate) -> str:
+    """A ratio whose logarithm was estimated, with its interval."""
+    return METRICS["seconds"].difference(found.value, found.low, found.high)
+
+
+def gap(column: str, found: Estimate) -> str:
+    """A difference of two values of a column, with its interval."""
+    return replace(kind_of(column), relative=False).difference(found.value, found.low, found.high)
+
+
+def mean_text(found: Sample, text: Callable[[float], str]) -> str:
+    """Name and mean over the seeds."""
+    return f"{found.run} {text(float(found.values.mean()))}"
+
+
+def worst(runs: Runs, names: Sequence[str], column: str) -> float:
+    """The worst of the last values of a column, of all seeds of all runs."""
+    last = [at(record, column, None) for name in names for record in runs[name]]
+    return min(last) if kind_of(column).higher else max(last)

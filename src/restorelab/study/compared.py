@@ -1,0 +1,166 @@
+"""Runs by evaluations: the rows and columns that the tables of models have in common."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from restorelab.report.table import Cell, Table
+from restorelab.study import measured
+from restorelab.study.measured import NAMES, Found
+from restorelab.study.records import Runs
+from restorelab.study.values import learned
+
+INPUT = "degraded input"
+"""The row of the images as the networks get them."""
+
+OVERALL = "mean of all"
+"""The column group of the mean over the evaluations."""
+
+COSTS = {"parameters": "parameters", "macs": "MACs", "seconds": "time (s)", "images_per_second": "images/s"}
+"""Keys of result.json, and the heads of their columns."""
+
+UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+Report = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Runs by evaluations, under each the metrics; `overall` adds the mean over the evaluations.
+
+    Only runs that were measured on the same images are held against each other; another one's numbers are shown with a
+    note and win nothing.
+    """
+
+    runs: Runs
+    names: Sequence[str]
+    evaluations: Sequence[str]
+    metrics: Sequence[str]
+    labels: Mapping[str, str]
+    report: Report
+    overall: bool = False
+
+    def table(self, title: str) -> Table:
+        """All rows: input, runs with the report's numbers below them, and the networks' lead."""
+        columns = {column: self._column(*column) for column in self._columns()}
+        head = ["", *(f"{evaluation}\n{NAMES.get(metric, metric)}" for evaluation, metric in columns)]
+        rows = [[Cell(INPUT), *(column[INPUT] for column in columns.values()), *[Cell("")] * (len(COSTS) + 1)]]
+        for name in self.names:
+            rows.append([self._name(name), *(column[name] for column in columns.values()), *self._costs(name)])
+            if name in self.report:
+                rows.append(self._reported(name, list(columns)))
+        lead = [self._lead(*column) for column in columns]
+        if any(cell.text for cell in lead):
+            label = Cell("best network \u2212 best classical")
+            rows.append([label, *lead, *[Cell("")] * (len(COSTS) + 1)])
+        return Table(title, [*head, *COSTS.values(), "seeds"], rows, self._notes())
+
+    def _columns(self) -> list[tuple[str, str]]:
+        groups = [OVERALL, *self.evaluations] if self.overall and len(self.evaluations) > 1 else self.evaluations
+        return [(group, metric) for group in groups for metric in self.metrics]
+
+    def _found(self, name: str, group: str, metric: str) -> Found:
+        if group != OVERALL:
+            return measured.by_seed(self.runs, name, group, metric)
+        parts = [measured.by_seed(self.runs, name, evaluation, metric) for evaluation in self.evaluations]
+        why = next((part.why for part in parts if not part.values), "")
+        return Found(why=why) if why else Found(tuple(map(float, np.mean([part.values for part in parts], axis=0))))
+
+    def _comparable(self, group: str) -> list[str]:
+        groups = self.evaluations if group == OVERALL else [group]
+        kept = [measured.same_images(self.runs, self.names, evaluation) for evaluation in groups]
+        return [name for name in self.names if all(name in names for names in kept)]
+
+    def _column(self, group: str, metric: str) -> dict[str, Cell]:
+        """The cells by row name; the best of all is marked, and the best that learns nothing."""
+        found = {name: self._found(name, group, metric) for name in self.names}
+        fair = self._comparable(group)
+        given = self._found(fair[0], group, f"input_{metric}") if fair else Found()
+        cells = {name: measured.cell(metric, one) for name, one in found.items()}
+        for name, one in found.items():
+            if one.values and name not in fair:
+                words = f"Measured on other images than {fair[0] if fair else 'the others'}, so not to be compared."
+                cells[name] = measured.marked(cells[name], "", words)
+        cells[INPUT] = measured.cell(metric, Found(given.values[:1])) if given.values else Cell("")
+        values = {name: found[name].mean for name in fair}
+        classical = measured.best(metric, {n: v for n, v in values.items() if not learned(self.runs[n])})
+        if classical is not None:
+            cells[classical] = measured.marked(cells[classical], "classical")
+        best = measured.best(metric, values | {INPUT: given.mean})
+        if best is not None:
+            cells[best] = measured.marked(cells[best], "both" if best == classical else "best")
+        return cells
+
+    def _lead(self, group: str, metric: str) -> Cell:
+        """By how much the best network is ahead of the best classical method; empty without both."""
+        values = {name: self._found(name, group, metric).mean for name in self._comparable(group)}
+        sides = [{n: v for n, v in values.items() if learned(self.runs[n]) is side} for side in (True, False)]
+        ours, theirs = (measured.best(metric, side) for side in sides)
+        if ours is None or theirs is None:
+            return Cell("")
+        difference = values[ours] - values[theirs]
+        ahead = measured.better(metric, values[ours], values[theirs])
+        text = measured.written(metric, difference, sign=True)
+        return Cell(text, value=difference, mark="better" if ahead else "worse")
+
+    def _name(self, name: str) -> Cell:
+        label = self.labels.get(name, name)
+        if name not in self.runs:
+            return Cell(label)
+        tuned = [(e, self._tuned(name, e)) for e in self.evaluations]
+        said = "; ".join(f"{evaluation} {words}" for evaluation, words in tuned if words)
+        note = f"Tuned on validation images: {said}." if said else ""
+        return Cell(label, "" if learned(self.runs[name]) else "classical", note=note)
+
+    def _tuned(self, name: str, evaluation: str) -> str:
+        record = self.runs[name][0]
+        values = record.evaluation(evaluation).get("tuned") if evaluation in record.evaluations else None
+        return " ".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+                        for key, value in (values or {}).items())  # fmt: skip
+
+    def _costs(self, name: str) -> list[Cell]:
+        if name not in self.runs:
+            return [Cell("-")] * (len(COSTS) + 1)
+        if not learned(self.runs[name]):
+            return [Cell("0", value=0), *[Cell("")] * len(COSTS)]
+        cells = []
+        for key in COSTS:
+            found = measured.top(self.runs, name, key)
+            mean = found.mean
+            text = "-" if not found.values else large(mean) if key == "macs" else f"{mean:,.0f}"
+            cells.append(Cell(text, value=mean if found.values else None, note=found.why))
+        seeds = len(self.runs[name])
+        return [*cells, Cell(str(seeds), value=seeds)]
+
+    def _reported(self, name: str, columns: Sequence[tuple[str, str]]) -> list[Cell]:
+        cells = [Cell("report", mark="report")]
+        for group, metric in columns:
+            value = self.report[name].get(group, {}).get(metric)
+            if value is None:
+                cells.append(Cell("", mark="report"))
+                continue
+            cell = Cell(measured.in_report(metric, value), value=value, mark="report")
+            rival = measured.best_classical(self.runs, group, metric, name) if name in self.runs else None
+            if rival and not measured.better(metric, value, rival[1]):
+                words = f"The report's value does not beat {self.labels.get(rival[0], rival[0])}, which learns nothing."
+                cell = measured.marked(cell, "worse", words)
+            cells.append(cell)
+        return [*cells, *[Cell("", mark="report")] * (len(COSTS) + 1)]
+
+    def _notes(self) -> list[str]:
+        marks = (
+            "Bold: the best of its column. Underlined (in Markdown italic): the best classical, which learns nothing."
+        )
+        spread = "\u00b1 is the standard deviation over the seeds of a run, which its numbers are the mean of."
+        several = any(len(self.runs[name]) > 1 for name in self.names if name in self.runs)
+        costs = "MACs: multiply-accumulates for one image. Time: of the whole run, evaluation included."
+        return [marks, *([spread] if several else []), costs]
+
+
+def large(number: float) -> str:
+    """Three digits and a unit: 12.3 M."""
+    for unit, name in UNITS:
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{number:.0f}"

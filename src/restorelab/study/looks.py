@@ -1,0 +1,74 @@
+"""What per_image.csv does not tell of restored images: whether they are too dark, and how sharp they are."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from restorelab import build
+from restorelab.errors import DataError
+from restorelab.evaluation import exact
+from restorelab.inference import restore
+from restorelab.study.records import Record
+
+IMAGES = 500
+"""Test images that are restored for this, spread over the set."""
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Looks:
+    """`brightness` and `detail` of restored test images, each (images), and the images' groups."""
+
+    columns: dict[str, np.ndarray]
+    groups: list[str]
+
+
+@lru_cache(maxsize=64)
+def measure(record: Record, evaluation: str) -> Looks:
+    """Restore images of a run's test set on the CPU, as they were for per_image.csv, and measure them.
+
+    Raises:
+        DataError: where the dataset (or its cache) is not there any more, or is another one now.
+    """
+    frozen, net = record.frozen(evaluation), record.net(evaluation)
+    if frozen.spec != record.evaluation(evaluation)["spec"]:
+        msg = f"{evaluation}: the dataset has changed since run {record.name} was measured on it."
+        raise DataError(msg)
+    protocol = build.make("protocol", record.config["protocol"])
+    count = min(IMAGES, len(frozen))
+    chosen = np.arange(count) * len(frozen) // count
+    columns = {"brightness": np.zeros(count), "detail": np.zeros(count)}
+    for batch in frozen.places(BATCH):
+        places = np.intersect1d(batch, chosen)  # a batch holds images of one shape
+        if places.size:
+            degraded = torch.stack([frozen.image(place) for place in places])
+            with exact():
+                restored = restore(net, protocol.prepare(degraded))
+            clean = torch.stack([frozen.clean(place) for place in places])
+            for name, values in brightness_and_detail(restored.float(), clean).items():
+                columns[name][np.searchsorted(chosen, places)] = values.numpy()
+    groups = frozen.groups
+    return Looks(columns, [groups[place] for place in chosen])
+
+
+def brightness_and_detail(restored: Tensor, clean: Tensor) -> dict[str, Tensor]:
+    """Measure `restored: (B, C, H, W)`, clamped to [0, 1], beside `clean`, each value (B,) float64.
+
+    brightness: mean of the output less the truth's; below 0 is darker. detail: what share of the truth's fine structure
+    (an image less its 3x3 mean) the output has: the projection of its own fine structure on the truth's. 1 is all of
+    it, a blurred image has less; noise, which is not in the truth, adds nothing on average.
+    """
+    ours, truth = restored.double().clamp(0, 1), clean.double()
+    fine, wanted = _fine(ours), _fine(truth)
+    share = (fine * wanted).sum((1, 2, 3)) / wanted.square().sum((1, 2, 3)).clamp(min=1e-12)
+    return {"brightness": (ours - truth).mean((1, 2, 3)), "detail": share}
+
+
+def _fine(image: Tensor) -> Tensor:
+    """Subtract the 3x3 mean, over what of the window lies inside."""
+    return image - F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)

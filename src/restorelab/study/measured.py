@@ -1,0 +1,136 @@
+"""The numbers of runs for a table: by seed, with a reason where there is none, and how each is written."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from restorelab.errors import UserError
+from restorelab.report.table import Cell, Mark
+from restorelab.study.metric import METRICS
+from restorelab.study.records import Runs
+from restorelab.study.values import learned, same_loss
+
+NAMES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "loss": "loss", "accuracy": "accuracy"}
+"""Metrics as a head calls them."""
+
+DIGITS = {"psnr": 2, "ssim": 3, "mse": 5, "loss": 4, "entropy": 4, "accuracy": 3, "parameters": 0, "macs": 0}
+"""Decimals that a metric is printed with; others get three."""
+
+LOWER = tuple(name for name, metric in METRICS.items() if not metric.higher)
+"""Metrics of which less is better."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The values of one number by seed, or none of them and the reason why."""
+
+    values: tuple[float, ...] = ()
+    why: str = ""
+
+    @property
+    def mean(self) -> float:
+        """The average over the seeds; NaN without a value."""
+        return float(np.mean(self.values)) if self.values else float("nan")
+
+
+def better(metric: str, one: float, other: float) -> bool:
+    """Whether `one` is the better value; False where either is not a number."""
+    return one < other if metric in LOWER else one > other
+
+
+def written(metric: str, value: float, *, sign: bool = False) -> str:
+    """A value with the metric's decimals; with its sign where it is a difference."""
+    text = f"{value:{'+' if sign else ''},.{DIGITS.get(metric, 3)}f}"
+    return text.replace("-", "\u2212")
+
+
+def in_report(metric: str, value: float) -> str:
+    """A value of the report's, with at least as many decimals as it prints."""
+    least = {"psnr": 2, "ssim": 2}.get(metric, 0)
+    printed = len(np.format_float_positional(value, trim="-").partition(".")[2])
+    return f"{value:,.{max(least, printed)}f}"
+
+
+def cell(metric: str, found: Found, mark: Mark = "", note: str = "") -> Cell:
+    """The mean, ± the standard deviation (n - 1) where there are several seeds; "-" and the reason without a value."""
+    if not found.values:
+        return Cell("-", note=found.why)
+    spread = float(np.std(found.values, ddof=1)) if len(found.values) > 1 else None
+    aside = "" if spread is None else f"± {written(metric, spread)}"
+    return Cell(written(metric, found.mean), aside, found.mean, spread, mark, note)
+
+
+def marked(one: Cell, mark: Mark, note: str = "") -> Cell:
+    """The same cell with a mark, and one more sentence in its note."""
+    return replace(one, mark=mark, note=" ".join(part for part in (one.note, note) if part))
+
+
+def by_seed(runs: Runs, name: str, evaluation: str, metric: str) -> Found:
+    """A test metric of a run, a value a seed; one value of a method that learns nothing, whatever the seeds."""
+    if name not in runs:
+        return Found(why=f"Run {name} is not there: it failed, or has not been done.")
+    try:
+        records = runs[name]
+        values = tuple(record.metric(evaluation, metric) for record in (records if learned(records) else records[:1]))
+    except UserError as error:
+        return Found(why=str(error))
+    if not np.isfinite(values).all():
+        return Found(why=f"run {name}: {metric} under {evaluation} is not a number.")
+    return Found(values)
+
+
+def top(runs: Runs, name: str, key: str) -> Found:
+    """A number of the run itself, such as `parameters` or `seconds`, a value a seed; the same ones as one value."""
+    if name not in runs:
+        return Found(why=f"Run {name} is not there: it failed, or has not been done.")
+    values = [float(value) for record in runs[name] if (value := record.result.get(key)) is not None]
+    if len(values) < len(runs[name]):
+        return Found(why=f"Run {name}: {key} was not measured.")
+    return Found(tuple(values[:1] if len(set(values)) == 1 else values))
+
+
+def spec(runs: Runs, name: str, evaluation: str) -> str | None:
+    """What names the images and the protocol of a run's evaluation; None where it was not measured."""
+    try:
+        return str(runs[name][0].evaluation(evaluation)["spec"])
+    except UserError:
+        return None
+
+
+def same_images(runs: Runs, names: Sequence[str], evaluation: str) -> list[str]:
+    """Those of the runs that were measured on the same images: on those that most of them were measured on."""
+    found = {name: value for name in names if (value := spec(runs, name, evaluation)) is not None}
+    usual = Counter(found.values()).most_common(1)
+    return [name for name, value in found.items() if value == usual[0][0]]
+
+
+def best(metric: str, values: dict[str, float]) -> str | None:
+    """The name of the best value; None where there is none."""
+    known = {name: value for name, value in values.items() if np.isfinite(value)}
+    if not known:
+        return None
+    return min(known, key=known.__getitem__) if metric in LOWER else max(known, key=known.__getitem__)
+
+
+def best_classical(runs: Runs, evaluation: str, metric: str, like: str) -> tuple[str, float] | None:
+    """The best run that learns nothing, over the images that run `like` was measured on: its name and value."""
+    own = spec(runs, like, evaluation)
+    values = {}
+    for name in runs if own is not None else ():
+        if spec(runs, name, evaluation) != own:
+            continue
+        loss = metric != "loss" or _same_loss(runs, name, like)
+        if loss and not learned(runs[name]) and runs[name][0].result["model"] != "identity":
+            values[name] = by_seed(runs, name, evaluation, metric).mean
+    found = best(metric, values)
+    return None if found is None else (found, values[found])
+
+
+def _same_loss(runs: Runs, one: str, other: str) -> bool:
+    try:
+        same_loss({name: runs[name] for name in (one, other)})
+    except UserError:
+        return False
+    return True

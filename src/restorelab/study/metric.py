@@ -1,0 +1,86 @@
+"""The metrics that runs are compared on: which way is better, by difference or ratio, and what counts as a tie."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from restorelab.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is compared.
+
+    Attributes:
+        label: in a sentence.
+        source: `image`: a column of per_image.csv; `evaluation`: one number of a run's evaluation; `run`: one number of
+            a run; `picture`: measured on the restored images when it is asked for.
+        higher: whether more is better.
+        relative: compared by ratio rather than by difference.
+        threshold: differences below it are ties: in the metric's unit, or a share where `relative`.
+        form, unit: of a number.
+        fixed: a property of the architecture, the same for every seed.
+    """
+
+    label: str
+    source: Literal["image", "evaluation", "run", "picture"]
+    higher: bool
+    relative: bool
+    threshold: float
+    form: str
+    unit: str = ""
+    fixed: bool = False
+
+    def text(self, value: float) -> str:
+        """A value with its unit."""
+        return self.form.format(value) + self.unit
+
+    def difference(self, value: float, low: float, high: float) -> str:
+        """A difference with sign and unit, and its interval where it has a width.
+
+        For a relative metric the three are logarithms of a ratio.
+        """
+        if self.relative:
+            said, *ends = (f"x{ratio:.3g}" for ratio in np.exp([value, low, high]))
+        else:
+            said, *ends = ("+" * (number >= 0) + self.form.format(number) for number in (value, low, high))
+            said += self.unit
+        return said if low == high else f"{said} [{', '.join(ends)}]"
+
+    def limit(self, value: float) -> str:
+        """A threshold: with its unit, or as a percentage."""
+        return f"{100 * value:.3g}%" if self.relative else self.text(value)
+
+
+METRICS = {
+    # 0.05 dB is the protocol's; the other thresholds are this project's: what its tables show as the same number.
+    "psnr": Metric("PSNR", "image", True, False, 0.05, "{:.2f}", " dB"),
+    "ssim": Metric("SSIM", "image", True, False, 0.001, "{:.4f}"),
+    "mse": Metric("MSE", "image", False, True, 0.01, "{:.3g}"),
+    "accuracy": Metric("accuracy", "image", True, False, 0.001, "{:.1%}"),
+    "entropy": Metric("cross-entropy", "image", False, True, 0.01, "{:.4g}"),
+    "loss": Metric("loss", "evaluation", False, True, 0.01, "{:.4g}"),
+    "brightness": Metric(
+        "brightness of the output above the truth's (500 images)", "picture", True, False, 0.001, "{:.4f}"
+    ),
+    "detail": Metric("share of the truth's detail kept (500 images)", "picture", True, False, 0.001, "{:.3f}"),
+    "images_per_second": Metric("training rate", "run", True, True, 0.05, "{:,.0f}", " images/s"),
+    "seconds": Metric("time of the whole run", "run", False, True, 0.05, "{:,.0f}", " s"),
+    "inference_seconds": Metric("time to restore the test set", "evaluation", False, True, 0.05, "{:,.1f}", " s"),
+    "peak_memory": Metric("peak memory", "run", False, True, 0.05, "{:,.0f}", " bytes"),
+    "parameters": Metric("number of parameters", "run", False, True, 0.0, "{:,.0f}", fixed=True),
+    "macs": Metric("multiply-accumulates of an image", "run", False, True, 0.0, "{:,.0f}", fixed=True),
+}
+
+
+def metric_of(name: str, key: str = "metric") -> Metric:
+    """The metric of a name.
+
+    Raises:
+        ConfigError: for one that is not there; `key` is the option that named it.
+    """
+    if name not in METRICS:
+        msg = f"{key}={name!r}. {nearest(name, METRICS)}"
+        raise ConfigError(msg)
+    return METRICS[name]

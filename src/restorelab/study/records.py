@@ -1,0 +1,151 @@
+"""Finished runs, read back from their folders: what tables, figures and claims are made of."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+import restorelab
+from restorelab import build, run_folder
+from restorelab.callbacks import history
+from restorelab.data.frozen import FrozenSet
+from restorelab.errors import ConfigError, DataError, nearest
+
+TEXT = ("id", "group", "evaluation")
+"""The columns of per_image.csv that are no numbers."""
+
+
+@dataclass(frozen=True)
+class PerImage:
+    """One evaluation of one run, image by image: `ids` and `groups` (N), and `columns` by name, each (N) float64."""
+
+    ids: list[str]
+    groups: list[str]
+    columns: dict[str, np.ndarray]
+
+
+class Record:
+    """One finished run.
+
+    Attributes:
+        name: the run's in its study, such as `dual_ae_skip`.
+        seed: the run's seed.
+        path: its folder.
+        config: resolved, plain data.
+        result: the content of result.json.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, path
+        self.folder = run_folder.RunFolder(path)
+        if not self.folder.result.is_file():
+            msg = f"{path} is no finished run: it has no result.json."
+            raise DataError(msg)
+        self.config = run_folder.read_config(path)
+        self.result: dict[str, Any] = json.loads(self.folder.result.read_text())
+        self.seed = int(self.config["seed"])
+
+    @property
+    def evaluations(self) -> list[str]:
+        """Names of the degradations the run was measured under, in order."""
+        return [entry["degradation"] for entry in self.result["evaluations"]]
+
+    def evaluation(self, name: str) -> dict[str, Any]:
+        """The entry of result.json: spec, bits, images, metrics (`test/psnr`, ..., `input/ssim`)."""
+        for entry in self.result["evaluations"]:
+            if entry["degradation"] == name:
+                return entry
+        msg = f"run {self.name}: not measured under {name!r}. {nearest(name, self.evaluations)}"
+        raise ConfigError(msg)
+
+    def metric(self, evaluation: str, name: str) -> float:
+        """One number, such as `metric("impulse_30", "psnr")` of the test set; `input_psnr` is the input's own."""
+        key = name.replace("_", "/", 1) if name.startswith("input_") else f"test/{name}"
+        metrics = self.evaluation(evaluation)["metrics"]
+        if key not in metrics:
+            msg = f"run {self.name}: {evaluation} has no {name!r}. {nearest(name, [k.split('/')[1] for k in metrics])}"
+            raise ConfigError(msg)
+        value = metrics[key]
+        return float("nan") if value is None else float(value)
+
+    @cached_property
+    def _per_image(self) -> dict[str, PerImage]:
+        with self.folder.per_image.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        found = {}
+        for name in dict.fromkeys(row["evaluation"] for row in rows):
+            own = [row for row in rows if row["evaluation"] == name]
+            columns = {c: np.array([float(row[c]) for row in own]) for c in own[0] if c not in TEXT}
+            found[name] = PerImage([row["id"] for row in own], [row["group"] for row in own], columns)
+        return found
+
+    def per_image(self, evaluation: str) -> PerImage:
+        """The test images of an evaluation."""
+        self.evaluation(evaluation)
+        return self._per_image[evaluation]
+
+    @cached_property
+    def history(self) -> dict[str, list[float]]:
+        """Columns of metrics.csv by name, with NaN for empty cells; empty for a run that did not train."""
+        return history.read(self.folder.metrics) if self.folder.metrics.is_file() else {}
+
+    @property
+    def trained(self) -> bool:
+        """Whether anything was learned."""
+        return bool(self.history)
+
+    def net(self, evaluation: str) -> nn.Module:
+        """The network, in evaluation mode; with the values that were tuned for this evaluation, where there are any."""
+        net: nn.Module = restorelab.load(self.path)
+        tuned = self.evaluation(evaluation).get("tuned")
+        if tuned:
+            net.settings.use(**tuned)  # type: ignore[union-attr, operator]
+        return net
+
+    def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
+        """The images the run was measured on; needs the dataset (or its cache)."""
+        from restorelab.data.datamodule import DataModule
+
+        built = build.parts(self.config)
+        data = DataModule(
+            built.dataset, built.degradation, {evaluation: built.evaluations[evaluation]},
+            seed=self.seed, split_seed=self.config["split_seed"], eval_seed=self.config["eval_seed"],
+            protocol=built.protocol.spec(), device=built.engine.device, smoke=self.config["debug"],
+        )  # fmt: skip
+        return data.frozen(part)[0]
+
+
+class Runs(Mapping[str, Sequence[Record]]):
+    """The finished runs of a study: by name, one record a seed, ascending. Names keep the study's order."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._by_name: dict[str, list[Record]] = {}
+        for record in records:
+            self._by_name.setdefault(record.name, []).append(record)
+        for found in self._by_name.values():
+            found.sort(key=lambda record: record.seed)
+
+    def __getitem__(self, name: str) -> list[Record]:
+        if name not in self._by_name:
+            msg = f"no finished run is called {name!r}. {nearest(name, list(self._by_name))}"
+            raise ConfigError(msg)
+        return self._by_name[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def mean(self, name: str, evaluation: str, metric: str) -> float:
+        """A test metric, averaged over the seeds."""
+        return float(np.mean([record.metric(evaluation, metric) for record in self[name]]))

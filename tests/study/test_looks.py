@@ -1,0 +1,72 @@
+"""Brightness and detail of restored images against closed forms, and through a run of the project."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import runs as small
+from restorelab import composition, training
+from restorelab.errors import DataError
+from restorelab.study import looks
+from restorelab.study.claims import Better
+from restorelab.study.records import Record, Runs
+
+
+@pytest.fixture
+def clean():
+    return torch.rand(4, 1, 24, 20, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.25
+
+
+def blur(image):
+    return F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def test_the_truth_itself_has_all_its_detail(clean):
+    found = looks.brightness_and_detail(clean, clean)
+    assert found["brightness"].tolist() == [0] * 4
+    assert found["detail"].tolist() == pytest.approx([1] * 4)
+
+
+def test_darker_is_below_zero_and_half_the_contrast_half_the_detail(clean):
+    dark = looks.brightness_and_detail(clean - 0.1, clean)
+    assert dark["brightness"].tolist() == pytest.approx([-0.1] * 4, abs=1e-6)
+    assert dark["detail"].tolist() == pytest.approx([1] * 4, abs=1e-5)
+    mean = clean.mean((2, 3), keepdim=True)
+    assert looks.brightness_and_detail(mean + (clean - mean) / 2, clean)["detail"].tolist() == pytest.approx([0.5] * 4)
+    assert looks.brightness_and_detail(clean * 0, clean)["detail"].tolist() == [0] * 4
+
+
+def test_blur_takes_detail_and_noise_adds_none(clean):
+    assert (looks.brightness_and_detail(blur(clean), clean)["detail"] < 0.5).all()
+    noise = torch.randn(4, 1, 24, 20, generator=torch.Generator().manual_seed(1)) * 0.05
+    found = looks.brightness_and_detail(blur(clean) + noise, clean)["detail"]
+    alone = looks.brightness_and_detail(blur(clean), clean)["detail"]
+    assert (found - alone).abs().max() < 4 * 0.05 / np.sqrt(480 / 12)  # noise over the truth's own spread, sqrt(n)
+
+
+def test_output_is_clamped_as_the_protocol_does():
+    found = looks.brightness_and_detail(torch.full((1, 1, 12, 12), -3.0), torch.full((1, 1, 12, 12), 0.5))
+    assert found["brightness"].item() == -0.5
+    assert found["detail"].item() == 0
+
+
+def test_a_run_of_the_project(tmp_path):
+    """The identity keeps all detail, with the noise on top; a median filter loses some. Decided by a claim."""
+    shared = [override for override in small.TINY if not override.startswith("model")]
+    found = []
+    for model in ("identity", "median"):
+        options = [*shared, "data.test=40", f"model={model}", "noise.sigma=10", f"run_dir={tmp_path / model}"]
+        done = training.execute(composition.compose(options))
+        assert done.status == "done", done
+        found.append(Record(model, tmp_path / model))
+    evaluation = found[0].evaluations[0]
+    measured = looks.measure(found[0], evaluation)
+    assert measured.groups == found[0].per_image(evaluation).groups
+    assert measured.columns["detail"].mean() == pytest.approx(1, abs=0.1)
+    judged = Better("f", "identity", "median", "detail")(Runs(found))
+    assert judged.verdict == "holds", judged.numbers
+    found[0].result["evaluations"][0]["spec"] = "another"
+    looks.measure.cache_clear()
+    with pytest.raises(DataError, match="the dataset has changed"):
+        looks.measure(found[0], evaluation)
