@@ -51,6 +51,13 @@ def test_output_is_clamped_as_the_protocol_does():
     assert found["detail"].item() == 0
 
 
+def test_values_off_by_one_or_more_are_counted_before_clamping():
+    clean = torch.full((2, 1, 2, 2), 0.25)
+    restored = clean.clone()
+    restored[0, 0, 0, 0], restored[0, 0, 1, 1], restored[1, 0, 0, 1] = 1.25, 1.2, -0.8
+    assert looks.beyond(restored, clean).tolist() == [0.25, 0.25]
+
+
 def test_a_run_of_the_project(tmp_path):
     """The identity keeps all detail, with the noise on top; a median filter loses some. Decided by a claim."""
     shared = [override for override in small.TINY if not override.startswith("model")]

@@ -1,4 +1,4 @@
-"""What per_image.csv does not tell of restored images: whether they are too dark, and how sharp they are."""
+"""What per_image.csv does not tell of restored images: whether they are too dark, how sharp, how far off at most."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +22,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Looks:
-    """`brightness` and `detail` of restored test images, each (images), and the images' groups."""
+    """`brightness`, `detail` and `beyond` of restored test images, each (images), and the images' groups."""
 
     columns: dict[str, np.ndarray]
     groups: list[str]
@@ -42,7 +42,7 @@ def measure(record: Record, evaluation: str) -> Looks:
     protocol = build.make("protocol", record.config["protocol"])
     count = min(IMAGES, len(frozen))
     chosen = np.arange(count) * len(frozen) // count
-    columns = {"brightness": np.zeros(count), "detail": np.zeros(count)}
+    columns = {name: np.zeros(count) for name in ("brightness", "detail", "beyond")}
     for batch in frozen.places(BATCH):
         places = np.intersect1d(batch, chosen)  # a batch holds images of one shape
         if places.size:
@@ -50,7 +50,8 @@ def measure(record: Record, evaluation: str) -> Looks:
             with exact():
                 restored = restore(net, protocol.prepare(degraded))
             clean = torch.stack([frozen.clean(place) for place in places])
-            for name, values in brightness_and_detail(restored.float(), clean).items():
+            looks = brightness_and_detail(restored.float(), clean) | {"beyond": beyond(restored.float(), clean)}
+            for name, values in looks.items():
                 columns[name][np.searchsorted(chosen, places)] = values.numpy()
     groups = frozen.groups
     return Looks(columns, [groups[place] for place in chosen])
@@ -67,6 +68,15 @@ def brightness_and_detail(restored: Tensor, clean: Tensor) -> dict[str, Tensor]:
     fine, wanted = _fine(ours), _fine(truth)
     share = (fine * wanted).sum((1, 2, 3)) / wanted.square().sum((1, 2, 3)).clamp(min=1e-12)
     return {"brightness": (ours - truth).mean((1, 2, 3)), "detail": share}
+
+
+def beyond(restored: Tensor, clean: Tensor) -> Tensor:
+    """Share of the values of `restored: (B, C, H, W)`, not clamped, that are off by 1 or more: (B,) float64.
+
+    There smooth L1 with threshold 1 leaves its quadratic part, and nowhere else is it anything but half the squared
+    error.
+    """
+    return ((restored - clean).abs() >= 1).double().mean((1, 2, 3))
 
 
 def _fine(image: Tensor) -> Tensor:

@@ -65,6 +65,9 @@ METRICS = {
         "brightness of the output above the truth's (500 images)", "picture", True, False, 0.001, "{:.4f}"
     ),
     "detail": Metric("share of the truth's detail kept (500 images)", "picture", True, False, 0.001, "{:.3f}"),
+    "beyond": Metric(
+        "share of values off by 1 or more before clamping (500 images)", "picture", False, False, 0.0, "{:.4%}"
+    ),
     "images_per_second": Metric("training rate", "run", True, True, 0.05, "{:,.0f}", " images/s"),
     "seconds": Metric("time of the whole run", "run", False, True, 0.05, "{:,.0f}", " s"),
     "inference_seconds": Metric("time to restore the test set", "evaluation", False, True, 0.05, "{:,.1f}", " s"),

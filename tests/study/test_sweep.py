@@ -1,0 +1,134 @@
+"""python sweep.py on a study of one's own: real runs in processes of their own, one of which fails, and the page."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import runs
+from restorelab.cli import main
+from restorelab.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+REST = [o for o in runs.TINY if not o.startswith(("model", "trainer.max_epochs"))]
+
+STUDY = """
+title: "Two <networks>"
+report: {name: none, source: ours}
+data: mnist
+seeds: [0]
+runs:
+  small: [model=dncnn, model.depth=3, model.features=4, noise=impulse]
+  longer: [model=dncnn, model.depth=3, model.features=4, noise=impulse, ckpt=@small]
+  broken: [model=dncnn, model.depth=3, model.features=4, optimizer.lr=1e30]
+  after: [model=dncnn, model.depth=3, model.features=4, ckpt=@broken]
+  filter: [model=median, model.kernel=null, noise=impulse]
+tables:
+  models:
+    _target_: restorelab.study.tables.ModelByEvaluation
+    title: Models
+    runs: [small, longer, filter, broken]
+    evaluations: [impulse_30]
+figures:
+  curves:
+    _target_: restorelab.study.figures.curves.Curves
+    caption: Curves
+    runs: [small, longer]
+  lost:
+    _target_: restorelab.study.figures.boxes.Boxes
+    caption: Of a run that failed
+    runs: [broken]
+    evaluation: impulse_30
+claims:
+  more:
+    _target_: restorelab.study.claims.better.Better
+    finding: Longer is better
+    better: longer
+    than: small
+"""
+
+
+def sweep(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "sweep.py"), "study=own", *REST, "trainer.max_epochs=2", *more]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("sweep")
+    (folder / "conf" / "study").mkdir(parents=True)
+    (folder / "conf" / "study" / "own.yaml").write_text(STUDY)
+    return folder, sweep(folder)
+
+
+def test_a_failing_run_takes_only_those_with_it_that_wait_for_it(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+    folder, ended = swept
+    assert ended.returncode == 1, ended.stderr
+    assert "3 of 5 runs are done: not broken (seed 0), after (seed 0)" in ended.stdout
+    assert "needs the weights of broken" in ended.stderr
+    assert "Traceback" not in ended.stderr.replace("Traceback (most recent call last):\n  File", "", 0)
+    done = {path.parent.name.split("-s0")[0] for path in folder.glob("runs/own/*/result.json")}
+    assert done == {"small", "longer", "filter"}
+
+
+def test_what_waits_for_weights_got_them(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+    folder, _ = swept
+    first = {name: next(folder.glob(f"runs/own/{name}-*/metrics.csv")).read_text() for name in ("small", "longer")}
+    loss = {name: float(text.splitlines()[1].split(",")[3]) for name, text in first.items()}
+    assert loss["longer"] < loss["small"]  # of the first two steps
+
+
+def test_page_tables_figures_and_findings(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+    folder, _ = swept
+    study = folder / "runs" / "own"
+    page = (study / "index.html").read_text()
+    assert "Two &lt;networks&gt;" in page
+    assert "stand-in" in page  # photos, where the report used mnist
+    assert "Not drawn" in page
+    assert (study / "figures" / "curves.png").stat().st_size > 5000
+    assert not (study / "figures" / "lost.png").exists()
+    table = (study / "tables" / "models.md").read_text()
+    psnr = json.loads(next(study.glob("filter-*/result.json")).read_text())["metrics"]["test/psnr"]
+    assert f"{psnr:.2f}" in table
+    finding = json.loads((study / "findings.json").read_text())["more"]
+    assert finding["verdict"] == "underpowered"
+    assert finding["seeds"] == 1
+
+
+def test_again_does_nothing_twice(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+    folder, _ = swept
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/own/*/result.json")}
+    again = sweep(folder, "only=small,filter")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("done already") == 2
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_dry_lists_and_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "study").mkdir(parents=True)
+    (tmp_path / "conf" / "study" / "own.yaml").write_text(STUDY)
+    assert main(["sweep", "study=own", *REST, "dry=true"]) == 0
+    listed = capsys.readouterr().out
+    assert " 229 " in listed  # 40 + (144 + 2 x 4) + 37: dncnn of three layers and four features
+    assert "waiting" in listed
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["dry=true"], "say which study"), (["study=mnist"], "mnist_ae"), (["study=mnist_ae", "dry=yes"], "dry=yes")],
+)
+def test_bad_words_are_named(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["sweep", *arguments]) == ConfigError("").exit_status
+    assert words in capsys.readouterr().err
+
+
+def test_help_names_the_studies(capsys: pytest.CaptureFixture[str]):
+    assert main(["sweep", "--help"]) == 0
+    assert "faces_dual_ae" in capsys.readouterr().out
