@@ -200,6 +200,17 @@ def test_dead_pixels(tmp_path, counts, verdict):
     assert (DeadPixels("f", "mlp", at_most=0)(runs).verdict == "holds") == (verdict == "reversed")
 
 
+def test_dead_pixels_as_a_share_of_the_image(tmp_path):
+    records = [write(tmp_path, "net", s, {"noise": {}}, entry={"dead_pixels": 12}) for s in range(3)]
+    for record in records:
+        record.folder.images.mkdir(exist_ok=True)
+        np.save(record.folder.images / "noise_dead.npy", np.arange(16).reshape(1, 4, 4) < 12)
+    assert DeadPixels("f", "net", share=0.7)(Runs(records)).verdict == "holds"
+    judged = DeadPixels("f", "net", share=0.8)(Runs(records))
+    assert judged.verdict == "reversed"
+    assert "12 (75%)" in judged.numbers
+
+
 def test_dead_pixels_that_were_not_counted(tmp_path):
     runs = Runs([write(tmp_path, "mlp", 0, {"noise": {}}, entry={"dead_pixels": None})])
     assert "were not counted" in DeadPixels("f", "mlp", at_least=1)(runs).numbers

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from restorelab.errors import ConfigError, DataError
 from restorelab.study.claims.deciding import Part, judged
 from restorelab.study.claims.judged import Judged
@@ -20,7 +22,8 @@ class DeadPixels:
     Attributes:
         finding: what the report says.
         run: whose output.
-        at_least, at_most: pixels (times channels); one of them is needed. at_most=0 says that there are none.
+        at_least, at_most: pixels (times channels). at_most=0 says that there are none.
+        share: at least this share of the image's pixels (times channels). One of the three is needed.
         evaluation: null for the run's first.
     """
 
@@ -28,11 +31,12 @@ class DeadPixels:
     run: str
     at_least: int | None = None
     at_most: int | None = None
+    share: float | None = None
     evaluation: str | None = None
 
     def __post_init__(self) -> None:
-        if self.at_least is None and self.at_most is None:
-            msg = "at_least, at_most: one of them is needed."
+        if self.at_least is None and self.at_most is None and self.share is None:
+            msg = "at_least, at_most, share: one of them is needed."
             raise ConfigError(msg)
 
     @property
@@ -40,6 +44,7 @@ class DeadPixels:
         """What is computed."""
         bounds = [f"at least {self.at_least:,}"] if self.at_least is not None else []
         bounds += [f"at most {self.at_most:,}"] if self.at_most is not None else []
+        bounds += [f"at least {self.share:.0%} of them"] if self.share is not None else []
         place = f" under {self.evaluation}" if self.evaluation else ""
         return (
             f"Pixels that are 0 in every restored test image of {self.run}{place}: {' and '.join(bounds)} in each seed."
@@ -51,16 +56,23 @@ class DeadPixels:
 
     def _one(self, runs: Runs) -> Part:
         records = runs[self.run]
-        counts = []
+        counts, shares = [], []
         for record in records:
-            count = record.evaluation(self.evaluation or record.evaluations[0]).get("dead_pixels")
+            evaluation = self.evaluation or record.evaluations[0]
+            count = record.evaluation(evaluation).get("dead_pixels")
             if count is None:
                 msg = f"run {self.run} (seed {record.seed}): dead pixels were not counted (images of several sizes?)."
                 raise DataError(msg)
             counts.append(int(count))
+            asked = self.share is not None and count
+            shares.append(float(np.load(record.folder.images / f"{evaluation}_dead.npy").mean()) if asked else 0.0)
         least = 0 if self.at_least is None else self.at_least
-        fits = [least <= count and (self.at_most is None or count <= self.at_most) for count in counts]
-        said = ", ".join(f"{count:,}" for count in counts)
+        fits = [
+            least <= count and (self.at_most is None or count <= self.at_most) and share >= (self.share or 0)
+            for count, share in zip(counts, shares, strict=True)
+        ]
+        said = ", ".join(f"{count:,}" + (f" ({share:.0%})" if self.share is not None else "")
+                         for count, share in zip(counts, shares, strict=True))  # fmt: skip
         powered = len(counts) >= ENOUGH or not learned(records)
         verdict = "holds" if all(fits) else "tie" if any(fits) else "reversed"
         return Part(verdict, None, f"{self.run}: {said} by seed", len(counts), powered)  # type: ignore[arg-type]
