@@ -71,6 +71,20 @@ def test_better_under_each_evaluation_or_in_their_mean(tmp_path):
         Better("f", "a", "b", each=True)
 
 
+def test_of_many_rivals_the_nearest_is_told_and_all_count(tmp_path):
+    runs = study(tmp_path, {"good": 26.0, "far": 20.0, "near": 25.5, "middle": 23.0, "ahead": 27.0})
+    found = Better("f", "good", ["far", "near", "middle"])(runs)
+    assert found.verdict == "holds"
+    assert "against near" in found.numbers
+    assert found.numbers.endswith(", the nearest of 3")
+    assert "far" not in found.numbers
+    beaten = Better("f", "good", ["far", "near", "ahead"])(runs)
+    assert beaten.verdict == "reversed"
+    assert "against ahead" in beaten.numbers
+    fewer = Better("f", "good", ["far", "near", "middle"], "mse")(runs)
+    assert "against near" in fewer.numbers
+
+
 def test_better_than_several_holds_only_against_each(three):
     assert Better("f", "good", ["bad", "same"])(three).verdict == "holds"
     assert Better("f", "same", ["bad", "good"])(three).verdict == "reversed"

@@ -1,6 +1,6 @@
 """One run is better than others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,13 +62,19 @@ class Better:
     def __call__(self, runs: Runs) -> Judged:
         """Judge it."""
         sets = [[name] for name in self.evaluations] if self.each and self.evaluations else [self.evaluations]
-        return judged(
-            self.finding,
-            self.test,
-            lambda: [self._one(runs, than, chosen) for than in names(self.than, "than") for chosen in sets],
-        )
+        return judged(self.finding, self.test, lambda: [one for chosen in sets for one in self._against(runs, chosen)])
 
-    def _one(self, runs: Runs, than: str, chosen: list[str] | None) -> Part:
+    def _against(self, runs: Runs, chosen: list[str] | None) -> list[Part]:
+        """A part a rival; where there are more than two, only the nearest one's numbers are told."""
+        found = [self._one(runs, than, chosen) for than in names(self.than, "than")]
+        if len(found) < 3:
+            return [one for _, one in found]
+        nearest = min(range(len(found)), key=lambda place: found[place][0])
+        told = f"{found[nearest][1].numbers}, the nearest of {len(found)}"
+        return [replace(one, numbers=told if place == nearest else "") for place, (_, one) in enumerate(found)]
+
+    def _one(self, runs: Runs, than: str, chosen: list[str] | None) -> tuple[float, Part]:
+        """By how much it is ahead, more being better, and what that decides."""
         kind = METRICS[self.metric]
         between, text = difference(runs, [self.better], [than], self.metric, chosen)
         if self.each and chosen:
@@ -77,4 +83,5 @@ class Better:
             text += f" ({by_evaluation(runs, self.better, than, self.metric, chosen)})"
         bounds = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
         limit = float(np.log1p(self._threshold)) if kind.relative else self._threshold
-        return part(between, *bounds, text, threshold=limit)
+        lead = between.value if kind.higher else -between.value
+        return lead, part(between, *bounds, text, threshold=limit)

@@ -78,7 +78,7 @@ def conjunction(parts: Sequence[Part]) -> Part:
     p = None
     if known:
         p = min(1.0, min(known) * len(parts)) if verdict == "reversed" else max(known)
-    numbers = "; ".join(one.numbers for one in parts)
+    numbers = "; ".join(one.numbers for one in parts if one.numbers)
     return Part(verdict, p, numbers, min(one.seeds for one in parts), all(one.powered for one in parts))
 
 
