@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import runs
 from restorelab.cli import main
@@ -105,6 +108,33 @@ def test_again_does_nothing_twice(swept: tuple[Path, subprocess.CompletedProcess
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("done already") == 2
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_and_goes_on_where_it_was(tmp_path: Path, how: signal.Signals):
+    (tmp_path / "conf" / "study").mkdir(parents=True)
+    (tmp_path / "conf" / "study" / "own.yaml").write_text(STUDY)
+    arguments = [sys.executable, str(ROOT / "sweep.py"), "study=own", *REST, "trainer.max_epochs=40", "only=small"]
+    arguments.append("trainer.checkpoint_every=null")
+    with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True) as began:
+        for _ in range(600):
+            if list(tmp_path.glob("runs/own/small-*/checkpoints/best.ckpt")):
+                break
+            time.sleep(0.1)
+        # a terminal's Ctrl-C goes to the whole group, a kill to one process
+        os.killpg(began.pid, how) if how == signal.SIGINT else began.send_signal(how)
+        said = began.communicate(timeout=60)[1]
+    assert began.returncode == 130, said
+    assert "interrupted; resume" in said
+    (folder,) = tmp_path.glob("runs/own/small-*")
+    step = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert 0 < step < 240
+    again = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert (folder / "result.json").is_file()
+    steps = [int(row.split(",")[0]) for row in (folder / "metrics.csv").read_text().splitlines()[1:]]
+    assert steps == sorted(steps)
+    assert steps[-1] == 240
 
 
 def test_dry_lists_and_does_nothing(

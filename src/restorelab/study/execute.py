@@ -1,18 +1,23 @@
 """Do the runs of a study, one after another, each in a fresh process; what is done already is not done again."""
 
 import logging
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from restorelab.run_folder import RunFolder, write_text
 from restorelab.study.plan import Planned
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED = 130
+INTERRUPTED = (130, 143)
+"""Exit status of a run that was asked to stop, by Ctrl-C or SIGTERM, and has saved where it stands."""
 
 
 def execute(planned: Sequence[Planned], folder: Path) -> dict[tuple[str, int], int]:
@@ -25,7 +30,7 @@ def execute(planned: Sequence[Planned], folder: Path) -> dict[tuple[str, int], i
     queue = folder / "queue"
     queue.mkdir(parents=True, exist_ok=True)
     for run in planned:
-        write_text(_file(queue, run), _yaml(run))
+        write_text(_file(queue, run), yaml.safe_dump(run.settings, sort_keys=False, allow_unicode=True))
     statuses: dict[tuple[str, int], int] = {}
     for number, run in enumerate(planned, start=1):
         title = f"[{number}/{len(planned)}] {run.name}, seed {run.seed}"
@@ -41,19 +46,32 @@ def execute(planned: Sequence[Planned], folder: Path) -> dict[tuple[str, int], i
         began = time.monotonic()
         log.info("%s: %s", title, run.folder)
         command = [sys.executable, "-m", "restorelab.study.worker", str(_file(queue, run))]
-        status = subprocess.run(command, check=False).returncode
+        status = _wait(command)
         statuses[run.name, run.seed] = status
-        log.info("%s: %s after %.0f s", title, "failed" if status else "done", time.monotonic() - began)
-        if status == INTERRUPTED:
+        how = "interrupted" if status in INTERRUPTED else "failed" if status else "done"
+        log.info("%s: %s after %.0f s", title, how, time.monotonic() - began)
+        if status in INTERRUPTED:
             raise KeyboardInterrupt
     return statuses
 
 
+def _wait(command: Sequence[str]) -> int:
+    """Run a command; what asks this process to stop is for the command to hear, which saves first and then ends."""
+    process = subprocess.Popen(command)
+
+    def pass_on(number: int, frame: Any) -> None:
+        process.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # the terminal sends Ctrl-C to the whole group, so the command has it already
+                log.info("stopping: the run saves where it stands; Ctrl-C again to stop it at once")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _file(queue: Path, run: Planned) -> Path:
     return queue / f"{run.folder.name}.yaml"
-
-
-def _yaml(run: Planned) -> str:
-    import yaml
-
-    return yaml.safe_dump(run.settings, sort_keys=False, allow_unicode=True)

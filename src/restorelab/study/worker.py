@@ -17,9 +17,10 @@ def main(file: str) -> int:
     settings = yaml.safe_load(Path(file).read_text())
     settings["resume"] = RunFolder(Path(settings["run_dir"])).config.is_file()
     outcome = training.execute(settings)
-    if outcome.status != "done":
-        print(outcome.trace or "", file=sys.stderr)
-    print(outcome.message if outcome.status == "done" else f"error: {outcome.message}", flush=True)
+    if outcome.status == "done":
+        print(outcome.message, flush=True)
+    else:
+        print(f"{outcome.trace or ''}error: {outcome.message}", file=sys.stderr)
     return outcome.exit_status
 
 
