@@ -11,6 +11,7 @@ import torch
 from restorelab import build, checks, composition
 from restorelab.cli import main
 from restorelab.config import conf_dir
+from restorelab.study import plan
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 COMMANDS = [
@@ -42,6 +43,20 @@ def test_training_command_composes_and_fits(command: str, tmp_path: Path) -> Non
             torch.save(net.state_dict(), tmp_path / "best.ckpt")
             overrides = [f"ckpt={tmp_path / 'best.ckpt'}" if o.startswith("ckpt=") else o for o in said]
         checks.check_fit(build.parts(composition.compose(overrides)))
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python sweep.py")])
+def test_sweep_command_plans(command: str) -> None:
+    own, overrides, seeds = plan.split(shlex.split(command)[2:])
+    only = own.get("only", "").split(",") if "only" in own else []
+    planned = plan.plan(plan.load(own["study"]), ["data.root=/nowhere", *overrides], seeds, only)
+    assert {one.name for one in planned} >= set(only)
+    assert len(planned) == len({one.folder for one in planned})
+
+
+def test_studies_of_the_table_are_those_of_conf() -> None:
+    table = README.read_text().split("| `study=` |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) == set(plan.names())
 
 
 def test_there_are_commands_to_test() -> None:
