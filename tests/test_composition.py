@@ -117,3 +117,9 @@ def test_composing_imports_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("size", ["64", "null"])
+def test_a_size_of_one_number_where_two_are_read_is_explained(size: str) -> None:
+    with pytest.raises(ConfigError, match=r"model\.height: .*data\.size=\[64,64\]"):
+        composition.compose(["model=classifier", "objective=classify", f"data.size={size}"])

@@ -115,6 +115,9 @@ def explained(error: Exception, overrides: Sequence[str] = ()) -> ConfigError:
 
 def _at_key(error: OmegaConfBaseException) -> str:
     parent = error.parent_node
+    if single := re.search(r"access (\S+)\[\d\].*not a container", str(error)):
+        name = single.group(1)
+        return f"it takes its value from {name}, which must be [height,width] for that: {name}=[64,64]."
     if isinstance(error, InterpolationKeyError | InterpolationResolutionError):
         return f"its ${{...}} leads nowhere. {_one_line(error)}"
     if not ("not in struct" in str(error) or "not found" in str(error).lower()):
