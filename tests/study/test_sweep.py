@@ -13,7 +13,7 @@ import torch
 
 import runs
 from restorelab.cli import main
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 REST = [o for o in runs.TINY if not o.startswith(("model", "trainer.max_epochs"))]
@@ -157,6 +157,16 @@ def test_dry_lists_and_does_nothing(
 def test_bad_words_are_named(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]):
     assert main(["sweep", *arguments]) == ConfigError("").exit_status
     assert words in capsys.readouterr().err
+
+
+def test_a_missing_dataset_is_found_before_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    said = ["sweep", "study=mnist_ae", "seed=0", "only=mlp,median", "logger=csv", "data.root=/nowhere"]
+    assert main(said) == DataError("").exit_status
+    assert "run mlp: MNIST was looked for in /nowhere" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_help_names_the_studies(capsys: pytest.CaptureFixture[str]):

@@ -1,5 +1,6 @@
 """`python sweep.py study=NAME`: plan, execute, report."""
 
+import json
 import logging
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import torch
 
 from restorelab import build, cost
 from restorelab.degradations.pipeline import Degradation
-from restorelab.errors import ConfigError, nearest
+from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.study import execute, plan
 from restorelab.study.plan import Planned
 
@@ -40,6 +41,7 @@ def run(argv: Sequence[str]) -> int:
     if own.get("dry") == "true":
         print(listing(planned))
         return 0
+    find_data(planned)
     folder = planned[0].folder.parent
     statuses = execute.execute(planned, folder)
     from restorelab.study import report  # brings matplotlib
@@ -51,6 +53,25 @@ def run(argv: Sequence[str]) -> int:
     )
     print(f"page: {page}")
     return 1 if failed else 0
+
+
+def find_data(planned: Sequence[Planned]) -> None:
+    """Look for the dataset of every run that is to be done: a missing one should not be found run by run.
+
+    Raises:
+        DataError: naming the run, and what would bring the dataset.
+    """
+    found = set()
+    for one in planned:
+        key = json.dumps(one.settings["data"], sort_keys=True)
+        if key in found or (one.folder / "result.json").is_file():
+            continue
+        try:
+            build.make("data", one.settings["data"]).make_source().fingerprint()
+        except DataError as error:
+            msg = f"run {one.name}: {error}"
+            raise DataError(msg) from error
+        found.add(key)
 
 
 def listing(planned: Sequence[Planned]) -> str:
