@@ -13,7 +13,7 @@ from restorelab.study.claims import (
     Faster,
     Reaches,
 )  # fmt: skip
-from restorelab.study.records import Runs
+from restorelab.study.records import Record, Runs
 from study.synthetic import groups, psnr, study, write
 
 
@@ -69,6 +69,26 @@ def test_better_under_each_evaluation_or_in_their_mean(tmp_path):
     assert "weak: a" in each.numbers
     with pytest.raises(ConfigError, match="each=true: name the evaluations"):
         Better("f", "a", "b", each=True)
+
+
+def test_evaluations_that_show_other_images_are_averaged_over_the_pairs(tmp_path):
+    """As where each image is shown under two of four strengths: an image counts under those that show it."""
+    found = []
+    for name, gain in (("a", 1.0), ("b", 0.0)):
+        for seed in range(3):
+            ids = [f"i{n}" for n in range(len(groups()))]
+            half = len(ids) // 2
+            record = write(tmp_path, name, seed, {"weak": {}, "strong": {}})
+            rows = [f"{i},{g},weak,{30 + gain},{20}" for i, g in zip(ids[:half], groups(), strict=False)]
+            rows += [f"{i},{g},strong,{20 + gain},{10}" for i, g in zip(ids[half:], groups()[half:], strict=True)]
+            file = record.path / "per_image.csv"
+            file.write_text("\n".join(["id,group,evaluation,psnr,input_psnr", *rows]) + "\n")
+            found.append(Record(name, record.path))
+    judged = Better("f", "a", "b", evaluations=["weak", "strong"])(Runs(found))
+    assert judged.verdict == "holds"
+    assert "a 26.00 dB against b 25.00 dB: +1.00 dB" in judged.numbers
+    assert f"of {len(groups()):,} images" in judged.numbers
+    assert "a 26.00 dB against input 15.00 dB" in Better("f", "a", "input")(Runs(found)).numbers
 
 
 def test_of_many_rivals_the_nearest_is_told_and_all_count(tmp_path):

@@ -33,7 +33,7 @@ class Sample:
 
 
 def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence[str] | None) -> list[Sample]:
-    """A metric of several runs, image by image in one order, averaged over evaluations.
+    """A metric of several runs, image by image in one order, averaged over the evaluations that show the image.
 
     names: of runs, or `input`. evaluations: None for all that the first run was measured under. The images of
     `brightness`, `detail` and `beyond` are a part of the set, see `looks`.
@@ -56,7 +56,7 @@ def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence
     same_images([record for found in records.values() for record in found], chosen)
     if metric == "loss":
         same_loss(records)
-    order = first[0].per_image(chosen[0]).ids if kind.source == "image" else None
+    order = _order(first[0], chosen) if kind.source == "image" else None
     found = []
     for name in names:
         if name in records:
@@ -134,8 +134,8 @@ def _sample(
         groups = measured[0][0].groups
     else:
         assert order is not None
-        rows = [np.mean([_column(record, e, metric, order) for e in evaluations], axis=0) for record in records]
-        groups = _groups(records[0], evaluations[0], order)
+        rows = [np.nanmean([_column(record, e, metric, order) for e in evaluations], axis=0) for record in records]
+        groups = _groups(records[0], evaluations, order)
     values = np.stack(rows)
     _finite(values, records, metric)
     return Sample(records[0].name, values, groups, learned(records) and not kind.fixed, steps_of(records))
@@ -154,38 +154,45 @@ def _whole(record: Record, evaluation: str, metric: str) -> float:
     return record.metric(evaluation, metric)
 
 
+def _order(record: Record, evaluations: Sequence[str]) -> list[str]:
+    """The images of all evaluations; some may show a part of them only, where images and noises are paired."""
+    return list(dict.fromkeys(name for e in evaluations for name in record.per_image(e).ids))
+
+
 def _column(record: Record, evaluation: str, column: str, order: list[str]) -> np.ndarray:
-    """A column of per_image.csv with its images in the given order."""
+    """A column of per_image.csv with its images in the given order; NaN for those that the evaluation does not show."""
     table = record.per_image(evaluation)
     if column not in table.columns:
         msg = f"run {_title(record)}: {evaluation} has no {column!r} by image. {nearest(column, table.columns)}"
         raise ConfigError(msg)
+    _finite(table.columns[column][None], [record], column)
     if table.ids == order:
         return table.columns[column]
-    place = {name: i for i, name in enumerate(table.ids)}
-    if place.keys() != set(order):
-        msg = f"run {_title(record)}: {evaluation} holds other images than the runs and evaluations beside it."
+    place = {name: i for i, name in enumerate(order)}
+    if not place.keys() >= set(table.ids):
+        msg = f"run {_title(record)}: {evaluation} holds other images than the runs beside it."
         raise DataError(msg)
-    return table.columns[column][[place[name] for name in order]]
+    values = np.full(len(order), np.nan)
+    values[[place[name] for name in table.ids]] = table.columns[column]
+    return values
 
 
-def _groups(record: Record, evaluation: str, order: list[str]) -> list[str]:
-    table = record.per_image(evaluation)
-    by_id = dict(zip(table.ids, table.groups, strict=True))
+def _groups(record: Record, evaluations: Sequence[str], order: list[str]) -> list[str]:
+    tables = [record.per_image(e) for e in evaluations]
+    by_id = {name: group for table in tables for name, group in zip(table.ids, table.groups, strict=True)}
     return [by_id[name] for name in order]
 
 
 def _input(record: Record, metric: str, evaluations: Sequence[str]) -> Sample:
     """The degraded input's own values, from a run that was measured on it."""
-    order = record.per_image(evaluations[0]).ids
+    order = _order(record, evaluations)
     column = f"{INPUT}_{metric}"
     if metric == "mse" and column not in record.per_image(evaluations[0]).columns:
         each = [10 ** (-_column(record, e, f"{INPUT}_psnr", order) / 10) for e in evaluations]  # what PSNR is made of
     else:
         each = [_column(record, e, column, order) for e in evaluations]
-    values = np.mean(each, axis=0)[None]
-    _finite(values, [record], column)
-    return Sample(INPUT, values, _groups(record, evaluations[0], order), learned=False)
+    values = np.nanmean(each, axis=0)[None]
+    return Sample(INPUT, values, _groups(record, evaluations, order), learned=False)
 
 
 def _finite(values: np.ndarray, records: Sequence[Record], metric: str) -> None:
