@@ -236,3 +236,34 @@ def test_compiled_run_is_a_run(tmp_path: Path) -> None:
         torch.load(tmp_path / name / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for name in "ab"
     ]
     assert states[0].keys() == states[1].keys()
+
+
+def test_dead_pixels_are_counted_and_mapped(tmp_path: Path) -> None:
+    """Black's are all dead; of a constant colour none is, and no map is left."""
+    shared = [override for override in runs.TINY if not override.startswith("model")]
+    for model, share in (("black", 1.0), ("mean_color", 0.0)):
+        folder = tmp_path / model
+        done = training.execute(composition.compose([*shared, f"run_dir={folder}", f"model={model}"]))
+        assert done.status == "done", done.message
+        (entry,) = json.loads((folder / "result.json").read_text())["evaluations"]
+        assert entry["dead_pixels"] == share * 64 * 64
+        maps = list((folder / "images").glob("*_dead.npy"))
+        assert [np.load(file).mean() for file in maps] == [share] * bool(share)
+
+
+def test_each_evaluation_is_measured_with_the_values_tuned_for_it(tmp_path: Path) -> None:
+    shared = [override for override in runs.TINY if not override.startswith("model")]
+    both = ["model=median", "evaluation=[gaussian_15,gaussian_75]"]
+    tuned = training.execute(
+        composition.compose([*shared, *both, "model.kernel=null", f"run_dir={tmp_path / 'tuned'}"])
+    )
+    assert tuned.status == "done", tuned.message
+    entries = json.loads((tmp_path / "tuned" / "result.json").read_text())["evaluations"]
+    kernels = [int(entry["tuned"]["kernel"]) for entry in entries]
+    assert kernels[0] < kernels[1]
+    for kernel, entry in zip(kernels, entries, strict=True):
+        folder = tmp_path / str(kernel)
+        training.execute(composition.compose([*shared, *both, f"model.kernel={kernel}", f"run_dir={folder}"]))
+        alone = json.loads((folder / "result.json").read_text())["evaluations"]
+        (same,) = [one for one in alone if one["degradation"] == entry["degradation"]]
+        assert same["metrics"]["test/psnr"] == entry["metrics"]["test/psnr"]

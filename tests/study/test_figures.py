@@ -160,7 +160,7 @@ def test_curves_of_real_runs(runs: Runs) -> None:
 @pytest.mark.parametrize(
     ("curves", "error", "words"),
     [
-        (Curves("c", ["median"]), DataError, "median: it did not train"),
+        (Curves("c", ["median"]), DataError, "it did not train"),
         (Curves("c", ["nte"]), ConfigError, "Did you mean 'net'"),
         (Curves("c", ["net"], [["val/pnsr"]]), ConfigError, "val/psnr"),
         (Curves("c", ["net"], skip_first=10_000), DataError, "no value among the steps shown"),

@@ -100,6 +100,27 @@ class Record:
         """Whether anything was learned."""
         return bool(self.history)
 
+    def curve(self, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """The steps at which a column of metrics.csv was measured, and its values there.
+
+        Raises:
+            ConfigError: for a column that is not there.
+            DataError: for a run that did not train, or never measured it.
+        """
+        title = f"run {self.name} (seed {self.seed})"
+        if not self.trained:
+            msg = f"{title}: it did not train."
+            raise DataError(msg)
+        if column not in self.history:
+            msg = f"{title}: metrics.csv has no {column!r}. {nearest(column, set(self.history) - {'step', 'epoch'})}"
+            raise ConfigError(msg)
+        steps, measured = np.array(self.history["step"]), np.array(self.history[column])
+        kept = np.isfinite(measured)
+        if not kept.any():
+            msg = f"{title}: {column} was never measured, or never a number."
+            raise DataError(msg)
+        return steps[kept], measured[kept]
+
     def net(self, evaluation: str) -> nn.Module:
         """The network, in evaluation mode; with the values that were tuned for this evaluation, where there are any."""
         net: nn.Module = restorelab.load(self.path)

@@ -64,7 +64,7 @@ class Change:
         return part(change, float(bounds[0]), float(bounds[1]), text)
 
     def _ratio(self, record: Record) -> float:
-        first = training.curve(record, self.column)[1][0]
+        first = record.curve(self.column)[1][0]
         if self.start is not None:
             first = training.at(record, self.column, self.start)
         return training.at(record, self.column, self.end) / float(first)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.errors import DataError
 from restorelab.study import values
 from restorelab.study.metric import METRICS, Metric, metric_of
 from restorelab.study.records import Record, Runs
@@ -14,28 +14,6 @@ from restorelab.study.values import Sample, steps_of
 
 NEAR = 0.1
 """How far, as a share of the step, a measurement may lie from the step that is asked for."""
-
-
-def curve(record: Record, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """The steps at which a column of metrics.csv was measured, and its values there.
-
-    Raises:
-        ConfigError: for a column that is not there.
-        DataError: for a run that did not train, or never measured it.
-    """
-    title = f"run {record.name} (seed {record.seed})"
-    if not record.trained:
-        msg = f"{title}: it did not train."
-        raise DataError(msg)
-    if column not in record.history:
-        msg = f"{title}: metrics.csv has no {column!r}. {nearest(column, set(record.history) - {'step', 'epoch'})}"
-        raise ConfigError(msg)
-    steps, measured = np.array(record.history["step"]), np.array(record.history[column])
-    kept = np.isfinite(measured)
-    if not kept.any():
-        msg = f"{title}: {column} was never measured, or never a number."
-        raise DataError(msg)
-    return steps[kept], measured[kept]
 
 
 def kind_of(column: str) -> Metric:
@@ -54,7 +32,7 @@ def at(record: Record, column: str, step: int | None) -> float:
     Raises:
         DataError: where nothing was measured within a tenth of the step.
     """
-    steps, found = curve(record, column)
+    steps, found = record.curve(column)
     if step is None:
         return float(found[-1])
     place = int(np.abs(steps - step).argmin())
@@ -69,7 +47,7 @@ def at(record: Record, column: str, step: int | None) -> float:
 
 def reached(record: Record, column: str, level: float) -> float | None:
     """The step at which a column first reaches a level, between two measurements in proportion; None where never."""
-    steps, found = curve(record, column)
+    steps, found = record.curve(column)
     ahead = found - level if kind_of(column).higher else level - found
     there = np.flatnonzero(ahead >= 0)
     if not there.size:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.errors import ConfigError, DataError
 from restorelab.study.figures import style
 from restorelab.study.records import Record, Runs
 
@@ -89,20 +89,12 @@ class Curves:
         return steps, values.mean(axis=0), values.min(axis=0), values.max(axis=0)
 
     def _seed(self, record: Record, column: str) -> tuple[np.ndarray, np.ndarray]:
-        if not record.trained:
-            msg = f"run {record.name}: it did not train, so it has no curves."
-            raise DataError(msg)
-        if column not in record.history:
-            msg = f"run {record.name}: metrics.csv has no column {column!r}. {nearest(column, record.history)}"
-            raise ConfigError(msg)
-        steps, values = np.array(record.history["step"]), np.array(record.history[column])
-        known = np.isfinite(values)
-        steps, values = steps[known], _smoothed(values[known], self.smooth)
+        steps, measured = record.curve(column)
+        values = _smoothed(measured, self.smooth)
         kept = (steps >= self.skip_first) & (steps <= (self.x_max or np.inf))
         if not kept.any():
-            last = f"{steps.max():.0f}" if len(steps) else "none"
             of = f"run {record.name}, seed {record.seed}: {column}"
-            msg = f"{of} has no value among the steps shown; its last is at step {last}."
+            msg = f"{of} has no value among the steps shown; its last is at step {steps.max():.0f}."
             raise DataError(msg)
         return steps[kept], values[kept]
 
