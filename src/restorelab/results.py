@@ -29,8 +29,10 @@ from restorelab.inference import restore
 from restorelab.report.curves import curves
 from restorelab.report.page import page
 from restorelab.report.panels import Row, panel, rendered
+from restorelab.report.png import encoded
 from restorelab.run_folder import RunFolder, write_bytes, write_json, write_text
 from restorelab.tracking.tracker import Tracker
+from restorelab.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +55,13 @@ def write(
     channels_last: bool,
     images_per_second: float | None,
     began: float,
+    watch: Watch,
 ) -> str:
     """Evaluate on the test set under every evaluation and write all that a run leaves; gives the summary to print.
 
-    began: the run's start, on the monotonic clock.
+    began: the run's start, on the monotonic clock. watch: is told how far the evaluation is.
     """
+    watch.enter("evaluating")
     device = built.engine.device
     net = net.to(device)
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -66,7 +70,13 @@ def write(
     sets = data.frozen("test")
     tuned = [tuning.tuned(net, val, built.protocol) for val in data.frozen("val")] if tuning.wanted(net) else []
     measured = []
-    with tqdm(total=sum(map(len, sets)), desc="evaluating", unit="image", leave=False, disable=None) as bar:
+    total = sum(map(len, sets))
+    with tqdm(total=total, desc="evaluating", unit="image", leave=False, disable=None) as bar:
+
+        def progress(images: int) -> None:
+            bar.update(images)
+            watch.done += images / total
+
         for number, frozen in enumerate(sets):
             if tuned:
                 net.settings.use(**tuned[number].values)  # type: ignore[union-attr, operator]
@@ -78,19 +88,20 @@ def write(
                 loss=partial(_loss, built, draws),
                 measure=None if objective.restores else partial(_measure, built),
                 memory_format=layout,
-                progress=bar.update,
+                progress=progress,
             )
             measured.append(result)
             if objective.restores:
                 _write_panel(folder, net, result, built, tracker)
             if result.dead is not None and result.dead.any():
                 _write_array(folder.images / f"{result.name}_dead.npy", result.dead)
+    watch.enter("writing")
     write_per_image(folder.per_image, measured)
     title = str(built.config["name"])
     if folder.metrics.is_file():
-        figure = curves(history.read(folder.metrics), title)
-        _save(figure, folder.curves)
-        tracker.images("curves", rendered(figure), None)
+        picture = rendered(curves(history.read(folder.metrics), title))
+        write_bytes(folder.curves, encoded(picture))
+        tracker.images("curves", picture, None)
     facts = describe(
         built, net, measured, [chosen.values for chosen in tuned],
         images_per_second=images_per_second, seconds=time.monotonic() - began,
@@ -152,19 +163,13 @@ def _write_panel(folder: RunFolder, net: nn.Module, result: Measured, built: Par
         degraded = frozen.image(place)
         restored = restore(net, degraded[None].to(built.engine.device))[0].float().cpu()
         rows.append(Row(_short(frozen.ids[place]), degraded, restored, frozen.clean(place)))
-    figure = panel(rows, built.protocol, f"{built.config['name']}: {result.name}")
-    _save(figure, folder.images / f"{result.name}.png")
-    tracker.images(f"test/{result.name}", rendered(figure), None)
+    picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
+    write_bytes(folder.images / f"{result.name}.png", encoded(picture))
+    tracker.images(f"test/{result.name}", picture, None)
 
 
 def _short(name: str, length: int = 34) -> str:
     return name if len(name) <= length else f"...{name[3 - length :]}"
-
-
-def _save(figure: Any, file: Path) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    write_bytes(file, buffer.getvalue())
 
 
 def _write_array(file: Path, array: np.ndarray) -> None:

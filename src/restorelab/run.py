@@ -30,6 +30,7 @@ from restorelab.interruption import Interrupted, Interruption
 from restorelab.run_folder import RunFolder, write_json
 from restorelab.task import RestorationTask, validation_names
 from restorelab.tracking.tracker import CsvOnly, Tracker
+from restorelab.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -39,24 +40,32 @@ FAILED = 1
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its folder holds `result.json` if it is done, else `failure.json`."""
+    """How a run ended: its folder holds `result.json` if it is done, else `failure.json`.
+
+    `repeats`: it failed for what was asked of it, and would do so again.
+    """
 
     status: Literal["done", "failed", "interrupted"]
     exit_status: int
     message: str
     run_dir: Path | None
     trace: str | None = None
+    repeats: bool = False
 
 
 def execute_here(
-    settings: Mapping[str, Any], folder: RunFolder, built: Parts | None = None, opened: Opened | None = None
+    settings: Mapping[str, Any],
+    folder: RunFolder,
+    built: Parts | None = None,
+    opened: Opened | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Run in this process, in a folder that is open: the whole run, or one rank of several.
 
-    built, opened: parts and data, where they were made already to be checked.
+    built, opened: parts and data, where they were made already to be checked. watch: is told how far the run is.
     """
     with Interruption() as interruption:
-        run = Run(settings, folder, interruption, built, opened)
+        run = Run(settings, folder, interruption, built, opened, watch or Watch())
         try:
             message = run()
             return Outcome("done", 0, message, folder.path)
@@ -65,7 +74,7 @@ def execute_here(
             return run.fail("interrupted", error, f"interrupted; {how}", interruption.exit_status)
         except UserError as error:
             outcome = run.fail("failed", error, str(error), error.exit_status)
-            return replace(outcome, trace=trace_of(error))
+            return replace(outcome, trace=trace_of(error), repeats=True)
         except Exception as error:
             memory = _out_of_memory(error)
             return run.fail("failed", error, memory or f"{type(error).__name__}: {error}", FAILED)
@@ -81,9 +90,10 @@ class Run:
         interruption: Interruption,
         built: Parts | None,
         opened: Opened | None,
+        watch: Watch,
     ) -> None:
         self.settings, self.folder, self.interruption = settings, folder, interruption
-        self.built, self.opened = built, opened
+        self.built, self.opened, self.watch = built, opened, watch
         self.rank = int(os.environ.get("RANK", "0"))
         self.world = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
         self.tracker: Tracker = CsvOnly()
@@ -137,7 +147,7 @@ class Run:
                 log.warning("training ended before the first validation: the last step's weights are measured")
         summary = results.write(
             built, net, data, self.folder, self.tracker,
-            channels_last=channels_last, images_per_second=speed, began=self.began,
+            channels_last=channels_last, images_per_second=speed, began=self.began, watch=self.watch,
         )  # fmt: skip
         return f"{summary}\nW&B: {self.tracker.describe()}" if not isinstance(self.tracker, CsvOnly) else summary
 
@@ -186,7 +196,7 @@ class Run:
             history,
             limits,
             throughput,
-            Progress(total, built.dataset.batch_size, bar=engine.bar),
+            Progress(total, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
             Checkpoint(
                 self.folder,
                 f"val/{built.objective.metrics[0]}",
@@ -214,7 +224,10 @@ class Run:
         if self.rank == 0:
             facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace,
                      "step": self.trainer.global_step if self.trainer else None}  # fmt: skip
-            write_json(self.folder.failure, facts)
+            try:
+                write_json(self.folder.failure, facts)
+            except OSError as unwritten:  # a full disk is what may have ended the run in the first place
+                log.error("%s: cannot be written (%s)", self.folder.failure, unwritten)
             self.tracker.finish({"status": status, "failure": message}, failed=True)
         return Outcome(status, exit_status, message, self.folder.path, trace)
 

@@ -71,31 +71,36 @@ def read_config(folder: Path) -> dict[str, Any]:
     return yaml.safe_load(file.read_text())
 
 
-def write_text(file: Path, text: str) -> None:
+def write_text(file: Path, text: str, *, sync: bool = True) -> None:
     """Write a whole file under a temporary name, to the disk, then rename it."""
-    write_bytes(file, text.encode())
+    write_bytes(file, text.encode(), sync=sync)
 
 
-def write_json(file: Path, value: Any) -> None:
+def write_json(file: Path, value: Any, *, sync: bool = True) -> None:
     """Write JSON, whole or not at all. Not-a-number becomes null: JSON has none."""
-    write_text(file, json.dumps(_plain(value), indent=1, ensure_ascii=False) + "\n")
+    write_text(file, json.dumps(plain(value), indent=1, ensure_ascii=False) + "\n", sync=sync)
 
 
-def write_bytes(file: Path, data: bytes) -> None:
-    """Write a whole file under a temporary name, to the disk, then rename it."""
+def write_bytes(file: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a whole file under a temporary name, to the disk, then rename it.
+
+    sync: wait for the disk, so that not even a power cut leaves half a file; without, only a kill is safe.
+    """
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as stream:
         stream.write(data)
         stream.flush()
-        os.fsync(stream.fileno())
+        if sync:
+            os.fsync(stream.fileno())
     temporary.replace(file)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: not-a-number and infinity become null, keys become strings."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -11,13 +11,15 @@ from restorelab.data.dataset import require, require_labels
 from restorelab.errors import ConfigError, UserError
 from restorelab.run import FAILED, Outcome, execute_here, trace_of
 from restorelab.run_folder import RunFolder, choose, read_config
+from restorelab.watch import Watch
 
 
-def execute(settings: Mapping[str, Any]) -> Outcome:
+def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
     """Run one resolved config in the folder that its `run_dir` names.
 
-    settings: plain data with every key of `config.Train`. Never raises for what a run can do wrong: the outcome says
-    what happened, and so does the folder. With several devices, one process a device is started and watched.
+    settings: plain data with every key of `config.Train`. watch: is told how far a run on one device is. Never raises
+    for what a run can do wrong: the outcome says what happened, and so does the folder. With several devices, one
+    process a device is started and watched.
     """
     folder: RunFolder | None = None
     try:
@@ -35,12 +37,13 @@ def execute(settings: Mapping[str, Any]) -> Outcome:
             return Outcome("done", 0, f"{folder.path} is complete already: {folder.result}", folder.path)
         folder.open(settings, resume=settings["resume"])
     except UserError as error:
-        return Outcome("failed", error.exit_status, str(error), folder.path if folder else None, trace_of(error))
+        where = folder.path if folder else None
+        return Outcome("failed", error.exit_status, str(error), where, trace_of(error), repeats=True)
     except OSError as error:
         return Outcome("failed", FAILED, f"{type(error).__name__}: {error}", None, trace_of(error))
     if settings["trainer"]["devices"] > 1 and settings["train"]:
         return launch.ranks(settings, folder)
-    return execute_here(settings, folder, built, opened)
+    return execute_here(settings, folder, built, opened, watch)
 
 
 def _parts(settings: Mapping[str, Any], net: nn.Module) -> tuple[str, ...]:

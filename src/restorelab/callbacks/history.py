@@ -87,7 +87,7 @@ def _text(value: float) -> str:
 
 
 def read(file: Path) -> dict[str, list[float]]:
-    """The columns of a metrics.csv; an empty cell is NaN."""
-    with file.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    """The columns of a metrics.csv; an empty cell is NaN. A last line that is still being written does not count."""
+    text = file.read_text()
+    rows = list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
     return {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else {})}

@@ -8,6 +8,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from restorelab.watch import Watch
+
 SHOWN = {"loss": "loss {:.4g}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
 """What a line of the terminal says of a validation, where it was measured."""
 
@@ -15,11 +17,14 @@ SHOWN = {"loss": "loss {:.4g}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}",
 class Progress(Callback):
     """A bar that looks at the loss at most every `refresh` seconds: reading it on a GPU waits for the GPU.
 
-    Where the output is no terminal, a plain line is printed after each validation instead.
+    Where the output is no terminal, a plain line is printed after each validation instead. watch: is kept up to date.
     """
 
-    def __init__(self, total_steps: int, batch_size: int, refresh: float = 0.5, *, bar: bool = True) -> None:
+    def __init__(
+        self, total_steps: int, batch_size: int, refresh: float = 0.5, *, bar: bool = True, watch: Watch | None = None
+    ) -> None:
         self.total_steps, self.batch_size, self.refresh = total_steps, batch_size, refresh
+        self.watch = watch or Watch()
         self.enabled = bar
         self.interactive = bar and sys.stderr.isatty()
         self._bar: tqdm | None = None
@@ -29,6 +34,8 @@ class Progress(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar at the step that the run stands at."""
         self._mark = (time.monotonic(), trainer.global_step)
+        self.watch.enter("training")
+        self.watch.step, self.watch.steps = trainer.global_step, self.total_steps
         if self.interactive and trainer.is_global_zero:
             form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
             self._bar = tqdm(
@@ -39,11 +46,14 @@ class Progress(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Refresh when it is time."""
-        if self._bar is None or time.monotonic() < self._next:
-            return
         now = time.monotonic()
+        if now < self._next:
+            return
         self._next = now + self.refresh
         rate = self._rate(trainer, now)
+        self.watch.epoch, self.watch.step, self.watch.rate = trainer.current_epoch + 1, trainer.global_step, rate
+        if self._bar is None:
+            return
         self._bar.set_description_str(f"epoch {trainer.current_epoch + 1}", refresh=False)
         self._bar.set_postfix_str(f"loss {float(outputs['loss']):.4g}, {rate:,.0f} images/s", refresh=False)
         self._bar.n = trainer.global_step
@@ -59,6 +69,9 @@ class Progress(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say what was measured."""
+        measured = [name for name in trainer.callback_metrics if name.startswith("val/") and name != "val/loss"]
+        for name in measured[:1]:
+            self.watch.metric, self.watch.value = name, float(trainer.callback_metrics[name])
         if not (self.enabled and trainer.is_global_zero):
             return
         got = trainer.callback_metrics

@@ -10,10 +10,14 @@ from restorelab.report.panels import rendered
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG at its own dpi, every value as drawn; a gray one has one channel."""
-    array = rendered(figure)
+    """The figure as a PNG at its own dpi, every value as drawn; a gray one has one channel. As small as can be."""
+    return encoded(rendered(figure), optimize=True)
+
+
+def encoded(array: np.ndarray, *, optimize: bool = False) -> bytes:
+    """An array (H, W, 3) uint8 as a PNG, of one channel where it is gray. optimize: smaller, and several times slower."""
     gray = bool((array[..., :1] == array).all())
-    return _saved(Image.fromarray(np.ascontiguousarray(array[..., 0] if gray else array)))
+    return _saved(Image.fromarray(np.ascontiguousarray(array[..., 0] if gray else array)), optimize=optimize)
 
 
 def palette(content: bytes) -> bytes:
@@ -24,10 +28,10 @@ def palette(content: bytes) -> bytes:
     image = Image.open(io.BytesIO(content))
     if image.mode != "RGB":
         return content
-    return _saved(image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
+    return _saved(image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE), optimize=True)
 
 
-def _saved(image: Image.Image) -> bytes:
+def _saved(image: Image.Image, *, optimize: bool) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "png", optimize=True)
+    image.save(buffer, "png", optimize=optimize)
     return buffer.getvalue()

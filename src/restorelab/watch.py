@@ -1,0 +1,42 @@
+"""How far a run is, and where its time goes, for whoever looks from outside while it goes on."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Phase = Literal["preparing", "training", "evaluating", "writing"]
+
+
+@dataclass
+class Watch:
+    """Numbers that the run keeps up to date; another thread may read them at any time.
+
+    Attributes:
+        phase: what it does now; `enter` changes it.
+        epoch: from 1; step, steps: of the optimizer, and how many there will be.
+        rate: images a second.
+        metric, value: the last validation's first metric, and its name.
+        done: share of the evaluation that is done.
+        spent: seconds in each phase that is over.
+    """
+
+    phase: Phase = "preparing"
+    epoch: int = 0
+    step: int = 0
+    steps: int = 0
+    rate: float = 0.0
+    metric: str = ""
+    value: float = float("nan")
+    done: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.monotonic)
+
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase; what the one before took is added to its time."""
+        now = time.monotonic()
+        self.spent = {**self.spent, self.phase: self.spent.get(self.phase, 0.0) + now - self._since}
+        self.phase, self._since = phase, now
+
+    def facts(self) -> dict[str, Any]:
+        """The numbers as they are now."""
+        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
