@@ -1,0 +1,60 @@
+"""What a sweep asks of the place where its runs are executed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to execute: all that an executor gets to see of it.
+
+    Attributes:
+        id: the run's.
+        file: its resolved config, `SWEEP/queue/<id>.json`; `worker.execute(file)` does the rest.
+        devices: GPUs (or processes, on a CPU) that the run wants for itself; more than one makes it a distributed run.
+    """
+
+    id: str
+    file: Path
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job whose process is gone. status: its exit status, negative for a signal, None where nobody can tell."""
+
+    id: str
+    status: int | None
+
+
+class Executor(Protocol):
+    """Starts jobs and says when they have ended. How they ended stands in the ledger.
+
+    A class of this kind is built from conf/executor/NAME.yaml, with the sweep's `workers`, `devices` and `per_device`.
+
+    Attributes:
+        workers: runs at a time.
+        threads: CPU threads of each run; None: as many as the machine has.
+    """
+
+    workers: int
+    threads: int | None
+
+    def warm(self) -> None:
+        """Prepare for the first job, while the caller does other things."""
+
+    def room(self, job: Job) -> bool:
+        """Whether the job can start now."""
+
+    def start(self, job: Job) -> None:
+        """Start a job that there is room for."""
+
+    def ended(self, timeout: float) -> list[Ended]:
+        """Wait up to `timeout` seconds for jobs to end; nothing is said of a job twice."""
+
+    def kill(self, job: str) -> None:
+        """End a job at once, whatever it does."""
+
+    def close(self) -> None:
+        """Give back what was taken up; no job runs any more."""

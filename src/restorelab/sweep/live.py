@@ -1,0 +1,149 @@
+"""What a sweep shows while it goes on: a live table on a terminal, plain lines anywhere else."""
+
+import statistics
+import sys
+import time
+from typing import Any
+
+from restorelab.sweep.ledger import Attempt, State, count
+from restorelab.sweep.planned import Planned
+
+COLOURS: dict[State, str] = {
+    "done": "green", "running": "cyan", "queued": "dim", "failed": "red", "pruned": "yellow",
+    "interrupted": "yellow", "lost": "red",
+}  # fmt: skip
+
+SHOWN = {"psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
+
+
+class Lines:
+    """A line when a run begins and when it ends."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.began_at = time.monotonic()
+        self.seconds: list[float] = []
+        self.over: set[str] = set()
+
+    def began(self, run: Planned, attempt: int) -> None:
+        """Say so."""
+        again = f", attempt {attempt} of this session" if attempt > 1 else ""
+        self.say(f"{self._place()} {run.id}: started{again}")
+
+    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
+        """Say how it ended, how long it took and what it reached."""
+        took = f" after {duration(attempt.seconds)}" if attempt is not None and attempt.ended else ""
+        if state == "done" and attempt is not None:
+            self.seconds.append(attempt.seconds)
+        if state in ("done", "failed", "pruned"):
+            self.over.add(run.id)
+        reached = measured(attempt) if attempt is not None else ""
+        reason = f": {attempt.reason}" if attempt is not None and attempt.reason else ""
+        self.say(f"{self._place()} {run.id}: {state}{took}{f', {reached}' if reached else ''}{reason}", state)
+
+    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
+        """Lines need no refreshing."""
+
+    def say(self, text: str, state: State = "queued") -> None:
+        """Print a line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _place(self) -> str:
+        return f"[{len(self.over)}/{self.total}]"
+
+    def remaining(self, running: dict[str, Attempt | None], left: int) -> float | None:
+        """Seconds until all is done, by what the finished runs took and how far the others are; None if unknown."""
+        shares = [(attempt.seconds, share(attempt)) for attempt in running.values() if attempt is not None]
+        whole = self.seconds + [seconds / part for seconds, part in shares if part > 0.05]
+        if not whole:
+            return None
+        mean = statistics.fmean(whole)
+        rest = [max(0.0, mean - seconds) if part <= 0.05 else seconds / part - seconds for seconds, part in shares]
+        rest += [mean] * (len(running) - len(shares))
+        return (sum(rest) + mean * left) / max(1, len(running)) if left else max(rest, default=0.0)
+
+
+class Table(Lines):
+    """The table: what runs now, with epoch, rate, metric and time left; below it what is done and what is to do."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total)
+        from rich.console import Console
+        from rich.live import Live
+
+        self.console = Console(stderr=True)
+        self.live = Live(console=self.console, refresh_per_second=4, transient=True)
+        self.live.start()
+
+    def say(self, text: str, state: State = "queued") -> None:
+        """Print a line above the table; a start needs none, the table shows it."""
+        if not text.endswith("started"):
+            self.console.print(text, style=COLOURS[state], markup=False, highlight=False, soft_wrap=True)
+
+    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
+        """Draw anew."""
+        from rich.table import Table as Grid
+
+        grid = Grid(box=None, pad_edge=False, header_style="dim")
+        for head in ("run", "state", "epoch", "step", "images/s", "measured", "time", "left"):
+            grid.add_column(head, justify="left" if head in ("run", "state", "measured") else "right", no_wrap=True)
+        for name, attempt in running.items():
+            grid.add_row(*_row(name, attempt))
+        grid.add_row(self.summary(running, states, left))
+        self.live.update(grid)
+
+    def summary(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> str:
+        """One line on the whole sweep."""
+        counts = ", ".join(f"{number} {state}" for state, number in count(states.values()).items())
+        remaining = self.remaining(running, left)
+        ahead = f", about {duration(remaining)} left" if remaining is not None else ""
+        return f"{counts}; {duration(time.monotonic() - self.began_at)} so far{ahead}"
+
+    def close(self) -> None:
+        """Leave the lines, take the table away."""
+        self.live.stop()
+
+
+def view(total: int) -> Lines:
+    """The table where people look, lines where a file or a pipe does."""
+    return Table(total) if sys.stderr.isatty() else Lines(total)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them: 42 s, 3 min 10 s, 2 h 05 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def share(attempt: Attempt) -> float:
+    """How much of its training a run has behind it, from 0 to 1."""
+    progress = attempt.progress
+    if progress.get("phase") in ("evaluating", "writing"):
+        return 1.0
+    return float(progress.get("step", 0)) / max(1, int(progress.get("steps") or 0)) if progress.get("steps") else 0.0
+
+
+def measured(attempt: Attempt) -> str:
+    """The last validation in words; empty where there was none."""
+    name, value = str(attempt.progress.get("metric") or ""), attempt.progress.get("value")
+    if not name or value is None:
+        return ""
+    form = SHOWN.get(name.removeprefix("val/"))
+    return f"val {form.format(value)}" if form else f"{name} {value:.4g}"
+
+
+def _row(name: str, attempt: Attempt | None) -> list[str]:
+    if attempt is None:
+        return [name, "starting"]
+    progress: dict[str, Any] = attempt.progress
+    part = share(attempt)
+    steps = f"{progress.get('step', 0):,}/{progress['steps']:,}" if progress.get("steps") else ""
+    rate = f"{progress['rate']:,.0f}" if progress.get("rate") else ""
+    left = duration(attempt.seconds / part - attempt.seconds) if 0.02 < part < 1 else ""
+    return [name, str(progress.get("phase", "starting")), str(progress.get("epoch") or ""), steps, rate,
+            measured(attempt), duration(attempt.seconds), left]  # fmt: skip

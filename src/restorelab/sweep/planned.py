@@ -1,0 +1,34 @@
+"""One run that a sweep or a study means to do."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run, composed, checked and not begun.
+
+    Attributes:
+        name: of the architecture or config, equal for all seeds, such as `dual_ae-impulse`; in a study the run's name.
+        seed: of this run.
+        settings: the resolved config, plain data; `name` and `run_dir` are those of the run in its sweep.
+        waits_for: names of the runs of the same seed whose weights it needs.
+        swept: what differs between the runs of the sweep, by key: `{"model": "ae", "optimizer.lr": 0.001}`.
+    """
+
+    name: str
+    seed: int
+    settings: dict[str, Any]
+    waits_for: tuple[str, ...] = ()
+    swept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(self.settings["run_dir"])
+
+    @property
+    def id(self) -> str:
+        """The run's id: the name of its folder, `<label>-s<seed>-<hash>`."""
+        return self.folder.name

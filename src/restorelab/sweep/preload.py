@@ -1,0 +1,36 @@
+"""Imported by the fork server: all that a run needs, and nothing done with it.
+
+A process that is forked from a server with a second thread, or with a started OpenMP pool, hangs at its first parallel
+operation. So the server only imports, and refuses to serve when an import has started a thread.
+"""
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""For the server: NumPy's and SciPy's BLAS would start threads at import, and counting GPUs would open CUDA."""
+
+MODULES = (
+    "torch", "torch.optim", "torch._dynamo", "lightning.pytorch", "torchmetrics", "kornia", "wandb", "scipy.ndimage",
+    "skimage", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image", "hydra.utils", "yaml",
+    "restorelab.training", "restorelab.tracking.wandb", "restorelab.sweep.worker",
+)  # fmt: skip
+
+
+class ThreadsError(RuntimeError):
+    """An import started a thread: processes forked from here could hang."""
+
+
+def threads() -> int:
+    """How many threads this process has; 1 where the system does not tell."""
+    tasks = Path("/proc/self/task")
+    return len(os.listdir(tasks)) if tasks.is_dir() else 1  # noqa: PTH208  (thread numbers, not paths)
+
+
+if os.environ.pop("RESTORELAB_FORK_SERVER", None) == "1":
+    for name in MODULES:
+        import_module(name)
+    if threads() > 1:
+        msg = f"an import of {', '.join(MODULES)} started {threads() - 1} threads; nothing can be forked from here"
+        raise ThreadsError(msg)

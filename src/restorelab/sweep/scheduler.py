@@ -1,0 +1,280 @@
+"""Which run starts next, what becomes of one that failed, and when all is done. Where they run is the executor's."""
+
+import logging
+import signal
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from restorelab.sweep import queue
+from restorelab.sweep.executors.executor import Ended, Executor, Job
+from restorelab.sweep.ledger import UNFINISHED, Attempt, Ledger, State
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.worker import TAKEN
+
+log = logging.getLogger(__name__)
+
+GLANCE = 1.0
+"""Seconds between two looks at what runs, and at runs that another sweep has in hand."""
+
+GRACE = 120.0
+"""Seconds that a run gets to save and end after its time is over."""
+
+FINAL: tuple[State, ...] = ("done", "failed", "pruned")
+
+
+class Source(Protocol):
+    """Where runs come from that nobody knows yet: a search, which looks at what the earlier ones found."""
+
+    def ask(self) -> Planned | None:
+        """The next run; None where there is none now."""
+
+    def prune(self, run: Planned) -> bool:
+        """Whether a run that goes on need not go on."""
+
+    def tell(self, run: Planned, state: State) -> None:
+        """A run has ended for good."""
+
+
+class View(Protocol):
+    """Shows a sweep while it goes on."""
+
+    def began(self, run: Planned, attempt: int) -> None:
+        """A run was started."""
+
+    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
+        """A run ended for good, or for now."""
+
+    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
+        """Called about every second. left: runs that have not begun."""
+
+
+@dataclass
+class _Active:
+    """A run that this sweep has started."""
+
+    run: Planned
+    began: float = field(default_factory=time.monotonic)
+    why: str = ""
+    """Why it was told to stop, and by that how it counts: "" where it was not, else `time limit` or `pruned`."""
+
+
+class Scheduler:
+    """Does the runs of a sweep.
+
+    planned: in the order in which they start. source: gives more of them, for a search. retries: further attempts at a
+    run that failed, in this session; one that would fail in the same way again is not repeated. time_limit: seconds
+    that an attempt may take.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        planned: Iterable[Planned],
+        executor: Executor,
+        view: View,
+        *,
+        source: Source | None = None,
+        retries: int = 1,
+        time_limit: float | None = None,
+    ) -> None:
+        self.folder, self.executor, self.view, self.source = folder, executor, view, source
+        self.retries, self.time_limit = retries, time_limit
+        self.ledger = Ledger(folder / "ledger")
+        self.states: dict[str, State] = {}
+        self.runs: dict[str, Planned] = {}
+        self._pending: deque[Planned] = deque()
+        self._elsewhere: dict[str, Planned] = {}
+        self._active: dict[str, _Active] = {}
+        self._tries: dict[str, int] = {}
+        self._stops = 0
+        self._glanced = 0.0
+        for run in planned:
+            self._add(run)
+
+    def run(self) -> dict[str, State]:
+        """Do all runs; gives the state of each by id. Raises KeyboardInterrupt after it was told to stop."""
+        try:
+            with self._signals():
+                while self._step():
+                    pass
+        finally:
+            self.executor.close()
+        if self._stops:
+            raise KeyboardInterrupt
+        return self.states
+
+    def _step(self) -> bool:
+        """One turn of the loop; False once nothing is left to do."""
+        if not self._stops:
+            self._start()
+        if not self._active and (self._stops or not (self._pending or self._elsewhere)):
+            return False
+        for ended in self.executor.ended(GLANCE):
+            self._end(ended)
+        if time.monotonic() - self._glanced >= GLANCE:
+            self._glance()
+            self._glanced = time.monotonic()
+        return True
+
+    def _add(self, run: Planned) -> None:
+        self.runs[run.id] = run
+        if (run.folder / "result.json").is_file():
+            self.states[run.id] = "done"
+        else:
+            self.states[run.id] = "queued"
+            self._pending.append(run)
+
+    def _start(self) -> None:
+        """Start what there is room for, in order; runs that wait for others, or that another sweep has, are passed."""
+        kept = deque[Planned]()
+        while True:
+            # A search is asked only when its run can start: the more it has been told by then, the better it chooses.
+            if not self._pending and not (self.executor.room(Job("", self.folder)) and self._ask()):
+                break
+            run = self._pending.popleft()
+            job = Job(run.id, queue.file(self.folder, run.id), int(run.settings["trainer"]["devices"]))
+            if not self.executor.room(job):
+                kept.append(run)
+                break
+            if self._startable(run, kept):
+                self._active[run.id] = _Active(run)
+                self._tries[run.id] = self._tries.get(run.id, 0) + 1
+                self.states[run.id] = "running"
+                self.view.began(run, self._tries[run.id])
+                self.executor.start(job)
+        self._pending.extendleft(reversed(kept))
+
+    def _ask(self) -> bool:
+        """Get a run from the source, if there is one that this sweep has not done yet."""
+        while self.source is not None and (run := self.source.ask()) is not None:
+            if run.id not in self.runs:
+                queue.write(self.folder, [run])
+                self._add(run)
+            if self._pending:
+                return True
+            if self.states[run.id] in FINAL:  # the same values were asked for before: the same run answers
+                self.source.tell(run, self.states[run.id])
+        return False
+
+    def _startable(self, run: Planned, kept: deque[Planned]) -> bool:
+        """Whether nothing keeps a run from starting; where something does, it is put where it belongs."""
+        if run.waits_for:
+            needs = [other for other in self.runs.values() if other.name in run.waits_for and other.seed == run.seed]
+            states = [self.states[other.id] for other in needs]
+            if bad := [other.name for other, state in zip(needs, states, strict=True) if state in ("failed", "pruned")]:
+                self._final(run, "failed", None)
+                log.error("%s: left out, for it needs the weights of %s", run.id, ", ".join(bad))
+                return False
+            if any(state != "done" for state in states):
+                kept.append(run)
+                return False
+        attempt = self.ledger.last(run.id)
+        if (run.folder / "result.json").is_file():  # another sweep was quicker
+            self._final(run, "done", attempt)
+            return False
+        if self.ledger.state(attempt) == "running":
+            if run.id not in self._elsewhere:
+                assert attempt is not None
+                log.info("%s: another process has it (%s, process %d)", run.id, attempt.owner.host, attempt.owner.pid)
+            self._elsewhere[run.id] = run
+            return False
+        if attempt is not None and attempt.state == "running":
+            # Its worker cannot know: whether another machine's heart stands still shows only to who looks for long.
+            self.ledger.settle(attempt, "lost", "its process is gone, and so perhaps was its machine or its sweep")
+        return True
+
+    def _end(self, ended: Ended) -> None:
+        """A job is over: find out how, and say what becomes of its run."""
+        active = self._active.pop(ended.id)
+        run, attempt = active.run, self.ledger.last(ended.id)
+        if (run.folder / "result.json").is_file():
+            self._final(run, "done", attempt)
+            return
+        if ended.status == TAKEN:
+            self._tries[run.id] -= 1
+            self.states[run.id] = "queued"
+            self._elsewhere[run.id] = run
+            return
+        if attempt is None or self.ledger.state(attempt) == "lost":
+            attempt = self._lost(attempt, ended)
+        if attempt is not None and active.why:
+            state: State = "pruned" if active.why == "pruned" else "failed"
+            attempt = self.ledger.settle(attempt, state, active.why, repeats=True)
+        state = attempt.state if attempt is not None else "lost"
+        again = not self._stops and self._tries[run.id] <= self.retries and not (attempt and attempt.repeats)
+        if state == "pruned" or not again:
+            self._final(run, "failed" if state == "lost" else state, attempt)
+        else:
+            self.view.ended(run, state, attempt)
+            self.states[run.id] = "queued"
+            self._pending.append(run)
+
+    def _lost(self, attempt: Attempt | None, ended: Ended) -> Attempt | None:
+        """Say for a process that died without a word what became of it."""
+        killed = ended.status is not None and ended.status < 0
+        how = f"killed by {signal.Signals(-ended.status).name}" if killed and ended.status else "its process is gone"
+        if killed and ended.status == -signal.SIGKILL:
+            how += " (the system does so when memory runs out)"
+        if attempt is None:
+            log.error("%s: %s before it began (exit status %s)", ended.id, how, ended.status)
+            return None
+        if self._stops:
+            return self.ledger.settle(attempt, "interrupted", "stopped at once")
+        return self.ledger.settle(attempt, "failed", how)
+
+    def _final(self, run: Planned, state: State, attempt: Attempt | None) -> None:
+        self.states[run.id] = state
+        self.view.ended(run, state, attempt)
+        if self.source is not None and not (self._stops and state in UNFINISHED):
+            self.source.tell(run, state)
+
+    def _glance(self) -> None:
+        """Look at what runs: show it, stop what is over its time or hopeless; see whether others' runs have ended."""
+        running: dict[str, Attempt | None] = {}
+        for name, active in self._active.items():
+            attempt = self.ledger.last(name)
+            current = attempt if attempt is not None and attempt.state == "running" else None
+            running[name] = current
+            seconds = time.monotonic() - active.began
+            if self.time_limit is not None and seconds > self.time_limit:
+                active.why = active.why or f"time limit: it took longer than {self.time_limit:g} s"
+                if seconds > self.time_limit + GRACE:
+                    self.executor.kill(name)
+            elif not active.why and self.source is not None and self.source.prune(active.run):
+                active.why = "pruned"
+            if (self._stops or active.why) and current is not None and not self.ledger.asked_to_stop(current):
+                self.ledger.ask_to_stop(current)
+        for name, run in list(self._elsewhere.items()):
+            if (run.folder / "result.json").is_file():
+                del self._elsewhere[name]
+                self._final(run, "done", self.ledger.last(name))
+            elif self.ledger.state(self.ledger.last(name)) != "running":
+                del self._elsewhere[name]
+                self._pending.append(run)
+        self.view.show(running, self.states, len(self._pending))
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first Ctrl-C or SIGTERM lets every run save and end, the second ends them at once."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._stops += 1
+            if self._stops == 1:
+                self._glanced = 0.0
+                log.info("stopping: each run saves where it stands; Ctrl-C again to stop at once")
+            else:
+                for name in list(self._active):
+                    self.executor.kill(name)
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

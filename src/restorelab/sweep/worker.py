@@ -1,0 +1,174 @@
+"""One run of a sweep, in a process of its own: claim it, execute it, mark it. All that an executor calls.
+
+`python -m restorelab.sweep.worker SWEEP/queue/ID.json` does it in a new interpreter.
+"""
+
+import contextlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from restorelab import logs
+from restorelab.interruption import Interrupted
+from restorelab.run_folder import RunFolder, read_config
+from restorelab.sweep.ledger import Claim, Ledger
+from restorelab.watch import Watch
+
+log = logging.getLogger(__name__)
+
+TAKEN = 75
+"""Exit status of a worker that found its run in another's hands (EX_TEMPFAIL of sysexits.h: try again later)."""
+
+BEAT = 1.0
+"""Seconds between two heartbeats, and so until a worker hears that it should stop."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Execute the resolved config in a file, in this process. `--with-parent`: end when the parent process dies."""
+    before = os.getppid()
+    orphaned = (lambda: os.getppid() != before) if "--with-parent" in argv else None
+    return execute(Path(argv[0]), orphaned)
+
+
+def child(file: str, environment: Mapping[str, str]) -> None:
+    """What a forked process does: leave the terminal's group, set its environment, send its output to the run's log.
+
+    environment: such as CUDA_VISIBLE_DEVICES; set before anything asks for a device.
+    """
+    with contextlib.suppress(PermissionError):  # it leads its group already
+        os.setsid()  # Ctrl-C is for the sweep, which asks its runs to stop; a hard stop reaches a run's own children
+    os.environ.update(environment)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    sentinel = parent.sentinel
+    sys.exit(execute(Path(file), lambda: bool(wait([sentinel], timeout=0))))
+
+
+def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
+    """Execute SWEEP/queue/ID.json unless somebody else does; gives the exit status.
+
+    The run goes on from its last checkpoint where its folder has one. orphaned: whether nobody waits for this process
+    any more; then the run saves where it stands and ends.
+    """
+    _stoppable()
+    settings = json.loads(file.read_text())
+    ledger = Ledger(file.parents[1] / "ledger")
+    folder = RunFolder(Path(settings["run_dir"]))
+    if folder.result.is_file():  # another sweep was quicker
+        return 0
+    claim = ledger.claim(file.stem)
+    if claim is None:
+        return TAKEN
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with (folder.path / "log.txt").open("a") as stream, _output(stream):
+        return _execute(_settled(settings, folder), claim, orphaned)
+
+
+def _settled(settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """The config to execute: a run that was begun goes on, with as many threads as before, for the sake of its bits."""
+    begun = folder.config.is_file()
+    threads = {"threads": read_config(folder.path)["threads"]} if begun else {}
+    return {**settings, "resume": begun, **threads}
+
+
+def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], bool] | None) -> int:
+    logs.set_up()
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        log.info("CUDA_VISIBLE_DEVICES=%s", os.environ["CUDA_VISIBLE_DEVICES"])
+    watch = Watch()
+    heart = _Heart(claim, watch, orphaned or (lambda: False))
+    try:
+        with heart:
+            from restorelab import training
+
+            outcome = training.execute(settings, watch)
+    except (Interrupted, KeyboardInterrupt):
+        claim.end("interrupted", 143, watch.facts(), "interrupted before the run began")
+        return 143
+    except BaseException as error:
+        traceback.print_exc()
+        claim.end("failed", 1, watch.facts(), f"{type(error).__name__}: {error}")
+        return 1
+    if outcome.trace:
+        print(outcome.trace, file=sys.stderr)
+    print(outcome.message, flush=True)
+    state = outcome.status
+    reason = "" if state == "done" else outcome.message
+    claim.end(state, outcome.exit_status, watch.facts(), reason, repeats=outcome.repeats)
+    return outcome.exit_status
+
+
+class _Heart(threading.Thread):
+    """Writes the ledger's file each second, and hears what this process cannot see while it computes."""
+
+    def __init__(self, claim: Claim, watch: Watch, orphaned: Callable[[], bool]) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.claim, self.watch, self.orphaned = claim, watch, orphaned
+        self._over = threading.Event()
+        self._asked = False
+
+    def __enter__(self) -> "_Heart":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # what is left to do is to say how it ended
+            signal.signal(number, signal.SIG_IGN)
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        """Beat until the run is over."""
+        ledger, attempt = self.claim.ledger, self.claim.attempt
+        while not self._over.wait(BEAT):
+            if ledger.superseded(attempt):  # this process stood still for so long that the run was given to another
+                os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                self.claim.beat(self.watch.facts())
+            except OSError as error:
+                log.warning("heartbeat: %s", error)
+            if not self._asked and (self.orphaned() or ledger.asked_to_stop(attempt)):
+                self._asked = True
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stoppable() -> None:
+    """From the first moment on, SIGTERM and Ctrl-C are an exception that the worker can put into the ledger."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+@contextlib.contextmanager
+def _output(stream: IO[str]) -> Iterator[None]:
+    """Send all that this process and its libraries print to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    try:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, descriptor in enumerate(kept, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
