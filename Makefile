@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help train test test-all lint format bench clean
+.PHONY: help train test test-all lint format bench torture clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s ':'
@@ -38,6 +38,9 @@ format: $(STAMP) ## put the style right
 
 bench: $(STAMP) ## speed and memory beside hand-written loops
 	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+torture: $(STAMP) ## kill a sweep 50 times at random and see that nothing is lost
+	$(BIN)/python benchmarks/torture.py --kills 50 $(ARGS)
 
 clean: ## remove the environment; runs and caches stay
 	rm -rf $(VENV) build dist

@@ -1,0 +1,232 @@
+"""A search by Optuna's ask and tell, kept in a journal that survives any kill."""
+
+import logging
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restorelab.sweep.search import asked, space, target
+from restorelab.sweep.search.trial import Row, State, Trial
+from restorelab.sweep.settings import Sweep
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+log = logging.getLogger(__name__)
+
+STUDY = "search"
+"""Name of the study in the journal. Hyperband divides trials by it: it must not change when a folder is renamed."""
+
+STATES: dict[str, Any] = {"RUNNING": "open", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
+"""Optuna's names of a trial's states, and ours."""
+
+ASKED, VERDICT = "asked", "pruned at"
+"""What is kept with the study, and with a trial that the pruner has given up."""
+
+
+class Search:
+    """Gives out trials and keeps what became of them in `FOLDER/optuna.journal`; runs nothing. For one thread.
+
+    A proposal depends on the search's seed, the trial's number, the results told so far and the trials that are open,
+    and on nothing else: not on restarts. Equal values are given out once: a later trial with the same ones takes over
+    the result, and counts as one of `trials`.
+
+    folder: of the sweep. settings: `search`, `trials`, `metric`, `pruner`, `search_seed`. overrides: of the command
+    line, without the sweep's own keys.
+
+    Raises:
+        ConfigError: for what cannot be searched, an unknown name, a missing package, or a journal of another search.
+        DataError: for a journal that cannot be read.
+    """
+
+    def __init__(self, folder: Path, settings: Sweep, overrides: Sequence[str]) -> None:
+        self.metric, compared = target.checked(settings.metric)
+        self.higher = compared.higher
+        self.space = space.read(overrides)
+        target.check_comparable(self.metric, self.space.ranges)
+        asked.check_packages(settings.search)
+
+        import optuna
+
+        from restorelab.sweep.search import journal, samplers
+
+        self._optuna, self._seed, self._seed_of = optuna, settings.search_seed, samplers.seed_of
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._sampler = asked.named("search", settings.search, samplers.SAMPLERS)
+        self._pruner = asked.named("pruner", settings.pruner, samplers.PRUNERS)
+        self._points = self.space.points() if settings.search == "grid" else []
+        if settings.search == "cma":
+            space.check_cma(self.space)
+        self.trials = asked.count(settings.trials, len(self._points))
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / journal.NAME
+        self._storage = journal.open_journal(self.file)
+        self._id = self._begin(asked.described(settings, self.metric, self.space))
+        for trial in self._all():  # one was being drawn when the process was killed
+            if not trial.state.is_finished():
+                self._draw(trial._trial_id)
+        self._settle()
+
+    def ask(self) -> Trial | None:
+        """The next trial; None when all are given out, or all different ones of a space without intervals.
+
+        Open trials of an earlier session are not among them; see `open_trials`.
+        """
+        while True:
+            trials = self._all()
+            if len(trials) >= self.trials:
+                return None
+            if len({_values(trial) for trial in trials}) == self.space.size():
+                log.info("search: all %d different trials are given out", self.space.size())
+                return None
+            number = self._draw(self._storage.create_new_trial(self._id))
+            first = self._first()[number]
+            if first == number:
+                return self._trial(self._all()[number])
+            log.info("search: trial %d has the values of trial %d, and takes over its result", number, first)
+            self._settle()
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Note a validation of an open trial; True where the pruner says that it need not go on.
+
+        Report every validation, in order. One that is known already, of a run that goes on from a checkpoint, changes
+        nothing; one that is not finite is not kept. step: of the optimizer (or epochs, but always the same).
+        """
+        trial = self._all()[number]
+        if trial.state.is_finished():
+            return False
+        if VERDICT in trial.user_attrs:
+            return True
+        known = step in trial.intermediate_values
+        if not math.isfinite(value) or (known and step != trial.last_step):
+            return False
+        if not known:
+            self._storage.set_trial_intermediate_value(trial._trial_id, step, float(value))
+        study = self._study()
+        pruned = bool(study.pruner.prune(study, self._all()[number]))  # the median pruner gives a NumPy one
+        if pruned:  # kept, as Hyperband decides once: it would let a run that reports this step again pass
+            self._storage.set_trial_user_attr(trial._trial_id, VERDICT, step)
+        return pruned
+
+    def tell(self, number: int, state: State, value: float | None = None) -> None:
+        """Say how a trial ended. A second time changes nothing: what is in the journal stays.
+
+        value: of the metric. Of a `done` trial the best validation's, which is that of the checkpoint that is kept; not
+        finite, or None, makes it a failed one. Of a `pruned` one the last, by default the last reported. Of a `failed`
+        one not looked at.
+        """
+        trial = self._all()[number]
+        if trial.state.is_finished():
+            return
+        if state == "done" and (value is None or not math.isfinite(value)):
+            log.warning("search: trial %d ended with %s=%s, so it counts as failed", number, self.metric, value)
+            state = "failed"
+        if state == "pruned" and value is None and trial.last_step is not None:
+            value = trial.intermediate_values[trial.last_step]
+        self._end(trial, state, value)
+        self._settle()
+
+    def open_trials(self) -> list[Trial]:
+        """Trials that were given out and not told: after a restart, those to go on with. Also those that run now."""
+        first = self._first()
+        open_ = [trial for trial in self._whole() if not trial.state.is_finished()]
+        return [self._trial(trial) for trial in open_ if first[trial.number] == trial.number]
+
+    def rows(self) -> list[Row]:
+        """All trials, by number."""
+        first = self._first()
+        return [
+            Row(
+                number=trial.number,
+                state=STATES[trial.state.name],
+                value=trial.value,
+                swept=self.space.swept(trial.params),
+                same_as=first[trial.number] if first[trial.number] != trial.number else None,
+            )
+            for trial in self._whole()
+        ]
+
+    def best(self) -> Row | None:
+        """The best of the trials that are done; of equal ones the first. None before one is."""
+        done = [(row.value, row) for row in self.rows() if row.state == "done" and row.value is not None]
+        sign = 1 if self.higher else -1
+        return max(done, key=lambda pair: sign * pair[0])[1] if done else None
+
+    def _begin(self, now: dict[str, str]) -> int:
+        """Open the study, or begin it; gives its id."""
+        directions = self._optuna.study.StudyDirection
+        if STUDY not in [study.study_name for study in self._storage.get_all_studies()]:
+            self._storage.create_new_study([directions.MAXIMIZE if self.higher else directions.MINIMIZE], STUDY)
+        number = self._storage.get_study_id_from_name(STUDY)
+        before = self._storage.get_study_user_attrs(number).get(ASKED)
+        if before is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it is marked experimental; only the dashboard looks at it
+                self._study().set_metric_names([self.metric])
+            self._storage.set_study_user_attr(number, ASKED, now)
+        else:
+            asked.check_same(before, now, self.file)
+        return number
+
+    def _all(self) -> "list[FrozenTrial]":
+        """By number. Not to be changed: they are the storage's own."""
+        return self._storage.get_all_trials(self._id, deepcopy=False)
+
+    def _whole(self) -> "list[FrozenTrial]":
+        """Without those that another process is drawing at this moment."""
+        return [trial for trial in self._all() if trial.params.keys() == self.space.ranges.keys()]
+
+    def _study(self, sampler: "BaseSampler | None" = None) -> "Study":
+        """A new one for each use: it keeps a cache of the trials, and its pruner what it found at first."""
+        study = self._optuna.load_study(study_name=STUDY, storage=self._storage, sampler=sampler)
+        study.pruner = self._pruner(study.get_trials(deepcopy=False))
+        return study
+
+    def _draw(self, trial_id: int) -> int:
+        """Draw the values of a trial that it has not got yet; gives its number."""
+        trial = self._storage.get_trial(trial_id)
+        if trial.params.keys() == self.space.ranges.keys():
+            return trial.number
+        seeds = [self._seed_of(self._seed, trial.number, part) for part in range(1 + len(self.space.ranges))]
+        together, *single = [self._sampler(seed, self._points, self._seed) for seed in seeds]
+        study = self._study(together)
+        drawn = self._optuna.trial.Trial(study, trial_id)
+        drawn.relative_params  # noqa: B018  drawn by reading it: now, by the first sampler, whatever is there already
+        for sampler, (key, values) in zip(single, self.space.ranges.items(), strict=True):
+            study.sampler = sampler
+            values.suggest(drawn, key)
+        return trial.number
+
+    def _first(self) -> list[int]:
+        """By a trial's number, that of the first trial with the same values."""
+        first: dict[Any, int] = {}
+        return [first.setdefault(_values(trial), trial.number) for trial in self._all()]
+
+    def _settle(self) -> None:
+        """Give the open trials that have the values of an ended one its result."""
+        trials = self._all()
+        for trial, number in zip(trials, self._first(), strict=True):
+            like = trials[number]
+            if trial.state.is_finished() or not like.state.is_finished():
+                continue
+            if like.state.name == "PRUNED" and like.last_step is not None:  # samplers rank pruned trials by that step
+                last = like.intermediate_values[like.last_step]
+                self._storage.set_trial_intermediate_value(trial._trial_id, like.last_step, last)
+            self._end(trial, STATES[like.state.name], like.value)
+
+    def _end(self, trial: "FrozenTrial", state: State, value: float | None) -> None:
+        name = next(name for name, ours in STATES.items() if ours == state)
+        kept = [float(value)] if state != "failed" and value is not None and math.isfinite(value) else None
+        self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState[name], kept)
+
+    def _trial(self, trial: "FrozenTrial") -> Trial:
+        return Trial(trial.number, self.space.overrides(trial.params), self.space.swept(trial.params))
+
+
+def _values(trial: "FrozenTrial") -> Any:
+    """What makes two trials the same."""
+    return tuple(sorted(trial.params.items()))

@@ -1,0 +1,50 @@
+"""What a search may look at: a validation metric. The test images are for the end, and choose nothing."""
+
+from collections.abc import Iterable
+
+from restorelab.errors import ConfigError, nearest
+from restorelab.study.metric import METRICS, Metric
+
+DEFAULT = "val/psnr"
+
+
+def checked(name: str | None) -> tuple[str, Metric]:
+    """The name of the metric to search by, and how it is compared.
+
+    name: `val/psnr`, or `val/psnr/impulse_30` for one evaluation of several; None for the default.
+
+    Raises:
+        ConfigError: for a metric of the test images, and for one that no validation measures.
+    """
+    name = DEFAULT if name is None else name
+    part, _, rest = name.partition("/")
+    allowed = {f"val/{known}": metric for known, metric in METRICS.items() if _validated(known, metric)}
+    if part == "test":
+        msg = (
+            f"metric={name}: values chosen by the test images would make their own result look better than it is. "
+            f"A search looks at the validation images only: {', '.join(allowed)}."
+        )
+        raise ConfigError(msg)
+    plain = f"{part}/{rest.partition('/')[0]}"
+    if plain not in allowed:
+        msg = f"metric={name}: no validation measures that. {nearest(name, allowed)}"
+        raise ConfigError(msg)
+    return name, allowed[plain]
+
+
+def check_comparable(name: str, keys: Iterable[str]) -> None:
+    """Refuse to search the loss by its own value: the values of two losses are in different units.
+
+    Raises:
+        ConfigError: where the metric is the loss and a searched key belongs to it.
+    """
+    if name.split("/")[1] != "loss":
+        return
+    for key in keys:
+        if key.split(".")[0] == "loss":
+            msg = f"metric={name}: {key} changes what the loss means, so its values cannot be compared. metric=val/psnr"
+            raise ConfigError(f"{msg} can.")
+
+
+def _validated(name: str, metric: Metric) -> bool:
+    return metric.source == "image" or name == "loss"
