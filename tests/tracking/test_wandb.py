@@ -3,37 +3,39 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import runs
-from restorelab.tracking.wandb import WandB
+from restorelab.config import GROUPS, Train
+from restorelab.errors import UserError
+from restorelab.tracking.wandb import HOW, WandB, shown
+from tracking import offline
 
-ONLINE = {"WANDB_API_KEY": "x" * 40}
 
-
-def read_back(run_dir: Path) -> dict[str, Any]:
+def made(run_dir: Path) -> Path:
     (offline,) = (run_dir / "wandb").glob("offline-run-*")
-    wandb = Path(sys.executable).with_name("wandb")
-    command = [str(wandb), "leet", "inspect", "--summary", "--json", str(offline)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+    return offline
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wandb") / "run"
-    outcome = runs.run(folder, "logger=wandb", "callbacks=default", "callbacks.panels.every=1", "trainer.max_epochs=1")
+    folder = tmp_path_factory.mktemp("sweep") / "dncnn-s0-12345678"
+    outcome = runs.run(
+        folder, "logger=wandb", "callbacks=default", "callbacks.panels.every=1", "trainer.max_epochs=1",
+        "logger.group=a_sweep", "logger.name=dncnn-s0-12345678", "logger.tags=[mine]", "optimizer.lr=0.002",
+    )  # fmt: skip
     assert outcome.status == "done", outcome.message
-    assert "wandb sync" in outcome.message
+    assert f"restorelab sync {folder}" in outcome.message
     return folder
 
 
 def test_config_metrics_and_state_arrive(done: Path) -> None:
-    kept = read_back(done)
+    kept = offline.summary(made(done))
     result = json.loads((done / "result.json").read_text())
     assert kept["config"]["choices"]["model"] == "dncnn"
     assert kept["config"]["data"]["batch_size"] == 8
@@ -41,6 +43,35 @@ def test_config_metrics_and_state_arrive(done: Path) -> None:
     for name, value in result["metrics"].items():
         assert values[name] == pytest.approx(value)
     assert {"val/psnr", "train/loss"} <= values.keys()
+
+
+def test_dashboard_can_group_and_draw_axes_at_once(done: Path) -> None:
+    (record,) = [entry["run"] for entry in offline.records(made(done)) if entry["type"] == "run"]
+    assert record["run_group"] == "a_sweep"
+    assert record["display_name"] == "dncnn-s0-12345678"
+    assert record["job_type"] == "train"
+    assert {"mine", "model=dncnn", "noise=gaussian"} <= set(record["tags"])
+    assert not any(tag.startswith(("logger=", "callbacks=", "trainer=")) for tag in record["tags"])
+    config = offline.summary(made(done))["config"]
+    # Axes and groupings are plain values: of the choices at the top, of parameters by their names on the command line.
+    assert config["model_name"] == "dncnn"
+    assert config["noise_name"] == "gaussian"
+    assert config["seed"] == 0
+    assert config["optimizer"]["lr"] == 0.002
+    assert config["model"]["depth"] == 3
+
+
+def test_no_choice_hides_a_key_of_the_config() -> None:
+    config = {field.name: {} for field in fields(Train)} | {"choices": dict.fromkeys(GROUPS, "x")}
+    assert {key: value for key, value in shown(config).items() if key in config} == config
+    assert shown(config).keys() - config.keys() == {f"{group}_name" for group in GROUPS if group not in HOW}
+
+
+def test_runs_of_a_sweep_stand_in_one_folder_by_name(done: Path) -> None:
+    link = done.parent / "wandb" / "run-dncnn-s0-12345678"
+    assert link.resolve() == made(done)
+    assert not link.readlink().is_absolute()  # a sweep that is moved takes it along
+    assert offline.summary(link)["exit_code"] == 0
 
 
 def test_pictures_arrive_and_are_not_black(done: Path) -> None:
@@ -55,38 +86,66 @@ def test_pictures_arrive_and_are_not_black(done: Path) -> None:
 def test_failed_run_is_marked_failed(tmp_path: Path) -> None:
     outcome = runs.run(tmp_path / "run", "logger=wandb", "optimizer.lr=1e30")
     assert outcome.status == "failed"
-    kept = read_back(tmp_path / "run")
+    kept = offline.summary(made(tmp_path / "run"))
     assert kept["summary"]["status"] == "failed"
     assert kept["exit_code"] == 1
 
 
-@pytest.mark.parametrize(
-    ("mode", "environment", "expected"),
-    [
-        ("auto", {}, "offline"),
-        ("auto", ONLINE, "online"),
-        ("offline", ONLINE, "offline"),
-        ("online", {}, "online"),
-        ("online", {"WANDB_MODE": "offline"}, "offline"),
-    ],
-)
-def test_mode(
-    mode: str, environment: dict[str, str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("WANDB_MODE", "WANDB_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert WandB(mode=mode)._choose_mode()[0] == expected
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="finds the service as Linux shows it")
+def test_run_outlives_the_service(tmp_path: Path) -> None:
+    code = """
+import logging, os, signal, sys, time
+from pathlib import Path
+from restorelab.tracking.wandb import WandB
+logging.basicConfig()
+tracker = WandB(mode="offline")
+tracker.start({}, Path(sys.argv[1]), "name", resumed=False)
+core = []
+for place in Path("/proc").glob("[0-9]*/cmdline"):
+    try:
+        words = place.read_bytes().split(b"\\0")
+    except OSError:
+        continue
+    if b"wandb-core" in words[0] and str(os.getpid()).encode() in words:
+        core.append(place.parent.name)
+os.kill(int(core[0]), signal.SIGKILL)
+time.sleep(0.5)
+for step in range(5):
+    tracker.log({"train/loss": 1.0}, step)
+tracker.finish({"test/psnr": 20.0}, failed=False)
+print("done")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=offline.alone())
+    assert "done" in said.stdout, said.stderr
+    assert said.stderr.count("W&B: stopped") == 1
 
 
-def test_login_in_netrc_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password " + "x" * 40 + "\n")
-    (tmp_path / ".netrc").chmod(0o600)
-    mode, reason = WandB()._choose_mode()
-    assert mode == "online"
-    assert "api.wandb.ai" in reason
+def test_start_that_fails_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    def refuse(**rest: object) -> None:
+        raise wandb.errors.CommError("the server is on holiday")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(UserError, match=r"on holiday.*logger\.mode=offline.*logger=csv"):
+        WandB().start({}, tmp_path, "name", resumed=False)
+
+
+def test_setting_that_wandb_does_not_know_is_a_clear_error(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from restorelab.errors import UserError
+from restorelab.tracking.wandb import WandB
+try:
+    WandB().start({}, Path(sys.argv[1]), "name", resumed=False)
+except UserError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    environment = offline.alone() | {"WANDB_MODE": "onlne"}
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment).stdout
+    assert "mode" in said
+    assert "'onlne'" in said
+    assert "logger=csv" in said
