@@ -12,6 +12,9 @@ from restorelab import build, checks, composition
 from restorelab.cli import main
 from restorelab.config import conf_dir
 from restorelab.study import plan
+from restorelab.sweep import expand, grid, settings
+from restorelab.sweep.executors import choose
+from restorelab.sweep.search.search import Search
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 COMMANDS = [
@@ -46,11 +49,18 @@ def test_training_command_composes_and_fits(command: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python sweep.py")])
-def test_sweep_command_plans(command: str) -> None:
-    own, overrides, seeds = plan.split(shlex.split(command)[2:])
-    only = own.get("only", "").split(",") if "only" in own else []
-    planned = plan.plan(plan.load(own["study"]), ["data.root=/nowhere", *overrides], seeds, only)
-    assert {one.name for one in planned} >= set(only)
+def test_sweep_command_plans(command: str, tmp_path: Path) -> None:
+    sweep, overrides = settings.split(shlex.split(command)[2:])
+    choose.executor(sweep)
+    if sweep.search:
+        assert Search(tmp_path, sweep, overrides).ask() is not None
+        return
+    if sweep.study:
+        each, seeds = plan.divide(overrides)
+        planned = plan.plan(plan.load(sweep.study), ["data.root=/nowhere", *each], seeds, sweep.only)
+    else:
+        planned = expand.plan(grid.expand(overrides), tmp_path, only=sweep.only)
+    assert {one.name for one in planned} >= set(sweep.only)
     assert len(planned) == len({one.folder for one in planned})
 
 

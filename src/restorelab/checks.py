@@ -36,7 +36,7 @@ def check_fit(built: Parts) -> nn.Module:
     check_network(built, net)
     _check_measure(built)
     _check_weights(built, net)
-    _check_training(built)
+    check_training(built)
     for name, node in built.config["callbacks"].items():
         _check_callback(name, make(f"callbacks.{name}", node))
     return net
@@ -114,7 +114,7 @@ def _check_weights(built: Parts, net: nn.Module) -> None:
         raise ConfigError(msg)
 
 
-def _check_training(built: Parts) -> None:
+def check_training(built: Parts) -> None:
     """Build the optimizer and the scheduler on one number; they refuse what they do not take."""
     optimizer = _try(built, "optimizer", [nn.Parameter(torch.zeros(1))])
     _try(built, "scheduler", optimizer, total_steps=10)

@@ -1,10 +1,11 @@
-"""The command line: `restorelab train | sweep | preview | fetch | cache`. Heavy packages are imported late."""
+"""The command line: `restorelab train | sweep | compare | ...`. Heavy packages are imported late."""
 
 import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import restorelab
@@ -15,9 +16,14 @@ USAGE = """\
 restorelab: compose, train, measure and compare image restoration networks.
 
   restorelab train [key=value ...]      one run; -m for several; the same as python train.py
-  restorelab sweep study=NAME [...]     the runs of a report, its tables, figures, findings; dry=true lists the runs
+  restorelab sweep [key=a,b ...]        every combination, a search, or study=NAME: a report's runs; sweep --help
+  restorelab compare FOLDER ...         a page that holds runs and sweeps against each other
   restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE
   restorelab fetch data=NAME            bring a dataset to its folder
+  restorelab export-set [key=value ...] out=FOLDER     the inputs of the evaluations, for a method of your own
+  restorelab score DIR set=FOLDER name=METHOD          measure its outputs, and have it stand beside the runs
+  restorelab sync [FOLDER ...]          upload offline runs to Weights & Biases
+  restorelab workspace [project=NAME]   a saved W&B workspace that compares the runs of a sweep
   restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
   restorelab --version
 
@@ -31,9 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     commands: dict[str, Callable[[list[str]], int]] = {
         "train": train,
-        "sweep": sweep,
+        "sweep": _of("restorelab.sweep.command"),
+        "compare": _of("restorelab.compare.command"),
         "preview": preview,
         "fetch": fetch,
+        "export-set": _of("restorelab.exchange.export_set"),
+        "score": _of("restorelab.exchange.score"),
+        "sync": _of("restorelab.tracking.sync"),
+        "workspace": _of("restorelab.tracking.workspace"),
         "cache": cache,
     }
     if command in ("-h", "--help", "help"):
@@ -151,12 +162,15 @@ def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
     return outcome.exit_status
 
 
-def sweep(argv: list[str]) -> int:
-    """`restorelab sweep study=NAME`: the runs of a study, one after another, and the page that compares them."""
-    logs.set_up()
-    from restorelab.study import command
+def _of(module: str) -> Callable[[list[str]], int]:
+    """The command that a module's `run` is."""
 
-    return command.run(argv)
+    def command(argv: list[str]) -> int:
+        logs.set_up()
+        status: int = import_module(module).run(argv)
+        return status
+
+    return command
 
 
 def preview(argv: list[str]) -> int:

@@ -54,7 +54,9 @@ def resolve(composed: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
     Raises:
         ConfigError: for an interpolation that leads nowhere, an unknown key or a wrong type.
     """
-    masked = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    masked = composed
+    if "hydra" in composed:
+        masked = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     if masked.length not in ("full", "short"):
         msg = f"length={masked.length}: {nearest(str(masked.length), ['full', 'short'])}"
         raise ConfigError(msg)

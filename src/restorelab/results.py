@@ -42,6 +42,9 @@ SCHEMA = 1
 PICTURES = 4
 """Test images in the panel of each evaluation, spread over the set."""
 
+COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
+"""What a tracker is told of the run beside its metrics."""
+
 PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
 
 
@@ -111,7 +114,8 @@ def write(
         folder.page,
         page(built.config, facts, built.protocol.describe(), folder.curves if folder.curves.exists() else None, panels),
     )
-    tracker.finish(_summary(measured) | {"status": "done"}, failed=False)
+    costs = {key: facts[key] for key in COSTS}
+    tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
     places = {"run": folder.path, "pictures": folder.images, "report": folder.page}
     lines = [table(measured, title=f"{title}, test set")]
@@ -218,6 +222,7 @@ def describe(
         "peak_memory": peak_memory(built.engine.device),
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "git": _git(),
+        "host": platform.node(),
     }
 
 

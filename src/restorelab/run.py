@@ -19,12 +19,13 @@ from restorelab.callbacks.checkpoint import Checkpoint
 from restorelab.callbacks.guard import Guard
 from restorelab.callbacks.health import Health
 from restorelab.callbacks.history import History
-from restorelab.callbacks.limits import Limits, seconds
+from restorelab.callbacks.limits import Limits
 from restorelab.callbacks.progress import Progress
 from restorelab.callbacks.release import Release
 from restorelab.callbacks.throughput import Throughput
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened
+from restorelab.duration import seconds
 from restorelab.errors import UserError
 from restorelab.interruption import Interrupted, Interruption
 from restorelab.run_folder import RunFolder, write_json

@@ -68,7 +68,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
         msg = f"{folder} is no run's folder: it has no config.yaml.{hint}"
         raise ConfigError(msg)
-    return yaml.safe_load(file.read_text())
+    return yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def write_text(file: Path, text: str, *, sync: bool = True) -> None:

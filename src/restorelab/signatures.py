@@ -43,6 +43,7 @@ class _Names(dict[str, Any]):
         return getattr(builtins, name, None) or getattr(collections.abc, name, None) or getattr(typing, name, Any)
 
 
+@lru_cache
 def from_source(target: str) -> dict[str, Parameter] | None:
     """The parameters of `restorelab.a.b.Name`, or None for a target outside this package or not found in it.
 

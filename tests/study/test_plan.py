@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import runs
+from restorelab import composition
 from restorelab.errors import ConfigError
 from restorelab.study import plan
 
@@ -62,27 +63,54 @@ def test_only_brings_what_it_waits_for():
     assert [p.name for p in plan.plan(plan.load("tiny"), REST, [0], ["smaller"])] == ["small", "smaller"]
 
 
+def test_a_folder_and_threads_may_be_given():
+    made = plan.plan(plan.load("tiny"), REST[:-1], [0], ["smaller"], folder=Path("there/night"), threads=3)
+    assert [one.folder.parent for one in made] == [Path("there/night")] * 2
+    assert made[0].settings["name"] == "night/small"
+    assert made[1].settings["ckpt"] == str(made[0].folder)
+    assert [one.settings["threads"] for one in made] == [3, 3]
+    (said,) = plan.plan(plan.load("tiny"), REST, [0], ["filter"], threads=3)
+    assert said.settings["threads"] == 1  # by REST
+    assert said.id == plan.plan(plan.load("tiny"), REST, [0], ["filter"])[0].id
+
+
+def test_it_is_what_composing_each_run_gives():
+    for one in plan.plan(plan.load("tiny"), REST, None):
+        own = [o.replace("@small", f"'{one.settings['ckpt']}'") for o in plan.load("tiny").runs[one.name]]
+        plain = composition.compose([*own, *REST, f"seed={one.seed}"])
+        assert {**plain, "name": f"tiny/{one.name}", "run_dir": str(one.folder)} == one.settings
+
+
+def test_weights_that_are_there_are_looked_into_before_the_run(here: Path):
+    (first, _) = plan.plan(plan.load("tiny"), REST, [0], ["smaller"])  # nothing is there yet, so nothing is said
+    first.folder.mkdir(parents=True)
+    (first.folder / "result.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"run smaller: .*small-s0"):
+        plan.plan(plan.load("tiny"), REST, [0], ["smaller"])
+
+
 def test_command_line_is_divided():
-    own, overrides, seeds = plan.split(["study=tiny", "dry=true", "seed=range(3)", "data.val=[1,2]", "length=short"])
-    assert own == {"study": "tiny", "dry": "true"}
-    assert overrides == ["data.val=[1,2]", "length=short"]
+    overrides, seeds = plan.divide(["seed=range(3)", "data.val=[1,2]", "length=short", "~callbacks.panels"])
+    assert overrides == ["data.val=[1,2]", "length=short", "~callbacks.panels"]
     assert seeds == [0, 1, 2]
-    assert plan.split(["seed=5"])[2] == [5]
-    assert plan.split(["seed=1,4"])[2] == [1, 4]
-    assert plan.split([])[2] is None
+    assert plan.divide(["seed=5"]) == ([], [5])
+    assert plan.divide(["seed=1,4,1"]) == ([], [1, 4])
+    assert plan.divide(["optimizer.lr=3"]) == (["optimizer.lr=3"], None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["model=ae,dual_ae"], ["model=ae,dual_ae", "several"]),
+        (["model=glob(*)"], ["model=glob(*)", "several"]),
         (["seed=a"], ["seed=a", "whole numbers"]),
+        (["seed=range(0)"], ["seed=range(0)", "empty"]),
         (["key"], ["key"]),
     ],
 )
 def test_bad_arguments(arguments: list[str], words: list[str]):
     with pytest.raises(ConfigError) as caught:
-        plan.split(arguments)
+        plan.divide(arguments)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 

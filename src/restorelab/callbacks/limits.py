@@ -6,8 +6,6 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from restorelab.errors import ConfigError
-
 
 class Limits(Callback):
     """Ask the loop to stop at a step or after a time; Lightning then validates before it ends.
@@ -53,17 +51,3 @@ class Limits(Callback):
                 over = (batch_idx + 1) % self.poll == 0 and trainer.strategy.broadcast(over)
             if over:
                 trainer.should_stop = True
-
-
-def seconds(text: str) -> float:
-    """The seconds of `DD:HH:MM:SS` or `HH:MM:SS`.
-
-    Raises:
-        ConfigError: for another form.
-    """
-    parts = text.split(":")
-    if len(parts) not in (3, 4) or not all(part.isdigit() for part in parts):
-        msg = f"max_time: {text!r} is not of the form HH:MM:SS or DD:HH:MM:SS, such as '00:30:00'. Quote it in a YAML."
-        raise ConfigError(msg)
-    days, hours, minutes, secs = [0] * (4 - len(parts)) + [int(part) for part in parts]
-    return ((days * 24 + hours) * 60 + minutes) * 60 + secs

@@ -15,7 +15,7 @@ def png(figure: Figure) -> bytes:
 
 
 def encoded(array: np.ndarray, *, optimize: bool = False) -> bytes:
-    """An array (H, W, 3) uint8 as a PNG, of one channel where it is gray. optimize: smaller, and several times slower."""
+    """An array (H, W, 3) uint8 as a PNG, with one channel where it is gray. optimize: smaller, but slower."""
     gray = bool((array[..., :1] == array).all())
     return _saved(Image.fromarray(np.ascontiguousarray(array[..., 0] if gray else array)), optimize=optimize)
 

@@ -1,4 +1,4 @@
-"""A table of numbers with footnotes, as HTML, Markdown and CSV."""
+"""A table of numbers with footnotes, as HTML, Markdown, LaTeX and CSV."""
 
 import csv
 import html
@@ -76,6 +76,27 @@ class Table:
         parts = [f"**{self.title}**", "\n".join(lines), "\n".join(notes), *self.notes]
         return "\n\n".join(part for part in parts if part) + "\n"
 
+    def to_latex(self) -> str:
+        """A `table` in the style of booktabs; the best in bold, the best classical underlined."""
+        numbers = {note: i for i, note in enumerate(self.footnotes, start=1)}
+        lines = [
+            "% Needs \\usepackage{booktabs}.",
+            "\\begin{table}",
+            "\\centering",
+            f"\\caption{{{_latex(self.title)}}}",
+            f"\\begin{{tabular}}{{@{{}}l{'r' * (len(self.head) - 1)}@{{}}}}",
+            "\\toprule",
+            *_latex_head(self.head),
+            "\\midrule",
+            *(" & ".join(_latex_cell(cell, numbers) for cell in row) + r" \\" for row in self.rows),
+            "\\bottomrule",
+            "\\end{tabular}",
+        ]
+        notes = [f"$^{{{number}}}$ {_latex(note)}" for note, number in numbers.items()]
+        for note in [*notes, *map(_latex, self.notes)]:
+            lines.append(f"\\par\\smallskip{{\\footnotesize {note}}}")
+        return "\n".join([*lines, "\\end{table}"]) + "\n"
+
     def to_csv(self) -> str:
         """Numbers in full; a column `<head> std` where there are deviations; the row's notes in the last column."""
         spread = [any(row[i].deviation is not None for row in self.rows) for i in range(len(self.head))]
@@ -145,3 +166,40 @@ def _escaped(text: str) -> str:
 
 def _markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "[": "{[}", "]": "{]}", "\n": " ", "\N{PLUS-MINUS SIGN}": r"$\pm$", "\N{MINUS SIGN}": "$-$",
+    "\N{EN DASH}": "--", "\N{BULLET}": r"\textbullet{}", "\N{MULTIPLICATION SIGN}": r"$\times$",
+}  # fmt: skip
+"""What a character is in LaTeX's text. Brackets in braces: at the head of a row they would be an option of the last."""
+
+
+def _latex(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def _latex_head(head: Sequence[str]) -> list[str]:
+    """One line, or two with rules below the groups."""
+    rows = [" & ".join(_latex(name.partition("\n")[2] if "\n" in name else name) for name in head) + r" \\"]
+    if not any("\n" in name for name in head):
+        return rows
+    above, rules, place = [], [], 1
+    for group, members in groupby(head, key=lambda name: name.partition("\n")[0] if "\n" in name else ""):
+        count = len(list(members))
+        above += [f"\\multicolumn{{{count}}}{{c}}{{{_latex(group)}}}"] if group else [""] * count
+        rules += [f"\\cmidrule(lr){{{place}-{place + count - 1}}}"] if group else []
+        place += count
+    return [" & ".join(above) + r" \\", " ".join(rules), *rows]
+
+
+def _latex_cell(cell: Cell, numbers: dict[str, int]) -> str:
+    text = _latex(cell.text)
+    if cell.mark in ("classical", "both"):
+        text = f"\\underline{{{text}}}"
+    if cell.mark in ("best", "both"):
+        text = f"\\textbf{{{text}}}"
+    text += f" {{\\scriptsize {_latex(cell.aside)}}}" if cell.aside else ""
+    return text + (f"$^{{{numbers[cell.note]}}}$" if cell.note else "")

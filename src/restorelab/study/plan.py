@@ -1,7 +1,5 @@
 """From conf/study/NAME.yaml to a list of runs, each composed and checked before the first one starts."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -9,22 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 
-from restorelab import build, checks, composition, config
-from restorelab.errors import ConfigError, nearest
+from restorelab import composition, config
+from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.sweep import grid
+from restorelab.sweep.composer import Composer
+from restorelab.sweep.expand import placed, require
+from restorelab.sweep.planned import Planned
 
 REFERENCE = re.compile(r"=@(\w+)$")
 """`ckpt=@gated` in the overrides of a run: the folder of the study's run `gated` of the same seed."""
-
-UNSCIENTIFIC = (
-    "name", "run_dir", "runs_dir", "data_dir", "resume", "threads", "max_time", "logger", "callbacks.panels",
-    "data.root", "data.residency", "data.eval_batch_size", "trainer.bar", "trainer.log_every",
-    "trainer.checkpoint_every", "trainer.keep_memory", "trainer.accelerator", "trainer.deterministic",
-    "choices", "short", "length",
-)  # fmt: skip
-"""What does not change what a run finds out: places, how it is shown, how it is computed."""
 
 
 @dataclass(frozen=True)
@@ -55,21 +47,6 @@ class Study:
     figures: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One run of a study, resolved; `waits_for` names the runs whose weights it needs."""
-
-    name: str
-    seed: int
-    settings: dict[str, Any]
-    waits_for: tuple[str, ...]
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return Path(self.settings["run_dir"])
 
 
 def names() -> list[str]:
@@ -126,68 +103,70 @@ def _read(name: str) -> tuple[Path, dict[str, Any]]:
     return file, {**base, **content, "runs": runs}
 
 
-def split(arguments: Sequence[str]) -> tuple[dict[str, str], list[str], list[int] | None]:
-    """Divide a command line into the sweep's own keys (study, dry, only), overrides of every run, and the seeds.
+def divide(arguments: Sequence[str]) -> tuple[list[str], list[int] | None]:
+    """Divide what goes to the runs of a study into the overrides of each of them, and the seeds; None: the study's.
 
     Raises:
         ConfigError: for what is no key=value, and for several values of any other key than seed.
     """
-    own: dict[str, str] = {}
     overrides: list[str] = []
     seeds: list[int] | None = None
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key in ("study", "dry", "only"):
-            own[key] = value
-            continue
-        try:
-            override = OverridesParser.create().parse_override(argument)
-        except HydraException as error:
-            msg = f"{argument}: not of the form key=value ({' '.join(str(error).split())})."
-            raise ConfigError(msg) from error
-        if key == "seed":
-            values = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
-            if not all(str(v).isdigit() for v in values):
-                msg = f"seed={value}: whole numbers are wanted, such as seed=0,1,2 or seed=range(3)."
+    for argument, override in zip(arguments, grid.parse(arguments), strict=True):
+        if override.get_key_element() == "seed":
+            values = grid.values(override) if override.is_sweep_override() else [str(override.value())]
+            if not all(value.isdigit() for value in values):
+                msg = f"{argument}: whole numbers are wanted, such as seed=0,1,2 or seed=range(3)."
                 raise ConfigError(msg)
-            seeds = [int(str(v)) for v in values]
+            seeds = [int(value) for value in dict.fromkeys(values)]
         elif override.is_sweep_override():
             msg = f"{argument}: several values. A study takes several of seed only; its runs are in its file."
             raise ConfigError(msg)
         else:
             overrides.append(argument)
-    return own, overrides, seeds
+    return overrides, seeds
 
 
 def plan(
-    study: Study, overrides: Sequence[str], seeds: Sequence[int] | None, only: Sequence[str] = ()
+    study: Study,
+    overrides: Sequence[str],
+    seeds: Sequence[int] | None,
+    only: Sequence[str] = (),
+    *,
+    folder: Path | None = None,
+    threads: int | None = None,
 ) -> list[Planned]:
     """Compose and check every run: a typo in the last one is found before the first one starts.
 
     overrides: for every run, behind its own. seeds: in place of the study's. only: names of runs; with them come those
-    that they wait for.
+    that they wait for. folder: of the study; None: `<runs_dir>/<study>`. threads: of a run where nobody says; None:
+    all.
 
     Raises:
         ConfigError: naming the run.
     """
-    for name in only:
-        if name not in study.runs:
-            msg = f"only={name}: the study {study.name} has no such run. {nearest(name, list(study.runs))}"
-            raise ConfigError(msg)
+    from restorelab.sweep.checker import Checker  # brings torch
+
+    require("only", only, study.runs)
     wanted = set(only) or set(study.runs)
     for name in reversed(study.runs):
         if name in wanted:
             wanted |= set(_references(study.runs[name]))
+    composer, checker = Composer(threads), Checker()
     planned: dict[tuple[str, int], Planned] = {}
     for seed in seeds if seeds is not None else study.seeds:
         for name, own in study.runs.items():
             if name not in wanted:
                 continue
             try:
-                planned[name, seed] = _one(study, name, seed, [*own, *overrides], planned)
-            except ConfigError as error:
+                before = _before(study, [*own, *overrides], seed, planned)
+                settings = composer.compose([*_resolved([*own, *overrides], before), f"seed={seed}"])
+                settings = placed(settings, folder or Path(settings["runs_dir"]) / study.name, name)
+                if all((other.folder / "result.json").is_file() for other in before.values()):
+                    checker.check(settings)
+            except UserError as error:
                 msg = f"run {name}: {error}"
-                raise ConfigError(msg) from error
+                raise type(error)(msg) from error
+            planned[name, seed] = Planned(name, seed, settings, tuple(before))
     return list(planned.values())
 
 
@@ -195,37 +174,18 @@ def _references(overrides: Sequence[str]) -> tuple[str, ...]:
     return tuple(found.group(1) for override in overrides if (found := REFERENCE.search(override)))
 
 
-def _one(
-    study: Study, name: str, seed: int, overrides: Sequence[str], before: Mapping[tuple[str, int], Planned]
-) -> Planned:
-    waits_for = _references(overrides)
-    for other in waits_for:
-        if (other, seed) not in before:
+def _before(
+    study: Study, overrides: Sequence[str], seed: int, planned: Mapping[tuple[str, int], Planned]
+) -> dict[str, Planned]:
+    """The runs of the same seed whose weights are asked for, by name."""
+    found = {}
+    for other in _references(overrides):
+        if (other, seed) not in planned:
             msg = f"@{other}: no run before it has that name. {nearest(other, list(study.runs))}"
             raise ConfigError(msg)
-    folders = {other: before[other, seed].folder for other in waits_for}
-    said = [REFERENCE.sub(lambda found: f"='{folders[found.group(1)]}'", override) for override in overrides]
-    settings = composition.compose([*said, f"seed={seed}"])
-    identity = _identity(settings)
-    folder = Path(settings["runs_dir"]) / study.name / f"{name}-s{seed}-{identity}"
-    settings |= {"name": f"{study.name}/{name}", "run_dir": str(folder)}
-    if all((path / "result.json").is_file() for path in folders.values()):
-        checks.check_fit(build.parts(settings))
-    return Planned(name, seed, settings, waits_for)
+        found[other] = planned[other, seed]
+    return found
 
 
-def _identity(settings: Mapping[str, Any]) -> str:
-    """Hash what is scientific in a config. A path to weights counts by the name of their run's folder."""
-    plain = json.loads(json.dumps(settings))
-    for key in UNSCIENTIFIC:
-        *path, last = key.split(".")
-        node = plain
-        for part in path:
-            node = node.get(part) or {}
-        node.pop(last, None)
-    for weights in ("ckpt", "transfer"):
-        if plain.get(weights):
-            plain[weights] = Path(plain[weights]).name
-    if plain.get("loss", {}).get("ckpt"):
-        plain["loss"]["ckpt"] = Path(plain["loss"]["ckpt"]).name
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
+def _resolved(overrides: Sequence[str], before: Mapping[str, Planned]) -> list[str]:
+    return [REFERENCE.sub(lambda found: f"='{before[found.group(1)].folder}'", override) for override in overrides]

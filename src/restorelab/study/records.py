@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 import restorelab
 from restorelab import build, run_folder
@@ -19,6 +19,9 @@ from restorelab.errors import ConfigError, DataError, nearest
 
 TEXT = ("id", "group", "evaluation")
 """The columns of per_image.csv that are no numbers."""
+
+CROSS = "cross"
+"""The folder in a run's that holds what crossing measured."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,11 @@ class Record:
         path: its folder.
         config: resolved, plain data.
         result: the content of result.json.
+        run: the folder that holds its weights and its curve: `path`, but for what `crossed` gives.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name, self.path = name, path
+    def __init__(self, name: str, path: Path, run: Path | None = None) -> None:
+        self.name, self.path, self.run = name, path, run or path
         self.folder = run_folder.RunFolder(path)
         if not self.folder.result.is_file():
             msg = f"{path} is no finished run: it has no result.json."
@@ -55,6 +59,27 @@ class Record:
     def evaluations(self) -> list[str]:
         """Names of the degradations the run was measured under, in order."""
         return [entry["degradation"] for entry in self.result["evaluations"]]
+
+    @cached_property
+    def crossed(self) -> "Record | None":
+        """The same run under the evaluations that crossing added (see `restorelab.compare.cross`); None without any.
+
+        Its `result["skipped"]` says, by evaluation, why the network could not be measured under it.
+        """
+        folder = run_folder.RunFolder(self.path / CROSS)
+        return Record(self.name, folder.path, self.path) if folder.result.is_file() else None
+
+    def under(self, evaluation: str) -> "Record":
+        """The record that holds an evaluation: this one, or `crossed`.
+
+        Raises:
+            ConfigError: where neither was measured under it.
+        """
+        beside = self.crossed
+        if evaluation not in self.evaluations and beside is not None and evaluation in beside.evaluations:
+            return beside
+        self.evaluation(evaluation)
+        return self
 
     def evaluation(self, name: str) -> dict[str, Any]:
         """The entry of result.json: spec, bits, images, metrics (`test/psnr`, ..., `input/ssim`)."""
@@ -76,24 +101,35 @@ class Record:
 
     @cached_property
     def _per_image(self) -> dict[str, PerImage]:
-        with self.folder.per_image.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        try:
+            with self.folder.per_image.open(newline="") as stream:
+                head, *rows = csv.reader(stream)
+            # By column: a mapping a row takes twice as long, which counts where hundreds of runs are compared.
+            columns = dict(zip(head, zip(*rows, strict=True), strict=True)) if rows else {}
+            numbers = {name: np.array(list(map(float, own))) for name, own in columns.items() if name not in TEXT}
+        except (OSError, ValueError) as error:
+            msg = f"run {self.name} (seed {self.seed}): {self.folder.per_image} cannot be read ({error})."
+            raise DataError(msg) from error
+        ids, groups, shown = (np.array(columns.get(name, ()), dtype=object) for name in TEXT)
         found = {}
-        for name in dict.fromkeys(row["evaluation"] for row in rows):
-            own = [row for row in rows if row["evaluation"] == name]
-            columns = {c: np.array([float(row[c]) for row in own]) for c in own[0] if c not in TEXT}
-            found[name] = PerImage([row["id"] for row in own], [row["group"] for row in own], columns)
+        for name in dict.fromkeys(shown):
+            own = shown == name
+            found[name] = PerImage(list(ids[own]), list(groups[own]), {c: v[own] for c, v in numbers.items()})
         return found
 
     def per_image(self, evaluation: str) -> PerImage:
         """The test images of an evaluation."""
         self.evaluation(evaluation)
+        if evaluation not in self._per_image:
+            msg = f"run {self.name} (seed {self.seed}): per_image.csv has no row of {evaluation}."
+            raise DataError(msg)
         return self._per_image[evaluation]
 
     @cached_property
     def history(self) -> dict[str, list[float]]:
         """Columns of metrics.csv by name, with NaN for empty cells; empty for a run that did not train."""
-        return history.read(self.folder.metrics) if self.folder.metrics.is_file() else {}
+        file = run_folder.RunFolder(self.run).metrics
+        return history.read(file) if file.is_file() else {}
 
     @property
     def trained(self) -> bool:
@@ -123,11 +159,30 @@ class Record:
 
     def net(self, evaluation: str) -> nn.Module:
         """The network, in evaluation mode; with the values that were tuned for this evaluation, where there are any."""
-        net: nn.Module = restorelab.load(self.path)
+        net: nn.Module = restorelab.load(self.run)
         tuned = self.evaluation(evaluation).get("tuned")
         if tuned:
             net.settings.use(**tuned)  # type: ignore[union-attr, operator]
         return net
+
+    @property
+    def external(self) -> bool:
+        """Whether it is another's method, of which there are outputs and no network (see `restorelab.exchange`)."""
+        return bool(self.config.get("external"))
+
+    def restored(self, evaluation: str, place: int) -> Tensor | None:
+        """The stored output of an external method for image `place` of the set, (C, H, W) float32, not clamped.
+
+        None for a run, whose `net` restores.
+
+        Raises:
+            DataError: where the file is not there any more, or is not what was measured.
+        """
+        if not self.external:
+            return None
+        from restorelab.exchange.kept import restored
+
+        return restored(self.path, evaluation, self.per_image(evaluation).ids[place])
 
     def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
         """The images the run was measured on; needs the dataset (or its cache)."""

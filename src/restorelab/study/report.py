@@ -12,8 +12,9 @@ from restorelab.report.table import Table
 from restorelab.run_folder import write_bytes, write_json, write_text
 from restorelab.study import claims as judging
 from restorelab.study.page import drawn, page
-from restorelab.study.plan import Planned, Study
+from restorelab.study.plan import Study
 from restorelab.study.records import Record, Runs
+from restorelab.sweep.planned import Planned
 
 log = logging.getLogger(__name__)
 

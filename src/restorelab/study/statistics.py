@@ -37,6 +37,9 @@ RESAMPLES = 2000
 SEED_DRAWS = 5
 """Draws of the seeds that meet each draw of the groups: they cost nothing and steady Student's long tails."""
 
+PLENTY = 10_000
+"""Draws of the groups from which on one draw of the seeds for each is enough."""
+
 CONFIDENCE = 0.95
 ENOUGH = 3
 """Seeds from which on an architecture may be called better."""
@@ -84,14 +87,46 @@ class Estimate:
         return min(1.0, 2 * (outside * self.resamples + 1) / (self.resamples + 1))
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """Draws of the groups of images, made once for many comparisons.
+
+    Attributes:
+        means: by run, over the images of each draw, (resamples, seeds).
+        groups: how many there are.
+    """
+
+    means: dict[str, np.ndarray]
+    groups: int
+
+
+def resample(found: Sequence[Sample], resamples: int = RESAMPLES, seed: int = 0) -> Resampled:
+    """Draw the groups of images for all runs at once; they are on the same images, in the same order.
+
+    Raises:
+        DataError: where all images are of one group.
+    """
+    codes, groups = _codes(found[0])
+    generator = PhiloxDraws("study, shared", seed).generator
+    means = _resampled_means(found, codes, groups, resamples, generator)
+    return Resampled({sample.run: mean for sample, mean in zip(found, means, strict=True)}, groups)
+
+
 def estimate(
-    found: Sequence[Sample], weights: Sequence[float], *, log: bool = False, resamples: int = RESAMPLES, seed: int = 0
+    found: Sequence[Sample],
+    weights: Sequence[float],
+    *,
+    log: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    shared: Resampled | None = None,
 ) -> Estimate:
     """A weighted sum of the runs' means; weights 1 and -1 make a paired difference.
 
     found: runs on the same images, in the same order. log: of the logarithm of each seed's mean over the images, so
     that a difference is the logarithm of a ratio. With one seed the interval is that of the images alone; with one
-    value a seed, that of the seeds alone.
+    value a seed, that of the seeds alone. shared: draws of the groups by `resample`, of these runs among others; they
+    are as many as they are, whatever `resamples` says.
 
     Raises:
         DataError: where all images are of one group, and for the logarithm of what is not positive.
@@ -105,16 +140,21 @@ def estimate(
     curve = np.log if log else np.asarray
     heights = [curve(mean) for mean in means]
     value = float(sum(weight * height.mean() for weight, height in zip(weights, heights, strict=True)))
+    if shared is not None:
+        resamples = len(next(iter(shared.means.values())))
     draws = np.full(resamples, value)
     groups = 0
     if found[0].groups is not None:
-        codes, groups = _codes(found[0])
-        resampled = _resampled_means(found, codes, groups, resamples, generator)
+        if shared is not None:
+            groups, resampled = shared.groups, [shared.means[sample.run] for sample in found]
+        else:
+            codes, groups = _codes(found[0])
+            resampled = _resampled_means(found, codes, groups, resamples, generator)
         again = sum(weight * curve(mean).mean(axis=1) for weight, mean in zip(weights, resampled, strict=True))
         draws += (again - value) * np.sqrt(groups / generator.chisquare(groups - 1, resamples))
     moving = [(w, h) for w, h, sample in zip(weights, heights, found, strict=True) if sample.learned and h.size > 1]
     if moving:
-        draws = np.repeat(draws, SEED_DRAWS)
+        draws = np.repeat(draws, SEED_DRAWS if resamples < PLENTY else 1)
         draws += _seed_deviations(moving, draws.size, generator)
     matter = [sample for sample in found if sample.learned]
     return Estimate(

@@ -1,7 +1,8 @@
 """What a study compares: a metric of a run, by seed and by image, put in one order for all runs and checked first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,14 +75,15 @@ def same_images(records: Sequence[Record], evaluations: Sequence[str]) -> None:
             other = record.evaluation(evaluation)
             if (one["spec"], one["bits"]) != (other["spec"], other["bits"]):
                 between = f"{_title(reference)} and {_title(record)} cannot be compared under {evaluation}"
-                raise DataError(f"{between}: {_reason(one, other)}.")
+                raise DataError(f"{between}: {reason(one, other)}.")
 
 
 def _title(record: Record) -> str:
     return f"{record.name} (seed {record.seed})"
 
 
-def _reason(one: dict, other: dict) -> str:
+def reason(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Why two entries of result.json, of unequal spec or bits, cannot be compared: half a sentence."""
     if one["spec"] == other["spec"]:
         return (
             f"the set is the same (spec {one['spec']}) but its degraded images have other bits ({one['bits']} and "
@@ -114,8 +116,11 @@ def steps_of(records: Sequence[Record]) -> int | None:
 
 
 def learned(records: Sequence[Record]) -> bool:
-    """Whether the run's network has anything to learn; a classical method has not, and needs no seeds."""
-    return any(record.result["parameters"] for record in records)
+    """Whether the run's network has anything to learn; a classical method has not, and needs no seeds.
+
+    A method from elsewhere that does not tell how many parameters it has may well have learned.
+    """
+    return any(record.result["parameters"] != 0 for record in records)
 
 
 def _sample(

@@ -5,6 +5,7 @@ import sys
 import time
 from typing import Any
 
+from restorelab.duration import words
 from restorelab.sweep.ledger import Attempt, State, count
 from restorelab.sweep.planned import Planned
 
@@ -32,7 +33,7 @@ class Lines:
 
     def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
         """Say how it ended, how long it took and what it reached."""
-        took = f" after {duration(attempt.seconds)}" if attempt is not None and attempt.ended else ""
+        took = f" after {words(attempt.seconds)}" if attempt is not None and attempt.ended else ""
         if state == "done" and attempt is not None:
             self.seconds.append(attempt.seconds)
         if state in ("done", "failed", "pruned"):
@@ -99,8 +100,8 @@ class Table(Lines):
         """One line on the whole sweep."""
         counts = ", ".join(f"{number} {state}" for state, number in count(states.values()).items())
         remaining = self.remaining(running, left)
-        ahead = f", about {duration(remaining)} left" if remaining is not None else ""
-        return f"{counts}; {duration(time.monotonic() - self.began_at)} so far{ahead}"
+        ahead = f", about {words(remaining)} left" if remaining is not None else ""
+        return f"{counts}; {words(time.monotonic() - self.began_at)} so far{ahead}"
 
     def close(self) -> None:
         """Leave the lines, take the table away."""
@@ -110,14 +111,6 @@ class Table(Lines):
 def view(total: int) -> Lines:
     """The table where people look, lines where a file or a pipe does."""
     return Table(total) if sys.stderr.isatty() else Lines(total)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people read them: 42 s, 3 min 10 s, 2 h 05 min."""
-    if seconds < 100:
-        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def share(attempt: Attempt) -> float:
@@ -144,6 +137,6 @@ def _row(name: str, attempt: Attempt | None) -> list[str]:
     part = share(attempt)
     steps = f"{progress.get('step', 0):,}/{progress['steps']:,}" if progress.get("steps") else ""
     rate = f"{progress['rate']:,.0f}" if progress.get("rate") else ""
-    left = duration(attempt.seconds / part - attempt.seconds) if 0.02 < part < 1 else ""
+    left = words(attempt.seconds / part - attempt.seconds) if 0.02 < part < 1 else ""
     return [name, str(progress.get("phase", "starting")), str(progress.get("epoch") or ""), steps, rate,
-            measured(attempt), duration(attempt.seconds), left]  # fmt: skip
+            measured(attempt), words(attempt.seconds), left]  # fmt: skip

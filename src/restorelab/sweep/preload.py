@@ -8,13 +8,15 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from restorelab.tracking.wandb import PRELOAD
+
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """For the server: NumPy's and SciPy's BLAS would start threads at import, and counting GPUs would open CUDA."""
 
 MODULES = (
     "torch", "torch.optim", "torch._dynamo", "lightning.pytorch", "torchmetrics", "kornia", "wandb", "scipy.ndimage",
     "skimage", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image", "hydra.utils", "yaml",
-    "restorelab.training", "restorelab.tracking.wandb", "restorelab.sweep.worker",
+    "restorelab.training", "restorelab.tracking.wandb", "restorelab.sweep.worker", *PRELOAD,
 )  # fmt: skip
 
 
@@ -30,7 +32,11 @@ def threads() -> int:
 
 if os.environ.pop("RESTORELAB_FORK_SERVER", None) == "1":
     for name in MODULES:
-        import_module(name)
+        try:
+            import_module(name)
+        except ImportError:
+            if name not in PRELOAD:  # those are wandb's own, and may go
+                raise
     if threads() > 1:
         msg = f"an import of {', '.join(MODULES)} started {threads() - 1} threads; nothing can be forked from here"
         raise ThreadsError(msg)

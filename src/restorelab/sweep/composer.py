@@ -1,0 +1,111 @@
+"""Composing many runs: Hydra is asked once for each distinct choice of config groups, values are applied to a copy.
+
+Hydra takes a tenth of a second to compose a run, nearly all of it for the defaults list and its files, which depend on
+nothing but the choice of groups. It applies values afterwards, one by one, and so does this, by Hydra's own function.
+"""
+
+import copy
+import pickle
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from omegaconf import DictConfig, OmegaConf
+
+from restorelab import composition
+from restorelab.config import conf_dir
+from restorelab.sweep.grid import is_group
+
+READS_SEED = re.compile(r"\$\{[^}]*(\bseed\b|\$\{)")
+"""An interpolation that takes its value from the seed, or from what cannot be told by looking."""
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What Hydra makes of a choice of groups.
+
+    `frozen` is the config, pickled: loading that copies it in a tenth of the time of a deep copy.
+    """
+
+    frozen: bytes
+    choices: Mapping[str, Any]
+    reads_seed: bool
+
+
+class Composer:
+    """Gives what `composition.compose` gives, for many lists of overrides that have much in common.
+
+    threads: what `threads` is where neither the overrides nor a config say; None: all that this process may use.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
+        self._parsed: dict[str, tuple[Override, bool]] = {}
+        self._bases: dict[tuple[str, ...], _Base] = {}
+        self._but_seed: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._seeds: set[int] = set()
+
+    def compose(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """One run's config, resolved and its names checked: plain data, the caller's own.
+
+        Raises:
+            ConfigError: as `composition.compose` does.
+        """
+        try:
+            parsed = [self._parse(override) for override in overrides]
+            base = self._base([one for one, for_hydra in parsed if for_hydra])
+            applied = [one for one, for_hydra in parsed if not for_hydra]
+            return self._with_seed(base, applied, overrides)
+        except composition.CAUGHT as error:
+            raise composition.explained(error, overrides) from error
+
+    def _parse(self, override: str) -> tuple[Override, bool]:
+        """An override, and whether it is for Hydra to take."""
+        if override not in self._parsed:
+            (parsed,) = OverridesParser.create().parse_overrides([override])
+            self._parsed[override] = parsed, _is_for_hydra(parsed)
+        return self._parsed[override]
+
+    def _base(self, chosen: Sequence[Override]) -> _Base:
+        key = tuple(str(one.input_line) for one in chosen)
+        if key not in self._bases:
+            user = composition.user_conf()
+            extra = [f"hydra.searchpath=[file://{user}]"] if user else []
+            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                composed = compose("train", [*key, *extra], return_hydra_config=True)
+            choices = composed.hydra.runtime.choices
+            masked = OmegaConf.masked_copy(composed, [str(name) for name in composed if name != "hydra"])
+            OmegaConf.set_struct(masked, value=True)  # as Hydra does before it applies values
+            reads_seed = bool(READS_SEED.search(OmegaConf.to_yaml(masked)))
+            self._bases[key] = _Base(pickle.dumps(masked), choices, reads_seed)
+        return self._bases[key]
+
+    def _with_seed(self, base: _Base, applied: Sequence[Override], overrides: Sequence[str]) -> dict[str, Any]:
+        """Resolve; for runs that differ in nothing but a seed that nothing else reads, once."""
+        said = [one for one in applied if one.key_or_group == "seed"]
+        key = tuple(line for line in overrides if not line.startswith("seed="))
+        seed = said[0].value() if len(said) == 1 and said[0].type is OverrideType.CHANGE else None
+        alone = not base.reads_seed and not any(map(READS_SEED.search, key))
+        if alone and seed in self._seeds and key in self._but_seed:
+            return {**copy.deepcopy(self._but_seed[key]), "seed": seed}
+        config: DictConfig = pickle.loads(base.frozen)
+        ConfigLoaderImpl._apply_overrides_to_config(list(applied), config)
+        if config.get("threads", "") is None:
+            config.threads = self.threads
+        settings = composition.resolve(config, base.choices, overrides)
+        if alone and isinstance(seed, int):
+            self._seeds.add(seed)  # it is within its limits
+            self._but_seed[key] = copy.deepcopy(settings)
+        return settings
+
+
+def _is_for_hydra(override: Override) -> bool:
+    """Whether an override is a choice of a group, or what only Hydra can take or refuse."""
+    if override.is_hydra_override() or override.is_sweep_override() or override.package is not None:
+        return True
+    return is_group(override.key_or_group) and not isinstance(override.value(), dict)

@@ -1,0 +1,140 @@
+"""From combinations to planned runs: each composed, checked, named and given its folder before the first one starts."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restorelab import composition
+from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.sweep import grid
+from restorelab.sweep.composer import Composer
+from restorelab.sweep.grid import Combination
+from restorelab.sweep.identity import UNSCIENTIFIC, identity
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.settings import Sweep
+
+if TYPE_CHECKING:
+    from restorelab.sweep.checker import Checker
+
+log = logging.getLogger(__name__)
+
+TELL = 5.0
+"""Seconds between two words on how far the planning is: a thousand different networks take a minute."""
+
+
+def plan(
+    combinations: Sequence[Combination],
+    folder: Path,
+    *,
+    only: Sequence[str] = (),
+    composer: Composer | None = None,
+    checker: "Checker | None" = None,
+) -> list[Planned]:
+    """Compose and check every run: an error in the last one is found before the first one starts.
+
+    Combinations that come to the same run after all are one run, and the log says so.
+
+    folder: of the sweep, see `sweep_folder`. only: names of runs; empty: all. composer, checker: to be used again for
+    the next trial of a search; `Composer(threads)` gives each run its share of the CPU's threads.
+
+    Raises:
+        ConfigError: naming the combination.
+    """
+    from restorelab.sweep.checker import Checker  # brings torch
+
+    composer, checker = composer or Composer(), checker or Checker()
+    planned: dict[str, Planned] = {}
+    told = time.monotonic()
+    for number, combination in enumerate(combinations, start=1):
+        if time.monotonic() - told > TELL:
+            told = time.monotonic()
+            log.info("%d of %d runs are composed and checked", number - 1, len(combinations))
+        try:
+            settings = composer.compose(combination.overrides)
+            checker.check(settings)
+        except UserError as error:
+            if len(combinations) == 1:
+                raise
+            msg = f"run {number:,} of {len(combinations):,} ({_said(combination)}): {error}"
+            raise type(error)(msg) from error
+        name = combination.label or grid.UNSAFE.sub("-", settings["name"])
+        one = Planned(name, settings["seed"], placed(settings, folder, name), swept=dict(combination.swept))
+        mark = one.id.rpartition("-")[2]
+        if mark in planned:
+            log.info("%s (%s): the same run as %s; done once", one.id, _said(combination), planned[mark].id)
+        planned.setdefault(mark, one)
+    require("only", only, (one.name for one in planned.values()))
+    return [one for one in planned.values() if not only or one.name in only]
+
+
+def _said(combination: Combination) -> str:
+    """The overrides that differ from one combination to another, as they were said."""
+    keys = (*combination.swept, "seed")
+    own = [line for line in combination.overrides if line.lstrip("+~").partition("=")[0] in keys]
+    return " ".join(own or combination.overrides)
+
+
+def require(key: str, wanted: Sequence[str], names: Iterable[str]) -> None:
+    """Refuse names of runs that there are not. key: of sweep.yaml, `only` or `baseline`."""
+    there = set(names)
+    for name in wanted:
+        if name not in there:
+            msg = f"{key}={name}: the sweep has no such run. {nearest(name, there)}"
+            raise ConfigError(msg)
+
+
+def placed(settings: dict[str, Any], folder: Path, name: str) -> dict[str, Any]:
+    """A run's config with its name and its place in a sweep; W&B's group is the sweep, unless the user named one.
+
+    settings: resolved; changed in place, and given back.
+    """
+    run = f"{name}-s{settings['seed']}-{identity(settings)}"
+    settings["name"], settings["run_dir"] = f"{folder.name}/{name}", str(folder / run)
+    logger = settings["logger"]
+    for key, value in (("group", folder.name), ("name", run)):
+        if key in logger and logger[key] is None:
+            logger[key] = value
+    return settings
+
+
+def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
+    """Where a sweep lies: `sweep_dir`, or `<runs_dir>/<study>`, or `<runs_dir>/sweeps/<what is swept>-<hash>`.
+
+    The hash is of what was asked, but for the seeds and for what changes no result: with more seeds, other workers or
+    another logger the same sweep goes on. `name=NAME`, if said, stands in place of what is swept and the hash.
+
+    overrides: all that go to the runs, with their several values.
+    """
+    if sweep.sweep_dir:
+        return Path(sweep.sweep_dir)
+    said = {override.get_key_element(): override for override in grid.parse(overrides)}
+    base = Path(composition.compose([str(said["runs_dir"].input_line)] if "runs_dir" in said else [])["runs_dir"])
+    if sweep.study:
+        return base / sweep.study
+    if "name" in said and not said["name"].is_sweep_override():
+        return base / "sweeps" / str(said["name"].value())
+    asked = sorted(_text(key, override) for key, override in said.items() if _counts(key.lstrip("+~")))
+    if sweep.search:
+        asked += [str(part) for part in (sweep.search, sweep.search_seed, sweep.metric, sweep.pruner)]
+    mark = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:6]
+    swept = list(grid.dimensions(overrides))
+    words = [grid.short_key(key, swept) for key in swept if key != "seed"] or swept or ["run"]
+    return base / "sweeps" / f"{grid.UNSAFE.sub('-', '-'.join(words))[:60]}-{mark}"
+
+
+def _counts(key: str) -> bool:
+    """Whether an override's key makes another sweep: not the seeds, and nothing unscientific but the length."""
+    idle = {"seed", *UNSCIENTIFIC} - {"length"}
+    return not any(key == other or key.startswith(f"{other}.") for other in idle)
+
+
+def _text(key: str, override: Any) -> str:
+    """An override as it would be if everybody wrote it alike."""
+    if not override.is_sweep_override():
+        return f"{key}={override.get_value_element_as_str()}"
+    if override.is_interval_sweep():
+        return f"{key}={override.get_value_string().replace(' ', '')}"
+    return f"{key}={','.join(sorted(grid.values(override)))}"

@@ -1,0 +1,52 @@
+"""What a sweep ends with: evaluations across, the study's page, the comparison, and W&B's table of it."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from restorelab.sweep.asked import Asked
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.settings import Sweep
+
+log = logging.getLogger(__name__)
+
+
+def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
+    """Make what was asked for of the runs that are done; gives the page to open, None where none was wanted.
+
+    Raises:
+        UserError: where the page cannot be made.
+    """
+    done = [run for run in runs if (run.folder / "result.json").is_file()]
+    if sweep.cross:
+        from restorelab.compare import cross
+
+        cross.cross([run.folder for run in done], sweep.cross if isinstance(sweep.cross, list) else ())
+    if not sweep.report:
+        return None
+    page = None
+    if asked.study is not None:
+        from restorelab.study import report  # brings matplotlib
+
+        page = report.write(asked.study, runs, asked.folder)
+    if not done:
+        return page
+    beside = _compared(sweep, asked, done)
+    return page or beside
+
+
+def _compared(sweep: Sweep, asked: Asked, done: Sequence[Planned]) -> Path:
+    """The comparison's page: the sweep's own, or beside the study's. W&B gets its tables."""
+    from restorelab.compare import comparison
+    from restorelab.compare.crops import crops
+    from restorelab.tracking.leaderboard import log_leaderboard
+
+    logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has told of its data already
+    title = asked.study.title if asked.study else asked.folder.name
+    compared = comparison.build([asked.folder], baseline=sweep.baseline, title=title)
+    folder = asked.folder / "comparison" if asked.study else asked.folder
+    page = comparison.write(compared, folder, crops(compared.runs))
+    tables = list(comparison.tables(compared).values())
+    if place := log_leaderboard(tables, asked.folder, done[0].settings["logger"], page):
+        log.info("W&B: the comparison is %s", place)
+    return page

@@ -1,0 +1,185 @@
+"""From overrides with several values to one list of overrides a run, in Hydra's own grammar and order."""
+
+import hashlib
+import itertools
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, Transformer
+
+from restorelab import composition, config
+from restorelab.errors import ConfigError, nearest
+
+LONGEST = 80
+"""Characters of a label: with the seed and the hash behind it, a folder's name that people can still read."""
+
+UNSAFE = re.compile(r"[^\w.+-]+", re.ASCII)
+"""What a label holds none of: it is part of a path, and is typed in shells."""
+
+ONE_RUN = {
+    "run_dir": "it is one run's. The folder of a sweep is sweep_dir=FOLDER.",
+    "runs_dir": "a sweep lies in one place: one value is wanted.",
+}
+"""Keys that several runs cannot take, and why."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One point of the grid.
+
+    Attributes:
+        overrides: for one run, as on the command line of train.py.
+        swept: by key, the values that differ between the combinations; the seed is not among them.
+        label: of these values, for people and for a file's name: `ae-gaussian-lr_0.001`. At most 80 characters, equal
+            for equal values only; empty where nothing but the seed is swept.
+    """
+
+    overrides: list[str]
+    swept: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+
+def expand(overrides: Sequence[str]) -> list[Combination]:
+    """Every combination, in the order of `train.py -m`: the last key moves fastest.
+
+    overrides: `a,b`, `choice(a,b)`, `range(3)`, `glob(dual_*)`, `sort(...)`, `shuffle(...)`, and plain ones.
+
+    Raises:
+        ConfigError: for what Hydra cannot read, a range or glob that gives nothing, and an interval.
+    """
+    said: dict[str, list[str]] = {}
+    swept: dict[str, list[Any]] = {}
+    for override in parse(overrides):
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            said[key] = [f"{key}={override.get_value_element_as_str()}"]
+            swept.pop(key, None)
+            continue
+        said[key] = [f"{key}={value}" for value in values(override)]
+        swept[key] = [one.value() for one in parse(said[key])]
+    swept = {key: swept[key] for key in said if key in swept}  # a key said twice stands where it was said first
+    if "run_dir" in said:
+        msg = f"{said['run_dir'][0]}: {ONE_RUN['run_dir']}"
+        raise ConfigError(msg)
+    points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
+    named = [{_bare(key): value for key, value in point.items() if _bare(key) != "seed"} for point in points]
+    return [
+        Combination(list(together), point, label)
+        for together, point, label in zip(itertools.product(*said.values()), named, labels(named), strict=True)
+    ]
+
+
+def dimensions(overrides: Sequence[str]) -> dict[str, Override]:
+    """The overrides that give several values or an interval, by their key; of two of one key the last counts."""
+    last = {override.get_key_element(): override for override in parse(overrides)}
+    return {_bare(key): override for key, override in last.items() if override.is_sweep_override()}
+
+
+def parse(overrides: Sequence[str]) -> list[Override]:
+    """Read overrides as Hydra does. Raises ConfigError naming the one that cannot be read."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except composition.CAUGHT as error:
+        raise composition.explained(error, overrides) from error
+    for override in parsed:
+        if override.is_sweep_override() and override.key_or_group in ONE_RUN:
+            msg = f"{override.input_line}: {ONE_RUN[override.key_or_group]}"
+            raise ConfigError(msg)
+        if override.is_sweep_override() and override.is_hydra_override():
+            msg = f"{override.input_line}: Hydra's own keys take one value."
+            raise ConfigError(msg)
+    return parsed
+
+
+def values(override: Override) -> list[str]:
+    """The values of an override with several, each as it would be written for one run.
+
+    Raises:
+        ConfigError: where there is none, and for an interval, which is no list.
+    """
+    line = override.input_line
+    if override.is_interval_sweep():
+        msg = f"{line}: an interval has no end of values. Name some, a,b, or let search=tpe choose."
+        raise ConfigError(msg)
+    glob = override.value()
+    if isinstance(glob, Glob):
+        offered = options(override.key_or_group)
+        if not (found := glob.filter(offered)):
+            pattern = ",".join(glob.include)
+            why = nearest(pattern, offered) if offered else f"{override.key_or_group} is no config group."
+            msg = f"{line}: nothing matches. {why}"
+            raise ConfigError(msg)
+        return found
+    found = [str(value) for value in override.sweep_iterator(Transformer.str)]
+    if not found:
+        msg = f"{line}: it is empty, and so would the sweep be."
+        raise ConfigError(msg)
+    return found
+
+
+def options(group: str) -> list[str]:
+    """The names that a config group offers, the user's own ./conf included; `experiment` has them in folders."""
+    folders = [folder / group for folder in _conf_dirs()]
+    return sorted({file.relative_to(f).with_suffix("").as_posix() for f in folders for file in f.rglob("*.yaml")})
+
+
+def is_group(name: str) -> bool:
+    """Whether it names a config group: a folder of conf/, ours or the user's."""
+    return any((folder / name).is_dir() for folder in _conf_dirs())
+
+
+def _conf_dirs() -> list[Path]:
+    return [folder for folder in (config.conf_dir(), composition.user_conf()) if folder]
+
+
+def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A readable name for each point, safe as a file's; points with other values have another one."""
+    prefixes = {keys: _prefixes(keys) for keys in {tuple(point) for point in points}}
+    texts = []
+    for point in points:
+        parts = zip(prefixes[tuple(point)], point.values(), strict=True)
+        texts.append(UNSAFE.sub("-", "-".join(prefix + _text(value) for prefix, value in parts)).strip("-."))
+    keys = [json.dumps(point, sort_keys=True, default=str) for point in points]
+    by_text: dict[str, set[str]] = defaultdict(set)
+    for text, key in zip(texts, keys, strict=True):
+        by_text[text].add(key)
+    return [
+        text if len(text) <= LONGEST and len(by_text[text]) == 1 else _marked(text, key)
+        for text, key in zip(texts, keys, strict=True)
+    ]
+
+
+def _marked(text: str, key: str) -> str:
+    mark = hashlib.sha256(key.encode()).hexdigest()[:6]
+    return f"{text[: LONGEST - len(mark) - 1].rstrip('-.')}-{mark}"
+
+
+def _prefixes(keys: Sequence[str]) -> list[str]:
+    """What stands before each key's value: nothing before a config group's option, which speaks for itself."""
+    return ["" if is_group(key) else f"{short_key(key, keys)}_" for key in keys]
+
+
+def short_key(key: str, keys: Sequence[str]) -> str:
+    """The last words of a dotted key that tell it from the others: `lr`, or `optimizer.lr` beside `scheduler.lr`."""
+    words = key.split(".")
+    for count in range(1, len(words)):
+        tail = ".".join(words[-count:])
+        if not any(other != key and f".{other}".endswith(f".{tail}") for other in keys):
+            return tail
+    return key
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "x".join(map(_text, value))
+    return json.dumps(value) if value is None or isinstance(value, bool | dict) else str(value)
+
+
+def _bare(key: str) -> str:
+    return key.lstrip("+~")

@@ -1,0 +1,94 @@
+"""A search as a source of runs: its trials become planned runs, and what the runs measured goes back to it."""
+
+import logging
+import math
+from collections import deque
+from pathlib import Path
+
+from restorelab.errors import ConfigError
+from restorelab.run_folder import RunFolder
+from restorelab.sweep import expand
+from restorelab.sweep.checker import Checker
+from restorelab.sweep.composer import Composer
+from restorelab.sweep.grid import Combination, labels
+from restorelab.sweep.ledger import State
+from restorelab.sweep.listing import find_data
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.search.search import Search
+from restorelab.sweep.search.trial import Trial
+
+log = logging.getLogger(__name__)
+
+
+class Searching:
+    """Gives the scheduler the runs of a search. Open trials of an earlier session come first, with the same values."""
+
+    def __init__(self, search: Search, folder: Path, composer: Composer) -> None:
+        self.search, self.folder = search, folder
+        self.composer, self.checker = composer, Checker()
+        self._open = deque(search.open_trials())
+        self._numbers: dict[str, list[int]] = {}
+        self._seen: dict[str, int] = {}
+
+    def ask(self) -> Planned | None:
+        """The next trial's run; None when all are given out.
+
+        A trial whose values the run's parts refuse has failed, and the next one is asked for.
+
+        Raises:
+            ConfigError, DataError: where the first run of all cannot be: then none can.
+        """
+        while trial := self._open.popleft() if self._open else self.search.ask():
+            try:
+                run = self._planned(trial)
+            except ConfigError as error:
+                if not self._numbers:
+                    raise
+                log.warning("trial %d failed: %s", trial.number, error)
+                self.search.tell(trial.number, "failed")
+                continue
+            if not self._numbers:
+                find_data([run])
+            self._numbers.setdefault(run.id, []).append(trial.number)
+            return run
+        return None
+
+    def _planned(self, trial: Trial) -> Planned:
+        combination = Combination(trial.overrides, trial.swept, labels([trial.swept])[0])
+        return expand.plan([combination], self.folder, composer=self.composer, checker=self.checker)[0]
+
+    def prune(self, run: Planned) -> bool:
+        """Report what the run has measured since the last look; True where it need not go on."""
+        values = self._values(run)
+        stop = False
+        for step, value in values[self._seen.get(run.id, 0) :]:
+            for number in self._numbers[run.id]:
+                stop = self.search.report(number, step, value) or stop
+        self._seen[run.id] = len(values)
+        return stop
+
+    def tell(self, run: Planned, state: State) -> None:
+        """Tell the search how its trial ended, with the best validation where it is done."""
+        self.prune(run)
+        found = [value for _, value in self._values(run) if math.isfinite(value)]
+        best = (max(found) if self.search.higher else min(found)) if found else None
+        for number in self._numbers.get(run.id, []):
+            if state == "done":
+                self.search.tell(number, "done", best)
+            elif state == "pruned":
+                self.search.tell(number, "pruned")
+            else:
+                self.search.tell(number, "failed")
+
+    def _values(self, run: Planned) -> list[tuple[int, float]]:
+        """Steps and values of the searched metric, from the run's metrics.csv as far as it is written."""
+        from restorelab.callbacks import history  # brings lightning
+
+        file = RunFolder(run.folder).metrics
+        if not file.is_file():
+            return []
+        columns = history.read(file)
+        if self.search.metric not in columns:
+            return []
+        pairs = zip(columns["step"], columns[self.search.metric], strict=True)
+        return [(int(step), value) for step, value in pairs if not math.isnan(value)]

@@ -1,0 +1,83 @@
+"""One session of a sweep: plan, execute, compare."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from restorelab.duration import seconds
+from restorelab.errors import UserError
+from restorelab.sweep import asked as asking
+from restorelab.sweep import finish, listing, queue, settings
+from restorelab.sweep.asked import Asked
+from restorelab.sweep.executors import choose
+from restorelab.sweep.ledger import Ledger, State, count
+from restorelab.sweep.live import view
+from restorelab.sweep.scheduler import Scheduler
+from restorelab.sweep.settings import Sweep
+
+log = logging.getLogger(__name__)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Plan all runs, do those that have no result yet, write the page; gives the exit status."""
+    sweep, overrides = settings.split(argv)
+    executor = choose.executor(sweep)
+    if not sweep.dry:
+        executor.warm()  # imports go on while the runs are being planned
+    asked = asking.ask(sweep, overrides, executor.threads)
+    if sweep.dry:
+        print(listing.listing(asked.planned, workers=executor.workers))
+        if asked.source is not None:
+            print(f"\nthe first trial of {asked.source.search.trials}; the others follow from what it finds")
+        return 0
+    total = asked.source.search.trials if asked.source else len(asked.planned)
+    if not sweep.resume:
+        asking.check_fresh(asked)
+    listing.find_data(asked.planned)
+    asking.note(asked, argv)
+    queue.write(asked.folder, asked.planned)
+    shown = view(total)
+    scheduler = Scheduler(
+        asked.folder,
+        asked.planned,
+        executor,
+        shown,
+        source=asked.source,
+        retries=sweep.retries,
+        time_limit=seconds(sweep.time_limit) if sweep.time_limit else None,
+    )
+    log.info("%s: %d runs, %d at a time", asked.folder, total, executor.workers)
+    try:
+        states = scheduler.run()
+    except KeyboardInterrupt:
+        print(f"stopped. The same command goes on with {asked.folder}")
+        raise
+    finally:
+        shown.close()
+    if asked.source is not None:
+        asking.note(replace(asked, planned=list(scheduler.runs.values())), argv)
+    return _finish(sweep, asked, scheduler, states)
+
+
+def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[str, State]) -> int:
+    """Evaluate across, write the page, say how it went."""
+    failed = [run for run, state in states.items() if state not in ("done", "pruned")]
+    runs = list(scheduler.runs.values())
+    try:
+        page = finish.finish(sweep, asked, runs)
+    except UserError as error:  # the runs are done all the same
+        log.error("no page: %s", error)
+        page = None
+    counts = ", ".join(f"{number} {state}" for state, number in count(states.values()).items())
+    print(f"{len(states)} runs: {counts or 'none'}")
+    ledger = Ledger(asked.folder / "ledger")
+    for run in failed:
+        attempt = ledger.last(run)
+        reason = attempt.reason if attempt is not None and attempt.reason else "it needs the weights of one that failed"
+        print(f"  not done: {run}: {reason}")
+    if asked.source is not None and (best := asked.source.search.best()) is not None:
+        values = " ".join(f"{key}={value}" for key, value in best.swept.items())
+        print(f"best trial: {best.number}, {asked.source.search.metric} {best.value:.6g} with {values}")
+    if page is not None:
+        print(f"page: {page}")
+    return 1 if failed or (page is None and sweep.report) else 0

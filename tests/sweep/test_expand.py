@@ -1,0 +1,371 @@
+"""From combinations to planned runs: composed as Hydra composes each, checked, named, placed."""
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runs
+from restorelab import build, checks, composition
+from restorelab.config import conf_dir
+from restorelab.errors import ConfigError
+from restorelab.study import plan as studies
+from restorelab.sweep import expand, grid, settings
+from restorelab.sweep.checker import TRAINING, UNREAD, Checker
+from restorelab.sweep.composer import Composer
+from restorelab.sweep.identity import identity
+from restorelab.sweep.planned import Planned
+
+REST = [o for o in runs.TINY if not o.startswith("model")]
+
+MIX = (
+    [],
+    ["seed=3"],
+    ["seed=4", "model=ae", "noise=impulse"],
+    ["model=ae", "seed=3", "noise=impulse"],
+    ["model=ae", "seed=4", "noise=impulse"],
+    ["data.size=32"],  # ${data.size} is the source's patch
+    ["data.size=[32,48]", "data=gopro", "noise=none"],
+    ["data.size=null", "data.crop=[16,24]"],
+    ["data.channels=3", "model=dual_ae_skip"],  # ${data.channels} is the network's
+    ["data.channels=3", "seed=4", "model=dual_ae_skip"],
+    ["data.source.patch=16", "data.size=48"],
+    ["model.channels=${data.batch_size}", "data.batch_size=7"],
+    ["data.batch_size=${seed}", "seed=5"],  # which a seed's copy must not miss
+    ["data.batch_size=${seed}", "seed=6"],
+    ["name=${model.depth}${seed}", "seed=5", "model=dncnn"],
+    ["name=${model.depth}${seed}", "seed=6", "model=dncnn"],
+    ["noise.sigma=[10,20]"],
+    ["noise=each", "noise.noises.gaussian.sigma=[1,2]"],
+    ["noise=each", "noise.noises={gaussian: ${noise.noises.impulse}}"],
+    ["noise={_target_: restorelab.degradations.noise.Gaussian, sigma: 3}"],  # a mapping is merged, no choice
+    ["noise.sigma=5", "noise={sigma: 3}"],
+    ["noise={sigma: 3}", "noise.sigma=5"],
+    ["evaluation=[own,poisson_30]", "noise=mixture"],
+    ["evaluation=four_noises", "~evaluation.impulse_30"],
+    ["evaluation.extra={noise: {_target_: restorelab.degradations.noise.NoNoise}}", "noise=impulse"],
+    ["+evaluation.extra={}", "noise=impulse"],
+    ["+evaluation.extra.noise=${noise}", "noise=impulse"],
+    ["callbacks=none"],
+    ["~callbacks.panels"],
+    ["~callbacks.panels", "+callbacks.panels={_target_: restorelab.callbacks.ema.EMA}"],
+    ["+callbacks.mine={_target_: restorelab.callbacks.ema.EMA, decay: 0.5}"],
+    ["++optimizer.lr=0.5", "optimizer=sgd"],
+    ["optimizer.lr=1e-4", "optimizer.lr=1e-5"],
+    ["optimizer=sgd", "optimizer=adamw", "optimizer.lr=3"],
+    ["optimizer.lr=1", "optimizer=adamw"],  # the order of a choice and a value does not matter
+    ["~loss", "+loss={_target_: restorelab.losses.mse.MSE}"],
+    ["~optimizer.lr", "+optimizer.lr=2"],
+    ["logger=csv", "run_dir='a, b'", "data_dir=/x", "data=mnist"],
+    ["data_dir=/x", "data=mnist", "model=mnist_conv_ae"],
+    ["threads=3"],
+    ["threads=null", "clip=1.5", "max_time=00:01:00"],
+    ["experiment=faces_dual_ae/ae", "data.root=/x"],
+    ["experiment=faces_dual_ae/ae", "data.root=/x", "model=dual_ae", "seed=3"],
+    ["experiment=faces_dual_ae/ae", "data.root=/x", "length=short"],
+    ["experiment=faces_dual_ae/ae", "data.root=/x", "length=short", "data.batch_size=9", "seed=3"],
+    ["experiment=faces_dual_ae/ae", "data.root=/x", "length=short", "data.batch_size=9", "seed=4"],
+    ["experiment=faces_dual_ae/ae", "data.root=/x", "length=short", "short=['seed=7','max_steps=5']"],
+    ["hydra.verbose=true"],
+)
+
+WRONG = (
+    ["modle=ae"],
+    ["model=aee"],
+    ["model.dpeth=3", "model=dncnn"],
+    ["+model.dpeth=3", "model=dncnn"],
+    ["optimizer.lr.x=3"],
+    ["seed=-1"],
+    ["seed=-1", "model=ae"],
+    ["seed=x"],
+    ["threads=0"],
+    ["length=long"],
+    ["length=short"],
+    ["~callbacks.pannels"],
+    ["~optimizer.lr=7"],
+    ["~threads"],
+    ["~seed"],
+    ["+seed=3"],
+    ["+optimizer.lr=7"],
+    ["noise=gaussian,impulse"],
+    ["data.val=1,2"],
+    ["model@other=ae"],
+    ["foo@bar=1"],
+    ["++model=ae"],
+    ["model=3"],
+    ["data.size=${data.sizee}"],
+    ["data.root=???"],
+    ["experiment=faces_dual_ae"],
+    ["clip=0"],
+    ["a b"],
+    ["data.size=[1"],
+)
+
+
+def outcome(compose: Any, overrides: list[str]) -> Any:
+    try:
+        return compose(overrides)
+    except ConfigError as error:
+        return str(error)
+
+
+@pytest.fixture(scope="module")
+def composer() -> Composer:
+    """One for all cases: what it keeps of one run must not show in the next."""
+    return Composer()
+
+
+@pytest.mark.parametrize("overrides", MIX, ids=" ".join)
+def test_it_composes_as_composing_each_does(overrides: list[str], composer: Composer) -> None:
+    assert outcome(composer.compose, overrides) == outcome(composition.compose, overrides)
+
+
+@pytest.mark.parametrize("overrides", WRONG, ids=" ".join)
+def test_it_refuses_what_composing_each_refuses_in_the_same_words(overrides: list[str], composer: Composer) -> None:
+    expected = outcome(composition.compose, overrides)
+    assert isinstance(expected, str), expected
+    assert outcome(composer.compose, overrides) == expected
+
+
+@pytest.mark.parametrize("study", [name for name in studies.names() if name.endswith(("_ae", "_dsc", "_bsd"))])
+def test_the_runs_of_a_study_too(study: str, composer: Composer) -> None:
+    for own in studies.load(study).runs.values():
+        overrides = [*[studies.REFERENCE.sub("=/some/where", override) for override in own], "data.root=/x", "seed=3"]
+        assert composer.compose(overrides) == composition.compose(overrides)
+
+
+def test_the_users_own_options_are_composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "noise").mkdir(parents=True)
+    (tmp_path / "conf" / "noise" / "mine.yaml").write_text("_target_: restorelab.degradations.noise.NoNoise\n")
+    overrides = ["noise=mine", "+evaluation.a={}"]
+    assert Composer().compose(overrides) == composition.compose(overrides)
+
+
+def test_what_it_gives_belongs_to_the_caller() -> None:
+    composer = Composer()
+    for seed in (1, 2, 1, 2):
+        given = composer.compose(["noise=each", f"seed={seed}"])
+        assert given == composition.compose(["noise=each", f"seed={seed}"])
+        given["noise"]["noises"].clear()
+        given["data"]["source"]["patch"] = -1
+
+
+def test_it_asks_hydra_once_for_each_choice_of_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    from restorelab.sweep import composer as module
+
+    asked: list[tuple[str, ...]] = []
+    original = module.compose
+    monkeypatch.setattr(
+        module, "compose", lambda name, said, **k: asked.append(tuple(said)) or original(name, said, **k)
+    )
+    composer = Composer()
+    for one in grid.expand(["model=ae,dncnn", "optimizer.lr=1,2,3", "seed=0,1", "noise=impulse"]):
+        composer.compose(one.overrides)
+    assert asked == [("model=ae", "noise=impulse"), ("model=dncnn", "noise=impulse")]
+
+
+def test_threads_are_shared_unless_somebody_says() -> None:
+    assert Composer(3).compose([])["threads"] == 3
+    assert Composer(3).compose(["threads=null"])["threads"] == 3
+    assert Composer(3).compose(["threads=5"])["threads"] == 5
+    assert Composer().compose([])["threads"] == composition.available_threads()
+    assert identity(Composer(3).compose([])) == identity(Composer(2).compose([]))
+
+
+def planned(*arguments: str, **more: Any) -> list[Planned]:
+    sweep, rest = settings.split(arguments)
+    return expand.plan(grid.expand(rest), expand.sweep_folder(sweep, rest), only=sweep.only, **more)
+
+
+def test_every_run_has_its_name_its_place_and_its_group(tmp_path: Path) -> None:
+    folder = tmp_path / "night"
+    made = planned("model=dncnn,ae", "optimizer.lr=1e-3,1e-4", "seed=0,7", f"sweep_dir={folder}", *REST[:-1])
+    names = [f"{model}-lr_{lr}" for model in ("dncnn", "ae") for lr in ("0.001", "0.0001")]
+    assert [(one.name, one.seed) for one in made] == [(name, seed) for name in names for seed in (0, 7)]
+    for one in made:
+        assert one.id == f"{one.name}-s{one.seed}-{identity(one.settings)}"
+        assert one.folder == folder / one.id == Path(one.settings["run_dir"])
+        assert one.settings["name"] == f"night/{one.name}"
+        assert one.settings["seed"] == one.seed
+        assert one.swept == {"model": one.name.split("-")[0], "optimizer.lr": float(one.name.split("_")[-1])}
+        assert one.settings["optimizer"]["lr"] == one.swept["optimizer.lr"]
+        assert not one.waits_for
+    assert len({one.id for one in made}) == 8
+    assert not list(tmp_path.iterdir())  # nothing is written
+
+
+def test_a_sweep_of_one_model_is_named_as_a_run_is() -> None:
+    assert {one.name for one in planned("model=ae", "noise=impulse", "seed=0,1")} == {"ae-photos-impulse"}
+    assert planned("name=a/b", "seed=0,1")[0].name == "a-b"
+
+
+def test_the_trackers_group_is_the_sweep_and_its_name_the_run() -> None:
+    folder = Path("runs/night")
+    config = composition.compose(["logger=wandb"])
+    config["logger"] |= {"group": None, "name": None}
+    before = identity(config)
+    made = expand.placed(config, folder, "ae")
+    assert (made["logger"]["group"], made["logger"]["name"]) == ("night", f"ae-s0-{before}")
+    assert identity(made) == before
+    config = composition.compose(["logger=wandb", "logger.group=mine"])
+    config["logger"].pop("name", None)
+    made = expand.placed(config, folder, "ae")
+    assert made["logger"]["group"] == "mine"
+    assert "name" not in made["logger"]
+    assert "group" not in expand.placed(composition.compose(["logger=csv"]), folder, "ae")["logger"]
+
+
+def test_equal_combinations_are_one_run_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        made = planned("optimizer.lr=1e-3,0.001,2e-3", "threads=1,2", "seed=0,0")
+    assert [one.name for one in made] == ["lr_0.001-threads_1", "lr_0.002-threads_1"]
+    assert caplog.text.count("done once") == 3 * 2 * 2 - 2
+    assert "lr_0.001-threads_2" in caplog.text
+
+
+def test_it_says_how_far_it_is(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expand, "TELL", -1.0)
+    with caplog.at_level(logging.INFO):
+        planned("model=dncnn_small", "seed=range(3)")
+    assert "2 of 3 runs are composed and checked" in caplog.text
+
+
+def test_only_some_by_name() -> None:
+    assert [one.name for one in planned("model=ae,dncnn", "seed=0,1", "only=ae")] == ["ae", "ae"]
+    with pytest.raises(ConfigError, match=r"only=aee.*'ae'"):
+        planned("model=ae,dncnn", "only=aee")
+
+
+@pytest.mark.parametrize(
+    ("bad", "place", "words"),
+    [
+        ("optimizer.lr=-1", "optimizer.lr", "learning rate"),
+        ("optimizer.lr=fast", "optimizer.lr", "a number is wanted"),
+        ("seed=-3", "seed", "0 to 4294967295"),
+        ("scheduler.warmup=7", "scheduler.warmup", "scheduler=cosine: warmup is 7"),
+    ],
+)
+def test_an_error_in_combination_777_of_1000_is_found_and_named(
+    bad: str, place: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    combinations = grid.expand(
+        ["model=dncnn_small", "noise=gaussian,impulse", "optimizer.lr=range(1,6)", "seed=range(100)", *REST]
+    )
+    assert len(combinations) == 1000
+    spoiled = combinations[776]
+    kept = [line for line in spoiled.overrides if not line.startswith(f"{place}=")]
+    combinations[776] = grid.Combination([*kept, bad], spoiled.swept, spoiled.label)
+    with pytest.raises(ConfigError) as caught:
+        expand.plan(combinations, Path("runs/x"))
+    assert str(caught.value).startswith("run 777 of 1,000 (noise=impulse ")
+    assert words in str(caught.value)
+    assert bad in str(caught.value) or place not in (*spoiled.swept, "seed")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_does_not_fit_is_found_however_often_its_like_fitted() -> None:
+    with pytest.raises(ConfigError, match=r"run 4 of 6 \(model=ae data.size=50 seed=0\): model=ae .*multiples of 4"):
+        planned("model=dncnn,ae", "data.size=50,64,32", "seed=0")
+    with pytest.raises(ConfigError, match=r"^model=ae "):  # a single one needs no number
+        planned("model=ae", "data.size=50")
+
+
+def test_equal_parts_are_checked_once_and_each_learning_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[str] = []
+    trained: list[float] = []
+    fit, training = checks.check_fit, checks.check_training
+    monkeypatch.setattr(checks, "check_fit", lambda built: fitted.append(built.config["name"]) or fit(built))
+    monkeypatch.setattr(
+        checks, "check_training", lambda built: trained.append(built.config["optimizer"]["lr"]) or training(built)
+    )
+    planned("model=dncnn_small,ae", "optimizer.lr=1e-3,2e-3,3e-3", "seed=range(4)", "max_steps=5,6")
+    assert len(fitted) == 2
+    assert sorted(set(trained)) == [1e-3, 2e-3, 3e-3]
+    assert len(trained) <= 4
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["model.depth=4", "data.channels=3", "noise=impulse", "loss=ssim", "evaluation=own", "protocol.border=2",
+     "callbacks=ema", "train=false", "trainer.precision=bf16-mixed", "ckpt=x", "data.batch_size=3"],
+)  # fmt: skip
+def test_what_a_check_reads_is_checked_anew(override: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    count: list[int] = []
+    monkeypatch.setattr(checks, "check_fit", lambda built: count.append(1))
+    checker = Checker()
+    for overrides in (["model=dncnn"], ["model=dncnn"], ["model=dncnn", override]):
+        checker.check(composition.compose(overrides))
+    assert len(count) == 2
+
+
+def test_what_is_left_out_of_the_check_is_never_read_by_it() -> None:
+    read: set[str] = set()
+
+    class Watched(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            read.add(key)
+            return super().__getitem__(key)
+
+    checks.check_fit(build.parts(Watched(composition.compose(["model=dncnn_small"]))))
+    assert {"model", "data", "noise", "optimizer", "callbacks", "ckpt"} <= read
+    assert read & set(UNREAD) == set(TRAINING)
+
+
+def folder(*arguments: str) -> Path:
+    return expand.sweep_folder(*settings.split(arguments))
+
+
+def test_where_a_sweep_lies() -> None:
+    said = ("model=ae,dual_ae", "optimizer.lr=1e-3,1e-4", "noise=impulse")
+    own = folder(*said, "seed=0,1")
+    assert own.parent == Path("runs/sweeps")
+    assert own.name.startswith("model-lr-")
+    for same in (
+        (*said, "seed=range(5)"),
+        said,
+        (*reversed(said), "seed=0"),
+        (*said, "workers=2", "logger=csv", "trainer.bar=false", "threads=3", "data.root=/x", "max_time=00:10:00"),
+        ("model=dual_ae,ae", "optimizer.lr=shuffle(1e-4,0.001)", "noise=impulse"),
+    ):
+        assert sorted(folder(*same).name.split("-")) == sorted(own.name.split("-")), same
+    for other in ((*said, "data.size=32"), (*said, "length=short"), (*said, "noise=poisson"), said[:2]):
+        assert folder(*other) != own
+    assert folder(*said, "runs_dir=/far") == Path("/far/sweeps") / own.name
+    assert folder(*said, "sweep_dir=here") == Path("here")
+    assert folder(*said, "name=night") == Path("runs/sweeps/night")
+    assert folder("study=mnist_ae", "seed=0,1") == Path("runs/mnist_ae")
+    assert folder("seed=0,1").name.startswith("seed-")
+    assert folder("model=ae").name.startswith("run-")
+    search = ("search=tpe", "trials=3", "optimizer.lr=interval(1e-4, 1e-2)")
+    assert folder(*search) == folder("search=tpe", "trials=9", "optimizer.lr=interval(1e-4,1e-2)", "workers=3")
+    assert folder(*search) != folder("search=random", *search[1:])
+    assert folder(*search) != folder(*search[:2], "optimizer.lr=interval(1e-4,1e-1)")
+    assert len(folder(*(f"model.{'x' * 20}{i}=1,2" for i in range(20))).name) < 80
+
+
+def test_the_users_own_default_place_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "sweep.yaml").write_text("sweep_dir: mine\n")
+    monkeypatch.chdir(tmp_path)
+    assert folder("seed=0,1") == Path("mine")
+
+
+@pytest.mark.slow
+def test_a_thousand_runs_are_ready_in_twenty_seconds() -> None:
+    began = time.process_time()  # of this process, whatever else the machine does
+    rates = ",".join(f"{i}e-4" for i in range(1, 11))
+    models = "model=ae,dual_ae,dual_ae_skip,dncnn_small,red_net"
+    made = planned(models, "noise=gaussian,impulse,poisson,speckle", f"optimizer.lr={rates}", "seed=range(5)")
+    assert len(made) == 1000
+    assert time.process_time() - began < 20
+
+
+def test_settings_are_plain_data() -> None:
+    one = planned("model=dncnn", "noise=each", "seed=1", "data.crop=[32,32]")[0]
+    assert json.loads(json.dumps(one.settings)) == one.settings
+    assert conf_dir().is_dir()

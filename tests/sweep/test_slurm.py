@@ -1,0 +1,365 @@
+"""SLURM: what is submitted to a cluster, and what becomes of runs that end, fail, are cancelled, or vanish there."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lightning.fabric.plugins.environments import SLURMEnvironment
+
+import fake_slurm
+import runs
+from restorelab.errors import ConfigError
+from restorelab.interruption import Interrupted
+from restorelab.sweep import queue, worker
+from restorelab.sweep.executors import inside
+from restorelab.sweep.executors import slurm as module
+from restorelab.sweep.executors.afar import Afar
+from restorelab.sweep.executors.executor import Ended, Job
+from restorelab.sweep.executors.slurm import Slurm
+from restorelab.sweep.ledger import Attempt, Ledger, State
+from restorelab.sweep.owner import Owner
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.scheduler import Scheduler
+
+pytest.importorskip("submitit", reason="needs the extra 'slurm'")
+
+
+class Silent:
+    """Shows nothing; `seen` is called at each glance."""
+
+    def __init__(self, seen: Callable[[], None] = lambda: None) -> None:
+        self.seen = seen
+
+    def began(self, run: Planned, attempt: int) -> None: ...
+
+    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None: ...
+
+    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
+        self.seen()
+
+
+def planned(folder: Path, name: str, *overrides: str) -> Planned:
+    return Planned(name, 0, runs.settings(folder / f"{name}-s0", "max_steps=2", *overrides))
+
+
+def sweep(folder: Path, executor: Slurm, *found: Planned, seen: Callable[[], None] = lambda: None) -> dict[str, State]:
+    queue.write(folder, found)
+    return Scheduler(folder, found, executor, Silent(seen), retries=1).run()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cluster"
+    monkeypatch.setenv("PATH", f"{fake_slurm.install(folder)}:{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_SLURM", str(folder))
+    monkeypatch.setattr(fake_slurm, "HOME", folder)
+    monkeypatch.setattr(module, "ASK", 0.5)
+    monkeypatch.setattr(module, "SOON", 0.0)
+    return folder
+
+
+def jobs(folder: Path, *names: str, devices: int = 1) -> list[Job]:
+    return [Job(name, folder / "queue" / f"{name}.json", devices) for name in names]
+
+
+def options(script: Path) -> dict[str, str]:
+    """What a submitted file asks of sbatch."""
+    found = re.findall(r"^#SBATCH --([\w-]+)(?:=(.*))?$", script.read_text(), re.MULTILINE)
+    return {name: value.strip("'") for name, value in found}
+
+
+def test_many_runs_are_one_array_with_what_was_asked_for(tmp_path: Path, cluster: Path) -> None:
+    (cluster / "hold").touch()
+    executor = Slurm(
+        workers=2, partition="gpu", account="lab", qos="low", constraint="a100", time="1-02:00:30", cpus_per_task=6,
+        mem_gb=24, setup=["module load cuda"], additional={"exclude": "node[3-5]"}, warning=90,
+    )  # fmt: skip
+    assert (executor.workers, executor.threads) == (2, 6)
+    for job in jobs(tmp_path / "sweep", "a", "b", "c", "d", "e"):
+        assert executor.room(job)
+        executor.start(job)
+    assert executor.ended(0) == []
+    assert executor.ended(0) == []
+    (call,) = fake_slurm.calls(cluster, "sbatch")
+    assert Path(call).is_absolute()
+    asked = options(cluster / "101.sh")
+    wanted = {
+        "array": "0-4%2", "partition": "gpu", "account": "lab", "qos": "low", "constraint": "a100",
+        "time": "1561", "cpus-per-task": "6", "gpus-per-node": "1", "mem": "24GB", "nodes": "1", "ntasks-per-node": "1",
+        "exclude": "node[3-5]", "no-requeue": "", "signal": "TERM@90", "job-name": "sweep",
+    }  # fmt: skip
+    assert asked | wanted == asked
+    text = (cluster / "101.sh").read_text()
+    assert text.index("module load cuda") < text.index("srun")
+    assert not executor.room(Job("f", tmp_path / "f.json"))  # a further array would have limits of its own
+
+
+def test_nothing_is_asked_for_that_was_not_said(tmp_path: Path, cluster: Path) -> None:
+    (cluster / "hold").touch()
+    executor = Slurm(gpus_per_node=0)
+    for job in jobs(tmp_path / "sweep", *(f"r{i}" for i in range(30))):
+        assert executor.room(job)
+        executor.start(job)
+    executor.ended(0)
+    asked = options(cluster / "101.sh")
+    assert asked["array"] == "0-29%30"  # workers=null: no limit
+    assert not asked.keys() & {"partition", "account", "qos", "constraint", "mem", "gpus-per-node"}
+
+
+def test_runs_on_several_gpus_are_jobs_with_so_many(tmp_path: Path, cluster: Path) -> None:
+    (cluster / "hold").touch()
+    executor = Slurm(workers=4)
+    for job in [*jobs(tmp_path / "sweep", "a", "b"), *jobs(tmp_path / "sweep", "c", devices=2)]:
+        assert executor.room(job)
+        executor.start(job)
+    executor.ended(0)
+    assert options(cluster / "101.sh")["array"] == "0-1%2"
+    assert options(cluster / "101.sh")["gpus-per-node"] == "1"
+    assert "array" not in options(cluster / "102.sh")
+    assert options(cluster / "102.sh")["gpus-per-node"] == "2"
+    with pytest.raises(ConfigError, match=r"gpus_per_node=1.*trainer.devices=2"):
+        Slurm(gpus_per_node=1).room(Job("a", tmp_path, 2))
+
+
+def test_no_more_jobs_are_queued_than_the_cluster_takes(tmp_path: Path, cluster: Path) -> None:
+    (cluster / "hold").touch()
+    executor = Slurm(most=3)
+    taken = 0
+    while executor.room(Job(f"r{taken}", tmp_path)):
+        executor.start(*jobs(tmp_path / "sweep", f"r{taken}"))
+        taken += 1
+    assert taken == 3
+
+
+def test_a_search_is_asked_for_a_run_only_when_it_can_start(tmp_path: Path, cluster: Path) -> None:
+    (cluster / "hold").touch()
+    unknown = Job("", tmp_path)
+    executor = Slurm(workers=2)
+    for job in jobs(tmp_path / "sweep", "a", "b"):
+        assert executor.room(unknown)
+        executor.start(job)
+    assert not executor.room(unknown)
+    with pytest.raises(ConfigError, match="workers"):
+        Slurm().room(unknown)
+
+
+def test_a_cancelled_job_is_gone_whether_it_was_submitted_or_not(tmp_path: Path, cluster: Path) -> None:
+    (cluster / "hold").touch()
+    executor = Slurm()
+    a, b, c = jobs(tmp_path / "sweep", "a", "b", "c")
+    executor.start(a)
+    executor.start(b)
+    executor.ended(0)
+    executor.start(c)
+    for job in (a, b, c):
+        executor.kill(job.id)
+    executor.kill("nobody")
+    executor._next_submission = time.monotonic() + 60
+    found: list[Ended] = []
+    while len(found) < 3:
+        found += executor.ended(0.1)
+    assert sorted(found, key=lambda one: one.id) == [Ended(name, None) for name in "abc"]
+    assert [sorted(call.split()) for call in fake_slurm.calls(cluster, "scancel")] == [["101_0", "101_1"]]
+    assert executor.ended(0) == []
+    executor.close()
+
+
+def test_what_sbatch_refuses_ends_a_sweep_at_its_beginning_only(
+    tmp_path: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cluster / "hold").touch()
+    (cluster / "refuse").write_text("sbatch: error: invalid partition specified: gpuu")
+    executor = Slurm(partition="gpuu")
+    a, b = jobs(tmp_path / "sweep", "a", "b")
+    executor.start(a)
+    with pytest.raises(ConfigError, match="invalid partition specified: gpuu"):
+        executor.ended(0)
+    (cluster / "refuse").unlink()
+    executor.ended(0)
+    assert len(fake_slurm.calls(cluster, "sbatch")) == 2
+    (cluster / "refuse").write_text("sbatch: error: Socket timed out")  # the controller is busy: that passes
+    executor.start(b)
+    monkeypatch.setattr(module, "ASK", 0.1)
+    assert executor.ended(0) == []
+    (cluster / "refuse").unlink()
+    assert executor.ended(0.3) == []
+    assert executor.ended(0) == []
+    assert len(fake_slurm.calls(cluster, "sbatch")) == 4
+    assert fake_slurm.state("102") == "PENDING"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"devices": [0, 1]}, "devices=.*gpus_per_node"),
+        ({"per_device": 2}, "per_device=2.*shard"),
+        ({"time": "two hours"}, "two hours.*HH:MM:SS"),
+        ({"time": 0}, "executor.time=0"),
+        ({"most": 0}, "executor.most=0"),
+    ],
+)
+def test_what_slurm_cannot_mean_is_refused(cluster: Path, options: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Slurm(**options)  # type: ignore[arg-type]
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match="no sbatch"):
+        Slurm()
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(ConfigError, match=re.escape("pip install 'restorelab[slurm]'")):
+        Slurm(cluster="local")
+
+
+def test_a_job_whose_node_died_is_over_when_its_heart_has_stood_still(tmp_path: Path) -> None:
+    (tmp_path / "queue").mkdir()
+    ledger = Ledger(tmp_path / "ledger")
+    first = ledger.claim("a")
+    assert first is not None
+    first.end("failed", 1, {}, "an earlier session's")
+    afar = Afar()
+    (job,) = jobs(tmp_path, "a")
+    afar.begin(job)
+    assert not afar.over("a")  # the earlier attempt is not this job's
+    claim = ledger.claim("a")
+    assert claim is not None
+    ledger.write(replace(claim.attempt, owner=Owner("node7", "another machine", 7, "1")))
+    assert afar._ledger is not None
+    afar._ledger.patience = 0.3
+    afar.gone("a", "SLURM: job 101_0 is NODE_FAIL")
+    assert afar.settled() == []
+    time.sleep(0.4)
+    assert afar.settled() == [Ended("a", None)]
+    last = ledger.last("a")
+    assert last is not None
+    assert (last.number, last.state, last.reason) == (2, "failed", "SLURM: job 101_0 is NODE_FAIL")
+    assert afar.settled() == []
+
+
+def test_a_job_that_left_before_its_run_began_says_nothing_of_earlier_attempts(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    claim = ledger.claim("a")
+    assert claim is not None
+    claim.end("failed", 3, {}, "an earlier session's")
+    afar = Afar()
+    afar.begin(*jobs(tmp_path, "a"))
+    afar.gone("a", "SLURM: job 101_0 is BOOT_FAIL")
+    assert afar.settled() == [Ended("a", None)]
+
+
+def test_a_job_that_the_sweep_killed_did_not_fail(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    afar = Afar()
+    afar.begin(*jobs(tmp_path, "a"))
+    claim = ledger.claim("a")
+    assert claim is not None
+    ledger.write(replace(claim.attempt, owner=replace(Owner.me(), born="before")))  # a process that is gone
+    afar.kill("a")
+    afar.gone("a", "SLURM: job 101_0 is CANCELLED")
+    assert afar.settled() == [Ended("a", None)]
+    last = ledger.last("a")
+    assert last is not None
+    assert (last.state, last.reason) == ("interrupted", "stopped at once")
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_inside_a_job_a_run_is_no_rank_and_every_warning_is_a_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+
+    def execute(file: Path) -> int:
+        assert not SLURMEnvironment.detect()  # Lightning would make a rank of it, and requeue the job
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.raise_signal(number)
+        raise Interrupted
+
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    monkeypatch.setenv("SLURM_JOB_NAME", "sweep")
+    assert SLURMEnvironment.detect()
+    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    monkeypatch.setattr(worker, "execute", execute)
+    assert inside.slurm("a.json", 1) == 143
+    assert heard == [signal.SIGTERM] * 2
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_run_on_several_devices_gets_an_interpreter_and_argv_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda path, argv: started.append([path, *argv]))
+    monkeypatch.setattr(worker, "execute", lambda file: 0)
+    inside.slurm("a.json", 2)
+    assert started == [[sys.executable, sys.executable, "-m", "restorelab.sweep.worker", "a.json"]]
+    assert signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN  # the new interpreter would die of it
+
+
+@pytest.mark.slow
+def test_a_cluster_does_a_sweep(tmp_path: Path, cluster: Path) -> None:
+    folder = tmp_path / "sweep"
+    found = [planned(folder, "good"), planned(folder, "also"), planned(folder, "diverges", "optimizer.lr=1e30")]
+    states = sweep(folder, Slurm(workers=2), *found)
+    assert states == {"good-s0": "done", "also-s0": "done", "diverges-s0": "failed"}
+    assert len(fake_slurm.calls(cluster, "sbatch")) == 1
+    assert options(cluster / "101.sh")["array"] == "0-2%2"
+    ledger = Ledger(folder / "ledger")
+    assert {run: (a.number, a.state, a.status) for run, a in ledger.attempts().items()} == {
+        "good-s0": (1, "done", 0), "also-s0": (1, "done", 0), "diverges-s0": (1, "failed", 1)
+    }  # fmt: skip
+    assert json.loads((folder / "good-s0" / "result.json").read_text())["metrics"]
+    assert "gaussian" in (folder / "good-s0" / "log.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_run_that_slurm_warns_saves_and_is_submitted_again(
+    tmp_path: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(runs.__file__).parent))
+    folder = tmp_path / "sweep"
+    warn = f"+callbacks.fail={{_target_: runs.FailAt, batch: 9, how: '{number:d}'}}"
+    run = planned(folder, "long", "max_steps=20", "trainer.checkpoint_every=null", warn)
+    assert sweep(folder, Slurm(workers=1), run) == {run.id: "done"}
+    first, last = (json.loads((folder / "ledger" / f"{run.id}.{n}.json").read_text()) for n in (1, 2))
+    assert (first["state"], first["status"]) == ("interrupted", 143)
+    assert "resume" in first["reason"]  # which says that there is something to resume from
+    assert (last["state"], last["number"]) == ("done", 2)
+    assert len(fake_slurm.calls(cluster, "sbatch")) == 2
+
+
+def test_jobs_on_this_machine_end_fail_and_are_repeated_when_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    found = [planned(folder, "killed"), planned(folder, "diverges", "optimizer.lr=1e30")]
+    ledger = Ledger(folder / "ledger")
+    killed: list[int] = []
+
+    def kill() -> None:
+        last = ledger.last("killed-s0")
+        if not killed and last is not None and last.state == "running":
+            os.kill(last.owner.pid, signal.SIGKILL)
+            killed.append(last.owner.pid)
+
+    states = sweep(folder, Slurm(workers=2, cluster="local"), *found, seen=kill)
+    assert states == {"killed-s0": "done", "diverges-s0": "failed"}
+    assert killed
+    first = json.loads((folder / "ledger" / "killed-s0.1.json").read_text())
+    assert first["state"] == "failed"
+    assert "gone" in first["reason"]
+    last = ledger.last("killed-s0")
+    assert last is not None
+    assert (last.number, last.state) == (2, "done")
+    assert list((folder / "slurm").glob("*/*_log.out"))
