@@ -1,0 +1,130 @@
+"""What a comparison holds, from the folders of its runs to the files that it leaves; nothing is drawn here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restorelab.report.table import Table
+from restorelab.run_folder import write_json, write_text
+from restorelab.study.records import Runs
+
+if TYPE_CHECKING:
+    from restorelab.compare.charts.data import Chart
+    from restorelab.compare.crops import Crops
+
+KINDS = ("csv", "md", "tex")
+"""Files of each table."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        id: of its heading, for links: `leaderboard`.
+        text: sentences above its tables and charts; why there is nothing, where there is nothing.
+    """
+
+    id: str
+    title: str
+    tables: list[Table] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Many runs held against each other.
+
+    Attributes:
+        title: of the page.
+        runs: the finished ones, by name, a record a seed; the best of the leaderboard first.
+        sections: in the order of the page.
+        protocol: how images were measured, in a sentence.
+        facts: about the runs: how many, of which versions, what differs.
+        refused: which runs could not be compared, or are not finished, and why; a sentence each.
+        leaderboard: the content of leaderboard.json, plain data.
+    """
+
+    title: str
+    runs: Runs
+    sections: list[Section]
+    protocol: str
+    facts: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    leaderboard: dict[str, Any] = field(default_factory=dict)
+
+    def section(self, name: str) -> Section | None:
+        """The section of an id; None where it is not there."""
+        return next((section for section in self.sections if section.id == name), None)
+
+
+def build(
+    folders: Sequence[Path],
+    *,
+    baseline: str | None = None,
+    evaluations: Sequence[str] | None = None,
+    metric: str | None = None,
+    title: str | None = None,
+) -> Comparison:
+    """Compare all runs in the folders: of runs, sweeps, studies, or folders of these.
+
+    baseline: the name of a run (or `input`) that every run is tested against, beside the best. evaluations: those that
+    count. metric: that ranks and is tested; psnr where runs have it. A mixture of runs that cannot be compared gives
+    several tables and says why.
+
+    Raises:
+        ConfigError: for a name that is not there.
+        DataError: for folders that are not there, or hold no finished run.
+    """
+    from restorelab.compare import assemble
+
+    return assemble.comparison(folders, baseline, evaluations, metric, title)
+
+
+def write(comparison: Comparison, folder: Path, crops: Crops | None = None) -> Path:
+    """Write `index.html`, `tables/` and `leaderboard.json` into a folder; gives the page.
+
+    crops: pictures for the page. Tables of an earlier comparison that this one does not have are removed.
+    """
+    from restorelab.compare.page import page
+
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    found = tables(comparison)
+    for name in _earlier(folder) - set(found):
+        for kind in KINDS:
+            (folder / "tables" / f"{name}.{kind}").unlink(missing_ok=True)
+    for name, table in found.items():
+        for kind, text in zip(KINDS, (table.to_csv(), table.to_markdown(), table.to_latex()), strict=True):
+            write_text(folder / "tables" / f"{name}.{kind}", text, sync=False)
+    write_json(folder / "leaderboard.json", {**comparison.leaderboard, "tables": list(found)})
+    index = folder / "index.html"
+    write_text(index, page(comparison, crops))
+    return index
+
+
+def _earlier(folder: Path) -> set[str]:
+    """The tables that an earlier comparison left in the folder."""
+    try:
+        told = json.loads((folder / "leaderboard.json").read_text())["tables"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for name in told if isinstance(name, str) and "/" not in name}
+
+
+def tables(comparison: Comparison) -> dict[str, Table]:
+    """All tables by the names of their files: the section's for its first one, behind it the title's for the others."""
+    found: dict[str, Table] = {}
+    for section in comparison.sections:
+        for number, table in enumerate(section.tables):
+            words = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")[:60]
+            name = section.id if number == 0 else f"{section.id}-{words.removeprefix(section.id).strip('-')}"
+            while name in found:
+                name += "-2"
+            found[name] = table
+    return found

@@ -1,0 +1,228 @@
+"""The same crops through all models: which test images, which part of them, and what each run makes of it."""
+
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from restorelab.compare import patch
+from restorelab.compare.restoring import Image, Restorer
+from restorelab.data.frozen import FrozenSet
+from restorelab.errors import DataError
+from restorelab.study.records import Record, Runs
+
+log = logging.getLogger(__name__)
+
+VIEWS = 6
+"""Evaluations that are shown at most."""
+
+BYTES = 3_000_000
+"""What all pictures may take, about; a third more as text in the page. The more pictures, the smaller the crops."""
+
+SIDES = (48, 160)
+"""Pixels of a crop at least and at most."""
+
+AGREE = 0.05
+"""dB by which an image restored anew may differ from what was measured before the page says so: DESIGN's tie."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One crop: `picture` is a lossless WebP; `psnr` (dB) and `ssim` are what the whole image measured."""
+
+    label: str
+    picture: bytes
+    psnr: float | None = None
+    ssim: float | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test image of `size` (W, H) pixels, `whole` a small WebP of it; `box` (x, y, w, h) is what the tiles show."""
+
+    id: str
+    why: str
+    whole: bytes
+    size: tuple[int, int]
+    box: tuple[int, int, int, int]
+    degraded: Tile
+    clean: Tile
+    restored: list[Tile]
+
+
+@dataclass(frozen=True)
+class View:
+    """The images of one evaluation; `text` says what is left out, and why there are none."""
+
+    evaluation: str
+    cases: list[Case]
+    text: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The pictures of a comparison."""
+
+    views: list[View]
+    text: list[str] = field(default_factory=list)
+
+
+def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 120.0) -> Crops:
+    """Choose images and crops, and restore them on the CPU by the first seed of each run; never raises.
+
+    most: runs of an evaluation, the best of them. images: of an evaluation. seconds: after which the rest is left out.
+    Whatever is missing (a dataset, a checkpoint, a network) is said in the text of its view.
+    """
+    if images < 1 or not len(runs):
+        return Crops([], ["No pictures were asked for." if images < 1 else "There are no runs to take pictures of."])
+    found = {name: runs[name][0] for name in runs}
+    counts = Counter(evaluation for record in found.values() for evaluation in record.evaluations)
+    chosen = [evaluation for evaluation, _ in counts.most_common(VIEWS)]
+    text = ["Each run is shown by its first seed."] if any(len(runs[name]) > 1 for name in runs) else []
+    if len(counts) > VIEWS:
+        text.append(f"Shown are {VIEWS} of {len(counts)} evaluations, those that most runs were measured under.")
+    tiles = sum(min(most, counts[evaluation]) + 2 for evaluation in chosen) * images
+    restorer, began, views = Restorer(), time.monotonic(), []
+    for number, evaluation in enumerate(chosen, start=1):
+        until = began + seconds * number / len(chosen)
+        try:
+            views.append(_view(found, evaluation, restorer, most=most, images=images, side=side(tiles), until=until))
+        except Exception as error:  # a page without some pictures is better than no page
+            log.debug("no pictures of %s", evaluation, exc_info=True)
+            views.append(View(evaluation, [], [f"No pictures: {_said(error)}"]))
+    return Crops(views, text)
+
+
+def side(tiles: int) -> int:
+    """Pixels a side of each of so many crops, a multiple of 8; a pixel in colour takes some 2.2 bytes as WebP."""
+    fits = math.sqrt(BYTES / 2.2 / max(tiles, 1))
+    return int(min(max(8 * round(fits / 8), SIDES[0]), SIDES[1]))
+
+
+def choose(psnr: np.ndarray, given: np.ndarray, count: int) -> list[tuple[int, str]]:
+    """Which images to show, and why, from `psnr` (runs, images) and the inputs' own, `given` (images).
+
+    The one that the runs differ on most, a middling one, the hardest and the easiest, and then more that differ. A run
+    that does not improve its input differs from all others on every image, and is not asked.
+    """
+    better = psnr[np.nanmean(psnr, axis=1) > np.nanmean(given)]
+    asked = better if len(better) > 1 else psnr
+    mean, low, high = asked.mean(axis=0), asked.min(axis=0), asked.max(axis=0)
+    spread = high - low if len(psnr) > 1 else mean - given
+    order, apart = np.argsort(mean, kind="stable"), np.argsort(-spread, kind="stable")
+    first = "Most different" if len(psnr) > 1 else "Largest gain"
+    ranked = [(int(apart[0]), first), (int(order[len(order) // 2]), "Median"), (int(order[0]), "Hardest"),
+              (int(order[-1]), "Easiest"), *((int(place), first) for place in apart[1:])]  # fmt: skip
+    found: dict[int, str] = {}
+    for place, why in ranked:
+        if place not in found and len(found) < count:
+            between = f"{low[place]:.1f} to {high[place]:.1f} dB" if len(asked) > 1 else f"{mean[place]:.1f} dB"
+            found[place] = f"{why}: {between}, input {given[place]:.1f} dB"
+    return list(found.items())
+
+
+def _view(
+    records: dict[str, Record], evaluation: str, restorer: Restorer, *, most: int, images: int, side: int, until: float
+) -> View:
+    own = {name: record for name, record in records.items() if evaluation in record.evaluations}
+    own, text = _comparable(own, evaluation)
+    own, left = _best(own, evaluation, most)
+    if left:
+        text.append(f"The {most} runs with the highest PSNR are shown; left out: {_list(left)}.")
+    frozen = _frozen(list(own.values()), evaluation)
+    order = {image: place for place, image in enumerate(frozen.ids)}
+    shared = [image for image in next(iter(own.values())).per_image(evaluation).ids if image in order]
+    psnr = np.stack([_column(record, evaluation, "psnr", shared) for record in own.values()])
+    given = _column(next(iter(own.values())), evaluation, "input_psnr", shared)
+    cases = []
+    for number, (place, why) in enumerate(choose(psnr, given, images)):
+        if number and time.monotonic() > until:
+            text.append("The time for pictures was up: fewer images are shown.")
+            break
+        image = restorer.image(own, evaluation, frozen, order[shared[place]], side=side, until=until)
+        text += [sentence for sentence in image.text if sentence not in text]
+        text += _agreement(image, evaluation, own)
+        cases.append(_case(image, why, own, evaluation))
+    return View(evaluation, cases, text)
+
+
+def _comparable(own: dict[str, Record], evaluation: str) -> tuple[dict[str, Record], list[str]]:
+    """The runs that were measured on what most were measured on, and in words which were not."""
+    specs = {name: record.evaluation(evaluation)["spec"] for name, record in own.items()}
+    usual = Counter(specs.values()).most_common(1)[0][0]
+    other = [name for name in own if specs[name] != usual]
+    said = [f"Measured on other images, and so not shown: {_list(other)}."] if other else []
+    return {name: record for name, record in own.items() if specs[name] == usual}, said
+
+
+def _best(own: dict[str, Record], evaluation: str, most: int) -> tuple[dict[str, Record], list[str]]:
+    """The runs with the highest PSNR, in their own order, and the names of the others."""
+    ranked = sorted(own, key=lambda name: -own[name].metric(evaluation, "psnr"))
+    kept = set(ranked[:most])
+    return {name: record for name, record in own.items() if name in kept}, ranked[most:]
+
+
+def _frozen(records: Sequence[Record], evaluation: str) -> FrozenSet:
+    """The set that the runs were measured on, from the first of them that still finds its dataset."""
+    reasons = []
+    for record in [record for record in records if not getattr(record, "external", False)][:3]:
+        try:
+            frozen = record.frozen(evaluation)
+        except Exception as error:
+            reasons.append(_said(error))
+            continue
+        if frozen.spec == record.evaluation(evaluation)["spec"]:
+            return frozen
+        reasons.append(f"the dataset has changed since run {record.name} was measured on it.")
+    raise DataError(reasons[0] if reasons else "no run here can say where its dataset is.")
+
+
+def _column(record: Record, evaluation: str, column: str, ids: Sequence[str]) -> np.ndarray:
+    """A column of per_image.csv in the order of `ids`; NaN where it has none."""
+    table = record.per_image(evaluation)
+    if column not in table.columns:
+        return np.full(len(ids), np.nan)
+    values = dict(zip(table.ids, table.columns[column], strict=True))
+    return np.array([values.get(image, np.nan) for image in ids])
+
+
+def _agreement(image: Image, evaluation: str, own: dict[str, Record]) -> list[str]:
+    """Where a network does not restore as it was measured: other weights, another version, or another machine."""
+    said = []
+    for name, again in image.psnr.items():
+        before = _one(own[name], evaluation, "psnr", image.id)
+        if before is not None and abs(before - again) > AGREE:
+            said.append(f"{name}: restored anew, {image.id} has {again:.2f} dB; {before:.2f} dB were measured.")
+    return said
+
+
+def _case(image: Image, why: str, own: dict[str, Record], evaluation: str) -> Case:
+    first = next(iter(own.values()))
+    degraded = Tile("degraded", patch.webp(image.degraded), _one(first, evaluation, "input_psnr", image.id),
+                    _one(first, evaluation, "input_ssim", image.id))  # fmt: skip
+    restored = [
+        Tile(name, patch.webp(pixels), _one(own[name], evaluation, "psnr", image.id),
+             _one(own[name], evaluation, "ssim", image.id))
+        for name, pixels in image.restored.items()
+    ]  # fmt: skip
+    clean = Tile("truth", patch.webp(image.clean))
+    return Case(image.id, why, patch.small(image.whole), image.size, image.box, degraded, clean, restored)
+
+
+def _one(record: Record, evaluation: str, column: str, image: str) -> float | None:
+    value = float(_column(record, evaluation, column, [image])[0])
+    return value if math.isfinite(value) else None
+
+
+def _list(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]

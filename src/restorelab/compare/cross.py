@@ -1,0 +1,194 @@
+"""Crossing: every network under every degradation of its sweep. Where does a model stop working?
+
+What a run was not measured under itself goes into `<run>/cross/`, which reads as a run's folder does (`config.yaml`,
+`per_image.csv`, and `result.json` last of all); `Record.crossed` gives it. The run's own result.json stays as it is.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import restorelab
+from restorelab import build, composition, results, tuning
+from restorelab.build import Parts
+from restorelab.compare.cross_folder import kept_of, write
+from restorelab.compare.crossable import Entry, content, filled, fitting, union
+from restorelab.data.datamodule import DataModule
+from restorelab.degradations.rng import PhiloxDraws
+from restorelab.errors import DataError, UserError
+from restorelab.evaluation import Measured, evaluate
+from restorelab.run_folder import RunFolder, read_config
+from restorelab.study.records import Record
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """What crossing one run did.
+
+    Attributes:
+        measured: the evaluations that were new.
+        skipped: those that its network cannot be measured under, and why.
+    """
+
+    measured: list[str]
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def cross(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, str]:
+    """Measure every run under the evaluations of all runs on its dataset, one run after another.
+
+    folders: of runs; unfinished ones, and methods of others, are passed over. names: further evaluations, files of
+    conf/evaluation. Gives the runs that could not be crossed, and why; what is there already is not measured again.
+
+    Raises:
+        ConfigError: for an evaluation that is not there.
+    """
+    failed = {}
+    for folder, evaluations in plan(folders, names).items():
+        try:
+            cross_one(folder, evaluations)
+        except (UserError, RuntimeError, OSError) as error:
+            failed[folder] = str(error)
+            log.warning("%s cannot be crossed: %s", folder, error)
+    return failed
+
+
+def plan(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, dict[str, Entry]]:
+    """The evaluations of each run that are not its own: those of all runs that share its test images, and `names`.
+
+    Two different degradations of one name, such as `own`, are told apart by the run that they come from: `own@ae`.
+
+    Raises:
+        ConfigError: for an evaluation that is not there.
+    """
+    named: dict[str, Entry] = {}
+    if names:
+        named = composition.compose([f"evaluation=[{','.join(names)}]"])["evaluation"]
+    configs = {folder: read_config(folder) for folder in folders if RunFolder(folder).result.is_file()}
+    configs = {folder: config for folder, config in configs.items() if not config.get("external")}
+    planned = {}
+    for folder, found in union(configs).items():
+        own = configs[folder]["evaluation"]
+        planned[folder] = {name: entry for name, entry in {**named, **found}.items() if name not in own}
+    return planned
+
+
+def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
+    """Measure one run's network under evaluations that it lacks, and keep that in `<run>/cross/`.
+
+    evaluations: as in a config; a stage that an entry leaves out is the run's own. Those that were measured before,
+    with the same degradation and protocol, are left as they are. A network with open parameters is tuned on the
+    validation images of each. Runs on the device, and with the threads, of the run's config.
+
+    Raises:
+        ConfigError: where the run's weights are not there.
+        DataError: where it is no finished run, or where its dataset is missing or another one now.
+    """
+    record = Record(run_dir.name, run_dir)
+    if record.external:
+        msg = f"{run_dir}: an external method has outputs and no network, so it cannot be crossed."
+        raise DataError(msg)
+    asked = {name: filled(entry, record.config) for name, entry in evaluations.items()}
+    skipped = _of_other_meaning(record, asked)
+    asked = {name: entry for name, entry in asked.items() if name not in record.evaluations}
+    kept = kept_of(record, asked)
+    wanted = {name: entry for name, entry in asked.items() if name not in kept}
+    if wanted:
+        wanted, refused = fitting(record.config, wanted)
+        skipped |= refused
+    if not wanted and (not skipped or _told(record, skipped)):
+        return Crossed([], skipped)
+    with _threads(record.config["threads"]):
+        measured, entries, more = _measure(record, wanted) if wanted else ([], [], {})
+    skipped |= more
+    write(record, kept, {name: wanted[name] for name in wanted if name not in more}, measured, entries, skipped)
+    log.info("%s: measured under %s", run_dir.name, ", ".join(result.name for result in measured) or "nothing new")
+    return Crossed([result.name for result in measured], skipped)
+
+
+def _of_other_meaning(record: Record, asked: Mapping[str, Entry]) -> dict[str, str]:
+    """Evaluations that bear the name of one of the run's own and degrade otherwise."""
+    own = record.config["evaluation"]
+    return {
+        name: "the run itself was measured under another degradation of this name"
+        for name, entry in asked.items()
+        if name in record.evaluations and content(entry) != content(filled(own[name], record.config))
+    }
+
+
+def _told(record: Record, skipped: Mapping[str, str]) -> bool:
+    return record.crossed is not None and record.crossed.result["skipped"].items() >= skipped.items()
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measure(
+    record: Record, wanted: Mapping[str, Entry]
+) -> tuple[list[Measured], list[dict[str, Any]], dict[str, str]]:
+    """What was measured, its entries of result.json, and what has no images, with the reason."""
+    first = record.evaluations[0]
+    config = {**record.config, "evaluation": {first: record.config["evaluation"][first], **wanted}}
+    built = build.parts(config)
+    data = DataModule(
+        built.dataset, built.degradation, built.evaluations,
+        seed=record.seed, split_seed=config["split_seed"], eval_seed=config["eval_seed"],
+        protocol=built.protocol.spec(), device=built.engine.device, smoke=config["debug"],
+    )  # fmt: skip
+    own, *sets = data.frozen("test")
+    if own.spec != record.evaluation(first)["spec"]:
+        msg = f"the dataset, or how it is evaluated, has changed since the run was measured under {first}."
+        raise DataError(msg)
+    net = restorelab.load(record.path, device=str(built.engine.device))
+    net, channels_last = _laid_out(built, net)
+    built.objective.to(built.engine.device)
+    draws = PhiloxDraws("objective", data.eval_seed)
+    objective, measured, tuned, empty = built.objective, [], [], {}
+    for number, frozen in enumerate(sets, start=1):
+        if not len(frozen):
+            empty[frozen.evaluation.name] = "no test image is shown under it"
+            continue
+        if tuning.wanted(net):
+            tuned.append(tuning.tuned(net, data.frozen("val")[number], built.protocol).values)
+        measured.append(
+            evaluate(
+                net,
+                frozen,
+                built.protocol,
+                batch_size=built.dataset.eval_batch_size,
+                loss=lambda run, sample: objective(run, sample, built.degradation, draws),
+                measure=None if objective.restores else partial(_values, built),
+                memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+            )
+        )
+    if not measured:
+        return [], [], empty
+    facts = results.describe(built, net, measured, tuned, images_per_second=None, seconds=0.0)
+    return measured, facts["evaluations"], empty
+
+
+def _laid_out(built: Parts, net: nn.Module) -> tuple[nn.Module, bool]:
+    """In the memory layout in which the run measured it, `Engine.lay_out` without compiling."""
+    chosen = built.engine.channels_last
+    chosen = getattr(net, "channels_last", True) if chosen == "auto" else chosen
+    return net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format), chosen  # type: ignore[call-overload]
+
+
+def _values(built: Parts, output: torch.Tensor, sample: Any) -> dict[str, torch.Tensor]:
+    return built.objective.measure(output, sample, built.protocol)

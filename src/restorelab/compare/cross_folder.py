@@ -1,0 +1,82 @@
+"""The folder `cross` in a run's: what crossing measured, kept so that a kill leaves nothing half-made."""
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from restorelab import build, results
+from restorelab.compare.crossable import Entry, content
+from restorelab.evaluation import Measured
+from restorelab.run_folder import RunFolder, write_json, write_text
+from restorelab.study.records import CROSS, Record
+
+
+def kept_of(record: Record, asked: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+    """The entries of the crossed result.json that hold: all but those whose degradation or protocol is another now."""
+    if record.crossed is None:
+        return {}
+    before = record.crossed
+    protocol = json.loads(json.dumps(build.make("protocol", record.config["protocol"]).spec()))
+    known = before.config["evaluation"]
+    return {
+        entry["degradation"]: entry
+        for entry in before.result["evaluations"]
+        if entry["protocol"] == protocol
+        and content(known[entry["degradation"]])
+        == content(asked.get(entry["degradation"], known[entry["degradation"]]))
+    }
+
+
+def write(
+    record: Record,
+    kept: Mapping[str, dict[str, Any]],
+    new: Mapping[str, Entry],
+    measured: Sequence[Measured],
+    entries: Sequence[dict[str, Any]],
+    skipped: Mapping[str, str],
+) -> None:
+    """Add what was measured to what is kept.
+
+    What result.json lists is whole at every moment: what no longer holds leaves it first, what is new comes last.
+    """
+    folder = RunFolder(record.path / CROSS)
+    folder.path.mkdir(exist_ok=True)
+    before = record.crossed
+    told: dict[str, str] = {} if before is None else before.result["skipped"]
+    facts = {**record.result, "skipped": {k: v for k, v in {**told, **skipped}.items() if k not in new}}
+    if before is not None and len(kept) < len(before.evaluations):
+        write_json(folder.result, facts | _listing(list(kept.values())))
+    known: dict[str, Entry] = {} if before is None else before.config["evaluation"]
+    config = {**record.config, "evaluation": {**{name: known[name] for name in kept}, **new}}
+    write_text(folder.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_text(folder.per_image, _merged(folder.per_image, list(kept), measured))
+    write_json(folder.result, facts | _listing([*kept.values(), *entries]))
+
+
+def _listing(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"evaluations": entries, "metrics": entries[0]["metrics"] if entries else {}}
+
+
+def _merged(file: Path, kept: Sequence[str], measured: Sequence[Measured]) -> str:
+    """per_image.csv with the rows that are kept and the new ones."""
+    rows = [row for row in _rows(file) if row["evaluation"] in kept] if kept else []
+    if measured:
+        with tempfile.TemporaryDirectory() as scratch:
+            results.write_per_image(Path(scratch) / "new.csv", measured)
+            rows += _rows(Path(scratch) / "new.csv")
+    columns = list(dict.fromkeys(column for row in rows for column in row)) or ["id", "group", "evaluation"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([columns, *([row.get(column, "") for column in columns] for row in rows)])
+    return text.getvalue()
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))

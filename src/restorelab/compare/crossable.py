@@ -1,0 +1,90 @@
+"""Which evaluations a run can be crossed with: those of the runs that share its test images, where its network fits."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from restorelab import build, checks
+from restorelab.build import STAGES, essence
+from restorelab.errors import ConfigError
+
+Entry = dict[str, Any]
+"""An evaluation as in a config: the nodes of noise, blur and downsample, each optional, and `of`."""
+
+OF_TRAINING = ("root", "residency", "batch_size", "eval_batch_size", "crop", "augment")
+"""Keys of `data` that change no test image."""
+
+
+def filled(entry: Mapping[str, Any], config: Mapping[str, Any]) -> Entry:
+    """An evaluation with every stage named: what it leaves out is the run's own."""
+    stages = {stage: entry.get(stage) or config[stage] for stage in STAGES}
+    return stages | ({"of": entry["of"]} if entry.get("of") else {})
+
+
+def content(entry: Mapping[str, Any]) -> str:
+    """What a filled entry does to an image, and to which: equal for equal ones, whatever their name."""
+    stages = {stage: essence(entry[stage]) for stage in STAGES}
+    return json.dumps([stages, entry.get("of")], sort_keys=True)
+
+
+def union(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, dict[str, Entry]]:
+    """The evaluations of all runs that share a run's test images, filled, by the run's folder.
+
+    configs: of the runs. One name that stands for several degradations becomes several: `own@ae`, `own@dual_ae`.
+    """
+    families: dict[str, list[Path]] = {}
+    for folder, config in configs.items():
+        families.setdefault(_images(config), []).append(folder)
+    found: dict[Path, dict[str, Entry]] = {}
+    for folders in families.values():
+        together = _together([configs[folder] for folder in folders])
+        found |= dict.fromkeys(folders, together)
+    return found
+
+
+def _images(config: Mapping[str, Any]) -> str:
+    """What decides a run's test images and how they are measured."""
+    training = [key for key in OF_TRAINING if key != "batch_size" or not config["debug"]]  # debug takes 4 batches
+    data = {key: value for key, value in config["data"].items() if key not in training}
+    rest = {key: config[key] for key in ("split_seed", "eval_seed", "protocol", "debug")}
+    return json.dumps([data, rest], sort_keys=True)
+
+
+def _together(configs: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
+    by_name: dict[str, dict[str, tuple[str, Entry]]] = {}
+    for config in sorted(configs, key=lambda config: str(config["name"])):
+        for name, entry in config["evaluation"].items():
+            whole = filled(entry, config)
+            origin = str(config["name"]).rpartition("/")[2]
+            by_name.setdefault(name, {}).setdefault(content(whole), (origin, whole))
+    found: dict[str, Entry] = {}
+    for name, meanings in by_name.items():
+        for origin, entry in meanings.values():
+            told = label = name if len(meanings) == 1 else f"{name}@{origin}"
+            number = 2
+            while label in found:
+                label, number = f"{told}-{number}", number + 1
+            found[label] = entry
+    return found
+
+
+def fitting(config: Mapping[str, Any], wanted: Mapping[str, Entry]) -> tuple[dict[str, Entry], dict[str, str]]:
+    """The evaluations that a run's network can be measured under, and why it cannot under the others."""
+    fit: dict[str, Entry] = {}
+    refused: dict[str, str] = {}
+    net = None
+    for name, entry in wanted.items():
+        try:
+            built = build.parts({**config, "evaluation": {name: entry}})
+            if net is None:
+                with torch.device("meta"):
+                    net = built.net()
+            checks.check_network(replace(built, degradation=built.evaluations[name].degradation), net)
+            fit[name] = entry
+        except ConfigError as error:
+            refused[name] = str(error)
+    return fit, refused

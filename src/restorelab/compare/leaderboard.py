@@ -1,0 +1,192 @@
+"""The leaderboard: models by evaluations, what they cost, and how each stands to the best; as tables and as plain data.
+
+With one or two evaluations all metrics stand in one table; with more, a table a metric, and one of what the runs cost.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from restorelab.compare.agreement import Board, Column
+from restorelab.compare.significance import Against
+from restorelab.report.table import Cell, Table
+from restorelab.study import measured
+from restorelab.study.compared import INPUT, OVERALL, large
+from restorelab.study.measured import NAMES, Found
+
+NARROW = 2
+"""Evaluations up to which all metrics stand in one table."""
+
+COSTS = ("parameters", "MACs", "time (s)", "images/s", "ms/image", "memory (MiB)", "seeds")
+
+
+def tables(board: Board, best: Against | None) -> list[Table]:
+    """The tables of a board, the metric that ranks first. best: all runs against the leader."""
+    labels = ", ".join(column.label for column in board.columns)
+    title = "Leaderboard" if board.number == 1 else f"Leaderboard {board.number}, {labels}"
+    notes = _notes(board)
+    if len(board.columns) <= NARROW:
+        columns = [(column, metric) for column in _groups(board) for metric in board.metrics]
+        return [_table(title, board, columns, best, costs=True, notes=notes)]
+    found = []
+    for metric in board.metrics:
+        columns = [(column, metric) for column in _groups(board)]
+        leads = metric == board.metric
+        named = f"{title}: {NAMES.get(metric, metric)}"
+        found.append(_table(named, board, columns, best if leads else None, costs=False, notes=notes[:-1]))
+    found.insert(1, _table(f"{title}: costs", board, [], None, costs=True, notes=notes[-1:]))
+    return found
+
+
+def _groups(board: Board) -> list[Column | None]:
+    """The columns; None, in front of several, for the mean of those that are common to all runs."""
+    several = len(board.columns) > 1 and len(board.common) > 1
+    return [None, *board.columns] if several else list(board.columns)
+
+
+def _table(
+    title: str,
+    board: Board,
+    columns: Sequence[tuple[Column | None, str]],
+    best: Against | None,
+    *,
+    costs: bool,
+    notes: Sequence[str],
+) -> Table:
+    head = ["", *(f"{column.label if column else OVERALL}\n{NAMES.get(metric, metric)}" for column, metric in columns)]
+    cells = [_column(board, column, metric) for column, metric in columns]
+    held = [*([f"against {best.reference}"] if best else []), *(COSTS if costs else ())]
+    rows = []
+    if columns and any(column[INPUT].text for column in cells):
+        rows.append([Cell(INPUT), *(column[INPUT] for column in cells), *[Cell("")] * len(held)])
+    for name in board.names:
+        row = [_name(board, name), *(column[name] for column in cells)]
+        row += [_standing(best, name, board)] if best else []
+        rows.append([*row, *(_costs(board, name) if costs else ())])
+    return Table(title, [*head, *held], rows, list(notes))
+
+
+def _name(board: Board, name: str) -> Cell:
+    """The run's name, with what it is where it is no network trained here."""
+    if board.external(name):
+        note = "A method from elsewhere, measured on the outputs that were handed in."
+        return Cell(name, "external", note=note)
+    return Cell(name, "classical" if board.classical(name) else "")
+
+
+def _column(board: Board, column: Column | None, metric: str) -> dict[str, Cell]:
+    """Cells by row; the best of all is marked, and the best that learns nothing."""
+    if column is None:
+        found = {name: board.overall(name, metric) for name in board.names}
+        parts = [board.given(one, metric) for one in board.common]
+        whole = all(part.values for part in parts)
+        given = Found((float(np.mean([part.mean for part in parts])),)) if whole else Found()
+    else:
+        found = {name: board.found(name, column, metric) for name in board.names}
+        given = board.given(column, metric)
+    cells = {name: measured.cell(metric, one) for name, one in found.items()}
+    cells[INPUT] = measured.cell(metric, given) if given.values else Cell("")
+    values = {name: one.mean for name, one in found.items()}
+    classical = measured.best(metric, {name: value for name, value in values.items() if board.classical(name)})
+    best = measured.best(metric, values | {INPUT: given.mean})
+    if classical is not None:
+        cells[classical] = measured.marked(cells[classical], "classical")
+    if best is not None:
+        cells[best] = measured.marked(cells[best], "both" if best == classical else "best")
+    return cells
+
+
+def _standing(best: Against, name: str, board: Board) -> Cell:
+    """How a run stands to the best, by the first column of that comparison."""
+    if name == best.reference:
+        return Cell("best")
+    label = OVERALL if any(column == OVERALL for _, column in best.verdicts) else board.columns[0].label
+    found = best.verdicts.get((name, label))
+    if found is None:
+        return Cell("-", note=best.missing.get(name, f"{name} was not measured under {label}."))
+    from restorelab.compare.significance import cell
+
+    return cell(found, best.metric)
+
+
+def costs(board: Board, name: str) -> dict[str, Found]:
+    """What a run costs: parameters, multiply-accumulates, seconds, rates and bytes, a value a seed."""
+    found = {key: measured.top(board.runs, name, key)
+             for key in ("parameters", "macs", "seconds", "images_per_second", "peak_memory")}  # fmt: skip
+    times = []
+    for record in board.runs[name]:
+        own = [record.evaluation(c.evaluation) for c in board.columns if c.evaluation in record.evaluations]
+        known = [(entry["seconds"], entry["images"]) for entry in own if entry.get("seconds") and entry.get("images")]
+        if known:
+            times.append(sum(seconds for seconds, _ in known) / sum(images for _, images in known))
+    found["image_seconds"] = Found(tuple(times)) if times else Found(why=f"{name}: no time was measured.")
+    return found
+
+
+def _costs(board: Board, name: str) -> list[Cell]:
+    found = costs(board, name)
+    nothing = board.classical(name)
+    cells = []
+    for key, unit, form in (
+        ("parameters", 1, "{:,.0f}"), ("macs", 1, ""), ("seconds", 1, "{:,.0f}"), ("images_per_second", 1, "{:,.0f}"),
+        ("image_seconds", 1e-3, "{:.3g}"), ("peak_memory", 2**20, "{:,.0f}"),
+    ):  # fmt: skip
+        one = found[key]
+        if not one.values:
+            untold = nothing and key in ("macs", "images_per_second")
+            cells.append(Cell("") if untold else Cell("-", note=one.why))
+            continue
+        value = one.mean / unit
+        cells.append(Cell(form.format(value) if form else large(value), value=value))
+    seeds = [record.seed for record in board.runs[name]]
+    return [*cells, Cell("" if nothing else str(len(seeds)), value=None if nothing else len(seeds))]
+
+
+def _notes(board: Board) -> list[str]:
+    notes = [
+        f"Sorted by {NAMES.get(board.metric, board.metric)}: {board.ranked_by}. Bold: the best of its column. "
+        "Underlined (in Markdown italic): the best classical, which learns nothing."
+    ]
+    if any(len(board.runs[name]) > 1 for name in board.names):
+        notes.append("\N{PLUS-MINUS SIGN} is the standard deviation over a run's seeds, whose mean its numbers are.")
+    if any(not board.classical(name) and len(board.runs[name]) == 1 for name in board.names):
+        notes.append("Numbers without \N{PLUS-MINUS SIGN} of a network that learns come from one seed.")
+    return [
+        *notes,
+        "MACs: multiply-accumulates for one image. Time: of the whole run, evaluation included. images/s: in training. "
+        "ms/image: restoring a test image, alone or in a batch, on the machine of the run. Memory: its peak, of the "
+        "GPU or, on a CPU, of the process.",
+    ]
+
+
+def plain(board: Board, comparisons: Sequence[Against]) -> dict[str, Any]:
+    """The board for leaderboard.json: every number that the tables round."""
+    rows = []
+    for rank, name in enumerate(board.names, start=1):
+        evaluations = {column.label: {metric: _number(board.found(name, column, metric)) for metric in board.metrics}
+                       for column in board.columns if name in board.where[column.label]}  # fmt: skip
+        records = board.runs[name]
+        rows.append({
+            "rank": rank, "run": name, "seeds": [record.seed for record in records],
+            "classical": board.classical(name), "external": board.external(name), "evaluations": evaluations,
+            "mean": {metric: _number(board.overall(name, metric)) for metric in board.metrics},
+            "costs": {key: _number(found) for key, found in costs(board, name).items()},
+            "folders": [str(record.path) for record in records],
+        })  # fmt: skip
+    return {
+        "metric": board.metric, "ranked_by": board.ranked_by, "why_apart": board.why or None,
+        "evaluations": [{"name": column.label, "evaluation": column.evaluation, "spec": column.spec,
+                         "bits": column.bits} for column in board.columns],
+        "input": {column.label: {metric: _number(board.given(column, metric)) for metric in board.metrics}
+                  for column in board.columns},
+        "rows": rows,
+        "against": {one.reference: [verdict.plain() for verdict in one.verdicts.values()] for one in comparisons},
+    }  # fmt: skip
+
+
+def _number(found: Found) -> dict[str, Any] | None:
+    if not found.values:
+        return None
+    spread = float(np.std(found.values, ddof=1)) if len(found.values) > 1 else None
+    return {"mean": found.mean, "std": spread, "values": list(found.values)}

@@ -1,0 +1,181 @@
+"""The metric over the strength of a noise, where the same noise was measured at several, with the training's shaded."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from restorelab.build import essence
+from restorelab.compare.agreement import Board, Column
+from restorelab.compare.charts.data import Lines, Series, Span
+from restorelab.compare.crossable import filled
+from restorelab.config import conf_dir
+from restorelab.errors import UserError
+from restorelab.study.measured import NAMES
+
+UNITS = {
+    "sigma": "sigma, 8-bit units",
+    "amount": "amount, share of values struck",
+    "variance": "variance of the factor",
+    "peak": "peak, expected count at intensity 1",
+}
+"""What the strengths of the shipped noises are called on an axis."""
+
+MOST = 20
+"""Lines of one chart: the first of the board."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Evaluations of one noise that differ in one number: `steps` are its values and columns, ascending."""
+
+    noise: str
+    key: str
+    steps: list[tuple[float, Column]]
+
+
+def charts(board: Board) -> tuple[list[Lines], list[str]]:
+    """A chart for each noise that was measured at two strengths or more; what to add where there is none."""
+    found = ladders(board)
+    drawn = [chart for ladder in found if (chart := _chart(board, ladder)) is not None]
+    return drawn, [] if drawn else _advice(board)
+
+
+def stages(board: Board, column: Column) -> dict[str, Any] | None:
+    """What a column does to an image, each stage's config node; None for runs whose config does not say."""
+    for name in board.where[column.label]:
+        record = board.runs[name][0]
+        try:
+            own = board.entry(name, column)["degradation"]
+            under = record.under(own) if board.crossed else record
+            nodes = filled(under.config["evaluation"][own], under.config)
+            return {stage: essence(node) for stage, node in nodes.items() if isinstance(node, Mapping)}
+        except (KeyError, TypeError, UserError):
+            continue
+    return None
+
+
+def ladders(board: Board) -> list[Ladder]:
+    """Groups of columns that are alike but for one number of their noise."""
+    alike: dict[str, list[tuple[Column, dict[str, float]]]] = defaultdict(list)
+    for column in board.columns:
+        nodes = stages(board, column)
+        if nodes is None or "noise" not in nodes:
+            continue
+        numbers = {key: float(value) for key, value in nodes["noise"].items() if _number(value)}
+        rest = {key: value for key, value in nodes["noise"].items() if key not in numbers}
+        alike[json.dumps([{**nodes, "noise": rest}, sorted(numbers)], sort_keys=True)].append((column, numbers))
+    found = []
+    for members in alike.values():
+        keys = [key for key in members[0][1] if len({numbers[key] for _, numbers in members}) > 1]
+        if len(keys) == 1 and len(members) > 1:
+            nodes = stages(board, members[0][0]) or {}
+            steps = sorted(((numbers[keys[0]], column) for column, numbers in members), key=lambda step: step[0])
+            found.append(Ladder(str(nodes["noise"]["_target_"]), keys[0], steps))
+    return found
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _chart(board: Board, ladder: Ladder) -> Lines | None:
+    labels = {column.label for _, column in ladder.steps}
+    names = [name for name in board.names if sum(name in board.where[label] for label in labels) > 1]
+    series = [one for name in names if (one := _line(board, ladder, name)) is not None]
+    if not series:
+        return None
+    given = [(level, found.mean) for level, column in ladder.steps
+             if (found := board.given(column, board.metric)).values]  # fmt: skip
+    shown = series[:MOST]
+    if given:
+        shown.append(Series("degraded input", [x for x, _ in given], [y for _, y in given]))
+    metric = NAMES.get(board.metric, board.metric)
+    noise = ladder.noise.rpartition(".")[2]
+    said = "Shaded: the strengths that the runs were trained on. Band: from the lowest seed to the highest."
+    said += f" The {MOST} best of {len(series)} runs are shown." if len(series) > MOST else ""
+    levels = [level for level, _ in ladder.steps]
+    return Lines(
+        f"{metric} over the strength of {noise} noise{board.suffix}", UNITS.get(ladder.key, ladder.key), metric, shown,
+        _shaded(board, ladder, [one.label for one in series[:MOST]]),
+        log_x=levels[0] > 0 and levels[-1] > 20 * levels[0], caption=said,
+    )  # fmt: skip
+
+
+def _line(board: Board, ladder: Ladder, name: str) -> Series | None:
+    steps = [(level, found.values) for level, column in ladder.steps
+             if (found := board.found(name, column, board.metric)).values]  # fmt: skip
+    if len(steps) < 2:
+        return None
+    x, y = [level for level, _ in steps], [sum(values) / len(values) for _, values in steps]
+    if max(len(values) for _, values in steps) == 1:
+        return Series(name, x, y)
+    return Series(name, x, y, [min(values) for _, values in steps], [max(values) for _, values in steps])
+
+
+def trained_on(config: Mapping[str, Any], noise: str) -> Iterator[Mapping[str, Any]]:
+    """The nodes of a noise among those of a run's training: the noise itself, or members of a mixture."""
+    node = config.get("noise") or {}
+    members = node.get("noises")
+    for one in members.values() if isinstance(members, Mapping) else [node]:
+        if isinstance(one, Mapping) and one.get("_target_") == noise:
+            yield one
+
+
+def bounds(value: Any) -> tuple[float, float] | None:
+    """The least and greatest strength of a config's value: of one number itself twice; None for anything else."""
+    if _number(value):
+        return float(value), float(value)
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_number, value)):
+        return float(value[0]), float(value[1])
+    return None
+
+
+def _shaded(board: Board, ladder: Ladder, names: list[str]) -> list[Span]:
+    ranges: dict[tuple[float, float], list[str]] = defaultdict(list)
+    for name in names:
+        if board.classical(name):
+            continue
+        config = board.runs[name][0].config
+        found = [
+            ends for node in trained_on(config, ladder.noise) if (ends := bounds(node.get(ladder.key))) is not None
+        ]
+        if found:
+            ranges[min(low for low, _ in found), max(high for _, high in found)].append(name)
+    spans = []
+    for (low, high), members in sorted(ranges.items()):
+        said = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        who = "" if len(ranges) == 1 else f" ({', '.join(members[:3])}{' and others' if len(members) > 3 else ''})"
+        spans.append(Span(low, high, f"trained on {said}{who}"))
+    return spans
+
+
+def _advice(board: Board) -> list[str]:
+    """Which evaluations would make a curve: those that ship, of the noises that were measured."""
+    nodes = [nodes for column in board.columns if (nodes := stages(board, column)) is not None and "noise" in nodes]
+    noises = list(dict.fromkeys(str(node["noise"].get("_target_")) for node in nodes))
+    begun = "No noise was measured at two strengths or more, so there is no curve over the strength."
+    said = []
+    for noise in noises:
+        names = _shipped(noise)
+        if len(names) > 1:
+            said.append(f"evaluation=[{','.join(names)}]")
+    return [f"{begun} Add evaluations to the runs, such as {' or '.join(said)}." if said else
+            f"{begun} Add evaluations of one noise at several strengths to the runs: evaluation=[...]."]  # fmt: skip
+
+
+def _shipped(noise: str) -> list[str]:
+    """Names of shipped evaluations that are this noise alone, by strength."""
+    found = []
+    for file in (conf_dir() / "evaluation").glob("*_[0-9]*.yaml"):
+        content = yaml.safe_load(file.read_text()) or {}
+        entry = content.get(file.stem) or {}
+        node = entry.get("noise") or {}
+        strengths = [float(value) for value in node.values() if _number(value)]
+        alone = not set(entry) - {"noise", "of"} and node.get("clip") is True
+        if node.get("_target_") == noise and alone and strengths:
+            found.append((strengths[0], file.stem))
+    return [name for _, name in sorted(found)]

@@ -1,0 +1,82 @@
+"""What a dB costs: the metric against parameters, MACs and times, and which runs nothing beats on both."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from restorelab.compare.agreement import Board
+from restorelab.compare.charts.data import Dot, Scatter
+from restorelab.compare.leaderboard import costs
+from restorelab.study.measured import LOWER, NAMES, Found
+
+AXES = {
+    "parameters": ("parameters", "parameters", 1.0),
+    "macs": ("MACs", "multiply-accumulates for one image", 1.0),
+    "seconds": ("training time", "time of the whole run (s)", 1.0),
+    "image_seconds": ("time to restore an image", "time to restore one test image (ms)", 1e-3),
+}
+"""By what a run costs: a short name, the axis, and the unit in which it is shown."""
+
+LEARNING = ("parameters", "macs", "seconds")
+"""Costs that a method which learns nothing does not have."""
+
+
+def front(points: Sequence[tuple[float, float]], *, higher: bool = True) -> list[bool]:
+    """Which points (cost, value) nothing dominates: no other costs as little and is as good, and better in one.
+
+    Points that are equal in both stand or fall together. higher: more of the value is better. What is not a number is
+    never on the front.
+    """
+    value = {i: (y if higher else -y) for i, (x, y) in enumerate(points) if np.isfinite(x) and np.isfinite(y)}
+    on = [False] * len(points)
+    best, cost = -np.inf, -np.inf
+    for i in sorted(value, key=lambda i: (points[i][0], -value[i])):
+        # The first of its cost must beat all that cost less; another of its cost must equal that first one.
+        if value[i] > best or (value[i] == best and points[i][0] == cost):
+            on[i], best, cost = True, value[i], points[i][0]
+    return on
+
+
+def charts(board: Board) -> list[Scatter]:
+    """A scatter for each cost that two runs or more have."""
+    own = {name: _quality(board, name) for name in board.names}
+    held = {name: costs(board, name) for name in board.names}
+    found = []
+    for key, (title, axis, unit) in AXES.items():
+        dots = {}
+        for name in board.names:
+            cost, quality = held[name][key], own[name]
+            if quality.values and cost.values and cost.mean > 0 and not (key in LEARNING and board.classical(name)):
+                dots[name] = (cost.mean / unit, quality)
+        if len(dots) < 2:
+            continue
+        found.append(_chart(board, title, axis, dots, len(board.names) - len(dots)))
+    return found
+
+
+def _quality(board: Board, name: str) -> Found:
+    """What runs are ranked by."""
+    if board.common:
+        return board.overall(name, board.metric)
+    column = max(board.columns, key=lambda column: len(board.where[column.label]))
+    return board.found(name, column, board.metric)
+
+
+def _chart(board: Board, title: str, axis: str, dots: dict[str, tuple[float, Found]], absent: int) -> Scatter:
+    higher = board.metric not in LOWER
+    on = front([(x, y.mean) for x, y in dots.values()], higher=higher)
+    metric = NAMES.get(board.metric, board.metric)
+    drawn = []
+    for (name, (x, y)), first in zip(dots.items(), on, strict=True):
+        spread = float(np.std(y.values, ddof=1)) if len(y.values) > 1 else None
+        low, high = (y.mean - spread, y.mean + spread) if spread else (None, None)
+        drawn.append(Dot(name, x, y.mean, low, high, first))
+    values = [x for x, _ in dots.values()]
+    said = f"{metric}: {board.ranked_by}; bars: one standard deviation over the seeds."
+    said += " Joined: the runs that no other beats in both; what is a tie in the table is one here too."
+    if absent:
+        rest = "1 run is" if absent == 1 else f"{absent} runs are"
+        said += f" {rest} not shown: nothing is learned there, or it was not measured."
+    return Scatter(
+        f"{metric} and {title}{board.suffix}", axis, metric, drawn, log_x=max(values) > 10 * min(values), caption=said
+    )

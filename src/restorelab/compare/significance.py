@@ -1,0 +1,271 @@
+"""Whether differences are real: each run against one other, by paired bootstrap over seeds and groups of images.
+
+`study.statistics` has the method. Here it is done for all runs of a board at once: the groups of images are drawn once
+for all of them, Holm's correction goes over the whole table, and the number of draws grows with the table, since the
+least p-value that B draws can give is 2 / (B + 1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from restorelab.compare.agreement import Board, Column
+from restorelab.errors import DataError, UserError
+from restorelab.report.table import Cell, Mark, Table
+from restorelab.study.claims.judged import LEVEL
+from restorelab.study.compared import OVERALL
+from restorelab.study.measured import NAMES
+from restorelab.study.metric import METRICS
+from restorelab.study.records import Runs
+from restorelab.study.statistics import ENOUGH, RESAMPLES, Resampled, estimate, holm, resample, win_rate
+from restorelab.study.values import INPUT, Sample, samples
+
+MOST = 50_000
+"""Draws at most: enough for a table of 1,250 comparisons."""
+
+Said = Literal["better", "worse", "tie", "underpowered"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One run against another under one evaluation, or over all.
+
+    Attributes:
+        column: the evaluation's label, or `mean of all`.
+        difference, low, high: `run - reference` with its 95 % interval; for a relative metric (MSE) the change as a
+            share, -0.1 for 10 % less.
+        p, corrected: two-sided; by Holm over the table, None for those that have too few seeds to be decided.
+        win_rate: share of images on which the run is better, a tie counting half.
+        verdict: "better" and "worse" only where the interval does not hold 0, p is below 0.05 as corrected, and the
+            difference is no tie by the metric's threshold; "underpowered" where a run that learns has too few seeds.
+        seeds: of the run with fewer. images, groups: that were resampled.
+    """
+
+    run: str
+    reference: str
+    column: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    corrected: float | None
+    win_rate: float
+    verdict: Said
+    seeds: int
+    images: int
+    groups: int
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Against:
+    """All runs of a board against one: the verdicts by (run, column), and why some are missing."""
+
+    reference: str
+    metric: str
+    verdicts: dict[tuple[str, str], Verdict]
+    missing: dict[str, str]
+    resamples: int
+
+
+def against(board: Board, references: Sequence[str]) -> list[Against]:
+    """Compare every run of a board, and the degraded input, with each of some of them (or with `input`)."""
+    columns: list[tuple[str, list[Column]]] = [(column.label, [column]) for column in board.columns]
+    if len(board.columns) > 1 and len(board.common) > 1:
+        columns.insert(0, (OVERALL, board.common))
+    missing: dict[str, str] = {}
+    measured = {label: _samples(board, chosen, missing) for label, chosen in columns}
+    count = sum(max(len(found) - 1, 0) for found in measured.values())
+    draws = int(np.clip(8 * count / LEVEL, RESAMPLES, MOST))
+    verdicts: dict[str, list[Verdict]] = {reference: [] for reference in references}
+    without = {reference: dict(missing) for reference in references}
+    for label, found in measured.items():
+        try:
+            shared = resample(found, draws) if found and found[0].groups is not None else None
+        except DataError as error:
+            for reasons in without.values():
+                reasons[label] = str(error)
+            continue
+        for reference in references:
+            if any(sample.run == reference for sample in found):
+                verdicts[reference] += _column(found, label, reference, board.metric, shared, without[reference])
+            else:
+                without[reference].setdefault(label, f"{reference} was not measured under {label}.")
+    return [
+        Against(
+            reference, board.metric,
+            {(one.run, one.column): one for one in _corrected(verdicts[reference], board.metric)},
+            without[reference], draws,
+        )
+        for reference in references
+    ]  # fmt: skip
+
+
+def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -> list[Sample]:
+    """Of all runs that were measured under all of the columns, image by image in one order; input first."""
+    evaluations = [column.evaluation for column in columns]
+    names, bad = [], []
+    for name in board.names:
+        if not all(name in board.where[column.label] for column in columns):
+            continue
+        try:
+            samples(board.runs, [name], board.metric, evaluations)
+            names.append(name)
+        except UserError as error:
+            bad.append(name)
+            missing.setdefault(name, str(error))
+    if not names:
+        return []
+    try:
+        return samples(Runs([r for n in names for r in board.runs[n]]), [INPUT, *names], board.metric, evaluations)
+    except UserError:  # a metric that the input does not have, such as accuracy
+        return samples(board.runs, names, board.metric, evaluations)
+
+
+def _column(
+    measured: Sequence[Sample],
+    label: str,
+    reference: str,
+    metric: str,
+    shared: Resampled | None,
+    missing: dict[str, str],
+) -> list[Verdict]:
+    kind = METRICS[metric]
+    rival = next(sample for sample in measured if sample.run == reference)
+    shown = np.expm1 if kind.relative else float
+    found = []
+    for sample in measured:
+        if sample is rival:
+            continue
+        try:
+            between = estimate((sample, rival), (1, -1), log=kind.relative, shared=shared)
+        except DataError as error:
+            missing.setdefault(sample.run, str(error))
+            continue
+        p = between.p(low=0) if between.value > 0 else between.p(high=0)
+        found.append(Verdict(
+            sample.run, reference, label, float(shown(between.value)), float(shown(between.low)),
+            float(shown(between.high)), p, None, win_rate(sample, rival, higher=kind.higher),
+            "tie" if between.powered else "underpowered", between.seeds, between.images, between.groups,
+        ))  # fmt: skip
+    return found
+
+
+def _corrected(verdicts: Sequence[Verdict], metric: str) -> list[Verdict]:
+    """Holm's correction over those that have seeds enough to be decided, and what they say then."""
+    kind = METRICS[metric]
+    family = [one for one in verdicts if one.verdict != "underpowered"]
+    corrected = dict(zip(map(id, family), holm([one.p for one in family]), strict=True))
+    found = []
+    for one in verdicts:
+        p, said = corrected.get(id(one)), one.verdict
+        small = abs(one.difference) < kind.threshold
+        if p is not None and not (one.low <= 0 <= one.high or p >= LEVEL or small):
+            said = "better" if (one.difference > 0) == kind.higher else "worse"
+        found.append(replace(one, corrected=p, verdict=said))
+    return found
+
+
+def cell(found: Verdict | None, metric: str) -> Cell:
+    """The verdict, and behind it the difference with its interval: a difference never stands without a verdict."""
+    if found is None:
+        return Cell("")
+    mark: Mark = found.verdict if found.verdict in ("better", "worse") else ""
+    return Cell(found.verdict, difference(found, metric), value=found.difference, mark=mark)
+
+
+def difference(found: Verdict, metric: str) -> str:
+    """The difference with its interval: -0.42 [-0.50, -0.34], or -8.1 % where the metric is compared by ratio."""
+    kind = METRICS[metric]
+    numbers = (found.difference, found.low, found.high)
+    if kind.relative:
+        said, low, high = (f"{100 * number:+.1f} %" for number in numbers)
+    else:
+        said, low, high = ("+" * (number >= 0) + kind.form.format(number) for number in numbers)
+    return f"{said} [{low}, {high}]".replace("-", "\N{MINUS SIGN}")
+
+
+def table(found: Against, board: Board) -> Table:
+    """Every run against the reference: of one evaluation all numbers, of several the verdicts and the whole of all."""
+    labels = list(dict.fromkeys(column for _, column in found.verdicts))
+    first = labels[0] if labels else ""
+    metric = NAMES.get(found.metric, found.metric)
+    head = ["", f"{first}\nagainst {found.reference}", f"{first}\np (Holm)", f"{first}\nwins", f"{first}\nseeds"]
+    head += [f"{label}\nagainst {found.reference}" for label in labels[1:]]
+    rows = []
+    for name in [INPUT, *board.names]:
+        own = [found.verdicts.get((name, label)) for label in labels]
+        if not any(own):
+            continue
+        rows.append([Cell("degraded input" if name == INPUT else name), *_numbers(own[0], found.metric),
+                     *(cell(one, found.metric) for one in own[1:])])  # fmt: skip
+    return Table(f"{metric} against {found.reference}{board.suffix}", head if labels else [""], rows, _notes(found))
+
+
+def _numbers(found: Verdict | None, metric: str) -> list[Cell]:
+    if found is None:
+        return [Cell("")] * 4
+    return [
+        cell(found, metric),
+        _p(found.corrected),
+        Cell(f"{found.win_rate:.0%}", value=found.win_rate),
+        Cell(str(found.seeds), value=found.seeds),
+    ]
+
+
+def _p(value: float | None) -> Cell:
+    if value is None:
+        return Cell("")
+    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value=value)
+
+
+def _notes(found: Against) -> list[str]:
+    kind = METRICS[found.metric]
+    decided = sum(one.verdict != "underpowered" for one in found.verdicts.values())
+    groups = sorted({one.groups for one in found.verdicts.values()})
+    least = kind.limit(kind.threshold)
+    notes = [
+        f"In brackets: 95 % interval by a paired bootstrap over seeds and groups of images ({found.resamples:,} draws "
+        f"of {' or '.join(f'{count:,}' for count in groups) or 'no'} groups). Wins: the share of images on which the "
+        "run is better than the other.",
+        f"tie: the interval holds 0, p is 0.05 or more, or the difference is below {least}. underpowered: a run that "
+        f"learns has fewer than {ENOUGH} seeds. p by Holm's correction over the {decided} comparisons of this table "
+        "that have seeds enough; so many draws give no p below "
+        f"{2 * decided / (found.resamples + 1):.2g} to the first of them.",
+    ]
+    return [*notes, *(f"Not compared: {reason}" for reason in dict.fromkeys(found.missing.values()))]
+
+
+BY_CHOICE = (
+    "The best run was picked on these same images and seeds, which flatters its lead; whoever reports it as the best "
+    "of many should measure it anew, on other seeds or images."
+)
+"""For the table against the best."""
+
+
+def summary(found: Against, board: Board) -> str:
+    """Who ties with the reference and who does not, in a sentence."""
+    labels = list(dict.fromkeys(column for _, column in found.verdicts))
+    if not labels:
+        return ""
+    own = [one for (_, label), one in found.verdicts.items() if label == labels[0] and one.run != INPUT]
+    said = []
+    for verdict, words in (("better", "better than it"), ("tie", "tied with it"), ("worse", "worse"),
+                           ("underpowered", f"not decided, for want of {ENOUGH} seeds")):  # fmt: skip
+        names = [one.run for one in own if one.verdict == verdict]
+        if names:
+            listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+            said.append(f"{words}: {listed}" if verdict != "worse" or len(names) <= 6 else f"worse: {len(names)} runs")
+    given = found.verdicts.get((INPUT, labels[0]))
+    if given is not None and given.verdict in ("better", "tie"):
+        said.append(f"the degraded input itself is {'better' if given.verdict == 'better' else 'tied with it'}")
+    where = f"over {board.ranked_by.removeprefix('the mean over ')}" if labels[0] == OVERALL else f"under {labels[0]}"
+    text = f"Against {found.reference}, {where}: {'; '.join(said) or 'nothing to compare'}."
+    if own and all(one.verdict == "underpowered" for one in own):
+        text += " With so few seeds the intervals know of the images only: another training may turn the order round."
+    return text

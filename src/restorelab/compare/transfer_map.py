@@ -1,0 +1,173 @@
+"""Training noise by test noise: where does a network stop working?"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from restorelab.compare import naming
+from restorelab.compare.agreement import Board, Column
+from restorelab.compare.charts.data import HeatMap
+from restorelab.compare.find import learning
+from restorelab.compare.levels import bounds, stages, trained_on
+from restorelab.report.table import Cell, Mark, Table
+from restorelab.study import measured
+from restorelab.study.measured import DIGITS, NAMES, Found
+from restorelab.study.metric import METRICS
+from restorelab.study.records import Record, Runs
+
+TRAINED = "\N{BULLET}"
+"""Beside the number of an evaluation whose noise lies within the training's."""
+
+LISTED = 8
+"""Cases that a sentence lists."""
+
+
+def families(runs: Runs, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Networks that differ in their training noise only: by the network's name, the runs' names by their noise."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    settings: dict[str, dict[str, Any]] = {}
+    for name in names:
+        rest = _without_noise(runs[name][0])
+        key = json.dumps(naming.flat(rest), sort_keys=True, default=str)
+        alike[key].append(name)
+        settings.setdefault(key, rest)
+    titles = naming.names(settings)
+    labels = _noises({name: runs[name][0] for name in names})
+    return {titles[key]: {labels[name]: name for name in members} for key, members in alike.items()}
+
+
+def _without_noise(record: Record) -> dict[str, Any]:
+    config = {key: value for key, value in learning(record).items() if key not in ("noise", "evaluation", "name")}
+    if record.external:
+        config["name"] = record.name
+    choices = {group: option for group, option in (config.get("choices") or {}).items()
+               if group not in ("noise", "evaluation", "experiment")}  # fmt: skip
+    return {**config, "choices": choices} if choices else config
+
+
+def _noises(records: Mapping[str, Record]) -> dict[str, str]:
+    """What to call each run's training noise: the option's name, with what differs where options are the same."""
+    nodes: dict[str, dict[str, Any]] = {}
+    which = {}
+    for name, record in records.items():
+        noise = record.config.get("noise") or {}
+        option = (record.config.get("choices") or {}).get("noise") or str(noise.get("_target_", "-")).rpartition(".")[2]
+        which[name] = json.dumps([option, noise], sort_keys=True, default=str)
+        nodes[which[name]] = {"name": f"/{option}", "noise": noise}
+    said = naming.names(nodes)
+    return {name: said[key] for name, key in which.items()}
+
+
+def charts(board: Board) -> list[HeatMap]:
+    """A map a network with several training noises; one of all runs where there is none, and only if columns differ."""
+    if len(board.columns) < 2:
+        return []
+    found = families(board.runs, board.names)
+    several = {title: runs for title, runs in found.items() if len(runs) > 1}
+    if not several:
+        return [_map(board, "", {name: name for name in board.names}, "run")]
+    maps = [_map(board, title, runs, "trained on") for title, runs in several.items()]
+    rest = {name: name for runs in found.values() if len(runs) == 1 for name in runs.values()}
+    return [*maps, _map(board, "", rest, "run")] if rest else maps
+
+
+def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> HeatMap:
+    metric = NAMES.get(board.metric, board.metric)
+    given = [_value(board.given(column, board.metric)) for column in board.columns]
+    values = [[_value(board.found(name, column, board.metric)) for column in board.columns] for name in rows.values()]
+    marks = [[TRAINED if within(board, name, column) else "" for column in board.columns] for name in rows.values()]
+    known = any(value is not None for value in given)
+    said = f"Colour: the difference to the degraded input's own {metric.partition(' ')[0]}. " if known else ""
+    if any(mark for row in marks for mark in row):
+        said += f"{TRAINED} the evaluation's noise lies within the run's training noise."
+    shown = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
+    return HeatMap(
+        shown + board.suffix, row_label,
+        "measured under", list(rows), [column.label for column in board.columns], values,
+        metric.partition("(")[2].rstrip(")"), [given] * len(values) if known else None, marks, said.strip(),
+    )  # fmt: skip
+
+
+def _value(found: Found) -> float | None:
+    return float(f"{found.mean:.6g}") if found.values else None
+
+
+def within(board: Board, name: str, column: Column) -> bool:
+    """Whether a run learned, and from a noise that the column's lies within."""
+    nodes = stages(board, column)
+    if board.classical(name) or not nodes or "noise" not in nodes:
+        return False
+    noise = nodes["noise"]
+    for node in trained_on(board.runs[name][0].config, str(noise.get("_target_"))):
+        ends = {key: (bounds(value), bounds(node.get(key))) for key, value in noise.items() if bounds(value)}
+        if all(b is not None and a is not None and b[0] <= a[0] and a[1] <= b[1] for a, b in ends.values()):
+            return True
+    return False
+
+
+def fails(board: Board) -> list[str]:
+    """Where a run does worse than the degraded input itself, the worst first: a sentence, or none."""
+    worse = []
+    for column in board.columns:
+        given = board.given(column, board.metric)
+        for name in board.names:
+            found = board.found(name, column, board.metric)
+            if _loses(board, found, given):
+                worse.append((abs(found.mean - given.mean), name, column.label, found.mean - given.mean))
+    if not worse:
+        return []
+    worse.sort(reverse=True)
+    listed = [f"{name} under {label} ({measured.written(board.metric, gap, sign=True)})"
+              for _, name, label, gap in worse[:LISTED]]  # fmt: skip
+    more = f", and {len(worse) - LISTED} more" if len(worse) > LISTED else ""
+    return [f"Worse than the degraded input itself: {', '.join(listed)}{more}."]
+
+
+def skipped(board: Board) -> list[str]:
+    """Evaluations that crossing could not measure a run under, with the reason; a sentence each reason."""
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in board.names:
+        beside = board.runs[name][0].crossed
+        for evaluation, why in (beside.result.get("skipped") or {}).items() if beside is not None else ():
+            reasons[evaluation, why].append(name)
+    return [f"{', '.join(names[:4])}{' and others' if len(names) > 4 else ''} under {evaluation}: {why.rstrip('.')}."
+            for (evaluation, why), names in reasons.items()]  # fmt: skip
+
+
+def table(board: Board) -> Table | None:
+    """The map as numbers: each run under each evaluation, and its gain over the degraded input."""
+    if len(board.columns) < 2:
+        return None
+    metric = NAMES.get(board.metric, board.metric)
+    trained = _noises({name: board.runs[name][0] for name in board.names})
+    rows = []
+    for name in board.names:
+        cells = [_gain(board, name, column) for column in board.columns]
+        rows.append([Cell(name), Cell("" if board.classical(name) else trained[name]), *cells])
+    digits = DIGITS.get(board.metric, 3)
+    note = (
+        f"Behind each number: the gain over the degraded input itself, to {digits} decimals. Red: a loss, and no tie."
+    )
+    return Table(
+        f"{metric} under every evaluation", ["", "trained on", *(c.label for c in board.columns)], rows, [note]
+    )
+
+
+def _gain(board: Board, name: str, column: Column) -> Cell:
+    found, given = board.found(name, column, board.metric), board.given(column, board.metric)
+    if not found.values:
+        return Cell("-", note=found.why)
+    gap = found.mean - given.mean
+    aside = measured.written(board.metric, gap, sign=True) if given.values else ""
+    mark: Mark = "worse" if _loses(board, found, given) else ""
+    return Cell(measured.written(board.metric, found.mean), aside, found.mean, mark=mark)
+
+
+def _loses(board: Board, found: Found, given: Found) -> bool:
+    """Whether a run is worse than the degraded input by more than a tie."""
+    if not (found.values and given.values and measured.better(board.metric, given.mean, found.mean)):
+        return False
+    kind = METRICS[board.metric]
+    gap = found.mean / given.mean - 1 if kind.relative and given.mean else found.mean - given.mean
+    return abs(gap) >= kind.threshold

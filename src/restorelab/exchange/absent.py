@@ -1,0 +1,15 @@
+"""What stands for the network of an external method, of which there are outputs only."""
+
+from typing import NoReturn
+
+from restorelab.errors import ConfigError
+
+
+def network(method: str) -> NoReturn:
+    """Refuse to be built.
+
+    Raises:
+        ConfigError: always.
+    """
+    msg = f"{method} was scored from its outputs (restorelab score): there is no network to load or to train."
+    raise ConfigError(msg)

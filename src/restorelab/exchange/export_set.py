@@ -1,0 +1,100 @@
+"""`restorelab export-set`: the frozen inputs of a configuration's evaluations as files, for methods of others."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from restorelab import composition, run_folder
+from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.exchange import options
+
+USAGE = """\
+restorelab export-set out=FOLDER [key=value ...]: the frozen inputs of every evaluation, for any other method.
+
+  data=photos noise=impulse ...   the configuration, as for train: its data, evaluations and protocol count
+  run=RUN_DIR     that of a run instead
+  part=test       test, or val to tune a method on: nothing is ever chosen on test images
+  clean=false     true: the true images too
+  out=FOLDER      a new folder; what it holds, README.md in it says
+
+  restorelab export-set data=photos noise=impulse out=set
+  ... your method reads set/impulse_30/input_exact/*.npy and writes mine/impulse_30/*.npy ...
+  restorelab score mine set=set name=mine
+"""
+
+OWN = ("out", "part", "clean", "run")
+PARTS = ("test", "val")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Compose, freeze, write; prints where it lies and gives the exit status.
+
+    Raises:
+        ConfigError: for a wrong key or value, or an `out` that holds something else.
+        DataError: for a dataset that is missing.
+    """
+    if {"-h", "--help"} & set(argv):
+        print(USAGE, end="")
+        return 0
+    given, overrides = options.split("export-set", argv, OWN)
+    if "out" not in given:
+        msg = "export-set: say where to, out=FOLDER."
+        raise ConfigError(msg)
+    part, clean = given.get("part", "test"), options.truth("clean", given.get("clean", "false"))
+    if part not in PARTS:
+        msg = f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images."
+        raise ConfigError(msg)
+    print(export(_settings(given, overrides), Path(given["out"]).expanduser(), part=part, clean=clean))
+    return 0
+
+
+def _settings(given: Mapping[str, str], overrides: Sequence[str]) -> dict[str, Any]:
+    if "run" not in given:
+        return composition.compose(overrides)
+    if overrides:
+        msg = f"export-set run={given['run']}: the run's own configuration counts; leave out {' '.join(overrides)}."
+        raise ConfigError(msg)
+    return run_folder.read_config(Path(given["run"]).expanduser())
+
+
+def export(settings: Mapping[str, Any], out: Path, *, part: str = "test", clean: bool = False) -> str:
+    """Write the set, whole or not at all; gives a summary. One that is there already, with equal images, is left.
+
+    Raises:
+        ConfigError, DataError: as `run`.
+    """
+    if out.exists() and not out.is_dir():
+        msg = f"out={out}: it is a file; name a new folder."
+        raise ConfigError(msg)
+    from restorelab import build
+    from restorelab.exchange import manifest, sets
+    from restorelab.exchange.writing import described, write
+
+    if not build.make("objective", settings["objective"]).restores:
+        msg = f"objective={settings['choices'].get('objective', '?')}: it restores no images, so none can be exported."
+        raise ConfigError(msg)
+    plain = sets.without_training(settings)
+    built, frozen = sets.open_sets(plain, part)
+    new = described(frozen, built.protocol, plain, part=part, clean=clean)
+    if out.is_dir() and any(out.iterdir()):
+        if not (out / manifest.FILE).is_file() or not new.same_images(manifest.read(out)):
+            msg = f"out={out}: it holds something else already. Name a new folder, or remove that one."
+            raise ConfigError(msg)
+        return f"{out} holds this set already: {_words(new)}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+            place = Path(scratch) / "set"
+            write(new, frozen, built.protocol, place)
+            place.rename(out)  # onto nothing, or onto an empty folder
+    except OSError as error:
+        msg = f"out={out}: cannot be written ({error.strerror or error})."
+        raise UserError(msg) from error
+    return f"{_words(new)}\nset: {out.resolve()}"
+
+
+def _words(new: Any) -> str:
+    parts = [f"{entry.name} ({len(entry.images)} images, spec {entry.spec}, bits {entry.bits})"
+             for entry in new.evaluations]  # fmt: skip
+    return f"{new.part} images under {', '.join(parts)}{', with the true images' if new.clean else ''}"

@@ -1,0 +1,131 @@
+"""The run's folder of an external method: what comparing runs needs, written whole or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from restorelab import results
+from restorelab.build import Parts
+from restorelab.errors import UserError
+from restorelab.exchange import kept, outputs
+from restorelab.exchange.measuring import Scored
+from restorelab.exchange.names import file_names
+from restorelab.exchange.score import Method
+from restorelab.models.identity import Identity
+from restorelab.report.panels import Row, panel, rendered
+from restorelab.report.png import encoded
+from restorelab.run_folder import RunFolder, choose, write_bytes, write_json, write_text
+
+ABSENT = "restorelab.exchange.absent.network"
+
+
+def write(
+    built: Parts,
+    found: Sequence[Scored],
+    folders: Mapping[str, Path],
+    method: Method,
+    exported: Path,
+    out: Path | None,
+    *,
+    runs_dir: str,
+    copy: bool,
+) -> Path:
+    """Write config.yaml, per_image.csv, images/, outputs.json and result.json; gives the folder.
+
+    folders: of the outputs, by evaluation. out: None for a new folder in runs_dir.
+
+    Raises:
+        UserError: where it cannot be written.
+    """
+    place = choose(runs_dir, file_names([method.name])[0]) if out is None else out
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
+            new = RunFolder(Path(scratch) / "run")
+            new.images.mkdir(parents=True)
+            _write(new, built, found, folders, method, exported, place=place.resolve(), copy=copy)
+            new.path.rename(place)  # onto nothing, or onto an empty folder
+    except BaseException as error:
+        if out is None:
+            shutil.rmtree(place, ignore_errors=True)
+        if isinstance(error, OSError):
+            msg = f"{place}: cannot be written ({error.strerror or error})."
+            raise UserError(msg) from error
+        raise
+    return place.resolve()
+
+
+def _write(
+    new: RunFolder,
+    built: Parts,
+    found: Sequence[Scored],
+    folders: Mapping[str, Path],
+    method: Method,
+    exported: Path,
+    *,
+    place: Path,
+    copy: bool,
+) -> None:
+    config = {
+        **built.config,
+        "external": True,
+        "name": method.name,
+        "seed": method.seed,
+        "run_dir": str(place),
+        "train": False,
+        "model": {"_target_": ABSENT, "method": method.name},
+        "evaluation": {one.measured.name: built.config["evaluation"][one.measured.name] for one in found},
+        "choices": {"model": method.name, **built.config["choices"]},
+    }
+    write_text(new.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    results.write_per_image(new.per_image, [one.measured for one in found])
+    kept_as: dict[str, Any] = {}
+    for one in found:
+        name = one.measured.name
+        folder = folders[name].resolve()
+        _draw(new.images / f"{name}.png", one, folder, built, method)
+        if copy:
+            inside = new.path / "outputs" / folders[name].name
+            inside.mkdir(parents=True)
+            for entry in one.files.values():
+                shutil.copyfile(folder / entry["file"], inside / entry["file"])
+        images = {key: {**entry, "shape": shape} for (key, entry), shape in
+                  zip(one.files.items(), _shapes(one), strict=True)}  # fmt: skip
+        where = f"outputs/{folders[name].name}" if copy else str(folder)
+        kept_as[name] = {"folder": where, "images": images}
+    write_json(new.path / kept.FILE, {"evaluations": kept_as})
+    write_json(new.result, _facts(built, found, method, exported))
+
+
+def _shapes(one: Scored) -> list[list[int]]:
+    frozen = one.measured.frozen
+    return [[int(side) for side in frozen.table.shapes[row]] for row in frozen.rows]
+
+
+def _facts(built: Parts, found: Sequence[Scored], method: Method, exported: Path) -> dict[str, Any]:
+    """result.json in the same schema as a run's, null where nothing is known; and how the outputs were."""
+    known = results.describe(
+        built, Identity(), [one.measured for one in found], [], images_per_second=None, seconds=float("nan")
+    )
+    said = {"model": method.name, "objective": None, "parameters": method.parameters, "macs": method.macs,
+            "seconds": method.seconds, "peak_memory": None}  # fmt: skip
+    how = {one.measured.name: {"forms": one.forms, "outside": one.outside, "clamped": one.clamped} for one in found}
+    return {**known, **said, "external": {"set": str(exported.resolve()), "outputs": how}}
+
+
+def _draw(file: Path, one: Scored, folder: Path, built: Parts, method: Method) -> None:
+    """The panel that a run has: degraded, restored, clean and error of a few images."""
+    frozen, rows = one.measured.frozen, []
+    count = min(results.PICTURES, len(frozen))
+    shapes, ids = _shapes(one), frozen.ids
+    for i in range(count):
+        place = i * len(frozen) // count
+        channels, height, width = shapes[place]
+        image = outputs.read(folder / one.files[ids[place]]["file"], (channels, height, width)).image
+        title = ids[place] if len(ids[place]) <= 34 else f"...{ids[place][-31:]}"
+        rows.append(Row(title, frozen.image(place), image, frozen.clean(place)))
+    write_bytes(file, encoded(rendered(panel(rows, built.protocol, f"{method.name}: {one.measured.name}"))))

@@ -1,0 +1,125 @@
+"""manifest.json of an exported set: which image lies in which file, and what names the set."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import restorelab
+from restorelab.errors import DataError
+
+SCHEMA = 1
+FILE = "manifest.json"
+
+EXPECTED = (
+    "For each image one file of the same name in METHOD/<folder of the evaluation>/, of the size and channels that "
+    "`shape` says (channels, height, width): .npy with floats in [0, 1], uint8 or uint16, (H, W) or (H, W, 3); or .png "
+    "or .tif with 8 or 16 bits, .tif also with floats in [0, 1]. Floats are measured as they are, without rounding."
+)
+"""What `restorelab score` takes."""
+
+EXACT = (
+    "input_exact/*.npy are exact: float32, (H, W) gray or (H, W, 3) RGB, what every network of a run is given. "
+    "input/*.png are rounded to 8 bits and clipped to [0, 1]: only to be looked at, or for a method that reads nothing "
+    "else, which then has another input than the networks (`outside` counts the values that were clipped)."
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: `file` is its name without ending; `shape` (C, H, W) is the output's, `input_shape` the input's."""
+
+    id: str
+    group: str
+    file: str
+    shape: tuple[int, int, int]
+    input_shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One evaluation of the set.
+
+    Attributes:
+        name: as in the config.
+        folder: where its images lie in the set, and a method's outputs in the method's folder.
+        spec, bits: of the frozen set; see `restorelab.data.frozen`.
+        degradation: the config of it.
+        outside: values of the inputs that lie outside [0, 1].
+        images: in the set's order.
+    """
+
+    name: str
+    folder: str
+    spec: str
+    bits: str
+    degradation: Mapping[str, Any]
+    outside: int
+    images: list[Image]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An exported set.
+
+    Attributes:
+        part: of the dataset: `test`, or `val` to tune on.
+        clean: whether the true images lie in the set.
+        protocol: the options that decide the numbers.
+        config: resolved; from it the set is made again.
+        evaluations: of the set.
+        version: of restorelab that wrote it.
+    """
+
+    part: str
+    clean: bool
+    protocol: Mapping[str, Any]
+    config: Mapping[str, Any]
+    evaluations: list[Exported]
+    version: str = restorelab.__version__
+
+    def content(self, protocol: str) -> dict[str, Any]:
+        """As manifest.json holds it. protocol: in words."""
+        told = {"schema": SCHEMA, "restorelab": self.version, "inputs": EXACT, "expected_outputs": EXPECTED}
+        plain = asdict(self)
+        plain.pop("version")
+        return {**told, "protocol_in_words": protocol, **plain}
+
+    def same_images(self, other: "Manifest") -> bool:
+        """Whether two sets hold the same files with the same content."""
+        sides = [[m.part, m.clean, [asdict(e) for e in m.evaluations]] for m in (self, other)]
+        return json.dumps(sides[0], sort_keys=True) == json.dumps(sides[1], sort_keys=True)
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of an exported set.
+
+    Raises:
+        DataError: where the folder is none, or was written by a version that this one does not know.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        msg = f"{folder} is no exported set: it has no {FILE}. restorelab export-set makes one."
+        raise DataError(msg)
+    try:
+        content = json.loads(file.read_text())
+        if content["schema"] != SCHEMA:
+            msg = f"{file}: schema {content['schema']}, and this version reads {SCHEMA}. Export the set anew."
+            raise DataError(msg)
+        evaluations = [
+            Exported(**{**entry, "images": [_image(image) for image in entry["images"]]})
+            for entry in content["evaluations"]
+        ]
+        return Manifest(
+            content["part"], content["clean"], content["protocol"], content["config"], evaluations,
+            content["restorelab"],
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{file}: cannot be read ({type(error).__name__}: {error}). Export the set anew."
+        raise DataError(msg) from error
+
+
+def _image(entry: Mapping[str, Any]) -> Image:
+    shapes = {key: tuple(entry[key]) for key in ("shape", "input_shape")}
+    return Image(**{**entry, **shapes})

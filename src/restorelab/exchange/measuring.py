@@ -1,0 +1,136 @@
+"""A method's outputs for one evaluation, measured by the code that measures networks."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restorelab.data.build import listing
+from restorelab.data.frozen import FrozenSet
+from restorelab.data.pixels import Refused
+from restorelab.errors import DataError
+from restorelab.evaluation import Measured, evaluate
+from restorelab.exchange import outputs
+from restorelab.exchange.manifest import Exported
+from restorelab.metrics import Protocol
+from restorelab.models.identity import Identity
+from restorelab.sample import Sample
+
+SHOWN = 5
+"""Files that a message names at most."""
+
+BATCH = 16
+"""Images measured at once: SSIM is taken a few images at a time anyway, and large ones must fit the memory."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was measured, and what the files were like.
+
+    Attributes:
+        measured: as of a network; without loss and seconds.
+        files: by id, where the output lies, within the method's folder, and the digest of its values.
+        forms: how many files of each form.
+        outside: share of the values outside [0, 1], which were clamped; of images so, `clamped`.
+        collapsed: gray images that were saved as RGB.
+        strange: files in the folder that belong to no image.
+    """
+
+    measured: Measured
+    files: dict[str, dict[str, str]]
+    forms: dict[str, int]
+    outside: float
+    clamped: int
+    collapsed: int
+    strange: int
+
+    def notes(self) -> list[str]:
+        """What a reader should know, a sentence each."""
+        name, count = self.measured.name, len(self.files)
+        found = [f"{name}: {', '.join(f'{number} {form}' for form, number in self.forms.items())}"]
+        if self.clamped:
+            found.append(
+                f"{name}: {self.outside:.2%} of the values, in {self.clamped} of {count} images, lie outside [0, 1] "
+                "and were clamped"
+            )
+        if self.collapsed:
+            found.append(f"{name}: {self.collapsed} gray images were saved as RGB; one of the equal channels was taken")
+        if self.strange:
+            found.append(f"{name}: {self.strange} files belong to no image of the set and were passed over")
+        return found
+
+
+def digest(image: Tensor) -> str:
+    """What tells an output from another: a hash of its float32 values."""
+    return sha256(image.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def measure(folder: Path, entry: Exported, frozen: FrozenSet, protocol: Protocol) -> Scored:
+    """Measure the outputs in a folder.
+
+    Raises:
+        DataError: for files that are missing or are no such images; it names some and says how many more.
+    """
+    found: list[Path] = []
+    missing: list[tuple[str, str]] = []
+    for image in entry.images:
+        try:
+            found.append(outputs.find(folder, image.file))
+        except Refused as refusal:
+            missing.append((image.file, str(refusal)))
+    _complain(missing, entry, folder)
+    reading = _Reading(found, entry)
+    result = evaluate(Identity(), frozen, protocol, batch_size=BATCH, loss=reading)
+    _complain(reading.bad, entry, folder)
+    values = sum(torch.Size(image.shape).numel() for image in entry.images)
+    present = {file.name for file in folder.iterdir() if file.suffix in outputs.ENDINGS}
+    return Scored(
+        measured=replace(result, loss=float("nan"), seconds=float("nan")),
+        files={image.id: {"file": file.name, "digest": reading.digests[place]}
+               for place, (image, file) in enumerate(zip(entry.images, found, strict=True))},
+        forms=dict(reading.forms.most_common()),
+        outside=reading.outside / values,
+        clamped=reading.clamped,
+        collapsed=reading.collapsed,
+        strange=len(present - {file.name for file in found}),
+    )  # fmt: skip
+
+
+class _Reading:
+    """Stands where a network and its loss stand: gives the outputs in the files for the images of a batch."""
+
+    def __init__(self, files: Sequence[Path], entry: Exported) -> None:
+        self.files, self.entry = files, entry
+        self.bad: list[tuple[str, str]] = []
+        self.digests = [""] * len(files)
+        self.forms: Counter[str] = Counter()
+        self.outside = self.clamped = self.collapsed = 0
+
+    def __call__(self, net: Any, sample: Sample) -> tuple[Tensor, Tensor]:
+        """No loss, and the restored images (B, C, H, W)."""
+        return torch.tensor(torch.nan), torch.stack([self._one(place) for place in sample.index.tolist()])
+
+    def _one(self, place: int) -> Tensor:
+        shape = self.entry.images[place].shape
+        try:
+            output = outputs.read(self.files[place], shape)
+        except Refused as refusal:
+            self.bad.append((self.files[place].name, str(refusal)))
+            return torch.zeros(shape)
+        self.forms[output.form] += 1
+        self.collapsed += output.collapsed
+        outside = int(((output.image < 0) | (output.image > 1)).sum())
+        self.outside, self.clamped = self.outside + outside, self.clamped + bool(outside)
+        self.digests[place] = digest(output.image)
+        return output.image
+
+
+def _complain(bad: Sequence[tuple[str, str]], entry: Exported, folder: Path) -> None:
+    if bad:
+        msg = f"{entry.name}: {len(bad)} of {len(entry.images)} outputs in {folder} cannot be measured. "
+        raise DataError(msg + listing(list(bad), SHOWN))

@@ -1,0 +1,131 @@
+"""What a method wrote for an image, brought to (C, H, W) float32; and why a file cannot be that."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+from torch import Tensor
+
+from restorelab.data import decode
+from restorelab.data.decode import BadImage
+from restorelab.data.pixels import Refused
+
+ENDINGS = (".npy", ".png", ".tif", ".tiff")
+
+LARGEST_MEAN = 2.0
+"""Floats of a larger mean are no image in [0, 1], whatever the method did: most likely 0 to 255."""
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One restored image.
+
+    Attributes:
+        image: (C, H, W) float32, as the file has it: floats may lie outside [0, 1].
+        form: of the file: `npy float32`, `png 8 bits`.
+        collapsed: it is gray, and the file held it as three equal channels.
+    """
+
+    image: Tensor
+    form: str
+    collapsed: bool
+
+
+def find(folder: Path, name: str) -> Path:
+    """The file of an image, of whichever ending.
+
+    Raises:
+        Refused: where there is none, or several.
+    """
+    found = [file for ending in ENDINGS if (file := folder / f"{name}{ending}").is_file()]
+    if not found:
+        raise Refused(f"is missing; wanted with one of the endings {', '.join(ENDINGS)}")
+    if len(found) > 1:
+        raise Refused(f"is there as {' and '.join(file.suffix for file in found)}; one of them is wanted")
+    return found[0]
+
+
+def read(file: Path, shape: Shape) -> Output:
+    """Read an output of a known shape (C, H, W).
+
+    Raises:
+        Refused: for a file that cannot be read, of another size or other channels, or with values that are no image's.
+    """
+    array, form = _array(file)
+    planes = _planes(array, shape)
+    collapsed = shape[0] == 1 and len(planes) == 3
+    if planes.shape[1:] != shape[1:]:
+        raise Refused(f"is {planes.shape[1]}x{planes.shape[2]}, not {shape[1]}x{shape[2]} (height x width)")
+    if shape[0] == 3 and len(planes) == 1:
+        raise Refused("is gray; RGB is wanted")
+    if collapsed:
+        if (planes != planes[:1]).any():
+            raise Refused("is RGB with unequal channels; gray is wanted")
+        planes = planes[:1]
+    return Output(_unit(planes), form, collapsed)
+
+
+def _array(file: Path) -> tuple[np.ndarray, str]:
+    """The values as stored, and what they are."""
+    try:
+        if file.suffix == ".npy":
+            array = np.load(file, allow_pickle=False)
+            return array, f"npy {array.dtype}"
+        if file.suffix == ".png":
+            gray = _gray_png(file)
+        else:
+            floats, gray = _tiff(file)
+            if floats is not None:
+                return floats, f"tif {floats.dtype}"
+        pixels = decode.read(file, 1 if gray else 3)
+    except BadImage as bad:
+        raise Refused(bad.reason) from None
+    except (OSError, ValueError, EOFError, tifffile.TiffFileError) as error:
+        raise Refused(f"cannot be read ({' '.join(str(error).split())})") from error
+    return pixels, f"{file.suffix[1:4]} {8 * pixels.itemsize} bits"
+
+
+def _tiff(file: Path) -> tuple[np.ndarray | None, bool]:
+    """The first page of a TIFF of floats, None for one of whole numbers; and whether it is gray."""
+    with tifffile.TiffFile(file) as content:
+        page: Any = content.pages[0]
+        gray = page.samplesperpixel < 3 and page.photometric in (0, 1)  # white or black is zero
+        return page.asarray() if page.sampleformat == 3 else None, gray
+
+
+def _gray_png(file: Path) -> bool:
+    """Whether a PNG's header says gray, with or without alpha."""
+    with file.open("rb") as stream:
+        head = stream.read(26)
+    return head.startswith(b"\x89PNG") and len(head) == 26 and head[25] in (0, 4)
+
+
+def _planes(array: np.ndarray, shape: Shape) -> np.ndarray:
+    """(H, W), (H, W, C), (C, H, W), and each with a leading 1, to (C, H, W) with C of 1 or 3."""
+    found = array[0] if array.ndim == 4 and len(array) == 1 else array
+    if found.ndim == 2:
+        return found[None]
+    if found.ndim == 3 and found.shape[0] in (1, 3) and found.shape[1:] == shape[1:]:
+        return found
+    if found.ndim == 3 and found.shape[2] in (1, 3):
+        return found.transpose(2, 0, 1)
+    if found.ndim == 3 and found.shape[0] in (1, 3):
+        return found
+    raise Refused(f"holds an array of {array.shape}; wanted (H, W) or (H, W, 3), here {shape[1]}x{shape[2]}")
+
+
+def _unit(planes: np.ndarray) -> Tensor:
+    if planes.dtype in (np.uint8, np.uint16):
+        return torch.from_numpy(np.ascontiguousarray(planes, np.float32)) / float(np.iinfo(planes.dtype).max)
+    if planes.dtype.kind != "f":
+        raise Refused(f"holds {planes.dtype}; floats in [0, 1], uint8 or uint16 are wanted")
+    if bad := int((~np.isfinite(planes)).sum()):
+        raise Refused(f"holds {bad} values that are NaN or infinite")
+    if planes.size and float(np.abs(planes).mean(dtype=np.float64)) > LARGEST_MEAN:
+        raise Refused(f"goes up to {planes.max():g}; floats lie in [0, 1]: divide them by what white is")
+    return torch.from_numpy(np.array(planes, np.float32, order="C"))

@@ -1,0 +1,182 @@
+"""`restorelab score`: outputs of any method, measured by the protocol, in a folder that stands like a run's."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.exchange import options
+
+if TYPE_CHECKING:
+    from restorelab.data.frozen import FrozenSet
+    from restorelab.exchange.manifest import Exported, Manifest
+
+USAGE = """\
+restorelab score DIR set=FOLDER name=METHOD [key=value ...]: measure any method's outputs by the protocol.
+
+  DIR/<evaluation>/<image>.npy|png|tif   what the method made of the inputs of an exported set (restorelab export-set)
+  set=FOLDER      that set
+  name=METHOD     what tables call it
+  out=RUN_FOLDER  where the result goes; else runs_dir=runs: <runs_dir>/<METHOD>/<date>-<time>
+  copy=false      true: the outputs are copied there too; else pictures need them where they are
+  root=FOLDER     where the dataset lies here, for its true images, if not where it did for the set
+  parameters=N macs=N seconds=S   what is known of the method: trainable parameters (0: it learns nothing, and needs no
+                  seeds to be called better), multiply-accumulates for an image, what its training took
+  seed=0          which of several trainings this is: each is scored by itself, under one name
+
+  restorelab score mine set=set name=mine && restorelab compare runs/mine runs/dncnn-photos-gaussian
+"""
+
+OWN = ("set", "name", "out", "runs_dir", "copy", "root", "parameters", "macs", "seconds", "seed")
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is said of a method; None where it is not known.
+
+    parameters: trainable; 0 for a method that learns nothing. macs: of one image. seconds: of its training.
+    """
+
+    name: str
+    parameters: int | None = None
+    macs: int | None = None
+    seconds: float | None = None
+    seed: int = 0
+
+
+def run(argv: Sequence[str]) -> int:
+    """Check the set, measure, write; prints the table and gives the exit status.
+
+    Raises:
+        ConfigError: for a wrong key or value, or an `out` that holds something.
+        DataError: for a set that is not that of the dataset at hand, and for outputs that cannot be measured.
+    """
+    if not argv or {"-h", "--help"} & set(argv):
+        print(USAGE, end="")
+        return 0
+    first, *rest = argv
+    if "=" in first:
+        msg = f"score {first}: first comes the folder of the outputs, score DIR set=FOLDER name=METHOD."
+        raise ConfigError(msg)
+    given, _ = options.split("score", rest, OWN, of_run=False)
+    for key in ("set", "name"):
+        if key not in given:
+            msg = f"score: {key}= is missing; score DIR set=FOLDER name=METHOD."
+            raise ConfigError(msg)
+    folder, out = Path(first).expanduser(), Path(given["out"]).expanduser() if "out" in given else None
+    if not folder.is_dir():
+        msg = f"score {first}: there is no such folder."
+        raise ConfigError(msg)
+    copy = options.truth("copy", given.get("copy", "false"))
+    root = given.get("root")
+    print(score(folder, Path(given["set"]).expanduser(), _method(given), out, runs_dir=given.get("runs_dir", "runs"),
+                copy=copy, root=root))  # fmt: skip
+    return 0
+
+
+def _method(given: Mapping[str, str]) -> Method:
+    counts = {key: options.whole(key, given[key]) for key in ("parameters", "macs", "seed") if key in given}
+    seconds = None
+    if "seconds" in given:
+        try:
+            seconds = float(given["seconds"])
+        except ValueError:
+            seconds = -1.0
+        if not (math.isfinite(seconds) and seconds >= 0):
+            msg = f"seconds={given['seconds']}: a number of seconds is wanted."
+            raise ConfigError(msg)
+    return Method(given["name"], seconds=seconds, **counts)
+
+
+def score(
+    folder: Path,
+    exported: Path,
+    method: Method,
+    out: Path | None = None,
+    *,
+    runs_dir: str = "runs",
+    copy: bool = False,
+    root: str | None = None,
+) -> str:
+    """Measure the outputs in `folder` for the set in `exported` and write a run's folder; gives the text to print.
+
+    out: None for a new one in runs_dir. root: of the dataset, where it lies elsewhere now. A `val` set, which methods
+    are tuned on, is measured and nothing is written.
+
+    Raises:
+        ConfigError, DataError: as `run`.
+    """
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        msg = f"out={out}: it holds something already; name a new folder."
+        raise ConfigError(msg)
+    from restorelab.evaluation import table
+    from restorelab.exchange import external, manifest, measuring, sets
+
+    read = manifest.read(exported)
+    there = _there(folder, read)
+    settings = dict(read.config)
+    if root is not None:
+        settings["data"] = {**settings["data"], "root": root}
+    built, frozen = sets.open_sets(settings, read.part)
+    found = []
+    for entry, one in zip(read.evaluations, frozen, strict=True):
+        if entry.name in there:
+            _check(read, entry, one)
+            found.append(measuring.measure(there[entry.name], entry, one, built.protocol))
+    lines = [table([one.measured for one in found], title=f"{method.name}, {read.part} set")]
+    lines += ["", *(note for one in found for note in one.notes())]
+    left = [entry.name for entry in read.evaluations if entry.name not in there]
+    if left:
+        lines.append(f"not scored, as {folder} has no such folder: {', '.join(left)}")
+    lines.append(f"protocol: {built.protocol.describe()}")
+    if read.part == "test":
+        place = external.write(built, found, there, method, exported, out, runs_dir=runs_dir, copy=copy)
+        lines.append(f"run:      {place}")
+    else:
+        lines.append(f"{read.part} images are for tuning: no run is written, and nothing is compared on them.")
+    return "\n".join(lines)
+
+
+def _there(folder: Path, read: "Manifest") -> dict[str, Path]:
+    """The folders of outputs by evaluation; that of a single evaluation may be `folder` itself.
+
+    Raises:
+        DataError: where there is none.
+    """
+    there = {entry.name: folder / entry.folder for entry in read.evaluations if (folder / entry.folder).is_dir()}
+    if not there and len(read.evaluations) == 1 and not any(path.is_dir() for path in folder.iterdir()):
+        there = {read.evaluations[0].name: folder}
+    if not there:
+        wanted = ", ".join(entry.folder for entry in read.evaluations)
+        inside = [path.name for path in folder.iterdir() if path.is_dir()]
+        hint = nearest(inside[0], [entry.folder for entry in read.evaluations]) if inside else ""
+        msg = f"{folder} holds no folder of outputs; wanted: {wanted}. {hint}".rstrip()
+        raise DataError(msg)
+    return there
+
+
+def _check(read: "Manifest", entry: "Exported", here: "FrozenSet") -> None:
+    """Raise DataError, with the reason, unless the set is that which is made here now."""
+    import restorelab
+
+    if (entry.spec, entry.bits) == (here.spec, here.bits):
+        return
+    ids = [image.id for image in entry.images]
+    if ids != here.ids:
+        lost = sorted(set(ids) - set(here.ids))
+        why = f"the dataset at hand gives {len(here.ids)} {read.part} images, not {len(ids)}"
+        why += f", and {lost[0]} is none of them" if lost else " of the same order"
+    elif entry.spec != here.spec:
+        why = (
+            f"its spec is {entry.spec} and here {here.spec}: the true images, the protocol or the recipe are others "
+            f"(the set is of version {read.version}, this is {restorelab.__version__})"
+        )
+    else:
+        why = (
+            f"the set is the same (spec {entry.spec}) and its degraded images have other bits ({entry.bits}, here "
+            f"{here.bits})"
+        )
+    msg = f"{entry.name}: the outputs cannot be measured: {why}. Export the set anew and restore that."
+    raise DataError(msg)

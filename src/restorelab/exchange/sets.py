@@ -1,0 +1,41 @@
+"""The frozen sets of a configuration, without the network and the training that it may name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from restorelab import build, composition
+from restorelab.build import Parts
+from restorelab.data.datamodule import DataModule
+from restorelab.data.dataset import require
+from restorelab.data.frozen import FrozenSet
+
+OF_IMAGES = ("data", "blur", "downsample", "noise", "evaluation", "protocol")
+"""Groups that decide images and numbers."""
+
+SEEDS = ("split_seed", "eval_seed", "debug", "data_dir")
+
+
+def without_training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved config that keeps what decides images and numbers, and has the defaults of all else, on the CPU."""
+    plain = composition.compose(["model=identity", "logger=csv", "callbacks=none", "trainer.accelerator=cpu"])
+    kept = {key: settings[key] for key in (*OF_IMAGES, *SEEDS)}
+    choices = {group: settings["choices"][group] for group in OF_IMAGES if group in settings["choices"]}
+    return {**plain, **kept, "choices": choices}
+
+
+def open_sets(settings: Mapping[str, Any], part: str) -> tuple[Parts, list[FrozenSet]]:
+    """Make, or open, the images of `part` under every evaluation.
+
+    Raises:
+        ConfigError: for values that a part refuses.
+        DataError: for a dataset that is missing or has no image for the part.
+    """
+    built = build.parts(settings)
+    opened = built.dataset.open(settings["split_seed"], built.degradation)
+    require(opened, [part])
+    data = DataModule(
+        built.dataset, built.degradation, built.evaluations,
+        seed=settings["seed"], split_seed=settings["split_seed"], eval_seed=settings["eval_seed"],
+        protocol=built.protocol.spec(), device=built.engine.device, smoke=settings["debug"], opened=opened,
+    )  # fmt: skip
+    return built, data.frozen(part)

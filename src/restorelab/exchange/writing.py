@@ -1,0 +1,136 @@
+"""An exported set on the disk."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+from torch import Tensor
+
+from restorelab.data.frozen import FrozenSet
+from restorelab.errors import DataError
+from restorelab.exchange import manifest
+from restorelab.exchange.manifest import Exported, Image, Manifest
+from restorelab.exchange.names import file_names
+from restorelab.metrics import Protocol
+from restorelab.report.panels import pixels
+from restorelab.run_folder import write_json
+
+README = """\
+# {title}
+
+Written by restorelab {version}: the degraded images of a fixed evaluation, for any method to restore.
+
+- `<evaluation>/input_exact/<image>.npy`: **the inputs**, exact. NumPy float32, (H, W) for gray and (H, W, 3) for RGB;
+  white is 1.0, and noise that was not clipped may lie outside [0, 1].
+- `<evaluation>/input/<image>.png`: the same rounded to 8 bits and clipped, **to be looked at**. A method that is fed
+  with these has another input than the networks it is compared with; say so in its name.
+{clean}- `manifest.json`: ids, groups, file names and shapes of the images, the hashes of the set, the protocol.
+
+The outputs: {expected}
+
+```python
+from pathlib import Path
+import numpy as np
+
+made = Path("METHOD/{first}")
+made.mkdir(parents=True)
+for file in Path("THIS_FOLDER/{first}/input_exact").glob("*.npy"):
+    np.save(made / file.name, your_method(np.load(file)))
+```
+
+    restorelab score METHOD set=THIS_FOLDER name=NAME
+
+measures them: {protocol} The clean images come from the dataset, which must be at hand there; their values and the
+degraded ones must be those of this set, bit for bit.
+"""
+
+CLEAN = "- `clean/<image>.png` (`.npy` for 16-bit images): the true images, exact.\n"
+
+
+def described(
+    sets: Sequence[FrozenSet], protocol: Protocol, config: Mapping[str, Any], *, part: str, clean: bool
+) -> Manifest:
+    """The manifest of frozen sets. An image has one file name in all evaluations."""
+    ids = list(dict.fromkeys(name for frozen in sets for name in frozen.ids))
+    files = dict(zip(ids, file_names(ids), strict=True))
+    folders = file_names([frozen.evaluation.name for frozen in sets])
+    evaluations = []
+    for frozen, folder in zip(sets, folders, strict=True):
+        images, outside = [], 0
+        for place, (name, group) in enumerate(zip(frozen.ids, frozen.groups, strict=True)):
+            given = protocol.prepare(frozen.image(place))
+            outside += int(((given < 0) | (given > 1)).sum())
+            shape = tuple(int(side) for side in frozen.table.shapes[frozen.rows[place]])
+            images.append(Image(name, group, files[name], _three(shape), _three(given.shape)))
+        kind = frozen.evaluation
+        evaluations.append(Exported(kind.name, folder, frozen.spec, frozen.bits, dict(kind.config), outside, images))
+    return Manifest(part, clean, protocol.spec(), config, evaluations)
+
+
+def _three(shape: Sequence[int]) -> tuple[int, int, int]:
+    channels, height, width = shape
+    return channels, height, width
+
+
+def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: Path) -> None:
+    """Write all files into a folder that is made here.
+
+    Raises:
+        DataError: where the disk has not the room.
+    """
+    folder.mkdir()
+    _need_room(new, folder)
+    for entry, frozen in zip(new.evaluations, sets, strict=True):
+        looked_at, exact = (folder / entry.folder / name for name in ("input", "input_exact"))
+        looked_at.mkdir(parents=True)
+        exact.mkdir()
+        for place, image in enumerate(entry.images):
+            given = protocol.prepare(frozen.image(place))
+            np.save(exact / f"{image.file}.npy", laid(given))
+            Pillow.fromarray(pixels(given)).save(looked_at / f"{image.file}.png")
+    if new.clean:
+        _write_clean(new, sets, folder / "clean")
+    words = protocol.describe()
+    (folder / "README.md").write_text(
+        README.format(
+            title=f"{', '.join(entry.name for entry in new.evaluations)}: {new.part} images",
+            version=new.version,
+            clean=CLEAN if new.clean else "",
+            expected=manifest.EXPECTED[0].lower() + manifest.EXPECTED[1:],
+            first=new.evaluations[0].folder,
+            protocol=words,
+        )
+    )
+    write_json(folder / manifest.FILE, new.content(words))
+
+
+def _write_clean(new: Manifest, sets: Sequence[FrozenSet], folder: Path) -> None:
+    folder.mkdir()
+    written: set[str] = set()
+    for entry, frozen in zip(new.evaluations, sets, strict=True):
+        for place, image in enumerate(entry.images):
+            if image.file in written:
+                continue
+            written.add(image.file)
+            if frozen.table.maximum == 255:
+                Pillow.fromarray(pixels(frozen.clean(place))).save(folder / f"{image.file}.png")
+            else:
+                np.save(folder / f"{image.file}.npy", laid(frozen.clean(place)))
+
+
+def laid(image: Tensor) -> np.ndarray:
+    """(C, H, W) as image files are read: (H, W) for gray, (H, W, 3) for RGB."""
+    array = image.numpy()
+    return np.ascontiguousarray(array[0] if len(array) == 1 else array.transpose(1, 2, 0))
+
+
+def _need_room(new: Manifest, folder: Path) -> None:
+    # 4 bytes a value for the exact ones, at most about 1 for each PNG
+    needed = 5 * sum(int(np.prod(image.input_shape)) for entry in new.evaluations for image in entry.images)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        msg = f"the set takes about {needed:,} bytes, and the disk of {folder.parent.parent} has {free:,} free."
+        raise DataError(msg)

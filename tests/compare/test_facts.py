@@ -1,0 +1,37 @@
+"""What is said of the runs."""
+
+from pathlib import Path
+
+from tests.compare import folders
+
+from restorelab.compare import facts
+from restorelab.compare.agreement import alike, boards
+from restorelab.compare.find import find
+
+
+def test_versions_and_commits_are_told_once_or_by_how_many(tmp_path: Path) -> None:
+    for seed, torch in enumerate(("2.13.0", "2.13.0", "2.12.1")):
+        folders.write(tmp_path, folders.config(seed=seed), {"gaussian_50": 25}, git="abc",
+                      versions={"torch": torch, "numpy": "2.4"})  # fmt: skip
+    runs = find([tmp_path]).runs
+    said = facts.facts(runs, boards(runs))
+    assert "The same for all runs: numpy 2.4, commit abc." in said
+    assert "Not the same for all runs: torch 2.13.0 (2), 2.12.1 (1)." in said
+
+
+def test_it_counts_runs_seeds_and_images(tmp_path: Path) -> None:
+    for seed in range(2):
+        folders.write(tmp_path, folders.config(seed=seed), {"gaussian_50": 25}, history=folders.curve(25))
+    folders.write(tmp_path, folders.config("median"), {"gaussian_50": 25}, parameters=0)
+    runs = alike(find([tmp_path]).runs)[0]
+    said = facts.facts(runs, boards(runs))
+    assert said[0] == "3 finished runs of 2 configurations (1 with 2 seeds)."
+    assert "Without learning: median." in said
+    assert "2 configurations under gaussian_50: 120 test images." in said
+    assert "Training: 50 steps of 16 images." in said
+
+
+def test_the_protocol_is_that_of_the_results(tmp_path: Path) -> None:
+    folders.write(tmp_path, folders.config(), {"gaussian_50": 25}, entry={"protocol": {"border": 4, "recipe": 1}})
+    runs = find([tmp_path]).runs
+    assert "border 4" in facts.protocol(boards(runs)[0])
