@@ -1,0 +1,96 @@
+"""A search over real runs: it finds the better rate, and a run that diverges is a failed trial."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import runs
+from restorelab.cli import main
+from restorelab.errors import ConfigError
+from restorelab.sweep import asked
+from restorelab.sweep.search.search import Search
+from restorelab.sweep.settings import split
+
+REST = [o for o in runs.TINY if not o.startswith("trainer.max_epochs")]
+ASKED = ["search=grid", "optimizer.lr=1e-3,1e30,1e-9", *REST, "trainer.max_epochs=2", "report=false"]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    folder = tmp_path_factory.mktemp("search") / "night"
+    arguments = [*ASKED, f"sweep_dir={folder}"]
+    assert main(["sweep", *arguments]) == 1  # one trial failed
+    return folder, arguments
+
+
+def test_trials_are_told_what_their_runs_measured(searched: tuple[Path, list[str]]) -> None:
+    folder, arguments = searched
+    found = {row.swept["optimizer.lr"]: row for row in Search(folder, *split(arguments)).rows()}
+    assert {rate: row.state for rate, row in found.items()} == {1e-3: "done", 1e30: "failed", 1e-9: "done"}
+    for rate, row in found.items():
+        if row.state == "done":
+            (metrics,) = folder.glob(f"lr_{rate}-*/metrics.csv")
+            rows = [line.split(",") for line in metrics.read_text().splitlines()]
+            values = [float(line[rows[0].index("val/psnr")]) for line in rows[1:] if line[rows[0].index("val/psnr")]]
+            assert row.value == pytest.approx(max(values))
+    best = Search(folder, *split(arguments)).best()
+    assert best is not None
+    assert best.swept == {"optimizer.lr": 1e-3}
+
+
+def test_what_a_search_did_is_written_down(searched: tuple[Path, list[str]]) -> None:
+    folder, _arguments = searched
+    noted = json.loads((folder / "sweep.json").read_text())
+    assert sorted(run["swept"]["optimizer.lr"] for run in noted["runs"].values()) == [1e-9, 1e-3, 1e30]
+    assert {file.stem for file in (folder / "queue").glob("*.json")} == set(noted["runs"])
+
+
+def test_a_finished_search_does_nothing_again(
+    searched: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, arguments = searched
+    ledger = sorted((folder / "ledger").iterdir())
+    assert main(["sweep", *arguments]) == 0  # nothing is left to do, so nothing can fail
+    assert "best trial" in capsys.readouterr().out
+    assert sorted((folder / "ledger").iterdir()) == ledger
+
+
+def test_another_search_in_the_same_folder_is_refused(
+    searched: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _folder, arguments = searched
+    assert main(["sweep", "search=random", "trials=3", *arguments[1:]]) == ConfigError("").exit_status
+    assert "another search" in capsys.readouterr().err
+
+
+def test_a_dry_search_shows_its_first_trial_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "dry"
+    assert main(["sweep", *ASKED, f"sweep_dir={folder}", "dry=true"]) == 0
+    assert "the first trial of 3" in capsys.readouterr().out
+    assert not folder.exists()
+
+
+def test_a_trial_whose_values_are_refused_has_failed_and_the_search_goes_on(tmp_path: Path) -> None:
+    for seed in range(20):  # until the good value is drawn first
+        values = ["search=grid", "optimizer.lr=-1,1e-3", f"search_seed={seed}"]
+        said = split([*values, *REST, f"sweep_dir={tmp_path / str(seed)}"])
+        try:
+            source = asked.ask(*said, threads=1).source
+            assert source is not None
+            first = source.ask()
+        except ConfigError:
+            continue
+        assert first is not None
+        assert source.ask() is None
+        assert sorted(row.state for row in source.search.rows()) == ["failed", "open"]
+        return
+    raise AssertionError("no seed draws the good value first")
+
+
+def test_values_that_no_run_takes_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    every = ["search=grid", "optimizer.lr=-1,-2", *REST, f"sweep_dir={tmp_path / 'a'}"]
+    assert main(["sweep", *every]) == ConfigError("").exit_status
+    assert "optimizer" in capsys.readouterr().err
