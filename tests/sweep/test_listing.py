@@ -210,8 +210,8 @@ def test_a_real_run_foretells_its_like() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.44, "0.4 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (3600, "1 h 00 min"),
-     (7500, "2 h 05 min"), (200_000, "2 d 08 h")],
+    [(0.44, "0.4 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"),
+     (3600, "1 h 00 min"), (7500, "2 h 05 min"), (200_000, "2 d 08 h")],
 )  # fmt: skip
 def test_durations(seconds: float, text: str) -> None:
     assert duration.words(seconds) == text

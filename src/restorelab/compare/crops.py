@@ -71,7 +71,7 @@ class Crops:
     text: list[str] = field(default_factory=list)
 
 
-def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 120.0) -> Crops:
+def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0) -> Crops:
     """Choose images and crops, and restore them on the CPU by the first seed of each run; never raises.
 
     most: runs of an evaluation, the best of them. images: of an evaluation. seconds: after which the rest is left out.
@@ -138,15 +138,18 @@ def _view(
     shared = [image for image in next(iter(own.values())).per_image(evaluation).ids if image in order]
     psnr = np.stack([_column(record, evaluation, "psnr", shared) for record in own.values()])
     given = _column(next(iter(own.values())), evaluation, "input_psnr", shared)
-    cases = []
-    for number, (place, why) in enumerate(choose(psnr, given, images)):
-        if number and time.monotonic() > until:
-            text.append("The time for pictures was up: fewer images are shown.")
+    cases: list[Case] = []
+    took = 0.0
+    for place, why in choose(psnr, given, images):
+        began = time.monotonic()
+        if cases and began + took > until:  # the next image would come too late for some of the runs
+            text.append(f"Shown are {len(cases)} of {min(images, len(shared))} images: the time for pictures was up.")
             break
         image = restorer.image(own, evaluation, frozen, order[shared[place]], side=side, until=until)
         text += [sentence for sentence in image.text if sentence not in text]
         text += _agreement(image, evaluation, own)
         cases.append(_case(image, why, own, evaluation))
+        took = time.monotonic() - began
     return View(evaluation, cases, text)
 
 

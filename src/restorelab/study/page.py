@@ -114,11 +114,13 @@ def page(
     figures: Mapping[str, Drawn],
     claims: Mapping[str, Judged],
     facts: Sequence[str] = (),
+    beside: str | None = None,
 ) -> str:
     """The page's HTML.
 
     study: the keys of its YAML: `title`, `report` (`name`, `source`), `data`, `runs`, `seeds`, `notes`. tables,
-    figures, claims: by name, in order; a name is the anchor on the page. facts: sentences about what was run.
+    figures, claims: by name, in order; a name is the anchor on the page. facts: sentences about what was run. beside:
+    the page, relative to this one, on which the same runs are compared.
     """
     title = html.escape(str(study["title"]))
     report = {key: html.escape(str(value)) for key, value in (study.get("report") or {}).items()}
@@ -129,6 +131,7 @@ def page(
         _banner(stand_in(study, runs)),
         _list([*facts, *(study.get("notes") or [])], "facts"),
         _contents({"findings": claims, "tables": tables, "figures": figures, "runs": study["runs"]}),
+        f"<nav><a href='{html.escape(beside)}'><b>All runs, compared</b></a></nav>" if beside else "",
     ]
     if claims:
         parts.append("<h2 id=findings>Findings</h2><div>")

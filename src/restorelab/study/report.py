@@ -19,10 +19,11 @@ from restorelab.sweep.planned import Planned
 log = logging.getLogger(__name__)
 
 
-def write(study: Study, planned: Sequence[Planned], folder: Path) -> Path:
+def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | None = None) -> Path:
     """Write `index.html`, `tables/`, `figures/` and `findings.{json,md}` into the study's folder; gives the page.
 
-    Runs that are not finished are left out, and what needs them says so in its place.
+    beside: the page on which the same runs are compared, relative to this one. Runs that are not finished are left out,
+    and what needs them says so in its place.
     """
     runs = Runs([Record(run.name, run.folder) for run in planned if (run.folder / "result.json").is_file()])
     tables = _tables(study.tables, runs)
@@ -46,7 +47,7 @@ def write(study: Study, planned: Sequence[Planned], folder: Path) -> Path:
     facts = [f"Runs done: {', '.join(done) or 'none'}."]
     facts += [f"Not done: {', '.join(missing)}."] if missing else []
     index = folder / "index.html"
-    write_text(index, page(asdict(study), runs, tables, figures, judged, facts))
+    write_text(index, page(asdict(study), runs, tables, figures, judged, facts, beside))
     return index
 
 

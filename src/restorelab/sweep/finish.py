@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from restorelab.errors import UserError
 from restorelab.sweep.asked import Asked
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.settings import Sweep
@@ -24,15 +25,19 @@ def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
         cross.cross([run.folder for run in done], sweep.cross if isinstance(sweep.cross, list) else ())
     if not sweep.report:
         return None
-    page = None
-    if asked.study is not None:
-        from restorelab.study import report  # brings matplotlib
+    compared = None
+    try:
+        compared = _compared(sweep, asked, done) if done else None
+    except UserError as error:
+        if asked.study is None:
+            raise
+        log.error("no comparison: %s", error)  # the study's own page can be made all the same
+    if asked.study is None:
+        return compared
+    from restorelab.study import report  # brings matplotlib
 
-        page = report.write(asked.study, runs, asked.folder)
-    if not done:
-        return page
-    beside = _compared(sweep, asked, done)
-    return page or beside
+    beside = compared.relative_to(asked.folder).as_posix() if compared else None
+    return report.write(asked.study, runs, asked.folder, beside)
 
 
 def _compared(sweep: Sweep, asked: Asked, done: Sequence[Planned]) -> Path:

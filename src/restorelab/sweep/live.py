@@ -39,7 +39,8 @@ class Lines:
         if state in ("done", "failed", "pruned"):
             self.over.add(run.id)
         reached = measured(attempt) if attempt is not None else ""
-        reason = f": {attempt.reason}" if attempt is not None and attempt.reason else ""
+        told = attempt is not None and attempt.reason and state != "interrupted"
+        reason = f": {attempt.reason}" if told and attempt is not None else ""
         self.say(f"{self._place()} {run.id}: {state}{took}{f', {reached}' if reached else ''}{reason}", state)
 
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
@@ -82,19 +83,20 @@ class Table(Lines):
     def say(self, text: str, state: State = "queued") -> None:
         """Print a line above the table; a start needs none, the table shows it."""
         if not text.endswith("started"):
-            self.console.print(text, style=COLOURS[state], markup=False, highlight=False, soft_wrap=True)
+            self.console.print(text, style=COLOURS[state], markup=False, highlight=False)
 
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
         """Draw anew."""
+        from rich.console import Group
         from rich.table import Table as Grid
+        from rich.text import Text
 
         grid = Grid(box=None, pad_edge=False, header_style="dim")
         for head in ("run", "state", "epoch", "step", "images/s", "measured", "time", "left"):
             grid.add_column(head, justify="left" if head in ("run", "state", "measured") else "right", no_wrap=True)
         for name, attempt in running.items():
             grid.add_row(*_row(name, attempt))
-        grid.add_row(self.summary(running, states, left))
-        self.live.update(grid)
+        self.live.update(Group(grid, Text(self.summary(running, states, left), style="dim")))
 
     def summary(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> str:
         """One line on the whole sweep."""
