@@ -317,6 +317,19 @@ def test_the_time_is_kept_and_what_came_too_late_is_said() -> None:
     assert 1 <= len(view.cases[0].restored) < 8
     late = 8 - len(view.cases[0].restored)
     assert f"The time for pictures was up: {late} of 8 runs are not shown." in view.text
+    assert "Shown are 1 of 4 images: the time for pictures was up." in view.text
+
+
+def test_an_image_that_some_runs_would_miss_is_not_begun() -> None:
+    class Slow(Blend):
+        def forward(self, degraded: Tensor) -> Tensor:
+            time.sleep(0.1)
+            return super().forward(degraded)
+
+    frozen = small()
+    view = crops(of(*(Stands(f"r{n}", frozen, network=Slow(0.9)) for n in range(6))), images=4, seconds=1.7).views[0]
+    assert 1 <= len(view.cases) < 4
+    assert all(len(case.restored) == 6 for case in view.cases)
 
 
 def test_another_result_than_was_measured_is_told() -> None:
