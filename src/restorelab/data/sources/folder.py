@@ -170,4 +170,7 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
 
 def name_below(path: Path, root: Path) -> str:
     """The path below the root; bytes that are not UTF-8 are spelt out, since ids are hashed as text."""
-    return path.relative_to(root).as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    # As text: `relative_to` takes a tenth of a second for 4,000 files, and every run asks for all names.
+    text, above = os.fspath(path), os.fspath(root)
+    inner = text.removeprefix(above).lstrip(os.sep) if above != os.curdir else text
+    return inner.replace(os.sep, "/").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
