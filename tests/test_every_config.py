@@ -17,7 +17,7 @@ from restorelab.study import plan
 
 FILES = sorted(conf_dir().glob("*/**/*.yaml"), key=str)
 RUNS = ("experiment",)
-STUDIES = ("study",)
+STUDIES = ("study", "executor")
 
 WITH = {
     "data/mnist": ["model=mnist_conv_ae"],

@@ -74,7 +74,7 @@ def test_runs_fail_alone_and_leave_their_output_in_their_folders(tmp_path: Path)
     assert "PSNR" in (tmp_path / "good" / "log.txt").read_text()
     done = Ledger(tmp_path / "ledger").last("good")
     assert done is not None
-    assert (done.state, done.status, done.progress["phase"]) == ("done", 0, "evaluating")
+    assert (done.state, done.status, done.progress["phase"]) == ("done", 0, "writing")
     assert done.progress["metric"] == "val/psnr"
 
 

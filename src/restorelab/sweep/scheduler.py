@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 GLANCE = 1.0
 """Seconds between two looks at what runs, and at runs that another sweep has in hand."""
+
+BRIEF = 60.0
+"""Seconds: an attempt that was interrupted earlier counts as one that failed, so that nothing goes on for ever."""
 
 GRACE = 120.0
 """Seconds that a run gets to save and end after its time is over."""
@@ -59,7 +62,10 @@ class _Active:
     """A run that this sweep has started."""
 
     run: Planned
-    began: float = field(default_factory=time.monotonic)
+    before: int
+    """Attempts at it that there were already."""
+    began: float | None = None
+    """When it was first seen at work: waiting in a cluster's queue takes none of its time."""
     why: str = ""
     """Why it was told to stop, and by that how it counts: "" where it was not, else `time limit` or `pruned`."""
 
@@ -143,7 +149,8 @@ class Scheduler:
                 kept.append(run)
                 break
             if self._startable(run, kept):
-                self._active[run.id] = _Active(run)
+                last = self.ledger.last(run.id)
+                self._active[run.id] = _Active(run, last.number if last else 0)
                 self._tries[run.id] = self._tries.get(run.id, 0) + 1
                 self.states[run.id] = "running"
                 self.view.began(run, self._tries[run.id])
@@ -201,6 +208,14 @@ class Scheduler:
             self.states[run.id] = "queued"
             self._elsewhere[run.id] = run
             return
+        if attempt is not None and attempt.number <= active.before:
+            attempt = None  # an earlier one: this job left before it began
+        if attempt is None and self._stops:
+            self.states[run.id] = "queued"
+            self.view.ended(run, "queued", None)
+            return
+        if attempt is not None and attempt.state == "interrupted" and not self._stops and not active.why:
+            self._tries[run.id] -= attempt.seconds > BRIEF  # its machine was wanted for something else
         if attempt is None or self.ledger.state(attempt) == "lost":
             attempt = self._lost(attempt, ended)
         if attempt is not None and active.why:
@@ -241,7 +256,11 @@ class Scheduler:
             attempt = self.ledger.last(name)
             current = attempt if attempt is not None and attempt.state == "running" else None
             running[name] = current
-            seconds = time.monotonic() - active.began
+            if current is not None and active.began is None:
+                active.began = time.monotonic()
+            if current is None and self._stops:  # a cluster has not begun it, and may not for hours
+                self.executor.kill(name)
+            seconds = time.monotonic() - active.began if active.began is not None else 0.0
             if self.time_limit is not None and seconds > self.time_limit:
                 active.why = active.why or f"time limit: it took longer than {self.time_limit:g} s"
                 if seconds > self.time_limit + GRACE:
