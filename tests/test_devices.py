@@ -1,5 +1,6 @@
 """Two devices by gloo: they train together, stop together, and one of them evaluates."""
 
+import pytest
 import json
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def test_two_devices_train_as_one(tmp_path: Path) -> None:
         torch.testing.assert_close(weights[1]["state_dict"][name], value, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_rank_that_dies_ends_the_run(tmp_path: Path) -> None:
     fail = "+callbacks.fail={_target_: runs.FailAt, batch: 3, how: raise}"
     outcome = runs.run(tmp_path / "run", "trainer.devices=2", "data.batch_size=4", fail)
@@ -33,6 +35,7 @@ def test_a_rank_that_dies_ends_the_run(tmp_path: Path) -> None:
     assert json.loads(RunFolder(tmp_path / "run").failure.read_text())["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_two_devices_stop_together_and_go_on(tmp_path: Path) -> None:
     overrides = ("trainer.devices=2", "data.batch_size=4", "trainer.checkpoint_every=null")
     assert runs.run(tmp_path / "whole", *overrides).status == "done"

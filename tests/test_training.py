@@ -35,7 +35,7 @@ def test_folder_holds_what_the_design_promises(done: RunFolder) -> None:
     result = json.loads(done.result.read_text())
     assert set(result) == {
         "schema", "model", "objective", "parameters", "macs", "evaluations", "metrics", "seconds", "images_per_second",
-        "peak_memory", "versions", "git",
+        "peak_memory", "versions", "git", "host",
     }  # fmt: skip
     assert set(result["metrics"]) == {
         "test/psnr", "test/ssim", "test/mse", "test/loss", "input/psnr", "input/ssim", "input/mse"

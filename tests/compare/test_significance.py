@@ -107,6 +107,7 @@ def test_equal_runs_tie_in_a_table_of_many(tmp_path: Path) -> None:
     assert {one.verdict for one in result.verdicts.values()} == {"tie"}
 
 
+@pytest.mark.slow
 def test_a_large_table_can_still_decide(tmp_path: Path) -> None:
     # 2,000 draws give no p below 0.001, which 60 comparisons make 0.06: more draws are needed, and taken.
     write(tmp_path, {f"m{number}": 50 - 0.5 * number for number in range(60)})

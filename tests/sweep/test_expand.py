@@ -131,6 +131,7 @@ def test_it_refuses_what_composing_each_refuses_in_the_same_words(overrides: lis
 
 
 @pytest.mark.parametrize("study", [name for name in studies.names() if name.endswith(("_ae", "_dsc", "_bsd"))])
+@pytest.mark.slow
 def test_the_runs_of_a_study_too(study: str, composer: Composer) -> None:
     for own in studies.load(study).runs.values():
         overrides = [*[studies.REFERENCE.sub("=/some/where", override) for override in own], "data.root=/x", "seed=3"]

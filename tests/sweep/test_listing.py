@@ -227,6 +227,7 @@ def test_a_missing_dataset_is_found_once_and_named() -> None:
     listing.find_data(planned("seed=0,1"))
 
 
+@pytest.mark.slow
 def test_a_thousand_runs_are_listed_in_seconds() -> None:
     made = planned(*DNCNN, "max_steps=range(1,5)", "seed=range(250)")
     for one in made[:300]:

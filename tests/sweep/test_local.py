@@ -104,6 +104,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_ends_as_if_nothing_had_bee
         assert (tmp_path / "calm" / "a" / file).read_text() == (tmp_path / "wild" / "a" / file).read_text()
 
 
+@pytest.mark.slow
 def test_two_sweeps_over_one_folder_do_no_run_twice(tmp_path: Path) -> None:
     names = [f"r{i}" for i in range(4)]
     script = (
@@ -121,6 +122,7 @@ def test_two_sweeps_over_one_folder_do_no_run_twice(tmp_path: Path) -> None:
     assert len(list((tmp_path / "ledger").glob("*.json"))) == len(names)  # one attempt each
 
 
+@pytest.mark.slow
 def test_an_orphan_saves_and_ends(tmp_path: Path) -> None:
     run = planned(tmp_path, "a", *LONG)
     queue.write(tmp_path, [run])
@@ -142,6 +144,7 @@ def test_an_orphan_saves_and_ends(tmp_path: Path) -> None:
     _until(lambda: not owner.alive())
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_fork_server_and_later_runs_get_another(tmp_path: Path) -> None:
     first = planned(tmp_path, "first", "trainer.max_epochs=30")
     second = planned(tmp_path, "second")
@@ -168,6 +171,7 @@ def test_a_run_over_its_time_saves_and_has_failed_and_goes_on_another_time(tmp_p
     assert (tmp_path / "a" / "checkpoints" / "last.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_a_worker_whose_run_was_given_to_another_ends_at_once(tmp_path: Path) -> None:
     run = planned(tmp_path, "a", *LONG)
     queue.write(tmp_path, [run])
@@ -210,6 +214,7 @@ def test_gpus_are_given_out_several_runs_to_one_and_whole_ones_to_distributed_ru
         assert Local().threads is None
 
 
+@pytest.mark.slow
 def test_the_child_sees_its_gpu_only(tmp_path: Path) -> None:
     run = planned(tmp_path, "a", "trainer.accelerator=cpu")
     queue.write(tmp_path, [run])

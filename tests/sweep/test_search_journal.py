@@ -238,6 +238,7 @@ def test_it_excludes_others_and_optuna_itself(tmp_path):
     assert number.read_text() == "160"
 
 
+@pytest.mark.slow
 def test_two_who_find_the_same_dead_lock_do_not_both_get_it(tmp_path):
     """Each round a dead process's lock lies there, and three go for it at once."""
     journal, number = tmp_path / "journal", tmp_path / "number"

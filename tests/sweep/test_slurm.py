@@ -342,6 +342,7 @@ def test_a_run_that_slurm_warns_saves_and_is_submitted_again(
     assert len(fake_slurm.calls(cluster, "sbatch")) == 2
 
 
+@pytest.mark.slow
 def test_jobs_on_this_machine_end_fail_and_are_repeated_when_killed(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     found = [planned(folder, "killed"), planned(folder, "diverges", "optimizer.lr=1e30")]

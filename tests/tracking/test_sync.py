@@ -67,6 +67,7 @@ def test_sessions_of_a_resumed_run_become_one(
     assert not (home / "wandb").exists()  # W&B's own logs do not litter the place
 
 
+@pytest.mark.slow
 def test_sessions_uploaded_on_two_days_become_one(made: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = sessions(made / "b")
     shutil.copytree(first, home / "run" / first.name)
@@ -79,6 +80,7 @@ def test_sessions_uploaded_on_two_days_become_one(made: Path, home: Path, monkey
         assert trained == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_refused_runs_stay_and_are_taken_by_the_next_call(
     made: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +130,7 @@ def test_run_that_is_being_written_is_left_alone(
     assert sync.written(sync.find([home / "run"])) == {}  # it has its end now
 
 
+@pytest.mark.slow
 def test_killed_run_is_ready_after_a_while(home: Path) -> None:
     process = offline.opened(home / "run")
     process.kill()
