@@ -1,9 +1,9 @@
 """Two devices by gloo: they train together, stop together, and one of them evaluates."""
 
-import pytest
 import json
 from pathlib import Path
 
+import pytest
 import torch
 
 import runs

@@ -74,6 +74,7 @@ def test_main_job(faces: Path, tmp_path: Path) -> None:
     assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["restorelab"]["step"] == 3
 
 
+@pytest.mark.slow
 def test_runs_of_a_multirun_are_those_of_single_runs(tmp_path: Path) -> None:
     common = ("model=median", "data.limit=60", "logger=csv", "threads=1")
     several = train(tmp_path, "-m", "model.kernel=3,5", "noise=gaussian,impulse", *common, "runs_dir=many")

@@ -102,7 +102,11 @@ def command(run_dir: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
 # A kill leaves what was saved before it; a signal that can be caught saves first.
 @pytest.mark.parametrize(
     ("how", "status", "every"),
-    [("kill", -signal.SIGKILL, "0"), pytest.param("15", 143, "null", marks=pytest.mark.slow), ("2", 130, "null")],
+    [
+        ("kill", -signal.SIGKILL, "0"),
+        pytest.param("15", 143, "null", marks=pytest.mark.slow),
+        pytest.param("2", 130, "null", marks=pytest.mark.slow),
+    ],
 )
 def test_killed_by_a_signal(whole: Path, tmp_path: Path, how: str, status: int, every: str) -> None:
     fail = f"+callbacks.fail={{_target_: runs.FailAt, batch: 10, how: '{how}'}}"

@@ -118,6 +118,7 @@ def test_nlm_is_scikit_images(channels):
         np.testing.assert_allclose(restored.numpy(), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_bm3d_is_its_packages():
     bm3d = pytest.importorskip("bm3d")
     gray, color = photo(1, 16)[:1], photo(3, 16)[:1]

@@ -150,6 +150,7 @@ def test_many_runs_differ_in_colour_or_marker_and_the_legend_covers_nothing(tmp_
     assert figure.axes[0].get_window_extent().height > 0.4 * height - 2
 
 
+@pytest.mark.slow
 def test_curves_of_real_runs(runs: Runs) -> None:
     figure = Curves("c", ["net", "dual"], labels={"net": "A network"})(runs)
     assert [axis.get_title() for axis in figure.axes] == ["loss", "validation PSNR (dB)", "validation SSIM"]

@@ -1,11 +1,14 @@
 """python sweep.py on a study of one's own: real runs in processes of their own, one of which fails, and the page."""
 
+import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -54,20 +57,31 @@ claims:
 """
 
 
-def sweep(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "sweep.py"), "study=own", *REST, "trainer.max_epochs=2", *more]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ)
+@dataclass(frozen=True)
+class Said:
+    """A sweep that was done in this process: its status, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def sweep(folder: Path, *more: str) -> Said:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(["sweep", "study=own", *REST, "trainer.max_epochs=2", *more])
+    return Said(status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
     folder = tmp_path_factory.mktemp("sweep")
     (folder / "conf" / "study").mkdir(parents=True)
     (folder / "conf" / "study" / "own.yaml").write_text(STUDY)
     return folder, sweep(folder)
 
 
-def test_a_failing_run_takes_only_those_with_it_that_wait_for_it(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+def test_a_failing_run_takes_only_those_with_it_that_wait_for_it(swept: tuple[Path, Said]):
     folder, ended = swept
     assert ended.returncode == 1, ended.stderr
     assert "5 runs: 3 done, 2 failed" in ended.stdout
@@ -79,14 +93,14 @@ def test_a_failing_run_takes_only_those_with_it_that_wait_for_it(swept: tuple[Pa
     assert done == {"small", "longer", "filter"}
 
 
-def test_what_waits_for_weights_got_them(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+def test_what_waits_for_weights_got_them(swept: tuple[Path, Said]):
     folder, _ = swept
     first = {name: next(folder.glob(f"runs/own/{name}-*/metrics.csv")).read_text() for name in ("small", "longer")}
     loss = {name: float(text.splitlines()[1].split(",")[3]) for name, text in first.items()}
     assert loss["longer"] < loss["small"]  # of the first two steps
 
 
-def test_page_tables_figures_and_findings(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+def test_page_tables_figures_and_findings(swept: tuple[Path, Said]):
     folder, _ = swept
     study = folder / "runs" / "own"
     page = (study / "index.html").read_text()
@@ -103,7 +117,7 @@ def test_page_tables_figures_and_findings(swept: tuple[Path, subprocess.Complete
     assert finding["seeds"] == 1
 
 
-def test_again_does_nothing_twice(swept: tuple[Path, subprocess.CompletedProcess[str]]):
+def test_again_does_nothing_twice(swept: tuple[Path, Said]):
     folder, _ = swept
     before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/own/*/result.json")}
     again = sweep(folder, "only=small,filter")
@@ -133,8 +147,8 @@ def test_asked_to_stop_it_saves_and_goes_on_where_it_was(tmp_path: Path, how: si
     (folder,) = tmp_path.glob("runs/own/small-*")
     step = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert 0 < step < 240
-    again = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
+    with contextlib.chdir(tmp_path):
+        assert main(["sweep", *arguments[2:]]) == 0
     assert (folder / "result.json").is_file()
     steps = [int(row.split(",")[0]) for row in (folder / "metrics.csv").read_text().splitlines()[1:]]
     assert steps == sorted(steps)

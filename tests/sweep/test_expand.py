@@ -245,8 +245,8 @@ def test_only_some_by_name() -> None:
     ("bad", "place", "words"),
     [
         ("optimizer.lr=-1", "optimizer.lr", "learning rate"),
-        ("optimizer.lr=fast", "optimizer.lr", "a number is wanted"),
-        ("seed=-3", "seed", "0 to 4294967295"),
+        pytest.param("optimizer.lr=fast", "optimizer.lr", "a number is wanted", marks=pytest.mark.slow),
+        pytest.param("seed=-3", "seed", "0 to 4294967295", marks=pytest.mark.slow),
         ("scheduler.warmup=7", "scheduler.warmup", "scheduler=cosine: warmup is 7"),
     ],
 )
@@ -295,6 +295,7 @@ def test_equal_parts_are_checked_once_and_each_learning_rate(monkeypatch: pytest
     ["model.depth=4", "data.channels=3", "noise=impulse", "loss=ssim", "evaluation=own", "protocol.border=2",
      "callbacks=ema", "train=false", "trainer.precision=bf16-mixed", "ckpt=x", "data.batch_size=3"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_what_a_check_reads_is_checked_anew(override: str, monkeypatch: pytest.MonkeyPatch) -> None:
     count: list[int] = []
     monkeypatch.setattr(checks, "check_fit", lambda built: count.append(1))

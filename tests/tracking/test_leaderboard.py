@@ -87,6 +87,7 @@ print(where is not None, "WANDB_SERVICE" in os.environ)
     assert said.split() == ["True", "False"]
 
 
+@pytest.mark.slow
 def test_again_offline_replaces_and_uploads_as_one_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = home / "sweep"
     sweep.mkdir()

@@ -99,6 +99,7 @@ def test_refused_runs_stay_and_are_taken_by_the_next_call(
 
 
 @pytest.mark.parametrize("what", ["no key", "no network"])
+@pytest.mark.slow
 def test_without_key_or_network_nothing_changes(
     what: str, made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
