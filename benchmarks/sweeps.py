@@ -35,7 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     models = MODELS[: max(1, options.runs // len(NOISES))]
     noises = NOISES[: min(len(NOISES), options.runs)]
-    fixed = [*options.data, "logger=csv", "trainer.bar=false", f"trainer.max_epochs={options.epochs}"]
+    logger = [] if any(said.startswith("logger=") for said in options.data) else ["logger=csv"]
+    fixed = [*options.data, *logger, "trainer.bar=false", f"trainer.max_epochs={options.epochs}"]
     runs = len(models) * len(noises)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -84,6 +85,8 @@ def _phases(sweep: Path, wall: float, workers: int) -> None:
     last = max(attempt.ended or 0.0 for attempt in attempts)
     print(f"  from the first run's beginning to the last one's end: {last - first:.1f} s of {wall:.1f} s")
     print(f"  all but training and evaluating: {1 - (spent['training'] + spent['evaluating']) / workers / wall:.1%}")
+    preparing = sorted(attempt.progress["spent"].get("preparing", 0.0) for attempt in attempts)
+    print(f"  from a run's beginning to its first batch: {preparing[len(preparing) // 2]:.2f} s (median)")
     gaps = _gaps(sorted((attempt.began, attempt.ended or 0.0) for attempt in attempts), workers)
     print(f"  from a run's end to the next one's beginning on the same worker: {gaps:.2f} s (median)")
 
