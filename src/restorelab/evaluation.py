@@ -159,7 +159,8 @@ def cells(name: str, images: int, metrics: Mapping[str, float | None]) -> dict[s
 
 def table(results: Sequence[Measured], *, title: str) -> str:
     """The results as an aligned table: a line an evaluation."""
-    found = [cells(result.name, len(result.frozen), result.metrics()) for result in results]
+    known = [{k: v for k, v in result.metrics().items() if k != "test/loss" or not np.isnan(v)} for result in results]
+    found = [cells(one.name, len(one.frozen), metrics) for one, metrics in zip(results, known, strict=True)]
     rows = [tuple(found[0]), *(tuple(row.values()) for row in found)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [" ".join((c.ljust if i == 0 else c.rjust)(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
