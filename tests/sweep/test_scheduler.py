@@ -299,3 +299,30 @@ def test_a_source_is_asked_until_it_has_no_more_and_told_how_each_run_ended(
     assert executor.started == ["x-s0", "y-s0"]  # the third has the values of the first, whose result answers
     assert source.told == [("x-s0", "done"), ("y-s0", "pruned"), ("x-s0", "done")]
     assert json.loads((tmp_path / "queue" / "y-s0.json").read_text())["run_dir"].endswith("y-s0")
+
+
+def test_a_full_disk_ends_runs_and_not_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, view = Script(tmp_path, {"a-s0": ["killed"]}), Silent()
+    scheduler = Scheduler(tmp_path, [planned(tmp_path, "a"), planned(tmp_path, "b")], executor, view, retries=0)
+
+    def full(attempt: Attempt) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(scheduler.ledger, "write", full)
+    assert scheduler.run() == {"a-s0": "failed", "b-s0": "done"}
+    assert scheduler.reasons["a-s0"].startswith("killed by SIGKILL")
+    assert scheduler.ledger.state(scheduler.ledger.last("a-s0")) == "lost"  # so a later session goes on with it
+
+
+def test_a_temporary_file_does_not_stay_where_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(tmp_path)
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    claim = ledger.claim("a")
+    assert claim is not None
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        claim.beat({})
+    assert [file.name for file in tmp_path.iterdir()] == ["a.1.json"]

@@ -9,7 +9,9 @@ is also looked up by number. For another machine's, the count must stand still f
 own clock: clocks of two machines are never compared.
 """
 
+import errno
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -21,11 +23,16 @@ from restorelab.errors import ConfigError
 from restorelab.run_folder import plain
 from restorelab.sweep.owner import Owner
 
+log = logging.getLogger(__name__)
+
 State = Literal["queued", "running", "lost", "interrupted", "failed", "pruned", "done"]
 """`lost`: its process is gone without a word. `interrupted`: it was asked to stop and saved where it stood."""
 
 UNFINISHED = ("queued", "lost", "interrupted")
 """States that a sweep goes on with as a matter of course; `failed` is a matter of `retries`."""
+
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+"""What a file system answers that knows no hard links."""
 
 PATIENCE = 90.0
 """Seconds that the heartbeat of another machine's process may pause. Disks shared by network show changes late."""
@@ -114,27 +121,35 @@ class Ledger:
         number = before.number + 1 if before else 1
         attempt = Attempt(run, number, "running", Owner.me(), time.time())
         temporary = self._temporary(run)
-        temporary.write_text(_text(attempt))
         try:
+            temporary.write_text(_text(attempt))
             os.link(temporary, self._file(run, number))  # fails where the name exists, over the network too
         except FileExistsError:
             return None
         except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
             msg = f"sweep_dir: {self.folder} cannot hold a ledger ({error.strerror}): its disk has no hard links."
             raise ConfigError(msg) from error
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
         return Claim(self, attempt)
 
     def settle(self, attempt: Attempt, state: State, reason: str, *, repeats: bool = False) -> Attempt:
         """Say of another process's attempt how it ended: it is gone, or was told to stop, and cannot say so itself."""
         ended = replace(attempt, state=state, reason=reason, repeats=repeats, ended=attempt.ended or time.time())
-        self.write(ended)
+        try:
+            self.write(ended)
+        except OSError as error:  # a full disk ends runs, and must not end the sweep; a later session finds it lost
+            log.error("%s is %s (%s), which cannot be written down: %s", attempt.id, state, reason, error)
         return ended
 
     def ask_to_stop(self, attempt: Attempt) -> None:
         """Leave word for the process that works on it, wherever it runs; it looks at each heartbeat."""
-        self._stop_file(attempt).touch()
+        try:
+            self._stop_file(attempt).touch()
+        except OSError as error:
+            log.error("%s cannot be told to stop: %s", attempt.id, error)
 
     def asked_to_stop(self, attempt: Attempt) -> bool:
         """Whether such word is there."""
@@ -147,8 +162,11 @@ class Ledger:
     def write(self, attempt: Attempt) -> None:
         """Put an attempt's file in place, whole."""
         temporary = self._temporary(attempt.id)
-        temporary.write_text(_text(attempt))
-        temporary.replace(self._file(attempt.id, attempt.number))
+        try:
+            temporary.write_text(_text(attempt))
+            temporary.replace(self._file(attempt.id, attempt.number))
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _file(self, run: str, number: int) -> Path:
         return self.folder / f"{run}.{number}.json"

@@ -71,7 +71,7 @@ class _Active:
 
 
 class Scheduler:
-    """Does the runs of a sweep.
+    """Does the runs of a sweep. `states` and `reasons` (of what is not done) tell by a run's id how they stand.
 
     planned: in the order in which they start. source: gives more of them, for a search. retries: further attempts at a
     run that failed, in this session; one that would fail in the same way again is not repeated. time_limit: seconds
@@ -94,6 +94,7 @@ class Scheduler:
         self.ledger = Ledger(folder / "ledger")
         self.states: dict[str, State] = {}
         self.runs: dict[str, Planned] = {}
+        self.reasons: dict[str, str] = {}
         self._pending: deque[Planned] = deque()
         self._elsewhere: dict[str, Planned] = {}
         self._active: dict[str, _Active] = {}
@@ -176,7 +177,8 @@ class Scheduler:
             states = [self.states[other.id] for other in needs]
             if bad := [other.name for other, state in zip(needs, states, strict=True) if state in ("failed", "pruned")]:
                 self._final(run, "failed", None)
-                log.error("%s: left out, for it needs the weights of %s", run.id, ", ".join(bad))
+                self.reasons[run.id] = f"it needs the weights of {', '.join(bad)}"
+                log.error("%s: left out, for %s", run.id, self.reasons[run.id])
                 return False
             if any(state != "done" for state in states):
                 kept.append(run)
@@ -234,10 +236,13 @@ class Scheduler:
         """Say for a process that died without a word what became of it."""
         killed = ended.status is not None and ended.status < 0
         how = f"killed by {signal.Signals(-ended.status).name}" if killed and ended.status else "its process is gone"
+        if ended.status is not None and ended.status > 0:
+            how = f"its process ended with status {ended.status} and could not say why (is the disk full?)"
         if killed and ended.status == -signal.SIGKILL:
             how += " (the system does so when memory runs out)"
+        self.reasons[ended.id] = how
         if attempt is None:
-            log.error("%s: %s before it began (exit status %s)", ended.id, how, ended.status)
+            log.error("%s: %s; it had not begun", ended.id, how)
             return None
         if self._stops:
             return self.ledger.settle(attempt, "interrupted", "stopped at once")
@@ -245,6 +250,8 @@ class Scheduler:
 
     def _final(self, run: Planned, state: State, attempt: Attempt | None) -> None:
         self.states[run.id] = state
+        if attempt is not None and attempt.reason:
+            self.reasons[run.id] = attempt.reason
         self.view.ended(run, state, attempt)
         if self.source is not None and not (self._stops and state in UNFINISHED):
             self.source.tell(run, state)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from restorelab.duration import seconds
-from restorelab.errors import UserError
+from restorelab.errors import ConfigError, UserError
 from restorelab.sweep import asked as asking
 from restorelab.sweep import finish, listing, queue, settings
 from restorelab.sweep.asked import Asked
 from restorelab.sweep.executors import choose
-from restorelab.sweep.ledger import Ledger, State, count
+from restorelab.sweep.ledger import State, count
 from restorelab.sweep.live import view
 from restorelab.sweep.scheduler import Scheduler
 from restorelab.sweep.settings import Sweep
@@ -34,8 +34,12 @@ def run(argv: Sequence[str]) -> int:
     if not sweep.resume:
         asking.check_fresh(asked)
     listing.find_data(asked.planned)
-    asking.note(asked, argv)
-    queue.write(asked.folder, asked.planned)
+    try:
+        asking.note(asked, argv)
+        queue.write(asked.folder, asked.planned)
+    except OSError as error:
+        msg = f"sweep_dir: {asked.folder} cannot be written ({error.strerror or error}); name another folder."
+        raise ConfigError(msg) from error
     shown = view(total)
     scheduler = Scheduler(
         asked.folder,
@@ -65,16 +69,13 @@ def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[st
     runs = list(scheduler.runs.values())
     try:
         page = finish.finish(sweep, asked, runs)
-    except UserError as error:  # the runs are done all the same
+    except (UserError, OSError) as error:  # the runs are done all the same
         log.error("no page: %s", error)
         page = None
     counts = ", ".join(f"{number} {state}" for state, number in count(states.values()).items())
     print(f"{len(states)} runs: {counts or 'none'}")
-    ledger = Ledger(asked.folder / "ledger")
     for run in failed:
-        attempt = ledger.last(run)
-        reason = attempt.reason if attempt is not None and attempt.reason else "it needs the weights of one that failed"
-        print(f"  not done: {run}: {reason}")
+        print(f"  not done: {run}: {scheduler.reasons.get(run, states[run])}")
     if asked.source is not None and (best := asked.source.search.best()) is not None:
         values = " ".join(f"{key}={value}" for key, value in best.swept.items())
         print(f"best trial: {best.number}, {asked.source.search.metric} {best.value:.6g} with {values}")

@@ -66,12 +66,16 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
     folder = RunFolder(Path(settings["run_dir"]))
     if folder.result.is_file():  # another sweep was quicker
         return 0
-    claim = ledger.claim(file.stem)
-    if claim is None:
-        return TAKEN
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with (folder.path / "log.txt").open("a") as stream, _output(stream):
-        return _execute(_settled(settings, folder), claim, orphaned)
+    try:
+        claim = ledger.claim(file.stem)
+        if claim is None:
+            return TAKEN
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with (folder.path / "log.txt").open("a") as stream, _output(stream):
+            return _execute(_settled(settings, folder), claim, orphaned)
+    except OSError as error:  # what it was about to say may not fit on the disk either
+        print(f"{file.stem}: {error}", file=sys.stderr)
+        return 1
 
 
 def _settled(settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
