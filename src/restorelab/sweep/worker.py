@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from tqdm import tqdm
+
 from restorelab import logs
 from restorelab.interruption import Interrupted
 from restorelab.run_folder import RunFolder, read_config
@@ -87,6 +89,7 @@ def _settled(settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
 
 def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], bool] | None) -> int:
     logs.set_up()
+    tqdm.set_lock(threading.RLock())  # its own one is a semaphore of the system's, which a kill would leave behind
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         log.info("CUDA_VISIBLE_DEVICES=%s", os.environ["CUDA_VISIBLE_DEVICES"])
     watch = Watch()
