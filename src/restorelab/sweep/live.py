@@ -3,7 +3,7 @@
 import statistics
 import sys
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from restorelab.duration import words
 from restorelab.sweep.ledger import Attempt, State, count
@@ -15,6 +15,19 @@ COLOURS: dict[State, str] = {
 }  # fmt: skip
 
 SHOWN = {"psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
+
+
+class View(Protocol):
+    """Shows a sweep while it goes on."""
+
+    def began(self, run: Planned, attempt: int) -> None:
+        """A run was started."""
+
+    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
+        """A run ended for good, or for now."""
+
+    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
+        """Called about every second. left: runs that have not begun."""
 
 
 class Lines:

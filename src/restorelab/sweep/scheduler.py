@@ -14,6 +14,7 @@ from typing import Protocol
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
 from restorelab.sweep.ledger import UNFINISHED, Attempt, Ledger, State
+from restorelab.sweep.live import View
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.worker import TAKEN
 
@@ -42,19 +43,6 @@ class Source(Protocol):
 
     def tell(self, run: Planned, state: State) -> None:
         """A run has ended for good."""
-
-
-class View(Protocol):
-    """Shows a sweep while it goes on."""
-
-    def began(self, run: Planned, attempt: int) -> None:
-        """A run was started."""
-
-    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
-        """A run ended for good, or for now."""
-
-    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
-        """Called about every second. left: runs that have not begun."""
 
 
 @dataclass
