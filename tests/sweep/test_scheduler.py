@@ -327,3 +327,39 @@ def test_a_temporary_file_does_not_stay_where_writing_fails(tmp_path: Path, monk
     with pytest.raises(OSError, match="No space left"):
         claim.beat({})
     assert [file.name for file in tmp_path.iterdir()] == ["a.1.json"]
+
+
+def test_a_job_that_never_began_is_not_judged_by_an_earlier_attempt(tmp_path: Path) -> None:
+    swept(tmp_path, [planned(tmp_path, "a")], {"a-s0": ["diverged"]})  # which nobody would repeat
+    states, executor, _ = swept(tmp_path, [planned(tmp_path, "a")], {"a-s0": ["unborn"]}, retries=1)
+    assert states == {"a-s0": "done"}
+    assert executor.started == ["a-s0", "a-s0"]
+
+
+def test_waiting_in_a_clusters_queue_takes_none_of_a_runs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "GLANCE", 0.02)
+    monkeypatch.setattr(scheduling, "GRACE", 0.0)
+
+    class Queue(Script):
+        """Begins a job long after it was given it, does it at once, and ends it where it is killed."""
+
+        def start(self, job: Job) -> None:
+            super().start(job)
+            self.given = time.monotonic()
+
+        def ended(self, timeout: float) -> list[Ended]:
+            time.sleep(0.01)
+            return super().ended(timeout) if time.monotonic() - self.given > 0.4 else []
+
+        def end(self, run: str, word: str) -> int | None:
+            return super().end(run, "failed" if run in self.killed else word)
+
+        def kill(self, job: str) -> None:
+            self.killed.add(job)
+
+        killed: set[str] = set()  # noqa: RUF012  (one test, one executor)
+
+    executor = Queue(tmp_path, {})
+    scheduler = Scheduler(tmp_path, [planned(tmp_path, "a")], executor, Silent(), time_limit=0.1, retries=0)
+    assert scheduler.run() == {"a-s0": "done"}
+    assert not executor.killed
