@@ -1,4 +1,4 @@
-"""Kept memory: the second step touches no fresh page. In a process of its own, since it cannot be taken back."""
+"""Kept memory: soon no step touches a fresh page. In a process of its own, since it cannot be taken back."""
 
 import subprocess
 import sys
@@ -18,10 +18,10 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
-first, second, third = faults(), faults(), faults()
+steps = [faults() for _ in range(8)]
 before = resident()
 release_freed_memory()
-print(int(kept), third, before - resident())
+print(int(kept), steps[-1], before - resident())
 """
 
 
@@ -36,6 +36,6 @@ def test_freed_memory_is_used_again_and_can_be_given_back() -> None:
         pytest.skip("this C library has no mallopt")
     _, faults_without, _ = measured("leave")
     pages = 8 * (1 << 25) // 4096
-    assert faults < 0.2 * pages  # the aligned ends of blocks do not always meet
+    assert faults < 0.02 * pages  # how many steps the aligned blocks take to find their places is chance: 2 to 4
     assert faults_without > 0.9 * pages
     assert given_back > 0.9 * pages
