@@ -1,8 +1,6 @@
 """python sweep.py study=faces_dual_ae: every run of a report, and the page that compares them."""
 
-import sys
-
-from restorelab.cli import main
+from restorelab.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main(["sweep", *sys.argv[1:]]))
+    entry("sweep")

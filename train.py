@@ -1,8 +1,6 @@
 """python train.py model=dual_ae_skip data=imdb_wiki noise=impulse: one run, or several with -m."""
 
-import sys
-
-from restorelab.cli import main
+from restorelab.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main(["train", *sys.argv[1:]]))
+    entry("train")

@@ -6,10 +6,10 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import restorelab
-from restorelab import logs
+from restorelab import collector, logs
 from restorelab.errors import ConfigError, UserError, nearest
 
 USAGE = """\
@@ -30,6 +30,12 @@ restorelab: compose, train, measure and compare image restoration networks.
 train --help lists the config groups; train --cfg job prints the composed config.
 RESTORELAB_TRACEBACK=1 shows the traceback behind an error message.
 """
+
+
+def entry(*command: str) -> NoReturn:
+    """What a process runs: `main` with a command and the process's arguments, and the end of the process."""
+    collector.spare_imports()
+    sys.exit(main([*command, *sys.argv[1:]]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -150,6 +156,7 @@ def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
     checks.check_fit(build.parts(settings))  # before Lightning is imported: a misfit should not take long to say
     from restorelab import training
 
+    collector.settle()
     outcome = training.execute(settings)
     if outcome.status == "done":
         print(outcome.message)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from restorelab import collector
 from restorelab.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run(argv: Sequence[str]) -> int:
     options = parse(argv)
     from restorelab.compare.comparison import build, write  # brings torch
 
+    collector.settle()
     began = time.monotonic()
     evaluations = [name for name in options.evaluations.strip("[]").split(",") if name]
     found = build(

@@ -4,6 +4,7 @@ A process that is forked from a server with a second thread, or with a started O
 operation. So the server only imports, and refuses to serve when an import has started a thread.
 """
 
+import gc
 import os
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +32,7 @@ def threads() -> int:
 
 
 if os.environ.pop("RESTORELAB_FORK_SERVER", None) == "1":
+    gc.disable()
     for name in MODULES:
         try:
             import_module(name)
@@ -40,3 +42,5 @@ if os.environ.pop("RESTORELAB_FORK_SERVER", None) == "1":
     if threads() > 1:
         msg = f"an import of {', '.join(MODULES)} started {threads() - 1} threads; nothing can be forked from here"
         raise ThreadsError(msg)
+    gc.freeze()  # no run looks at it again, and so no page of it is copied
+    gc.enable()

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from restorelab import collector
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.sweep import asked as asking
@@ -25,6 +26,7 @@ def run(argv: Sequence[str]) -> int:
     if not sweep.dry:
         executor.warm()  # imports go on while the runs are being planned
     asked = asking.ask(sweep, overrides, executor.threads)
+    collector.settle()
     if sweep.dry:
         print(listing.listing(asked.planned, workers=executor.workers))
         if asked.source is not None:
