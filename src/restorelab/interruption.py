@@ -1,9 +1,15 @@
 """Ctrl-C and SIGTERM: the first lets a training step end and its state be saved, the second stops at once."""
 
+import os
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
+
+ECHO = 5.0
+"""Seconds in which the same wish may arrive twice: a cluster tells a run's whole process group, and so does a terminal
+with several ranks, to each of which their launcher then passes on what it heard itself."""
 
 
 class Interrupted(BaseException):
@@ -14,7 +20,8 @@ class Interruption:
     """Catches SIGINT and SIGTERM while a run executes.
 
     Inside `deferred()` the first signal only sets `requested`, for the loop to act on between two batches; anywhere
-    else, or the second time, it raises Interrupted at once. Signals reach the main thread alone: in another one this
+    else, or the second time, it raises Interrupted at once. Within `ECHO` of the first, a second SIGTERM is the first
+    once more, and so is any signal to one of several ranks. Signals reach the main thread alone: in another one this
     does nothing.
     """
 
@@ -22,6 +29,7 @@ class Interruption:
         self.requested = False
         self.signal: int | None = None
         self._deferring = False
+        self._asked = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
@@ -48,9 +56,14 @@ class Interruption:
         return 128 + (self.signal or signal.SIGINT)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        if self._deferring and not self.requested:
-            self.requested = True
+        now, again = time.monotonic(), self.requested
+        if again and now - self._asked < ECHO and _echoes(number):
             return
-        self.requested = True
-        raise Interrupted
+        self.signal, self.requested, self._asked = number, True, now
+        if again or not self._deferring:
+            raise Interrupted
+
+
+def _echoes(number: int) -> bool:
+    """Whether a signal may come from several sides at once; of a run in one process only a person sends Ctrl-C."""
+    return number == signal.SIGTERM or "TORCHELASTIC_RUN_ID" in os.environ
