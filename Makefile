@@ -25,7 +25,7 @@ test: $(STAMP) ## the suite, under five minutes on two cores
 	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
 test-all: $(STAMP) ## everything, the slow tests too
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(STAMP) ## style and types
 	$(BIN)/ruff check .
