@@ -40,11 +40,11 @@ def test_heads_of_two_lines_are_joined_over_their_columns() -> None:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_latex_takes_it(tmp_path: Path) -> None:
-    table = Table(
-        ODD,
-        ["", "g\nPSNR", "g\nSSIM"],
-        [[Cell("[x]"), Cell("1", "\N{PLUS-MINUS SIGN} 2", mark="both"), Cell(ODD, note=ODD)]],
-    )
-    document = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}" + table.to_latex() + "\\end{document}"
+    cells = [Cell("[x]"), Cell("1", "\N{PLUS-MINUS SIGN} 2", mark="both"), Cell(ODD, note=ODD)]
+    tables = [Table(ODD, ["", "g\nPSNR", "g\nSSIM"], [cells]), Table("wide", ["n"] * 40, [[Cell("12.345")] * 40])]
+    body = "".join(table.to_latex() for table in tables)
+    document = "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}" + body + "\\end{document}"
     (tmp_path / "t.tex").write_text(document)
-    subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"], cwd=tmp_path, check=True)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert "Overfull" not in done.stdout

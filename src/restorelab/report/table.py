@@ -77,20 +77,21 @@ class Table:
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def to_latex(self) -> str:
-        """A `table` in the style of booktabs; the best in bold, the best classical underlined."""
+        """A booktabs `table`, no wider than the text; the best in bold, the best classical underlined."""
         numbers = {note: i for i, note in enumerate(self.footnotes, start=1)}
         lines = [
-            "% Needs \\usepackage{booktabs}.",
+            "% Needs \\usepackage{booktabs,graphicx}.",
             "\\begin{table}",
             "\\centering",
             f"\\caption{{{_latex(self.title)}}}",
+            r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
             f"\\begin{{tabular}}{{@{{}}l{'r' * (len(self.head) - 1)}@{{}}}}",
             "\\toprule",
             *_latex_head(self.head),
             "\\midrule",
             *(" & ".join(_latex_cell(cell, numbers) for cell in row) + r" \\" for row in self.rows),
             "\\bottomrule",
-            "\\end{tabular}",
+            "\\end{tabular}}",
         ]
         notes = [f"$^{{{number}}}$ {_latex(note)}" for note, number in numbers.items()]
         for note in [*notes, *map(_latex, self.notes)]:
