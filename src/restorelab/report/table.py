@@ -83,7 +83,7 @@ class Table:
             "% Needs \\usepackage{booktabs,graphicx}.",
             "\\begin{table}",
             "\\centering",
-            f"\\caption{{{_latex(self.title)}}}",
+            f"\\caption{{{_latex(self.title)}}}\\smallskip",
             r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
             f"\\begin{{tabular}}{{@{{}}l{'r' * (len(self.head) - 1)}@{{}}}}",
             "\\toprule",
