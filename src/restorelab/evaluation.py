@@ -31,7 +31,8 @@ class Measured:
         frozen: the set.
         values: by what was measured, one array in the set's order; `input_psnr` and the like are the degraded input's.
         loss: mean over the images, NaN where no loss was given.
-        seconds: what restoring took.
+        seconds: what restoring took, without the loss; the first batch, which warms up, counts as the mean of the
+            others where there are others.
         dead: (C, H, W) bool, the pixels that are 0 (or less) in every restored image; None where there are no images
             of one shape.
     """
@@ -95,27 +96,23 @@ def evaluate(
     """
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     values: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(frozen)))
-    total, seconds = 0.0, 0.0
+    total = 0.0
     alive: Tensor | None = None
     one_shape = frozen.one_shape and measure is None
     net_training = net.training
     net.eval()
-    run = partial(restore, net) if measure is None else net
+    clock = _Clock(partial(restore, net) if measure is None else net, device)
     with torch.inference_mode(), exact():
         for batch in frozen.batches(batch_size):
             sample = batch.to(device)
             assert sample.degraded is not None
             given = sample.degraded
             sample.degraded = protocol.prepare(given).contiguous(memory_format=memory_format)
-            began = time.perf_counter()
             if loss is None:
-                output = run(sample.degraded)
+                output = clock(sample.degraded)
             else:
-                value, output = loss(run, sample)
+                value, output = loss(clock, sample)
                 total += float(value) * len(sample)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            seconds += time.perf_counter() - began
             measured = measure(output, sample) if measure else _measure(protocol, output.float(), given, sample.clean)
             for name, column in measured.items():
                 values[name][batch.index.numpy()] = column.double().cpu().numpy()
@@ -125,7 +122,29 @@ def evaluate(
             progress(len(sample))
     net.train(net_training)
     mean = total / len(frozen) if loss is not None else float("nan")
-    return Measured(frozen, dict(values), mean, seconds, None if alive is None else ~alive.cpu().numpy())
+    dead = None if alive is None else ~alive.cpu().numpy()
+    return Measured(frozen, dict(values), mean, clock.seconds(len(frozen)), dead)
+
+
+class _Clock:
+    """A network with a clock on it: what it computes is timed and nothing around it."""
+
+    def __init__(self, net: Callable[[Tensor], Tensor], device: torch.device) -> None:
+        self.net, self.device = net, device
+        self._batches: list[tuple[int, float]] = []
+
+    def __call__(self, degraded: Tensor) -> Tensor:
+        began = time.perf_counter()
+        restored = self.net(degraded)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self._batches.append((len(degraded), time.perf_counter() - began))
+        return restored
+
+    def seconds(self, images: int) -> float:
+        """For so many images at the rate of all batches but the first, or of the only one."""
+        timed = self._batches[1:] or self._batches
+        return images * sum(seconds for _, seconds in timed) / max(sum(count for count, _ in timed), 1)
 
 
 def _measure(protocol: Protocol, restored: Tensor, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:

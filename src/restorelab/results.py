@@ -62,7 +62,8 @@ def write(
 ) -> str:
     """Evaluate on the test set under every evaluation and write all that a run leaves; gives the summary to print.
 
-    began: the run's start, on the monotonic clock. watch: is told how far the evaluation is.
+    began: the run's start, on the monotonic clock; of a resumed run earlier by what was trained before. watch: is told
+    how far the evaluation is.
     """
     watch.enter("evaluating")
     device = built.engine.device
@@ -215,6 +216,7 @@ def describe(
         "objective": built.config["choices"].get("objective", type(built.objective).__name__),
         "parameters": cost.parameters(net),
         "macs": _macs(built, (shape[0], shape[1], shape[2])),
+        "macs_of": list(shape),
         "evaluations": evaluations,
         "metrics": measured[0].metrics(),
         "seconds": seconds,
@@ -223,6 +225,7 @@ def describe(
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "git": _git(),
         "host": platform.node(),
+        "device": _device(built.engine.device),
     }
 
 
@@ -230,6 +233,13 @@ def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:
     with torch.device("meta"):
         net = built.net()
     return cost.macs(net, shape) if checks.learnable(net) else None
+
+
+def _device(device: torch.device) -> str:
+    """What computed: a GPU's name, or the CPU's architecture with the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
 
 
 def peak_memory(device: torch.device) -> int:

@@ -212,6 +212,7 @@ class Run:
             self.trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
         finally:
             self.interruption.defer(False)
+        self.began -= limits.before  # the run took what its earlier sessions took, too
         if self.world > 1:
             torch.distributed.barrier()
             torch.distributed.destroy_process_group()

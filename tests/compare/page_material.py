@@ -106,7 +106,7 @@ def charts(labels: Sequence[str]) -> dict[str, list]:
     minutes = [Dot(dot.label, 3 + (i * 7) % 11, dot.y) for i, dot in enumerate(dots)]
     marks = [["=" if i == j else "" for j in range(4)] for i in range(4)]
     noises, maps = list(NOISES), ("trained on", "measured on")
-    bars = [Bar("optimizer.lr", 0.61, 0.5, 0.7), Bar("model.features", 0.22, 0.1, 0.3), Bar("data.batch_size", 0.01)]
+    bars = [Bar("optimizer.lr", 0.61), Bar("model.features", 0.22), Bar("data.batch_size", 0.01)]
     return {
         "curves": [Lines("Validation PSNR", "step", "PSNR (dB)", curves, caption="One line a run, the first seed.")],
         "levels": [Lines("PSNR against the noise level", "sigma (of 255)", "PSNR (dB)", levels,

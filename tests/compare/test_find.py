@@ -128,6 +128,15 @@ def test_methods_from_elsewhere_stand_by_their_own_names(tmp_path: Path) -> None
     assert sorted(find([tmp_path]).runs) == ["BM3D", "Restormer (theirs)", "ae-photos-gaussian"]
 
 
+def test_a_method_from_elsewhere_is_one_on_each_set_of_images(tmp_path: Path) -> None:
+    for place, spec in (("x1", "p"), ("x2", "q"), ("x3", "q")):
+        settings = {"name": "BM3D", "seed": 0, "external": True}
+        folders.write(tmp_path, settings, {"gaussian_50": 25}, place=place, parameters=0, spec=spec)
+    found = find([tmp_path])
+    assert len(found.runs) == 2
+    assert [left.state for left in found.left] == ["older"]
+
+
 def test_the_curve_and_numbers_are_those_of_the_folder(tmp_path: Path) -> None:
     path = folders.write(tmp_path, folders.config(), {"gaussian_50": 25}, history=folders.curve(24.0))
     record = next(iter(find([tmp_path]).runs.values()))[0]

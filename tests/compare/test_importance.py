@@ -71,8 +71,19 @@ def test_pruned_runs_count_by_their_best_so_far(tmp_path: Path) -> None:
     for path in pruned:
         (path / "result.json").unlink()
     found = importance.importance(find([tmp_path / "done"]).runs, "psnr", pruned)
-    assert "6 of the runs were pruned" in found.charts[0].caption
-    assert "of 30 runs" in found.charts[0].caption
+    assert "6 of them were pruned" in found.charts[0].caption
+    assert "of 30 configs" in found.charts[0].caption
+
+
+def test_a_pruned_run_has_no_say_in_a_grid(tmp_path: Path) -> None:
+    grid(tmp_path / "done")
+    pruned = folders.write(tmp_path / "pruned", folders.config(seed=7, model__width=8, optimizer__lr=0.1),
+                           {"gaussian_50": 1}, history=folders.curve(5.0))  # fmt: skip
+    (pruned / "result.json").unlink()
+    runs = find([tmp_path / "done"]).runs
+    with_it, without = (importance.importance(runs, "psnr", paths) for paths in ([pruned], []))
+    assert with_it.charts == without.charts
+    assert with_it.tables == without.tables
 
 
 def test_too_few_of_either_says_so(tmp_path: Path) -> None:
@@ -122,4 +133,5 @@ def test_seeds_of_one_config_are_no_further_tries(tmp_path: Path) -> None:
             settings = folders.config(seed=seed, model__width=place, optimizer__lr=0.1 * (place % 3))
             folders.write(tmp_path, settings, {"gaussian_50": 25}, history=folders.curve(25.0 + place))
     found = importance.importance(find([tmp_path]).runs, "psnr")
-    assert found.charts == [] or "grid" in found.charts[0].caption
+    assert found.charts == []
+    assert "neither all 21 of a grid" in found.text[0]

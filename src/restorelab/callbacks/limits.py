@@ -10,19 +10,19 @@ from lightning.pytorch.callbacks import Callback
 class Limits(Callback):
     """Ask the loop to stop at a step or after a time; Lightning then validates before it ends.
 
-    max_steps: optimizer steps, None for no limit. max_time: seconds of fitting, those of earlier sessions of a
-    resumed run included. poll: batches between two looks at the clock where ranks must agree.
+    before: seconds of fitting in earlier sessions. max_steps: optimizer steps, None for no limit. max_time: seconds of
+    fitting, those of earlier sessions included. poll: batches between two looks at the clock where ranks must agree.
     """
 
     def __init__(self, max_steps: int | None, max_time: float | None, poll: int) -> None:
         self.max_steps, self.max_time, self.poll = max_steps, max_time, poll
-        self._before = 0.0
+        self.before = 0.0
         self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Seconds of fitting so far, over all sessions."""
-        return self._before + time.monotonic() - self._began
+        return self.before + time.monotonic() - self._began
 
     def state_dict(self) -> dict[str, Any]:
         """Seconds so far."""
@@ -30,7 +30,7 @@ class Limits(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Count on."""
-        self._before = state_dict["seconds"]
+        self.before = state_dict["seconds"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock; a run that is past its limits already ends at once."""

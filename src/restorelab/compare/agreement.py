@@ -10,6 +10,7 @@ import numpy as np
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.study import values
+from restorelab.study.compared import OVERALL
 from restorelab.study.measured import LOWER, Found, by_seed
 from restorelab.study.records import Record, Runs
 
@@ -42,6 +43,7 @@ class Board:
         where: by the label of a column, the names of the runs that were measured there.
         crossed: whether evaluations that crossing added count.
         why: why these runs are not on the first board; empty for that.
+        ranking: the columns over whose mean the runs are ranked, and `ranked_by` that in words.
         number: of the board, from 1: the largest is the first.
     """
 
@@ -53,6 +55,7 @@ class Board:
     crossed: bool = False
     why: str = ""
     number: int = 1
+    ranking: list[Column] = field(default_factory=list, init=False)
     ranked_by: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +69,11 @@ class Board:
         if not self.crossed:
             return f" (leaderboard {self.number})"
         return f" ({self.names[0]}{f' and {len(self.names) - 1} more' if len(self.names) > 1 else ''})"
+
+    @property
+    def decides(self) -> str:
+        """What a comparison over the columns that rank is called: the column's label, or `mean of all`."""
+        return self.ranking[0].label if len(self.ranking) == 1 else OVERALL
 
     @property
     def common(self) -> list[Column]:
@@ -117,14 +125,15 @@ class Board:
 
     def _rank(self) -> None:
         """Best first by the mean over the common evaluations; without any, by the one that most were measured under."""
-        columns, said = self.common, "the mean over the evaluations"
-        if len(columns) < 2 or len(columns) < len(self.columns):
-            chosen = columns or [max(self.columns, key=lambda column: len(self.where[column.label]))]
-            columns, said = chosen, f"the mean over {', '.join(column.label for column in chosen)}"
-            said = chosen[0].label if len(chosen) == 1 else said
-        self.ranked_by = said
+        self.ranking = self.common or [max(self.columns, key=lambda column: len(self.where[column.label]))]
+        if len(self.ranking) == 1:
+            self.ranked_by = self.ranking[0].label
+        elif len(self.ranking) == len(self.columns):
+            self.ranked_by = "the mean over the evaluations"
+        else:
+            self.ranked_by = f"the mean over {', '.join(column.label for column in self.ranking)}"
         sign = 1 if self.metric in LOWER else -1
-        means = {name: self.overall(name, self.metric, columns).mean for name in self.names}
+        means = {name: self.overall(name, self.metric, self.ranking).mean for name in self.names}
         self.names = sorted(self.names, key=lambda name: (np.isnan(means[name]), sign * np.nan_to_num(means[name])))
 
     @property

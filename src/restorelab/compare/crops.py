@@ -172,7 +172,7 @@ def _best(own: dict[str, Record], evaluation: str, most: int) -> tuple[dict[str,
 def _frozen(records: Sequence[Record], evaluation: str) -> FrozenSet:
     """The set that the runs were measured on, from the first of them that still finds its dataset."""
     reasons = []
-    for record in [record for record in records if not getattr(record, "external", False)][:3]:
+    for record in [record for record in records if not record.external][:3]:
         try:
             frozen = record.frozen(evaluation)
         except Exception as error:

@@ -53,12 +53,14 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _differing(records: Sequence[Record]) -> list[str]:
-    """Versions and commits: in one sentence where all agree, else by how many runs have which."""
+    """Versions, commits and machines: in one sentence where all agree, else by how many runs have which."""
     by: dict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
         for package, version in (record.result.get("versions") or {}).items():
             by[package][str(version)] += 1
         by["commit"][str(record.result.get("git") or "unknown")] += 1
+        if record.result.get("host"):
+            by["machine"][f"{record.result['host']} ({record.result.get('device') or 'device unknown'})"] += 1
     same = [f"{package} {next(iter(found))}" for package, found in by.items() if len(found) == 1]
     differ = {package: found for package, found in by.items() if len(found) > 1}
     sentences = [f"The same for all runs: {', '.join(same)}."] if same else []

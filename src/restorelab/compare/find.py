@@ -184,7 +184,7 @@ def _newest(records: Sequence[Record]) -> tuple[list[tuple[str, Record]], list[L
     kept: dict[tuple[str, int], Record] = {}
     older = []
     for record in sorted(records, key=lambda record: record.folder.result.stat().st_mtime):
-        key = (_same(learning(record), record.path), record.seed)
+        key = (_same_run(record), record.seed)
         if key in kept:
             before = kept[key].path
             said = f"found twice (seed {record.seed}): {record.path.name} is newer and counts."
@@ -198,6 +198,14 @@ def learning(record: Record) -> dict[str, Any]:
     """The config; of a method that learns nothing only what it depends on."""
     learns = record.result.get("parameters") != 0
     return {key: value for key, value in record.config.items() if learns or key not in TRAINING}
+
+
+def _same_run(record: Record) -> str:
+    """What runs that differ in the seed only have in common; a method from elsewhere is one on each set of images."""
+    same = _same(learning(record), record.path)
+    if not record.external:
+        return same
+    return f"{same} {sorted((entry['spec'], entry['bits']) for entry in record.result['evaluations'])}"
 
 
 def _same(config: Mapping[str, Any], path: Path) -> str:

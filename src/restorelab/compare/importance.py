@@ -6,7 +6,7 @@ On a full grid: shares of variance (`anova`). In a search: what the best quarter
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,21 @@ from restorelab.study import measured
 from restorelab.study.measured import LOWER, NAMES
 from restorelab.study.records import Runs
 
-ENOUGH = 20
+CONFIGS = 20
 """Configs from which on a search says something: a quarter of them is five."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run: its config, flat; which of them are alike but for the seed; the best of its validation curve."""
+    """One run: its config, flat; which of them are alike but for the seed; the best of its validation curve.
+
+    pruned: the search ended it early, so that the value is its best so far.
+    """
 
     config: dict[str, Any]
     name: str
     value: float
+    pruned: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,25 +53,33 @@ class Importance:
 def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Importance:
     """Find the keys that vary among runs validated on the same images, and how much each matters.
 
-    pruned: folders of runs that a search ended early: their best so far counts among the others.
+    pruned: folders of runs that a search ended early: their best so far counts in a search, and in a grid nothing does
+    that was not trained to its end.
     """
     points = _alike(runs, metric, pruned)
-    names = list(dict.fromkeys(point.name for point in points))
-    if len(names) < 2:
+    configs = _one_each(points)
+    if len(configs) < 2:
         return _none(f"No two runs that learn differ in a key and have {metric} on the same validation images.")
-    keys = factors([next(point.config for point in points if point.name == name) for name in names])
+    finished = [point for point in points if not point.pruned]
+    keys = _keys(finished)
+    if keys and (grid := _grid(finished, keys)) is not None:
+        return _of_grid(*grid, keys, metric)
+    keys = _keys(points)
     if not keys:
         return _none("The runs differ in their seed only.")
-    grid = _grid(points, keys)
-    if grid is not None:
-        return _of_grid(*grid, keys, metric)
-    if len(names) >= ENOUGH:
-        return _of_search(_one_each(points), keys, metric, len(pruned))
+    if len(configs) >= CONFIGS:
+        return _of_search(configs, keys, metric)
     shown = ", ".join(naming.label(key, keys) for key in keys)
     count = int(np.prod([len(_levels(points, key)) for key in keys]))
     return _none(
-        f"{len(names)} combinations of {shown}: neither all {count:,} of a grid nor the {ENOUGH} that a search needs."
+        f"{len(configs)} combinations of {shown}: neither all {count:,} of a grid nor the {CONFIGS} that a search "
+        "needs."
     )
+
+
+def _keys(points: Sequence[Point]) -> list[str]:
+    """The keys that vary among the configs."""
+    return factors([point.config for point in _one_each(points)])
 
 
 def _none(reason: str) -> Importance:
@@ -92,7 +104,8 @@ def _alike(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Point]:
             continue
         values = np.array(column)
         if np.isfinite(values).any():
-            point = Point(naming.flat(config), path.name, _best(values[np.isfinite(values)], metric))
+            best = _best(values[np.isfinite(values)], metric)
+            point = Point(naming.flat(config), path.name, best, pruned=True)
             sets[_validated(config)].append(point)
     return max(sets.values(), key=lambda points: len({point.name for point in points}), default=[])
 
@@ -143,7 +156,7 @@ def _one_each(points: Sequence[Point]) -> list[Point]:
     by: dict[str, list[Point]] = defaultdict(list)
     for point in points:
         by[point.name].append(point)
-    return [Point(own[0].config, name, float(np.mean([point.value for point in own]))) for name, own in by.items()]
+    return [replace(own[0], value=float(np.mean([point.value for point in own]))) for own in by.values()]
 
 
 def _levels(points: Sequence[Point], key: str) -> list[Any]:
@@ -206,7 +219,7 @@ def _of_grid(cells: np.ndarray, levels: list[list[Any]], keys: Sequence[str], me
     )
 
 
-def _of_search(points: Sequence[Point], keys: Sequence[str], metric: str, pruned: int) -> Importance:
+def _of_search(points: Sequence[Point], keys: Sequence[str], metric: str) -> Importance:
     values = np.array([point.value for point in points])
     order = np.argsort(values if metric in LOWER else -values, kind="stable")
     best = np.zeros(len(points), dtype=bool)
@@ -217,10 +230,11 @@ def _of_search(points: Sequence[Point], keys: Sequence[str], metric: str, pruned
         found[key] = (divergence.divergence(held, best), [value for value, one in zip(held, best, strict=True) if one])
     total = sum(one.value for one, _ in found.values())
     said = (
-        f"By how much the values among the best quarter ({best.sum()} of {len(points)} runs by their best "
-        f"val/{metric}) differ from those of all runs: PED-ANOVA on ranks, with what chance alone does taken off."
+        f"By how much the values among the best quarter ({best.sum()} of {len(points)} configs by their best "
+        f"val/{metric}) differ from those of all: PED-ANOVA on ranks, with what chance alone does taken off."
     )
-    said += f" {pruned} of the runs were pruned; their best so far counts." if pruned else ""
+    pruned = sum(point.pruned for point in points)
+    said += f" {pruned} of them were pruned; their best so far counts." if pruned else ""
     ranked = sorted(found, key=lambda key: -found[key][0].value)
     labels = {key: naming.label(key, keys) for key in keys}
     rows = [[Cell(labels[key]), _share(found[key][0].value / total) if total else Cell("-"), _p(found[key][0].p),

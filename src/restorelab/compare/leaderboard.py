@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from restorelab.compare.agreement import Board, Column
-from restorelab.compare.significance import Against
+from restorelab.compare.significance import Against, cell
 from restorelab.report.table import Cell, Table
 from restorelab.study import measured
 from restorelab.study.compared import INPUT, OVERALL, large
@@ -56,7 +56,7 @@ def _table(
 ) -> Table:
     head = ["", *(f"{column.label if column else OVERALL}\n{NAMES.get(metric, metric)}" for column, metric in columns)]
     cells = [_column(board, column, metric) for column, metric in columns]
-    held = [*([f"against {best.reference}"] if best else []), *(COSTS if costs else ())]
+    held = [*([f"{board.decides}\nagainst {best.reference}"] if best else []), *(COSTS if costs else ())]
     rows = []
     if columns and any(column[INPUT].text for column in cells):
         rows.append([Cell(INPUT), *(column[INPUT] for column in cells), *[Cell("")] * len(held)])
@@ -98,16 +98,11 @@ def _column(board: Board, column: Column | None, metric: str) -> dict[str, Cell]
 
 
 def _standing(best: Against, name: str, board: Board) -> Cell:
-    """How a run stands to the best, by the first column of that comparison."""
+    """How a run stands to the best in what ranks them."""
     if name == best.reference:
         return Cell("best")
-    label = OVERALL if any(column == OVERALL for _, column in best.verdicts) else board.columns[0].label
-    found = best.verdicts.get((name, label))
-    if found is None:
-        return Cell("-", note=best.missing.get(name, f"{name} was not measured under {label}."))
-    from restorelab.compare.significance import cell
-
-    return cell(found, best.metric)
+    found = best.verdicts.get((name, board.decides))
+    return cell(found, best.metric) if found else Cell("-", note=best.reason(name, board.decides))
 
 
 def costs(board: Board, name: str) -> dict[str, Found]:
@@ -122,6 +117,12 @@ def costs(board: Board, name: str) -> dict[str, Found]:
             times.append(sum(seconds for seconds, _ in known) / sum(images for _, images in known))
     found["image_seconds"] = Found(tuple(times)) if times else Found(why=f"{name}: no time was measured.")
     return found
+
+
+def sizes(board: Board) -> list[str]:
+    """Of the degraded images that multiply-accumulates were counted for: CxHxW, as far as the runs tell."""
+    records = [record for name in board.names for record in board.runs[name] if record.result.get("macs")]
+    return sorted({"x".join(map(str, record.result["macs_of"])) for record in records if "macs_of" in record.result})
 
 
 def _costs(board: Board, name: str) -> list[Cell]:
@@ -152,10 +153,11 @@ def _notes(board: Board) -> list[str]:
         notes.append("\N{PLUS-MINUS SIGN} is the standard deviation over a run's seeds, whose mean its numbers are.")
     if any(not board.classical(name) and len(board.runs[name]) == 1 for name in board.names):
         notes.append("Numbers without \N{PLUS-MINUS SIGN} of a network that learns come from one seed.")
+    counted = f" of {' or '.join(sizes(board))}" if sizes(board) else ""
     return [
         *notes,
-        "MACs: multiply-accumulates for one image. Time: of the whole run, evaluation included. images/s: in training. "
-        "ms/image: restoring a test image, alone or in a batch, on the machine of the run. Memory: its peak, of the "
+        f"MACs: multiply-accumulates for one image{counted}. Time: of the whole run, evaluation included. images/s: in "
+        "training. ms/image: restoring a test image, in batches, on the machine of the run. Memory: its peak, of the "
         "GPU or, on a CPU, of the process.",
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from restorelab.config import GROUPS
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, nearest
 from restorelab.sweep.identity import UNSCIENTIFIC
 
 BARE = ("none", "default", "own", "constant")
@@ -172,8 +172,6 @@ def chosen(name: str, allowed: Sequence[str], key: str) -> str:
     Raises:
         ConfigError: for a name that is not there.
     """
-    from restorelab.errors import nearest
-
     if name in allowed:
         return name
     begun = [other for other in allowed if other.startswith(name)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from restorelab.compare.agreement import Board
 from restorelab.compare.charts.data import Dot, Scatter
-from restorelab.compare.leaderboard import costs
+from restorelab.compare.leaderboard import costs, sizes
 from restorelab.study.measured import LOWER, NAMES, Found
 
 AXES = {
@@ -39,10 +39,12 @@ def front(points: Sequence[tuple[float, float]], *, higher: bool = True) -> list
 
 def charts(board: Board) -> list[Scatter]:
     """A scatter for each cost that two runs or more have."""
-    own = {name: _quality(board, name) for name in board.names}
+    own = {name: board.overall(name, board.metric, board.ranking) for name in board.names}
     held = {name: costs(board, name) for name in board.names}
     found = []
     for key, (title, axis, unit) in AXES.items():
+        if key == "macs" and len(sizes(board)) > 1:
+            continue  # counted for images of unlike sizes
         dots = {}
         for name in board.names:
             cost, quality = held[name][key], own[name]
@@ -52,14 +54,6 @@ def charts(board: Board) -> list[Scatter]:
             continue
         found.append(_chart(board, title, axis, dots, len(board.names) - len(dots)))
     return found
-
-
-def _quality(board: Board, name: str) -> Found:
-    """What runs are ranked by."""
-    if board.common:
-        return board.overall(name, board.metric)
-    column = max(board.columns, key=lambda column: len(board.where[column.label]))
-    return board.found(name, column, board.metric)
 
 
 def _chart(board: Board, title: str, axis: str, dots: dict[str, tuple[float, Found]], absent: int) -> Scatter:
@@ -73,10 +67,11 @@ def _chart(board: Board, title: str, axis: str, dots: dict[str, tuple[float, Fou
         drawn.append(Dot(name, x, y.mean, low, high, first))
     values = [x for x, _ in dots.values()]
     said = f"{metric}: {board.ranked_by}; bars: one standard deviation over the seeds."
-    said += " Joined: the runs that no other beats in both; what is a tie in the table is one here too."
+    said += " Joined: the runs that no other beats in both, by the means alone: a lead that is a tie counts."
     if absent:
         rest = "1 run is" if absent == 1 else f"{absent} runs are"
         said += f" {rest} not shown: nothing is learned there, or it was not measured."
     return Scatter(
-        f"{metric} and {title}{board.suffix}", axis, metric, drawn, log_x=max(values) > 10 * min(values), caption=said
-    )
+        f"{metric} and {title}{board.suffix}", axis, metric, drawn, log_x=max(values) > 10 * min(values), caption=said,
+        lower=not higher,
+    )  # fmt: skip

@@ -116,7 +116,7 @@ class Restorer:
     ) -> Tensor:  # fmt: skip
         """The window of the image as the run restores it, (C, h, w) float32; notes its PSNR where it is the whole."""
         whole = window[2:] == (clean.shape[-1], clean.shape[-2])
-        if getattr(record, "external", False):
+        if record.external:
             output = record.restored(evaluation, record.per_image(evaluation).ids.index(image))
             if output is None:
                 raise DataError("its outputs are not at hand.")

@@ -15,7 +15,6 @@ from restorelab.compare.agreement import Board, Column
 from restorelab.errors import DataError, UserError
 from restorelab.report.table import Cell, Mark, Table
 from restorelab.study.claims.judged import LEVEL
-from restorelab.study.compared import OVERALL
 from restorelab.study.measured import NAMES
 from restorelab.study.metric import METRICS
 from restorelab.study.records import Runs
@@ -64,43 +63,47 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Against:
-    """All runs of a board against one: the verdicts by (run, column), and why some are missing."""
+    """All runs of a board against one: the verdicts by (run, column), and why there are none of a run or a column."""
 
     reference: str
     metric: str
     verdicts: dict[tuple[str, str], Verdict]
     missing: dict[str, str]
+    silent: dict[str, str]
     resamples: int
+
+    def reason(self, run: str, column: str) -> str:
+        """Why a run has no verdict under a column."""
+        return self.missing.get(run) or self.silent.get(column) or f"{run} was not measured under {column}."
 
 
 def against(board: Board, references: Sequence[str]) -> list[Against]:
     """Compare every run of a board, and the degraded input, with each of some of them (or with `input`)."""
-    columns: list[tuple[str, list[Column]]] = [(column.label, [column]) for column in board.columns]
-    if len(board.columns) > 1 and len(board.common) > 1:
-        columns.insert(0, (OVERALL, board.common))
+    columns = {board.decides: board.ranking} | {column.label: [column] for column in board.columns}
     missing: dict[str, str] = {}
-    measured = {label: _samples(board, chosen, missing) for label, chosen in columns}
+    measured = {label: _samples(board, chosen, missing) for label, chosen in columns.items()}
     count = sum(max(len(found) - 1, 0) for found in measured.values())
     draws = int(np.clip(8 * count / LEVEL, RESAMPLES, MOST))
     verdicts: dict[str, list[Verdict]] = {reference: [] for reference in references}
     without = {reference: dict(missing) for reference in references}
+    silent: dict[str, dict[str, str]] = {reference: {} for reference in references}
     for label, found in measured.items():
         try:
             shared = resample(found, draws) if found and found[0].groups is not None else None
         except DataError as error:
-            for reasons in without.values():
+            for reasons in silent.values():
                 reasons[label] = str(error)
             continue
         for reference in references:
             if any(sample.run == reference for sample in found):
                 verdicts[reference] += _column(found, label, reference, board.metric, shared, without[reference])
             else:
-                without[reference].setdefault(label, f"{reference} was not measured under {label}.")
+                silent[reference][label] = f"{reference} was not measured under {label}."
     return [
         Against(
             reference, board.metric,
             {(one.run, one.column): one for one in _corrected(verdicts[reference], board.metric)},
-            without[reference], draws,
+            without[reference], silent[reference], draws,
         )
         for reference in references
     ]  # fmt: skip
@@ -192,8 +195,8 @@ def difference(found: Verdict, metric: str) -> str:
 
 def table(found: Against, board: Board) -> Table:
     """Every run against the reference: of one evaluation all numbers, of several the verdicts and the whole of all."""
-    labels = list(dict.fromkeys(column for _, column in found.verdicts))
-    first = labels[0] if labels else ""
+    first = board.decides
+    labels = list(dict.fromkeys([first, *(column for _, column in found.verdicts)])) if found.verdicts else []
     metric = NAMES.get(found.metric, found.metric)
     head = ["", f"{first}\nagainst {found.reference}", f"{first}\np (Holm)", f"{first}\nwins", f"{first}\nseeds"]
     head += [f"{label}\nagainst {found.reference}" for label in labels[1:]]
@@ -232,13 +235,14 @@ def _notes(found: Against) -> list[str]:
     notes = [
         f"In brackets: 95 % interval by a paired bootstrap over seeds and groups of images ({found.resamples:,} draws "
         f"of {' or '.join(f'{count:,}' for count in groups) or 'no'} groups). Wins: the share of images on which the "
-        "run is better than the other.",
+        "run is better than the other, equal ones counting half.",
         f"tie: the interval holds 0, p is 0.05 or more, or the difference is below {least}. underpowered: a run that "
         f"learns has fewer than {ENOUGH} seeds. p by Holm's correction over the {decided} comparisons of this table "
         "that have seeds enough; so many draws give no p below "
         f"{2 * decided / (found.resamples + 1):.2g} to the first of them.",
     ]
-    return [*notes, *(f"Not compared: {reason}" for reason in dict.fromkeys(found.missing.values()))]
+    reasons = dict.fromkeys([*found.missing.values(), *found.silent.values()])
+    return [*notes, *(f"Not compared: {reason}" for reason in reasons)]
 
 
 BY_CHOICE = (
@@ -250,10 +254,9 @@ BY_CHOICE = (
 
 def summary(found: Against, board: Board) -> str:
     """Who ties with the reference and who does not, in a sentence."""
-    labels = list(dict.fromkeys(column for _, column in found.verdicts))
-    if not labels:
+    if not found.verdicts:
         return ""
-    own = [one for (_, label), one in found.verdicts.items() if label == labels[0] and one.run != INPUT]
+    own = [one for (_, label), one in found.verdicts.items() if label == board.decides and one.run != INPUT]
     said = []
     for verdict, words in (("better", "better than it"), ("tie", "tied with it"), ("worse", "worse"),
                            ("underpowered", f"not decided, for want of {ENOUGH} seeds")):  # fmt: skip
@@ -261,11 +264,12 @@ def summary(found: Against, board: Board) -> str:
         if names:
             listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
             said.append(f"{words}: {listed}" if verdict != "worse" or len(names) <= 6 else f"worse: {len(names)} runs")
-    given = found.verdicts.get((INPUT, labels[0]))
+    given = found.verdicts.get((INPUT, board.decides))
     if given is not None and given.verdict in ("better", "tie"):
         said.append(f"the degraded input itself is {'better' if given.verdict == 'better' else 'tied with it'}")
-    where = f"over {board.ranked_by.removeprefix('the mean over ')}" if labels[0] == OVERALL else f"under {labels[0]}"
-    text = f"Against {found.reference}, {where}: {'; '.join(said) or 'nothing to compare'}."
+    where = f"under {board.ranked_by}" if len(board.ranking) == 1 else board.ranked_by.replace("the mean ", "", 1)
+    nothing = found.silent.get(board.decides, "nothing to compare").rstrip(".")
+    text = f"Against {found.reference}, {where}: {'; '.join(said) or nothing}."
     if own and all(one.verdict == "underpowered" for one in own):
         text += " With so few seeds the intervals know of the images only: another training may turn the order round."
     return text

@@ -60,9 +60,9 @@ def plain(table: Table) -> str:
 
 def downloads(table: Table, name: str) -> str:
     """Links to the table as files, held in the page."""
-    files = [("csv", "CSV", table.to_csv()), ("md", "Markdown", table.to_markdown())]
-    if hasattr(table, "to_latex"):
-        files.append(("tex", "LaTeX", table.to_latex()))
+    files = [
+        ("csv", "CSV", table.to_csv()), ("md", "Markdown", table.to_markdown()), ("tex", "LaTeX", table.to_latex()),
+    ]  # fmt: skip
     return " ".join(
         f"<a download='{html.escape(name)}.{kind}' "
         f"href='data:text/plain;charset=utf-8;base64,{_base64(text)}'>{label}</a>"

@@ -12,7 +12,7 @@ from restorelab.compare.find import learning
 from restorelab.compare.levels import bounds, stages, trained_on
 from restorelab.report.table import Cell, Mark, Table
 from restorelab.study import measured
-from restorelab.study.measured import DIGITS, NAMES, Found
+from restorelab.study.measured import DIGITS, LOWER, NAMES, Found
 from restorelab.study.metric import METRICS
 from restorelab.study.records import Record, Runs
 
@@ -78,7 +78,7 @@ def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> H
     values = [[_value(board.found(name, column, board.metric)) for column in board.columns] for name in rows.values()]
     marks = [[TRAINED if within(board, name, column) else "" for column in board.columns] for name in rows.values()]
     known = any(value is not None for value in given)
-    said = f"Colour: the difference to the degraded input's own {metric.partition(' ')[0]}. " if known else ""
+    said = f"Colour: better or worse than the degraded input's own {metric.partition(' ')[0]}. " if known else ""
     if any(mark for row in marks for mark in row):
         said += f"{TRAINED} the evaluation's noise lies within the run's training noise."
     shown = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
@@ -86,6 +86,7 @@ def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> H
         shown + board.suffix, row_label,
         "measured under", list(rows), [column.label for column in board.columns], values,
         metric.partition("(")[2].rstrip(")"), [given] * len(values) if known else None, marks, said.strip(),
+        lower=board.metric in LOWER, digits=DIGITS.get(board.metric, 3),
     )  # fmt: skip
 
 
@@ -147,8 +148,9 @@ def table(board: Board) -> Table | None:
         rows.append([Cell(name), Cell("" if board.classical(name) else trained[name]), *cells])
     digits = DIGITS.get(board.metric, 3)
     note = (
-        f"Behind each number: the gain over the degraded input itself, to {digits} decimals. Red: a loss, and no tie."
+        f"Behind each number: the gain over the degraded input itself, to {digits} decimals. Red: a loss, wider than "
     )
+    note += "a tie."
     return Table(
         f"{metric} under every evaluation", ["", "trained on", *(c.label for c in board.columns)], rows, [note]
     )
@@ -165,7 +167,7 @@ def _gain(board: Board, name: str, column: Column) -> Cell:
 
 
 def _loses(board: Board, found: Found, given: Found) -> bool:
-    """Whether a run is worse than the degraded input by more than a tie."""
+    """Whether a run is worse than the degraded input by the width of a tie or more."""
     if not (found.values and given.values and measured.better(board.metric, given.mean, found.mean)):
         return False
     kind = METRICS[board.metric]

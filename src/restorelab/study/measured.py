@@ -12,7 +12,8 @@ from restorelab.study.metric import METRICS
 from restorelab.study.records import Runs
 from restorelab.study.values import learned, same_loss
 
-NAMES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "loss": "loss", "accuracy": "accuracy"}
+NAMES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "loss": "loss", "accuracy": "accuracy",
+         "entropy": "cross-entropy"}  # fmt: skip
 """Metrics as a head calls them."""
 
 DIGITS = {"psnr": 2, "ssim": 3, "mse": 5, "loss": 4, "entropy": 4, "accuracy": 3, "parameters": 0, "macs": 0}

@@ -34,7 +34,7 @@ class Sample:
 
 
 def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence[str] | None) -> list[Sample]:
-    """A metric of several runs, image by image in one order, averaged over the evaluations that show the image.
+    """A metric of several runs, image by image in one order; its mean over the images is that over the evaluations.
 
     names: of runs, or `input`. evaluations: None for all that the first run was measured under. The images of
     `brightness`, `detail` and `beyond` are a part of the set, see `looks`.
@@ -139,7 +139,7 @@ def _sample(
         groups = measured[0][0].groups
     else:
         assert order is not None
-        rows = [np.nanmean([_column(record, e, metric, order) for e in evaluations], axis=0) for record in records]
+        rows = [_averaged([_column(record, e, metric, order) for e in evaluations]) for record in records]
         groups = _groups(records[0], evaluations, order)
     values = np.stack(rows)
     _finite(values, records, metric)
@@ -182,6 +182,17 @@ def _column(record: Record, evaluation: str, column: str, order: list[str]) -> n
     return values
 
 
+def _averaged(each: Sequence[np.ndarray]) -> np.ndarray:
+    """Of an image's values under evaluations, NaN where one does not show it, its part of the mean over evaluations.
+
+    Evaluations count alike, as in a table, and so an image counts more in one that shows few.
+    """
+    columns = np.stack(each)
+    shown = ~np.isnan(columns)
+    share = columns.shape[1] / shown.sum(axis=1, keepdims=True)
+    return np.where(shown, columns * share, 0.0).mean(axis=0)
+
+
 def _groups(record: Record, evaluations: Sequence[str], order: list[str]) -> list[str]:
     tables = [record.per_image(e) for e in evaluations]
     by_id = {name: group for table in tables for name, group in zip(table.ids, table.groups, strict=True)}
@@ -196,8 +207,7 @@ def _input(record: Record, metric: str, evaluations: Sequence[str]) -> Sample:
         each = [10 ** (-_column(record, e, f"{INPUT}_psnr", order) / 10) for e in evaluations]  # what PSNR is made of
     else:
         each = [_column(record, e, column, order) for e in evaluations]
-    values = np.nanmean(each, axis=0)[None]
-    return Sample(INPUT, values, _groups(record, evaluations, order), learned=False)
+    return Sample(INPUT, _averaged(each)[None], _groups(record, evaluations, order), learned=False)
 
 
 def _finite(values: np.ndarray, records: Sequence[Record], metric: str) -> None:

@@ -47,6 +47,7 @@ class WandB:
         self.project, self.entity, self.group, self.name = project, entity, group, name
         self.tags, self.mode = list(tags), mode
         self._run: Any = None
+        self._path: Path | None = None
 
     def start(self, config: Mapping[str, Any], run_dir: Path, name: str, *, resumed: bool) -> None:
         """Open the run in `run_dir`; goes on with the same id where it was begun before."""
@@ -112,10 +113,10 @@ class WandB:
 
     def describe(self) -> str:
         """Where to look."""
-        path: Path | None = getattr(self, "_path", None)
-        if path is None:
+        if self._path is None:
             return "not started"
-        return self._url or f"{path} (offline; upload with: restorelab sync {path.parents[1]}, as wandb sync does)"
+        upload = f"restorelab sync {self._path.parents[1]}"
+        return self._url or f"{self._path} (offline; upload with: {upload}, as wandb sync does)"
 
     def _say(self, what: Callable[[Any], None]) -> None:
         """Tell W&B something. Once a run has begun, no trouble of W&B's ends it: its own folder has everything."""

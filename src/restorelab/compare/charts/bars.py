@@ -1,4 +1,4 @@
-"""Numbers beside one another, a line each, with their intervals."""
+"""Numbers beside one another, a line each."""
 
 import math
 
@@ -14,7 +14,7 @@ def bars(chart: Bars, looks: Looks, wide: float, high: float, name: str) -> str:
     """Draw; every bar begins at zero. The height follows the number of bars."""
     found = [bar for bar in chart.bars if math.isfinite(bar.value)]
     left = name_room([bar.label for bar in found], wide)
-    values = [0.0, *(v for bar in found for v in (bar.value, bar.low, bar.high) if v is not None)]
+    values = [0.0, *(bar.value for bar in found)]
     low, high_x = min(values), max(values)
     room = (high_x - low) * 0.04 or 0.5
     numbers = max((width(ticks.exact(_rounded(bar.value)), SIZE) for bar in found), default=0) + 12
@@ -44,11 +44,6 @@ def _bar(bar: Bar, looks: Looks, axis: Axis, y: float, wide: float, what: str) -
         element("rect", x=min(zero, end), y=y - 5.5, width=max(abs(end - zero), 0.5), height=11, rx=1.5, class_="bar"),
     ]
     tip = [bar.label, f"{what}: {ticks.exact(bar.value)}"]
-    if bar.low is not None and bar.high is not None:
-        low, high = axis.place(bar.low), axis.place(bar.high)
-        ends = f"M{low:.1f} {y - 3:.1f}v6M{high:.1f} {y - 3:.1f}v6"
-        parts.append(element("path", d=f"M{low:.1f} {y:.1f}H{high:.1f}{ends}", class_="error"))
-        tip[1] += f" [{ticks.exact(bar.low)}, {ticks.exact(bar.high)}]"
     parts.append(words(ticks.exact(_rounded(bar.value)), wide - 2, y + 4, text_anchor="end", class_="value"))
     parts.append(element("rect", x=0, y=y - ROW / 2, width=wide, height=ROW, class_="target"))
     return element("g", *parts, class_=f"run mark {look.css}", data_run=str(look.number), data_tip="\n".join(tip))

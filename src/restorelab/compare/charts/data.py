@@ -54,7 +54,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points, such as PSNR against parameters."""
+    """Points, such as PSNR against parameters. lower: less is better, upwards."""
 
     title: str
     x_label: str
@@ -62,6 +62,7 @@ class Scatter:
     dots: list[Dot]
     log_x: bool = False
     caption: str = ""
+    lower: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class Boxes:
 class HeatMap:
     """A matrix of numbers: `values` by row and column, None where nothing was measured.
 
-    With `reference`, of the same shape, the colour says value minus reference, around zero. `marks` are short signs
-    beside a number.
+    With `reference`, of the same shape, the colour says by how much a value is better. `marks` are short signs beside a
+    number. lower: less is better. digits: decimals that are shown.
     """
 
     title: str
@@ -106,16 +107,16 @@ class HeatMap:
     reference: list[list[float | None]] | None = None
     marks: list[list[str]] | None = None
     caption: str = ""
+    lower: bool = False
+    digits: int = 2
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar from zero to `value`, with an interval from `low` to `high`."""
+    """One bar from zero to `value`."""
 
     label: str
     value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)

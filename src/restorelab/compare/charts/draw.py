@@ -13,21 +13,12 @@ SIZES = {"wide": (760.0, 400.0), "half": (480.0, 340.0), "narrow": (344.0, 290.0
 DRAW: dict[type, Callable[..., str]] = {
     Lines: lines.lines, Scatter: scatter.scatter, Boxes: boxes.boxes, Bars: bars.bars, HeatMap: heat_map.heat_map,
 }  # fmt: skip
-DESCRIBE: dict[type, Callable[[Any], str]] = {
-    Lines: lines.described, Scatter: scatter.described, Boxes: boxes.described, Bars: bars.described,
-    HeatMap: heat_map.described,
-}  # fmt: skip
 
 
 def draw(chart: Chart, looks: Looks, name: str, size: str) -> str:
     """The chart as SVG. name: unique on the page. size: one of `SIZES`."""
     wide, high = SIZES[size]
     return DRAW[type(chart)](chart, looks, wide, high, f"{name}-{size}")
-
-
-def described(chart: Chart) -> str:
-    """The chart in a sentence or two, for who does not see it."""
-    return DESCRIBE[type(chart)](chart)
 
 
 def empty(chart: Chart) -> bool:

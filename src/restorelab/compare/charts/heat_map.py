@@ -10,7 +10,7 @@ from restorelab.compare.charts.look import Looks
 from restorelab.compare.charts.svg import element, short, width, words
 
 STEPS = 8
-"""Colours of the style sheet: `s0` to `s8` from little to much, `d0` to `d8` from below zero to above it."""
+"""Colours of the style sheet: `s0` to `s8` from little to much, `d0` to `d8` from worse to better."""
 
 CELL, ROW = 54, 30
 """Pixels of a cell at least, and of its height."""
@@ -67,7 +67,7 @@ def coloured(chart: HeatMap) -> list[list[str]]:
     if not flat:
         return [["none"] * len(chart.columns) for _ in chart.rows]
     if chart.reference is not None:
-        most = max(map(abs, flat)) or 1.0
+        most = (-1 if chart.lower else 1) * (max(map(abs, flat)) or 1.0)
         return [["none" if v is None else f"d{round((v / most + 1) * STEPS / 2)}" for v in row] for row in numbers]
     low, high = min(flat), max(flat)
     scale = STEPS / (high - low) if high > low else 0.0
@@ -89,7 +89,7 @@ def _cell(
 ) -> str:
     x, value = left + wide * column, _finite(chart.values[row][column])
     mark = chart.marks[row][column] if chart.marks else ""
-    text = ticks.NONE if value is None else f"{_number(value)}{mark}"
+    text = ticks.NONE if value is None else f"{_number(value, chart.digits)}{mark}"
     tip = [f"{chart.rows[row]} → {chart.columns[column]}", f"{ticks.exact(value)} {chart.unit}" if value is not None
            else "not measured"]  # fmt: skip
     difference = shown(chart)[row][column] if chart.reference is not None else None
@@ -106,8 +106,8 @@ def _cell(
     )  # fmt: skip
 
 
-def _number(value: float) -> str:
-    return (f"{value:.2f}" if abs(value) < 1000 else ticks.written(value, [value])).replace("-", ticks.MINUS)
+def _number(value: float, digits: int) -> str:
+    return (f"{value:.{digits}f}" if abs(value) < 1000 else ticks.written(value, [value])).replace("-", ticks.MINUS)
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,6 +1,6 @@
 """What a run looks like in every chart, table and picture of the page: a colour, a dash and a marker."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from restorelab.compare.charts.svg import element
@@ -76,7 +76,7 @@ class Looks(Mapping[str, Look]):
     def __getitem__(self, name: str) -> Look:
         return self._looks[name]
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+    def __iter__(self) -> Iterator[str]:
         return iter(self._looks)
 
     def __len__(self) -> int:

@@ -63,8 +63,7 @@ def _boxes(chart: Boxes) -> Table:
 
 
 def _bars(chart: Bars) -> Table:
-    head = ["", chart.x_label, "low", "high"]
-    return Table(chart.title, head, [_row(bar.label, [bar.value, bar.low, bar.high]) for bar in chart.bars])
+    return Table(chart.title, ["", chart.x_label], [_row(bar.label, [bar.value]) for bar in chart.bars])
 
 
 def _heat_map(chart: HeatMap) -> Table:

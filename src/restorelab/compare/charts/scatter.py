@@ -32,8 +32,8 @@ def scatter(chart: Scatter, looks: Looks, wide: float, high: float, name: str) -
 def described(chart: Scatter) -> str:
     """The chart in words."""
     front = ", ".join(dot.label for dot in sorted(chart.dots, key=lambda dot: dot.x) if dot.front)
-    best = max((dot for dot in chart.dots if math.isfinite(dot.y)), key=lambda dot: dot.y, default=None)
-    top = f" The highest is {best.label} with {ticks.exact(best.y)}." if best else ""
+    ends = sorted((dot for dot in chart.dots if math.isfinite(dot.y)), key=lambda dot: dot.y, reverse=not chart.lower)
+    top = f" The best is {ends[0].label} with {ticks.exact(ends[0].y)}." if ends else ""
     joined = f" On the front: {front}." if front else ""
     return f"{chart.y_label} against {chart.x_label} of {len(chart.dots)} runs.{top}{joined}"
 
