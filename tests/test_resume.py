@@ -132,8 +132,13 @@ def test_complete_run_is_left_alone_and_can_be_prolonged(tmp_path: Path) -> None
     assert again.status == "done"
     assert "complete already" in again.message
     assert folder.last.stat().st_mtime_ns == before
+    took = json.loads(folder.result.read_text())["seconds"]
+    state = torch.load(folder.last, weights_only=True)
+    state["callbacks"]["Limits"]["seconds"] = 1000.0
+    torch.save(state, folder.last)
     assert runs.run(folder.path, "trainer.max_epochs=3", "resume=true").status == "done"
     assert torch.load(folder.last, weights_only=True)["global_step"] == STEPS
+    assert 1000 < json.loads(folder.result.read_text())["seconds"] < 1000 + 20 * took  # of both sessions
 
 
 def test_folder_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,8 +36,8 @@ def rows(folder: RunFolder) -> list[dict[str, str]]:
 def test_folder_holds_what_the_design_promises(done: RunFolder) -> None:
     result = json.loads(done.result.read_text())
     assert set(result) == {
-        "schema", "model", "objective", "parameters", "macs", "evaluations", "metrics", "seconds", "images_per_second",
-        "peak_memory", "versions", "git", "host",
+        "schema", "model", "objective", "parameters", "macs", "macs_of", "evaluations", "metrics", "seconds",
+        "images_per_second", "peak_memory", "versions", "git", "host", "device",
     }  # fmt: skip
     assert set(result["metrics"]) == {
         "test/psnr", "test/ssim", "test/mse", "test/loss", "input/psnr", "input/ssim", "input/mse"
@@ -84,6 +86,37 @@ def test_loaded_network_repeats_the_numbers(done: RunFolder) -> None:
     kept = {row["id"]: float(row["psnr"]) for row in rows(done) if row["evaluation"] == "impulse_30"}
     assert dict(zip(frozen.ids, measured.values["psnr"], strict=True)) == pytest.approx(kept, abs=1e-4)
     assert frozen.bits == json.loads(done.result.read_text())["evaluations"][1]["bits"]
+
+
+def test_the_time_of_restoring_is_of_the_network_and_not_of_what_is_around_it(done: RunFolder) -> None:
+    from restorelab import build
+    from restorelab.data.datamodule import DataModule
+
+    built = build.parts(read_config(done.path))
+    data = DataModule(
+        built.dataset, built.degradation, built.evaluations, seed=0, split_seed=0, eval_seed=0,
+        protocol=built.protocol.spec(), device=torch.device("cpu"),
+    )  # fmt: skip
+    frozen = data.frozen("test")[1]
+
+    class Slow(torch.nn.Module):
+        """Takes its time to warm up, and a little less for each batch."""
+
+        calls = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.02 if self.calls else 1.0)
+            self.calls += 1
+            return x
+
+    def loss(net: Any, sample: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        time.sleep(0.1)
+        return torch.tensor(0.0), net(sample.degraded)
+
+    net = Slow()
+    measured = evaluate(net, frozen, built.protocol, batch_size=1, loss=loss)
+    assert net.calls == len(frozen) > 1
+    assert 0.02 * len(frozen) <= measured.seconds < 0.08 * len(frozen)
 
 
 def test_history_has_a_row_a_log_and_a_row_a_validation(done: RunFolder) -> None:

@@ -252,6 +252,11 @@ def test_colours_of_a_heat_map() -> None:
     )
     assert heat_map.coloured(against) == [["d2", "d8"], ["none", "d4"]]
     assert heat_map.coloured(HeatMap("t", "r", "c", ["a"], ["x"], [[3.0]])) == [["s4"]]
+    less = HeatMap(
+        "t", "r", "c", ["a"], ["x", "y"], [[0.00305, 0.00483]], reference=[[0.004, 0.004]], lower=True, digits=5
+    )
+    assert heat_map.coloured(less) == [["d8", "d1"]]
+    assert "0.00305" in "".join(svg(less, runs=["a"]).itertext())
     assert heat_map.coloured(HeatMap("t", "r", "c", ["a"], ["x"], [[None]])) == [["none"]]
     texts = [cell.find("text").text for cell in of(svg(against), "cell")]  # type: ignore[union-attr]
     assert texts == ["1.00", "9.00", "\N{EN DASH}", "5.00"]

@@ -19,6 +19,14 @@ def test_versions_and_commits_are_told_once_or_by_how_many(tmp_path: Path) -> No
     assert "Not the same for all runs: torch 2.13.0 (2), 2.12.1 (1)." in said
 
 
+def test_times_of_two_machines_are_told_apart(tmp_path: Path) -> None:
+    for name, host in (("a", "laptop"), ("b", "node")):
+        folders.write(tmp_path, folders.config(name), {"gaussian_50": 25}, host=host, device="H100")
+    runs = find([tmp_path]).runs
+    said = facts.facts(runs, boards(runs))
+    assert "Not the same for all runs: machine laptop (H100) (1), node (H100) (1)." in said
+
+
 def test_it_counts_runs_seeds_and_images(tmp_path: Path) -> None:
     for seed in range(2):
         folders.write(tmp_path, folders.config(seed=seed), {"gaussian_50": 25}, history=folders.curve(25))

@@ -43,6 +43,17 @@ def test_what_is_not_a_number_is_never_on_it() -> None:
     assert pareto.front(points) == [False, False, True, False]
 
 
+def test_macs_of_images_of_unlike_sizes_are_no_axis(tmp_path: Path) -> None:
+    for name, size in (("a", 100), ("b", 100), ("c", 28)):
+        folders.write(
+            tmp_path / str(size), folders.config(name), {"gaussian_50": 25}, place=name, macs_of=[1, size, size]
+        )
+    for where, drawn in ((["100"], True), (["100", "28"], False)):
+        (board,) = boards(alike(find([tmp_path / place for place in where]).runs)[0])
+        titles = [chart.title for chart in pareto.charts(board)]
+        assert ("PSNR (dB) and MACs" in titles) is drawn
+
+
 def test_charts_show_what_was_measured(tmp_path: Path) -> None:
     for name, mean, cost in (("small", 24, 100), ("large", 26, 10_000), ("bad", 23, 5000), ("median", 25, 0)):
         for seed in range(2):
