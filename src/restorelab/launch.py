@@ -18,6 +18,9 @@ from restorelab.errors import UserError
 from restorelab.run import FAILED, Outcome, execute_here
 from restorelab.run_folder import RunFolder, write_json
 
+SAVING = 110
+"""Seconds that ranks get to agree on a batch and save, before they are killed; a sweep and SLURM wait for 120."""
+
 
 def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
     """Execute the run with `trainer.devices` processes; the first of them evaluates and writes, alone."""
@@ -33,6 +36,7 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
             max_restarts=0,
             monitor_interval=0.2,
             start_method="spawn",
+            shutdown_timeout=SAVING,
         )
         said = Path(scratch) / "outcome.json"
         try:

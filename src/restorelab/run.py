@@ -104,7 +104,7 @@ class Run:
     def __call__(self) -> str:
         """Build, fit, evaluate, write; gives the summary for the terminal."""
         built = self._build()
-        torch.set_num_threads(self.settings["threads"])
+        torch.set_num_threads(max(1, self.settings["threads"] // self.world))
         built.engine.apply_globally()
         seed_everything(self.settings["seed"], verbose=False)
         net = built.net()

@@ -8,6 +8,7 @@ from torch import nn
 
 from restorelab import build, checks, config, launch, tuning
 from restorelab.data.dataset import require, require_labels
+from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.run import FAILED, Outcome, execute_here, trace_of
 from restorelab.run_folder import RunFolder, choose, read_config
@@ -66,13 +67,15 @@ def _folder(settings: Mapping[str, Any]) -> RunFolder:
 
 
 def _goes_further(settings: Mapping[str, Any], folder: RunFolder) -> bool:
-    """Whether a complete run is asked for more steps than it was; its result is then made anew."""
+    """Whether a complete run is asked for more steps or time than it was; its result is then made anew."""
     old = read_config(folder.path)
+    times = [seconds(config["max_time"]) if config["max_time"] else None for config in (old, settings)]
     further = any(
         new is None or (before is not None and new > before)
         for before, new in (
             (old["max_steps"], settings["max_steps"]),
             (old["trainer"]["max_epochs"], settings["trainer"]["max_epochs"]),
+            (times[0], times[1]),
         )
         if new != before
     )

@@ -331,7 +331,7 @@ def test_where_a_sweep_lies() -> None:
         (*said, "seed=range(5)"),
         said,
         (*reversed(said), "seed=0"),
-        (*said, "workers=2", "logger=csv", "trainer.bar=false", "threads=3", "data.root=/x", "max_time=00:10:00"),
+        (*said, "workers=2", "logger=csv", "trainer.bar=false", "threads=3", "data.root=/x"),
         ("model=dual_ae,ae", "optimizer.lr=shuffle(1e-4,0.001)", "noise=impulse"),
     ):
         assert sorted(folder(*same).name.split("-")) == sorted(own.name.split("-")), same

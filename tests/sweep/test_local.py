@@ -194,7 +194,10 @@ def test_a_worker_leaves_a_run_that_another_has(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
 
-def test_gpus_are_given_out_several_runs_to_one_and_whole_ones_to_distributed_runs(tmp_path: Path) -> None:
+def test_gpus_are_given_out_several_runs_to_one_and_whole_ones_to_distributed_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restorelab.sweep.executors.local._gpus", lambda: ["0", "1", "3"])
     local = Local(devices=[0, 3], per_device=2)
     assert local.workers == 4
     assert local.slots == ["0", "3", "0", "3"]
@@ -207,15 +210,30 @@ def test_gpus_are_given_out_several_runs_to_one_and_whole_ones_to_distributed_ru
     with pytest.raises(ConfigError, match="devices=3: this sweep has 2 GPUs"):
         local.room(Job("c", tmp_path, devices=3))
     assert Local(workers=3, devices=[0, 3], per_device=2).slots == ["0", "3", "0"]
+    assert Local(workers=8).workers == 3  # no more than there is room for
+    with pytest.raises(ConfigError, match="devices=7: there is no such GPU; visible: 0, 1, 3"):
+        Local(devices=[0, 7])
+
+
+def test_a_run_goes_to_the_gpu_that_has_the_least_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restorelab.sweep.executors.local._gpus", lambda: ["0", "1"])
+    local = Local(per_device=2)
+    local._running["a"] = _Running(Job("a", tmp_path), subprocess.Popen(["true"]), ["0"])
+    local.slots = ["0", "1", "1"]  # as they stand after a run on the second GPU has ended
+    assert local._choose(Job("b", tmp_path)) == ["1"]
+
+
+def test_without_gpus_runs_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restorelab.sweep.executors.local._gpus", list)
     cpu = Local(workers=2)
-    if not cpu.gpus:
-        assert cpu.slots == [None, None]
-        assert cpu.threads == max(1, composition.available_threads() // 2)
-        assert Local().threads is None
+    assert cpu.slots == [None, None]
+    assert cpu.threads == max(1, composition.available_threads() // 2)
+    assert Local().threads is None
 
 
 @pytest.mark.slow
-def test_the_child_sees_its_gpu_only(tmp_path: Path) -> None:
+def test_the_child_sees_its_gpu_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restorelab.sweep.executors.local._gpus", lambda: ["4", "5"])
     run = planned(tmp_path, "a", "trainer.accelerator=cpu")
     queue.write(tmp_path, [run])
     local = Local(devices=[5])

@@ -10,6 +10,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from restorelab.run_folder import write_text
+
 Report = Callable[[dict[str, float], int], None]
 
 
@@ -49,7 +51,7 @@ class History(Callback):
                 kept = [line for _, line in zip(range(self.rows + 1), stream, strict=False)]
         if len(kept) != self.rows + 1:
             kept = [",".join(self.columns) + "\n"]
-        self.file.write_text("".join(kept), newline="")
+        write_text(self.file, "".join(kept))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -32,7 +32,7 @@ class Asked:
 
     Attributes:
         folder: where it lies.
-        planned: its runs; of a search none, and its first where nothing is to be done.
+        planned: its runs; of a search those that are done, and its first where nothing is to be done.
         study: where the sweep is one.
         source: of a search: gives its runs one by one.
     """
@@ -71,7 +71,7 @@ def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
         search = Search(Path(scratch) if sweep.dry else folder, sweep, overrides)
         source = Searching(search, folder, composer)
         first = source.ask() if sweep.dry else None
-    return Asked(folder, [first] if first else [], source=source)
+    return Asked(folder, [first] if first else source.done(), source=source)
 
 
 def check_fresh(asked: Asked) -> None:
@@ -85,8 +85,11 @@ def check_fresh(asked: Asked) -> None:
         raise ConfigError(msg + "sweep_dir.")
 
 
-def note(asked: Asked, arguments: Sequence[str]) -> None:
-    """Write down what was asked: SWEEP/sweep.json keeps every session's command line and all runs so far."""
+def note(asked: Asked, arguments: Sequence[str] = ()) -> None:
+    """Write down what was asked: SWEEP/sweep.json keeps every session's command line and all runs so far.
+
+    arguments: of a session that begins; without any, only runs are added.
+    """
     file = asked.folder / FILE
     asked.folder.mkdir(parents=True, exist_ok=True)
     before: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {"sessions": [], "runs": {}}
@@ -94,5 +97,6 @@ def note(asked: Asked, arguments: Sequence[str]) -> None:
                "version": restorelab.__version__}  # fmt: skip
     runs = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in asked.planned}
     study = asdict(asked.study)["title"] if asked.study else None
-    write_json(file, {"schema": 1, "study": study, "sessions": [*before["sessions"], session],
+    sessions = [*before["sessions"], *([session] if arguments else [])]
+    write_json(file, {"schema": 1, "study": study, "sessions": sessions,
                       "runs": {**before["runs"], **runs}})  # fmt: skip

@@ -90,7 +90,7 @@ class Composer:
         said = [one for one in applied if one.key_or_group == "seed"]
         key = tuple(line for line in overrides if not line.startswith("seed="))
         seed = said[0].value() if len(said) == 1 and said[0].type is OverrideType.CHANGE else None
-        alone = not base.reads_seed and not any(map(READS_SEED.search, key))
+        alone = type(seed) is int and not base.reads_seed and not any(map(READS_SEED.search, key))
         if alone and seed in self._seeds and key in self._but_seed:
             return {**copy.deepcopy(self._but_seed[key]), "seed": seed}
         config: DictConfig = pickle.loads(base.frozen)

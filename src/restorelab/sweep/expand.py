@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.grid import Combination
-from restorelab.sweep.identity import UNSCIENTIFIC, identity
+from restorelab.sweep.identity import UNSCIENTIFIC, identity, own_images
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.settings import Sweep
 
@@ -64,10 +64,19 @@ def plan(
         one = Planned(name, settings["seed"], placed(settings, folder, name), swept=dict(combination.swept))
         mark = one.id.rpartition("-")[2]
         if mark in planned:
+            _same_images(planned[mark].settings, settings)
             log.info("%s (%s): the same run as %s; done once", one.id, _said(combination), planned[mark].id)
         planned.setdefault(mark, one)
     require("only", only, (one.name for one in planned.values()))
     return [one for one in planned.values() if not only or one.name in only]
+
+
+def _same_images(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """Refuse two folders of images of one name: their runs would be taken for the same."""
+    roots = [own_images(settings) for settings in (one, other)]
+    if roots[0] != roots[1]:
+        msg = f"data.root={roots[1]}: {roots[0]} has the same last name, by which folders are told apart; rename one."
+        raise ConfigError(msg)
 
 
 def _said(combination: Combination) -> str:
@@ -91,10 +100,10 @@ def placed(settings: dict[str, Any], folder: Path, name: str) -> dict[str, Any]:
 
     settings: resolved; changed in place, and given back.
     """
-    run = f"{name}-s{settings['seed']}-{identity(settings)}"
-    settings["name"], settings["run_dir"] = f"{folder.name}/{name}", str(folder / run)
+    run, sweep = f"{name}-s{settings['seed']}-{identity(settings)}", folder.resolve().name
+    settings["name"], settings["run_dir"] = f"{sweep}/{name}", str(folder / run)
     logger = settings["logger"]
-    for key, value in (("group", folder.name), ("name", run)):
+    for key, value in (("group", sweep), ("name", run)):
         if key in logger and logger[key] is None:
             logger[key] = value
     return settings

@@ -34,6 +34,9 @@ UNFINISHED = ("queued", "lost", "interrupted")
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 """What a file system answers that knows no hard links."""
 
+LOST = 3
+"""Times that a file may be replaced while it is being read."""
+
 PATIENCE = 90.0
 """Seconds that the heartbeat of another machine's process may pause. Disks shared by network show changes late."""
 
@@ -69,7 +72,7 @@ class Attempt:
 
     @property
     def seconds(self) -> float:
-        """How long it took, or has taken so far."""
+        """How long it took, or has taken so far; of another machine's that has not ended, by both clocks."""
         return (self.ended if self.ended is not None else time.time()) - self.began
 
 
@@ -125,7 +128,8 @@ class Ledger:
             temporary.write_text(_text(attempt))
             os.link(temporary, self._file(run, number))  # fails where the name exists, over the network too
         except FileExistsError:
-            return None
+            if temporary.stat().st_nlink != 2:
+                return None  # else it is ours: a network's disk did it, and was asked again before it answered
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
@@ -179,7 +183,7 @@ class Ledger:
 
     def _read(self, run: str, number: int) -> Attempt:
         try:
-            content = json.loads(self._file(run, number).read_text())
+            content = json.loads(_text_of(self._file(run, number)))
         except json.JSONDecodeError:  # the machine lost power before the file was on its disk
             return Attempt(run, number, "lost", Owner("?", "?", 0, ""), 0.0, 0.0, reason="its file is damaged")
         return Attempt(**{**content, "owner": Owner(**content["owner"])})
@@ -217,6 +221,17 @@ def count(states: Iterable[State]) -> dict[State, int]:
     found = list(states)
     order: tuple[State, ...] = ("done", "running", "queued", "interrupted", "lost", "pruned", "failed")
     return {state: found.count(state) for state in order if state in found}
+
+
+def _text_of(file: Path) -> str:
+    """A file that another machine may be replacing: then a network's disk has lost the one that was opened."""
+    for _ in range(LOST):
+        try:
+            return file.read_text()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    return file.read_text()
 
 
 def _text(attempt: Attempt) -> str:

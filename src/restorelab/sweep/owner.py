@@ -39,7 +39,7 @@ class Owner:
             return False
         except PermissionError:  # it is there, and another user's
             pass
-        return _born(self.pid) == self.born and not _ended(self.pid)
+        return _born(self.pid) == self.born and not ended(self.pid)
 
 
 @cache
@@ -67,6 +67,6 @@ def _born(pid: int) -> str:
     return fields[19] if fields else ""
 
 
-def _ended(pid: int) -> bool:
+def ended(pid: int) -> bool:
     """Whether it is a zombie: ended, and not yet waited for."""
     return _stat(pid)[:1] in (["Z"], ["X"])

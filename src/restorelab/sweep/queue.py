@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from restorelab.run_folder import write_json
 from restorelab.sweep.planned import Planned
@@ -18,5 +19,12 @@ def write(sweep: Path, planned: Iterable[Planned]) -> None:
     (sweep / "queue").mkdir(parents=True, exist_ok=True)
     for run in planned:
         place = file(sweep, run.id)
-        if not place.is_file() or json.loads(place.read_text()) != run.settings:
+        if not place.is_file() or _content(place) != run.settings:
             write_json(place, run.settings, sync=False)
+
+
+def _content(place: Path) -> Any:
+    try:
+        return json.loads(place.read_text())
+    except ValueError:  # the machine lost power before the file was on its disk
+        return None

@@ -94,6 +94,8 @@ class Scheduler:
 
     def run(self) -> dict[str, State]:
         """Do all runs; gives the state of each by id. Raises KeyboardInterrupt after it was told to stop."""
+        for run in self._pending:  # one that there can never be room for is refused before any has started
+            self.executor.room(self._job(run))
         try:
             with self._signals():
                 while self._step():
@@ -113,7 +115,10 @@ class Scheduler:
         for ended in self.executor.ended(GLANCE):
             self._end(ended)
         if time.monotonic() - self._glanced >= GLANCE:
-            self._glance()
+            try:
+                self._glance()
+            except OSError as error:  # of a disk that others use: the next look may see more
+                log.warning("%s: %s", self.folder, error)
             self._glanced = time.monotonic()
         return True
 
@@ -130,10 +135,10 @@ class Scheduler:
         kept = deque[Planned]()
         while True:
             # A search is asked only when its run can start: the more it has been told by then, the better it chooses.
-            if not self._pending and not (self.executor.room(Job("", self.folder)) and self._ask()):
+            if not self._pending and not (self.source and self.executor.room(Job("", self.folder)) and self._ask()):
                 break
             run = self._pending.popleft()
-            job = Job(run.id, queue.file(self.folder, run.id), int(run.settings["trainer"]["devices"]))
+            job = self._job(run)
             if not self.executor.room(job):
                 kept.append(run)
                 break
@@ -145,6 +150,9 @@ class Scheduler:
                 self.view.began(run, self._tries[run.id])
                 self.executor.start(job)
         self._pending.extendleft(reversed(kept))
+
+    def _job(self, run: Planned) -> Job:
+        return Job(run.id, queue.file(self.folder, run.id), int(run.settings["trainer"]["devices"]))
 
     def _ask(self) -> bool:
         """Get a run from the source, if there is one that this sweep has not done yet."""
@@ -204,8 +212,9 @@ class Scheduler:
             self.states[run.id] = "queued"
             self.view.ended(run, "queued", None)
             return
-        if attempt is not None and attempt.state == "interrupted" and not self._stops and not active.why:
-            self._tries[run.id] -= attempt.seconds > BRIEF  # its machine was wanted for something else
+        asked = self._stops or active.why
+        if attempt is not None and attempt.state == "interrupted" and not asked and attempt.seconds > BRIEF:
+            self._tries[run.id] -= 1  # its machine was wanted for something else
         if attempt is None or self.ledger.state(attempt) == "lost":
             attempt = self._lost(attempt, ended)
         if attempt is not None and active.why:
@@ -214,7 +223,7 @@ class Scheduler:
         state = attempt.state if attempt is not None else "lost"
         again = not self._stops and self._tries[run.id] <= self.retries and not (attempt and attempt.repeats)
         if state == "pruned" or not again:
-            self._final(run, "failed" if state == "lost" else state, attempt)
+            self._final(run, state if state in FINAL or self._stops else "failed", attempt)
         else:
             self.view.ended(run, state, attempt)
             self.states[run.id] = "queued"
@@ -268,9 +277,12 @@ class Scheduler:
             if (run.folder / "result.json").is_file():
                 del self._elsewhere[name]
                 self._final(run, "done", self.ledger.last(name))
-            elif self.ledger.state(self.ledger.last(name)) != "running":
+            elif self.ledger.state(attempt := self.ledger.last(name)) != "running":
                 del self._elsewhere[name]
-                self._pending.append(run)
+                if attempt is not None and attempt.repeats and attempt.state in FINAL:
+                    self._final(run, attempt.state, attempt)
+                else:
+                    self._pending.append(run)
         self.view.show(running, self.states, len(self._pending))
 
     @contextmanager

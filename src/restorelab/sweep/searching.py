@@ -5,7 +5,7 @@ import math
 from collections import deque
 from pathlib import Path
 
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, UserError
 from restorelab.run_folder import RunFolder
 from restorelab.sweep import expand
 from restorelab.sweep.checker import Checker
@@ -29,6 +29,19 @@ class Searching:
         self._open = deque(search.open_trials())
         self._numbers: dict[str, list[int]] = {}
         self._seen: dict[str, int] = {}
+
+    def done(self) -> list[Planned]:
+        """The runs that earlier sessions finished."""
+        planned = []
+        for trial in self.search.done_trials():
+            try:
+                run = self._planned(trial)
+            except UserError as error:  # a config or a folder of images has changed since
+                log.warning("trial %d is left out: %s", trial.number, error)
+                continue
+            if (run.folder / "result.json").is_file():
+                planned.append(run)
+        return list({run.id: run for run in planned}.values())
 
     def ask(self) -> Planned | None:
         """The next trial's run; None when all are given out.

@@ -60,8 +60,8 @@ def run(argv: Sequence[str]) -> int:
         raise
     finally:
         shown.close()
-    if asked.source is not None:
-        asking.note(replace(asked, planned=list(scheduler.runs.values())), argv)
+        if asked.source is not None:
+            asking.note(replace(asked, planned=list(scheduler.runs.values())))
     return _finish(sweep, asked, scheduler, states)
 
 

@@ -31,14 +31,16 @@ log = logging.getLogger(__name__)
 TAKEN = 75
 """Exit status of a worker that found its run in another's hands (EX_TEMPFAIL of sysexits.h: try again later)."""
 
+PARENT = "--with-parent="
+
 BEAT = 1.0
 """Seconds between two heartbeats, and so until a worker hears that it should stop."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Execute the resolved config in a file, in this process. `--with-parent`: end when the parent process dies."""
-    before = os.getppid()
-    orphaned = (lambda: os.getppid() != before) if "--with-parent" in argv else None
+    """Execute the resolved config in a file, in this process. `--with-parent=PID`: end when that parent is gone."""
+    parents = [int(argument.removeprefix(PARENT)) for argument in argv if argument.startswith(PARENT)]
+    orphaned = (lambda: os.getppid() != parents[0]) if parents else None
     return execute(Path(argv[0]), orphaned)
 
 
@@ -72,9 +74,12 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
         claim = ledger.claim(file.stem)
         if claim is None:
             return TAKEN
-        folder.path.mkdir(parents=True, exist_ok=True)
-        with (folder.path / "log.txt").open("a") as stream, _output(stream):
-            return _execute(_settled(settings, folder), claim, orphaned)
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            with (folder.path / "log.txt").open("a") as stream, _output(stream):
+                return _execute(_settled(settings, folder), claim, orphaned)
+        except (Interrupted, KeyboardInterrupt):
+            return _interrupted(claim, {})
     except OSError as error:  # what it was about to say may not fit on the disk either
         print(f"{file.stem}: {error}", file=sys.stderr)
         return 1
@@ -100,8 +105,7 @@ def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], b
 
             outcome = training.execute(settings, watch)
     except (Interrupted, KeyboardInterrupt):
-        claim.end("interrupted", 143, watch.facts(), "interrupted before the run began")
-        return 143
+        return _interrupted(claim, watch.facts())
     except BaseException as error:
         traceback.print_exc()
         claim.end("failed", 1, watch.facts(), f"{type(error).__name__}: {error}")
@@ -113,6 +117,12 @@ def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], b
     reason = "" if state == "done" else outcome.message
     claim.end(state, outcome.exit_status, watch.facts(), reason, repeats=outcome.repeats)
     return outcome.exit_status
+
+
+def _interrupted(claim: Claim, progress: Mapping[str, Any]) -> int:
+    """Say that the run was asked to stop before it could listen, or twice."""
+    claim.end("interrupted", 143, progress, "interrupted before anything new was saved")
+    return 143
 
 
 class _Heart(threading.Thread):

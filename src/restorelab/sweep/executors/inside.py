@@ -38,7 +38,7 @@ def ray(file: str, devices: int, folder: str) -> int:
     """
     os.chdir(folder)
     if devices > 1:  # whatever starts the ranks would start Ray's worker again in each
-        command = [sys.executable, "-m", worker.__name__, file, "--with-parent"]
+        command = [sys.executable, "-m", worker.__name__, file, f"{worker.PARENT}{os.getpid()}"]
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     return _execute(file)
 

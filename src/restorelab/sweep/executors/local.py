@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -20,6 +20,7 @@ from restorelab.composition import available_threads
 from restorelab.errors import ConfigError
 from restorelab.sweep import preload, worker
 from restorelab.sweep.executors.executor import Ended, Job
+from restorelab.sweep.owner import ended
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,6 @@ class _Running:
     process: BaseProcess | subprocess.Popen[bytes]
     slots: list[str | None]
     adrift: bool = False
-    began: float = field(default_factory=time.monotonic)
 
     @property
     def pid(self) -> int:
@@ -48,12 +48,19 @@ class Local:
 
     devices: numbers of the GPUs to give out, None for all that are visible; without any, runs share the CPU.
     per_device: runs at a time on one GPU. workers: at most so many at a time, None for what the GPUs hold, 1 on a CPU.
+
+    Raises:
+        ConfigError: for a device that is not there.
     """
 
     def __init__(self, workers: int | None = None, devices: Sequence[int] | None = None, per_device: int = 1) -> None:
-        found = [str(device) for device in devices] if devices is not None else _gpus()
+        visible = _gpus()
+        found = visible if devices is None else [str(device) for device in devices]
+        if wrong := [device for device in found if device not in visible]:
+            msg = f"devices={','.join(wrong)}: there is no such GPU; visible: {', '.join(visible) or 'none'}."
+            raise ConfigError(msg)
         slots: list[str | None] = [device for _ in range(per_device) for device in found]
-        self.workers = workers or len(slots) or 1
+        self.workers = min(workers or len(slots), len(slots)) if slots else workers or 1
         self.slots: list[str | None] = slots[: self.workers] if slots else [None] * self.workers
         self.gpus = bool(found)
         self.threads = max(1, available_threads() // self.workers) if self.workers > 1 else None
@@ -81,9 +88,9 @@ class Local:
 
     def _choose(self, job: Job) -> list[str | None] | None:
         """The slots that a job would take."""
+        taken = self._taken()
         if job.devices == 1 or not self.gpus:
-            return self.slots[:1] or None
-        taken = set(self._taken())
+            return [min(self.slots, key=taken.count)] if self.slots else None  # beside as few others as can be
         whole = [slot for slot in dict.fromkeys(self.slots) if slot not in taken][: job.devices]
         return [slot for slot in self.slots if slot in whole] if len(whole) == job.devices else None
 
@@ -116,7 +123,7 @@ class Local:
         return None
 
     def _spawn(self, job: Job, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", worker.__name__, str(job.file), "--with-parent"]
+        command = [sys.executable, "-m", worker.__name__, str(job.file), f"{worker.PARENT}{os.getpid()}"]
         inherited = {**os.environ, **environment}
         return subprocess.Popen(command, env=inherited, stdin=subprocess.DEVNULL, start_new_session=True)
 
@@ -167,7 +174,7 @@ def _status(running: _Running) -> tuple[bool, int | None]:
         os.kill(running.pid, 0)
     except ProcessLookupError:
         return True, None
-    return False, None
+    return ended(running.pid), None  # a zombie: in a container nobody may wait for it
 
 
 def _gpus() -> list[str]:

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 PATIENCE = 20.0
 """Seconds that a lock of an unknown owner may stand unchanged. It is held for one write, some milliseconds."""
 
+AT_ONCE = 1.0
+"""Seconds after which a ticket that says nothing was left by a process that was killed before it had written it."""
+
 LONGEST = 120.0
 """Seconds after which waiting for a live process is given up: it was stopped, or its disk hangs."""
 
@@ -64,7 +67,8 @@ class OwnedLock(JournalFileOpenLock):
     def sweep_out(self) -> None:
         """Remove what killed processes left of their waiting. To be called by who holds the lock."""
         for ticket in self.file.parent.glob(f"{self.file.name}.*"):
-            if _alive(_content(ticket)) is False:
+            content, age = _content(ticket), _written(self.file) - _written(ticket)  # by one clock, the disk's
+            if _alive(content) is False or (not content and age > AT_ONCE):
                 ticket.unlink(missing_ok=True)
 
     def _wait_for(self, ticket: Path) -> None:
@@ -115,6 +119,11 @@ def _mark(file: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return stat.st_ino, stat.st_mtime_ns
+
+
+def _written(file: Path) -> float:
+    found = _mark(file)
+    return found[1] / 1e9 if found else 0.0
 
 
 def _content(file: Path) -> str:

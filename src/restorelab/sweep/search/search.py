@@ -1,5 +1,6 @@
 """A search by Optuna's ask and tell, kept in a journal that survives any kill."""
 
+import contextlib
 import logging
 import math
 import warnings
@@ -97,8 +98,8 @@ class Search:
         nothing; one that is not finite is not kept. step: of the optimizer (or epochs, but always the same).
         """
         trial = self._all()[number]
-        if trial.state.is_finished():
-            return False
+        if trial.state.is_finished():  # another session of the search has told it
+            return bool(trial.state.name == "PRUNED")
         if VERDICT in trial.user_attrs:
             return True
         known = step in trial.intermediate_values
@@ -129,6 +130,12 @@ class Search:
             value = trial.intermediate_values[trial.last_step]
         self._end(trial, state, value)
         self._settle()
+
+    def done_trials(self) -> list[Trial]:
+        """Trials that ran to their end, in whichever session; of those with the same values the first."""
+        trials = self._all()
+        firsts = (trials[number] for number in dict.fromkeys(self._first()))
+        return [self._trial(trial) for trial in firsts if trial.state.name == "COMPLETE"]
 
     def open_trials(self) -> list[Trial]:
         """Trials that were given out and not told: after a restart, those to go on with. Also those that run now."""
@@ -221,7 +228,8 @@ class Search:
     def _end(self, trial: "FrozenTrial", state: State, value: float | None) -> None:
         name = next(name for name, ours in STATES.items() if ours == state)
         kept = [float(value)] if state != "failed" and value is not None and math.isfinite(value) else None
-        self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState[name], kept)
+        with contextlib.suppress(self._optuna.exceptions.UpdateFinishedTrialError):  # another session was quicker
+            self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState[name], kept)
 
     def _trial(self, trial: "FrozenTrial") -> Trial:
         return Trial(trial.number, self.space.overrides(trial.params), self.space.swept(trial.params))
