@@ -211,12 +211,16 @@ def cache(argv: list[str]) -> int:
     from restorelab.data import cache as cached
 
     action, *names = argv or ["list"]
+    if action in ("-h", "--help"):
+        print("restorelab cache                   list the entries: size, last use, kind, name")
+        print("restorelab cache clean [NAME ...]  remove these, or all; what is needed is made again")
+        return 0
     if action not in ("list", "clean"):
         msg = f"cache {action}: {nearest(action, ['list', 'clean'])}"
         raise ConfigError(msg)
     found = cached.clean(names or None) if action == "clean" else cached.entries()
     for entry in found:
-        print(f"{cached.size_text(entry.size):>12}  {entry.modified:%Y-%m-%d %H:%M}  {entry.name}")
+        print(f"{cached.size_text(entry.size):>12}  {entry.modified:%Y-%m-%d %H:%M}  {entry.kind:<10}  {entry.name}")
     verb = "removed from" if action == "clean" else "in"
     print(f"{cached.size_text(sum(entry.size for entry in found))} {verb} {cached.cache_root()}")
     return 0

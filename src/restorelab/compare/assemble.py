@@ -148,8 +148,8 @@ def _levels(shown: Sequence[Board]) -> Section:
     for board in shown:
         drawn, said = levels.charts(board)
         charts += drawn
-        advice += said
-    return Section("levels", "Over the noise level", [], charts, [] if charts else list(dict.fromkeys(advice)))
+        advice = advice or said
+    return Section("levels", "Over the noise level", [], charts, [] if charts else advice)
 
 
 def _transfer(shown: Sequence[Board], *, crossed: bool) -> Section:

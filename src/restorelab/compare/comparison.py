@@ -118,12 +118,15 @@ def _earlier(folder: Path) -> set[str]:
 
 
 def tables(comparison: Comparison) -> dict[str, Table]:
-    """All tables by the names of their files: the section's for its first one, behind it the title's for the others."""
+    """All tables by the names of their files: the section's for the one of its name, or else the first; behind it the
+    title's for the others.
+    """
     found: dict[str, Table] = {}
     for section in comparison.sections:
-        for number, table in enumerate(section.tables):
-            words = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")[:60]
-            name = section.id if number == 0 else f"{section.id}-{words.removeprefix(section.id).strip('-')}"
+        titles = [re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")[:60] for table in section.tables]
+        named = [title for title in titles if title.startswith(section.id)] or titles
+        for words, table in zip(titles, section.tables, strict=True):
+            name = section.id if words == named[0] else f"{section.id}-{words.removeprefix(section.id).strip('-')}"
             while name in found:
                 name += "-2"
             found[name] = table

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from restorelab.compare.agreement import Board
+from restorelab.compare.naming import counted
 from restorelab.metrics import Protocol
 from restorelab.study.records import Record, Runs
 from restorelab.study.stand_in import length
@@ -23,7 +24,8 @@ def facts(runs: Runs, boards: Sequence[Board]) -> list[str]:
     records = [record for name in runs for record in runs[name]]
     seeds = Counter(len(runs[name]) for name in runs if learned(runs[name]))
     said = ", ".join(f"{count} with {number} seed{'s' * (number > 1)}" for number, count in sorted(seeds.items()))
-    found = [f"{len(records)} finished runs of {len(runs)} configurations{f' ({said})' if said else ''}."]
+    held = f"{counted(len(records), 'finished run')} of {counted(len(runs), 'configuration')}"
+    found = [f"{held}{f' ({said})' if said else ''}."]
     classical = [name for name in runs if not learned(runs[name])]
     if classical:
         found.append(f"Without learning: {_listed(classical)}.")
@@ -34,7 +36,7 @@ def facts(runs: Runs, boards: Sequence[Board]) -> list[str]:
         images = {int(board.entry(board.where[c.label][0], c).get("images") or 0) for c in board.columns}
         counts = " or ".join(f"{count:,}" for count in sorted(images))
         evaluations = ", ".join(column.label for column in board.columns)
-        found.append(f"{len(board.names)} configurations under {evaluations}: {counts} test images.")
+        found.append(f"{counted(len(board.names), 'configuration')} under {evaluations}: {counts} test images.")
     data = Counter((record.config.get("choices") or {}).get("data") for record in records) - Counter([None])
     if data:
         found.append(f"Data: {', '.join(map(str, data))}.")

@@ -161,8 +161,9 @@ def _queued(sweep: Path) -> list[Left]:
     for name in waiting:
         attempt = attempts.get(name)
         state = str(ledger.state(attempt)) if ledger and attempt else "queued"
-        reason = f"{state}: {attempt.reason}" if attempt and attempt.reason else _state(state)
-        one = _read(sweep / name) if (sweep / name).is_dir() and state in ("queued", "failed") else None
+        told = attempt.reason if attempt and attempt.reason not in ("", state) else ""
+        reason = f"{state}: {told}" if told else _state(state)
+        one = _read(sweep / name) if (sweep / name).is_dir() and state in ("queued", "failed") and not told else None
         if isinstance(one, Left) and one.state != "unfinished":
             found.append(one)
         else:

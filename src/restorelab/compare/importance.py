@@ -70,10 +70,9 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Importan
     if len(configs) >= CONFIGS:
         return _of_search(configs, keys, metric)
     shown = ", ".join(naming.label(key, keys) for key in keys)
-    count = int(np.prod([len(_levels(points, key)) for key in keys]))
     return _none(
-        f"{len(configs)} combinations of {shown}: neither all {count:,} of a grid nor the {CONFIGS} that a search "
-        "needs."
+        f"{len(configs)} combinations of {shown}: not all of a grid, and fewer than the {CONFIGS} from which on a "
+        "search tells."
     )
 
 

@@ -90,6 +90,11 @@ def text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
 
 
+def counted(number: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def names(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """A name for each config, by any key of theirs; no two are equal.
 

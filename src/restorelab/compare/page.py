@@ -12,6 +12,7 @@ from restorelab.compare.charts.look import Looks
 from restorelab.compare.crops import Crops
 from restorelab.compare.figures import anchor, button, figure
 from restorelab.compare.gallery import gallery
+from restorelab.compare.naming import counted
 from restorelab.compare.sortable import search, sortable
 from restorelab.study.records import Runs
 
@@ -83,7 +84,7 @@ def _model(runs: Runs, name: str) -> str:
 def _head(comparison: "Comparison") -> str:
     facts = "".join(f"<li>{html.escape(fact)}</li>" for fact in comparison.facts)
     return (
-        f"<header class=head><p class=eyebrow>Comparison of {_count(len(comparison.runs), 'run')}</p>"
+        f"<header class=head><p class=eyebrow>Comparison of {counted(len(comparison.runs), 'run')}</p>"
         f"<h1>{html.escape(comparison.title)}</h1><ul class=facts>{facts}</ul>"
         f"<p class=protocol><b>Protocol.</b> {html.escape(comparison.protocol)}</p>"
         f"{_refused(comparison.refused)}</header>"
@@ -95,13 +96,7 @@ def _refused(reasons: Sequence[str]) -> str:
         return ""
     said = f"<ul>{''.join(f'<li>{html.escape(reason)}</li>' for reason in reasons)}</ul>"
     shown = " open" if len(reasons) <= LONG else ""
-    return (
-        f"<details class=refused{shown}><summary>Not compared: {_count(len(reasons), 'run')}</summary>{said}</details>"
-    )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"<details class=refused{shown}><summary>What is not compared, and why</summary>{said}</details>"
 
 
 def _section(section: "Section", looks: Looks) -> str:

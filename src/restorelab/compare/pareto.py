@@ -12,7 +12,7 @@ from restorelab.study.measured import LOWER, NAMES, Found
 AXES = {
     "parameters": ("parameters", "parameters", 1.0),
     "macs": ("MACs", "multiply-accumulates for one image", 1.0),
-    "seconds": ("training time", "time of the whole run (s)", 1.0),
+    "seconds": ("time of the run", "time of the whole run (s)", 1.0),
     "image_seconds": ("time to restore an image", "time to restore one test image (ms)", 1e-3),
 }
 """By what a run costs: a short name, the axis, and the unit in which it is shown."""
@@ -66,7 +66,8 @@ def _chart(board: Board, title: str, axis: str, dots: dict[str, tuple[float, Fou
         low, high = (y.mean - spread, y.mean + spread) if spread else (None, None)
         drawn.append(Dot(name, x, y.mean, low, high, first))
     values = [x for x, _ in dots.values()]
-    said = f"{metric}: {board.ranked_by}; bars: one standard deviation over the seeds."
+    said = f"{metric}: {board.ranked_by}."
+    said += " Bars: one standard deviation over the seeds." if any(dot.low is not None for dot in drawn) else ""
     said += " Joined: the runs that no other beats in both, by the means alone: a lead that is a tie counts."
     if absent:
         rest = "1 run is" if absent == 1 else f"{absent} runs are"

@@ -237,10 +237,13 @@ def _notes(found: Against) -> list[str]:
         f"of {' or '.join(f'{count:,}' for count in groups) or 'no'} groups). Wins: the share of images on which the "
         "run is better than the other, equal ones counting half.",
         f"tie: the interval holds 0, p is 0.05 or more, or the difference is below {least}. underpowered: a run that "
-        f"learns has fewer than {ENOUGH} seeds. p by Holm's correction over the {decided} comparisons of this table "
-        "that have seeds enough; so many draws give no p below "
-        f"{2 * decided / (found.resamples + 1):.2g} to the first of them.",
+        f"learns has fewer than {ENOUGH} seeds.",
     ]
+    if decided:
+        notes[-1] += (
+            f" p by Holm's correction over the {decided} comparisons of this table that have seeds enough; so many "
+            f"draws give no p below {2 * decided / (found.resamples + 1):.2g} to the first of them."
+        )
     reasons = dict.fromkeys([*found.missing.values(), *found.silent.values()])
     return [*notes, *(f"Not compared: {reason}" for reason in reasons)]
 
@@ -271,5 +274,6 @@ def summary(found: Against, board: Board) -> str:
     nothing = found.silent.get(board.decides, "nothing to compare").rstrip(".")
     text = f"Against {found.reference}, {where}: {'; '.join(said) or nothing}."
     if own and all(one.verdict == "underpowered" for one in own):
-        text += " With so few seeds the intervals know of the images only: another training may turn the order round."
+        images = " the intervals know of the images only:" if all(one.seeds == 1 for one in own) else ""
+        text += f" With so few seeds{images} another training may turn the order round."
     return text

@@ -33,7 +33,8 @@ def table(boards: Sequence[Board]) -> Table | None:
         return None
     columns = [_column(noise, found, where) for noise in noises]
     cells = [_cells(column, metric) for column in columns]
-    rows = [[Cell(title, "classical" if title not in trained else ""), *(own.get(title, Cell("")) for own in cells)]
+    kinds = {title: _kind(own, where) for title, own in found.items() if title not in trained}
+    rows = [[Cell(title, kinds.get(title, "")), *(own.get(title, Cell("")) for own in cells)]
             for title in found if any(title in own for own in cells)]  # fmt: skip
     notes = [
         "Each network as trained on the column's noise, under the evaluation that goes with it. Bold: the best of its "
@@ -41,6 +42,10 @@ def table(boards: Sequence[Board]) -> Table | None:
     ]
     head = ["", *(f"{noise}\n{NAMES.get(metric, metric)}" for noise in noises)]
     return Table("Each network under the noise it was trained on", head, rows, notes)
+
+
+def _kind(own: dict[str, str], where: dict[str, Board]) -> str:
+    return "external" if any(where[name].external(name) for name in own.values()) else "classical"
 
 
 def _column(noise: str, found: dict[str, dict[str, str]], where: dict[str, Board]) -> dict[str, Place]:

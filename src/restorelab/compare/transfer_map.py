@@ -1,6 +1,7 @@
 """Training noise by test noise: where does a network stop working?"""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -72,13 +73,22 @@ def charts(board: Board) -> list[HeatMap]:
     return [*maps, _map(board, "", rest, "run")] if rest else maps
 
 
+def _most(board: Board) -> float | None:
+    """The largest difference to the degraded input of any run: full colour in all maps of a board."""
+    gaps = [abs(own.mean - board.given(column, board.metric).mean) for column in board.columns
+            for name in board.names if (own := board.found(name, column, board.metric)).values]  # fmt: skip
+    return max((gap for gap in gaps if math.isfinite(gap)), default=None)
+
+
 def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> HeatMap:
     metric = NAMES.get(board.metric, board.metric)
     given = [_value(board.given(column, board.metric)) for column in board.columns]
     values = [[_value(board.found(name, column, board.metric)) for column in board.columns] for name in rows.values()]
     marks = [[TRAINED if within(board, name, column) else "" for column in board.columns] for name in rows.values()]
     known = any(value is not None for value in given)
-    said = f"Colour: better or worse than the degraded input's own {metric.partition(' ')[0]}. " if known else ""
+    most = _most(board)
+    said = f"Colour: better or worse than the degraded input's own {metric.partition(' ')[0]}" if known else ""
+    said += f", full at {measured.written(board.metric, most)}. " if known and most else ". " if known else ""
     if any(mark for row in marks for mark in row):
         said += f"{TRAINED} the evaluation's noise lies within the run's training noise."
     shown = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
@@ -86,7 +96,7 @@ def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> H
         shown + board.suffix, row_label,
         "measured under", list(rows), [column.label for column in board.columns], values,
         metric.partition("(")[2].rstrip(")"), [given] * len(values) if known else None, marks, said.strip(),
-        lower=board.metric in LOWER, digits=DIGITS.get(board.metric, 3),
+        lower=board.metric in LOWER, most=most, digits=DIGITS.get(board.metric, 3),
     )  # fmt: skip
 
 
@@ -148,9 +158,9 @@ def table(board: Board) -> Table | None:
         rows.append([Cell(name), Cell("" if board.classical(name) else trained[name]), *cells])
     digits = DIGITS.get(board.metric, 3)
     note = (
-        f"Behind each number: the gain over the degraded input itself, to {digits} decimals. Red: a loss, wider than "
+        f"Behind each number: the gain over the degraded input itself, to {digits} decimals. Red: a loss with "
+        "every seed, on average wider than a tie."
     )
-    note += "a tie."
     return Table(
         f"{metric} under every evaluation", ["", "trained on", *(c.label for c in board.columns)], rows, [note]
     )
@@ -167,8 +177,9 @@ def _gain(board: Board, name: str, column: Column) -> Cell:
 
 
 def _loses(board: Board, found: Found, given: Found) -> bool:
-    """Whether a run is worse than the degraded input by the width of a tie or more."""
-    if not (found.values and given.values and measured.better(board.metric, given.mean, found.mean)):
+    """Whether a run is worse than the degraded input with every seed, and by the width of a tie or more on average."""
+    worse = [measured.better(board.metric, given.mean, value) for value in found.values if given.values]
+    if not worse or not all(worse):
         return False
     kind = METRICS[board.metric]
     gap = found.mean / given.mean - 1 if kind.relative and given.mean else found.mean - given.mean

@@ -88,7 +88,7 @@ def top(runs: Runs, name: str, key: str) -> Found:
         return Found(why=f"Run {name} is not there: it failed, or has not been done.")
     values = [float(value) for record in runs[name] if (value := record.result.get(key)) is not None]
     if len(values) < len(runs[name]):
-        return Found(why=f"Run {name}: {key} was not measured.")
+        return Found(why=f"Run {name}: {key.replace('_', ' ')} was not measured.")
     return Found(tuple(values[:1] if len(set(values)) == 1 else values))
 
 

@@ -18,6 +18,7 @@ def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
     Raises:
         UserError: where the page cannot be made.
     """
+    logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has told of its data already
     done = [run for run in runs if (run.folder / "result.json").is_file()]
     if sweep.cross:
         from restorelab.compare import cross
@@ -46,7 +47,6 @@ def _compared(sweep: Sweep, asked: Asked, done: Sequence[Planned]) -> Path:
     from restorelab.compare.crops import crops
     from restorelab.tracking.leaderboard import log_leaderboard
 
-    logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has told of its data already
     title = asked.study.title if asked.study else asked.folder.name
     compared = comparison.build([asked.folder], baseline=sweep.baseline, title=title)
     folder = asked.folder / "comparison" if asked.study else asked.folder

@@ -178,6 +178,8 @@ def short_key(key: str, keys: Sequence[str]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return "x".join(map(_text, value))
+    if isinstance(value, float) and len(str(value)) > 8:
+        return f"{value:.4g}"  # a search's; names need not hold it whole
     return json.dumps(value) if value is None or isinstance(value, bool | dict) else str(value)
 
 

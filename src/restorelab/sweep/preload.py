@@ -6,6 +6,7 @@ operation. So the server only imports, and refuses to serve when an import has s
 
 import gc
 import os
+import signal
 from importlib import import_module
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def threads() -> int:
 
 
 if os.environ.pop("RESTORELAB_FORK_SERVER", None) == "1":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep; a fork listens for itself
     gc.disable()
     for name in MODULES:
         try:

@@ -133,7 +133,7 @@ class Scheduler:
     def _start(self) -> None:
         """Start what there is room for, in order; runs that wait for others, or that another sweep has, are passed."""
         kept = deque[Planned]()
-        while True:
+        while not self._stops:
             # A search is asked only when its run can start: the more it has been told by then, the better it chooses.
             if not self._pending and not (self.source and self.executor.room(Job("", self.folder)) and self._ask()):
                 break

@@ -93,8 +93,8 @@ class Boxes:
 class HeatMap:
     """A matrix of numbers: `values` by row and column, None where nothing was measured.
 
-    With `reference`, of the same shape, the colour says by how much a value is better. `marks` are short signs beside a
-    number. lower: less is better. digits: decimals that are shown.
+    With `reference`, of the same shape, the colour says by how much a value is better; it is full at `most`, or at the
+    largest difference. `marks` are short signs beside a number. lower: less is better. digits: decimals that are shown.
     """
 
     title: str
@@ -108,6 +108,7 @@ class HeatMap:
     marks: list[list[str]] | None = None
     caption: str = ""
     lower: bool = False
+    most: float | None = None
     digits: int = 2
 
 

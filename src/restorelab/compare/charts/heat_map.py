@@ -67,7 +67,7 @@ def coloured(chart: HeatMap) -> list[list[str]]:
     if not flat:
         return [["none"] * len(chart.columns) for _ in chart.rows]
     if chart.reference is not None:
-        most = (-1 if chart.lower else 1) * (max(map(abs, flat)) or 1.0)
+        most = (-1 if chart.lower else 1) * (chart.most or max(map(abs, flat)) or 1.0)
         return [["none" if v is None else f"d{round((v / most + 1) * STEPS / 2)}" for v in row] for row in numbers]
     low, high = min(flat), max(flat)
     scale = STEPS / (high - low) if high > low else 0.0
