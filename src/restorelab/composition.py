@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,7 +18,7 @@ from restorelab import config as configs
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
 
-CAUGHT = (HydraException, OmegaConfBaseException, ValueError)
+CAUGHT = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
 """What composing a config may raise; `explained` turns it into a ConfigError."""
 
 OPTION = re.compile(r"=(?!null$)[\w./-]*[a-z]|=\[", re.IGNORECASE)

@@ -14,6 +14,9 @@ def seconds(text: str) -> float:
         msg = f"max_time: {text!r} is not of the form HH:MM:SS or DD:HH:MM:SS, such as '00:30:00'. Quote it in a YAML."
         raise ConfigError(msg)
     days, hours, minutes, secs = [0] * (4 - len(parts)) + [int(part) for part in parts]
+    if max(minutes, secs) > 59:
+        msg = f"max_time: {text!r}: minutes and seconds go up to 59."
+        raise ConfigError(msg)
     return ((days * 24 + hours) * 60 + minutes) * 60 + secs
 
 

@@ -16,7 +16,7 @@ from restorelab.errors import ConfigError
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run; `result.json` is written last and only on success: its presence means complete."""
+    """The files of one run; `result.json` is written last and only on success, see `done`."""
 
     path: Path
 
@@ -31,6 +31,14 @@ class RunFolder:
     result = property(lambda self: self.path / "result.json")
     failure = property(lambda self: self.path / "failure.json")
 
+    @property
+    def done(self) -> bool:
+        """Whether the run is complete: its result is there, and whole."""
+        try:
+            return isinstance(json.loads(self.result.read_text()), dict)
+        except (OSError, ValueError):
+            return False
+
     def open(self, config: Mapping[str, Any], *, resume: bool) -> None:
         """Make the folder and write the resolved config into it, or go on in it.
 
@@ -43,6 +51,8 @@ class RunFolder:
         for folder in (self.images, self.best.parent):
             folder.mkdir(parents=True, exist_ok=True)
         self.failure.unlink(missing_ok=True)
+        for left in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):  # by a run that was killed in between
+            left.unlink(missing_ok=True)
         write_text(self.config, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
 
 
@@ -73,7 +83,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def write_text(file: Path, text: str, *, sync: bool = True) -> None:
     """Write a whole file under a temporary name, to the disk, then rename it."""
-    write_bytes(file, text.encode(), sync=sync)
+    write_bytes(file, text.encode(errors="backslashreplace"), sync=sync)
 
 
 def write_json(file: Path, value: Any, *, sync: bool = True) -> None:
@@ -87,12 +97,16 @@ def write_bytes(file: Path, data: bytes, *, sync: bool = True) -> None:
     sync: wait for the disk, so that not even a power cut leaves half a file; without, only a kill is safe.
     """
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        if sync:
-            os.fsync(stream.fileno())
-    temporary.replace(file)
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if sync:
+                os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError:  # a disk that is full must not stay so for what was in vain
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def plain(value: Any) -> Any:

@@ -34,7 +34,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
             require_labels(opened)
         folder = _folder(settings)
         settings = {**settings, "run_dir": str(folder.path)}
-        if settings["resume"] and folder.result.exists() and not _goes_further(settings, folder):
+        if settings["resume"] and folder.done and not _goes_further(settings, folder):
             return Outcome("done", 0, f"{folder.path} is complete already: {folder.result}", folder.path)
         folder.open(settings, resume=settings["resume"])
     except UserError as error:

@@ -51,6 +51,18 @@ def test_wrong_words(tmp_path: Path) -> None:
         command.run([str(tmp_path / "nothing")])
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_drawn(tmp_path: Path) -> None:
+    folders.write(tmp_path / "runs", folders.config(), {"gaussian_50": 25})
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"out: .*file cannot be written"):
+        command.run([str(tmp_path / "runs"), f"out={tmp_path / 'file'}"])
+
+
+def test_a_key_that_is_said_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pictures is said twice"):
+        command.parse([str(tmp_path), "pictures=1", "pictures=0"])
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run(["--help"]) == 0
     assert "restorelab compare RUN_OR_SWEEP" in capsys.readouterr().out

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.compare import folders
@@ -143,3 +144,32 @@ def test_the_curve_and_numbers_are_those_of_the_folder(tmp_path: Path) -> None:
     kept = json.loads((path / "result.json").read_text())["evaluations"][0]["metrics"]["test/psnr"]
     assert record.metric("gaussian_50", "psnr") == kept
     assert record.curve("val/psnr")[1].max() == 24.0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"evaluations": [{}]}, {"evaluations": []}, {"evaluations": 3}, {"parameters": "many"}, {"versions": [1]},
+     {"evaluations": [{"degradation": "a", "spec": "s", "bits": "b", "metrics": {"test/psnr": "high"}}]}],
+)  # fmt: skip
+def test_a_damaged_result_is_left_out_and_named(tmp_path: Path, damage: dict[str, Any]) -> None:
+    folders.write(tmp_path, folders.config("good"), {"gaussian_50": 25})
+    path = folders.write(tmp_path, folders.config("bad"), {"gaussian_50": 25}, place="bad")
+    result = json.loads((path / "result.json").read_text())
+    (path / "result.json").write_text(json.dumps(result | damage))
+    found = find([tmp_path])
+    assert [(left.name, left.state) for left in found.left] == [("bad-0", "unreadable")]
+    assert len(found.runs) == 1
+
+
+@pytest.mark.parametrize("text", ["{seed: 0, name: x, choices: 3}", "{seed: 0, model: 4}", "[", "a: {b"])
+def test_a_damaged_config_is_left_out_and_named(tmp_path: Path, text: str) -> None:
+    folders.write(tmp_path, folders.config("good"), {"gaussian_50": 25})
+    path = folders.write(tmp_path, folders.config("bad"), {"gaussian_50": 25}, place="bad")
+    (path / "config.yaml").write_text(text)
+    assert [left.state for left in find([tmp_path]).left] == ["unreadable"]
+
+
+def test_a_file_called_queue_is_no_sweep(tmp_path: Path) -> None:
+    folders.write(tmp_path, folders.config(), {"gaussian_50": 25})
+    (tmp_path / "queue").touch()
+    assert len(find([tmp_path]).runs) == 1

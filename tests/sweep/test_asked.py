@@ -80,3 +80,19 @@ def test_progress_in_words() -> None:
     assert measured(attempt(metric="val/psnr", value=25.123)) == "val PSNR 25.12 dB"
     assert measured(attempt(metric="val/odd", value=0.5)) == "val/odd 0.5"
     assert measured(attempt(metric="val/psnr", value=None)) == measured(attempt()) == ""
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"sessions": 3}', "null"])
+def test_a_damaged_note_is_begun_anew(tmp_path: Path, content: str) -> None:
+    (tmp_path / "sweep.json").write_text(content)
+    asked.note(ask(tmp_path), ["a"])
+    assert [one["arguments"] for one in json.loads((tmp_path / "sweep.json").read_text())["sessions"]] == [["a"]]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
+def test_a_damaged_config_in_the_queue_is_written_anew(tmp_path: Path, content: bytes) -> None:
+    (run,) = ask(tmp_path).planned
+    queue.write(tmp_path, [run])
+    queue.file(tmp_path, run.id).write_bytes(content)
+    queue.write(tmp_path, [run])
+    assert json.loads(queue.file(tmp_path, run.id).read_text()) == run.settings

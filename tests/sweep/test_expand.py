@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from restorelab import build, checks, composition
 from restorelab.config import conf_dir
 from restorelab.errors import ConfigError
 from restorelab.study import plan as studies
-from restorelab.sweep import expand, grid, settings
+from restorelab.sweep import expand, grid, queue, settings
 from restorelab.sweep.checker import TRAINING, UNREAD, Checker
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.identity import identity
@@ -341,7 +342,11 @@ def test_where_a_sweep_lies() -> None:
     assert folder(*said, "sweep_dir=here") == Path("here")
     assert folder(*said, "name=night") == Path("runs/sweeps/night")
     assert folder("study=mnist_ae", "seed=0,1") == Path("runs/mnist_ae")
-    assert folder("seed=0,1").name.startswith("seed-")
+    assert folder("seed=0,1") == folder("seed=0") == folder()
+    assert folder("name=null").name.startswith("run-")
+    assert folder("sweep_dir=~/night") == Path.home() / "night"
+    with pytest.raises(ConfigError, match=r"name=.*cannot be called so"):
+        folder("name=.")
     assert folder("model=ae").name.startswith("run-")
     search = ("search=tpe", "trials=3", "optimizer.lr=interval(1e-4, 1e-2)")
     assert folder(*search) == folder("search=tpe", "trials=9", "optimizer.lr=interval(1e-4,1e-2)", "workers=3")
@@ -371,3 +376,35 @@ def test_settings_are_plain_data() -> None:
     one = planned("model=dncnn", "noise=each", "seed=1", "data.crop=[32,32]")[0]
     assert json.loads(json.dumps(one.settings)) == one.settings
     assert conf_dir().is_dir()
+
+
+def test_folders_of_images_are_told_apart_and_never_taken_for_each_other(tmp_path: Path) -> None:
+    def plan(*roots: str) -> list[Planned]:
+        given = [*REST, "model=identity", "data=folder", f"data.root={','.join(roots)}"]
+        return expand.plan(grid.expand(given), tmp_path, checker=_Nothing())
+
+    assert len({run.id for run in plan("/a/cats", "/a/dogs")}) == 2
+    with pytest.raises(ConfigError, match=r"data.root=/b/cats: /a/cats has the same last name"):
+        plan("/a/cats", "/b/cats")
+
+
+class _Nothing(Checker):
+    def check(self, settings: Any) -> None:
+        """The folders are not there."""
+
+
+def test_a_run_keeps_its_name_in_a_grid_with_another_axis(tmp_path: Path) -> None:
+    def plan(*said: str) -> list[Planned]:
+        return expand.plan(grid.expand([*REST, *said]), tmp_path)
+
+    (first,) = plan("noise=gaussian", "logger=wandb")
+    queue.write(tmp_path, [first])
+    both = plan("noise=gaussian,impulse", "logger=wandb")
+    assert both[0] == replace(first, swept={"noise": "gaussian"})
+    assert both[1].name == "impulse"
+
+
+def test_the_sweep_may_lie_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (run,) = expand.plan(grid.expand([*REST]), Path())
+    assert run.settings["name"] == f"{tmp_path.name}/{run.name}"

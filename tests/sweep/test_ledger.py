@@ -1,5 +1,6 @@
 """The ledger: who may do a run, and what becomes of one whose process is gone."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,3 +197,44 @@ def test_counting_is_in_the_order_of_a_runs_life() -> None:
         ("queued", 1),
         ("failed", 1),
     ]
+
+
+@pytest.mark.parametrize("content", [b"{}", b"null", b"[]", b"\xff", b'{"owner": 3}'])
+def test_a_damaged_attempt_is_a_lost_one(tmp_path: Path, content: bytes) -> None:
+    ledger = Ledger(tmp_path)
+    assert ledger.claim("a") is not None
+    (tmp_path / "a.1.json").write_bytes(content)
+    last = ledger.last("a")
+    assert last is not None
+    assert (last.state, last.number) == ("lost", 1)
+    claim = ledger.claim("a")
+    assert claim is not None
+    assert claim.attempt.number == 2
+
+
+def test_a_file_that_another_machine_replaces_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, read, stale = Ledger(tmp_path), Path.read_text, [True, True]
+
+    def slow(path: Path, *rest: Any) -> str:
+        if stale:
+            stale.pop()
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read(path, *rest)
+
+    assert ledger.claim("a") is not None
+    monkeypatch.setattr(Path, "read_text", slow)
+    last = ledger.last("a")
+    assert last is not None
+    assert last.state == "running"
+
+
+def test_a_link_that_was_made_and_refused_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def repeated(*paths: Any) -> None:
+        link(*paths)
+        raise FileExistsError
+
+    monkeypatch.setattr(os, "link", repeated)
+    assert Ledger(tmp_path).claim("a") is not None
+    assert Ledger(tmp_path).claim("a") is None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from restorelab.errors import ConfigError
 from restorelab.sweep import scheduler as scheduling
 from restorelab.sweep.executors.executor import Ended, Job
 from restorelab.sweep.ledger import Attempt, Ledger, State
@@ -69,7 +70,8 @@ class Script:
         if word == "done":
             (self.folder / run).mkdir(exist_ok=True)
             (self.folder / run / "result.json").write_text("{}")
-        claim.end("done" if word == "done" else "failed", 0, {}, word, repeats=word == "diverged")
+        state: State = word if word in ("done", "interrupted") else "failed"  # type: ignore[assignment]
+        claim.end(state, 0, {}, word, repeats=word == "diverged")
         return 0 if word == "done" else 1
 
     def kill(self, job: str) -> None: ...
@@ -363,3 +365,66 @@ def test_waiting_in_a_clusters_queue_takes_none_of_a_runs_time(tmp_path: Path, m
     scheduler = Scheduler(tmp_path, [planned(tmp_path, "a")], executor, Silent(), time_limit=0.1, retries=0)
     assert scheduler.run() == {"a-s0": "done"}
     assert not executor.killed
+
+
+def test_a_run_that_others_wait_for_and_that_is_stopped_twice_has_failed(tmp_path: Path) -> None:
+    runs = [planned(tmp_path, "base"), planned(tmp_path, "late", ["base"])]
+    executor = Script(tmp_path, {"base-s0": ["interrupted", "interrupted"]})
+    states = Scheduler(tmp_path, runs, executor, Silent(), retries=1).run()
+    assert states == {"base-s0": "failed", "late-s0": "failed"}
+    assert executor.started == ["base-s0", "base-s0"]
+
+
+def test_a_run_that_there_can_be_no_room_for_is_refused_before_any_has_started(tmp_path: Path) -> None:
+    runs = [planned(tmp_path, "small"), planned(tmp_path, "large")]
+    runs[1].settings["trainer"]["devices"] = 4
+    executor = Script(tmp_path, {})
+    room = executor.room
+
+    def refusing(job: Job) -> bool:
+        if job.devices > 2:
+            raise ConfigError("no room")
+        return room(job)
+
+    executor.room = refusing  # type: ignore[method-assign]
+    with pytest.raises(ConfigError, match="no room"):
+        Scheduler(tmp_path, runs, executor, Silent()).run()
+    assert executor.started == []
+
+
+def test_without_a_search_nobody_is_asked_for_more(tmp_path: Path) -> None:
+    executor = Script(tmp_path, {})
+    room = executor.room
+
+    def refusing(job: Job) -> bool:  # as SLURM does, which must know how many trials of a search run at a time
+        assert job.id
+        return room(job)
+
+    executor.room = refusing  # type: ignore[method-assign]
+    assert set(Scheduler(tmp_path, [planned(tmp_path, "a")], executor, Silent()).run().values()) == {"done"}
+
+
+def test_a_disk_that_cannot_be_read_for_a_moment_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "GLANCE", 0.0)
+    executor, broken = Script(tmp_path, {}), [True]
+    last = Ledger.last
+
+    def failing(ledger: Ledger, run: str) -> Attempt | None:
+        if executor.started and broken:
+            broken.pop()
+            raise OSError(116, "Stale file handle")
+        return last(ledger, run)
+
+    runs = [planned(tmp_path, "a"), planned(tmp_path, "b")]
+    sweep = Scheduler(tmp_path, runs, executor, Silent())
+    executor.on_start = lambda run: monkeypatch.setattr(Ledger, "last", failing) if broken else None
+    executor.ended, ended = (lambda timeout: [] if broken else ended(timeout)), executor.ended  # type: ignore[method-assign]
+    assert set(sweep.run().values()) == {"done"}
+    assert not broken
+
+
+def test_a_result_that_was_cut_off_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a-s0").mkdir()
+    (tmp_path / "a-s0" / "result.json").write_text("")
+    states, executor, _ = swept(tmp_path, [planned(tmp_path, "a")], {})
+    assert (states, executor.started) == ({"a-s0": "done"}, ["a-s0"])

@@ -51,9 +51,28 @@ def test_a_finished_search_does_nothing_again(
 ) -> None:
     folder, arguments = searched
     ledger = sorted((folder / "ledger").iterdir())
-    assert main(["sweep", *arguments]) == 0  # nothing is left to do, so nothing can fail
-    assert "best trial" in capsys.readouterr().out
+    sessions = len(json.loads((folder / "sweep.json").read_text())["sessions"])
+    assert main(["sweep", *arguments[:-2], "report=true", arguments[-1]]) == 0  # nothing is left that could fail
+    said = capsys.readouterr().out
+    assert "best trial" in said
+    assert "2 runs: 2 done" in said
+    assert (folder / "index.html").is_file()
     assert sorted((folder / "ledger").iterdir()) == ledger
+    assert len(json.loads((folder / "sweep.json").read_text())["sessions"]) == sessions + 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [("metric=val/accuracy", "metric=val/accuracy: no validation of these runs measures that"),
+     ("metric=val/psnr/impulse_03", "metric=val/psnr/impulse_03"), ("baseline=nobody", "baseline=nobody"),
+     ("cross=[gausian_10]", "evaluation=gausian_10")],
+)  # fmt: skip
+def test_what_would_spoil_the_end_is_found_before_the_beginning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, said: str
+) -> None:
+    assert main(["sweep", *ASKED, f"sweep_dir={tmp_path / 's'}", wrong]) == ConfigError("").exit_status
+    assert said in capsys.readouterr().err
+    assert not list((tmp_path / "s").glob("ledger/*"))  # nothing was begun
 
 
 def test_another_search_in_the_same_folder_is_refused(

@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from restorelab.errors import DataError
 from restorelab.run_folder import write_text
 
 Report = Callable[[dict[str, float], int], None]
@@ -89,7 +90,15 @@ def _text(value: float) -> str:
 
 
 def read(file: Path) -> dict[str, list[float]]:
-    """The columns of a metrics.csv; an empty cell is NaN. A last line that is still being written does not count."""
-    text = file.read_text()
-    rows = list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
-    return {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else {})}
+    """The columns of a metrics.csv; an empty cell is NaN. A last line that is still being written does not count.
+
+    Raises:
+        DataError: for a file that is none.
+    """
+    try:
+        text = file.read_text()
+        rows = list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
+        return {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else {})}
+    except (ValueError, TypeError) as error:
+        msg = f"{file} cannot be read ({error})."
+        raise DataError(msg) from error

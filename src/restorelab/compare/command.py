@@ -41,13 +41,17 @@ def parse(argv: Sequence[str]) -> Options:
     Raises:
         ConfigError: for a key that is not there, and without a folder.
     """
-    options = Options()
+    options, given = Options(), set[str]()
     keys = [field.name for field in fields(Options) if field.name != "folders"]
     for argument in argv:
         key, equals, value = argument.partition("=")
         if Path(argument).is_dir() or not equals or "/" in key:
             options = replace(options, folders=(*options.folders, Path(argument)))
+        elif key in keys and key in given:
+            msg = f"{argument}: {key} is said twice."
+            raise ConfigError(msg)
         elif key in keys:
+            given.add(key)
             options = replace(options, **{key: value})  # type: ignore[arg-type]
         else:
             msg = f"{argument}: compare has no key {key!r}. {nearest(key, keys)}"
@@ -74,19 +78,24 @@ def run(argv: Sequence[str]) -> int:
     from restorelab.compare.comparison import build, write  # brings torch
 
     collector.settle()
+    inside = options.folders[0] if len(options.folders) == 1 else Path()
+    folder = Path(options.out).expanduser() if options.out else inside / "comparison"
     began = time.monotonic()
     evaluations = [name for name in options.evaluations.strip("[]").split(",") if name]
     found = build(
         options.folders, baseline=options.baseline or None, evaluations=evaluations or None,
         metric=options.metric or None,
     )  # fmt: skip
+    try:  # before pictures are made
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"out: {folder} cannot be written ({error.strerror or error}); name another folder, out=FOLDER."
+        raise ConfigError(msg) from error
     crops = None
     if int(options.pictures):
         from restorelab.compare.crops import crops as restored
 
         crops = restored(found.runs, images=int(options.pictures))
-    inside = options.folders[0] if len(options.folders) == 1 else Path()
-    folder = Path(options.out) if options.out else inside / "comparison"
     index = write(found, folder, crops)
     print(text(found))
     print(f"\npage: {index} ({time.monotonic() - began:.1f} s)")

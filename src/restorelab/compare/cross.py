@@ -73,7 +73,7 @@ def plan(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, dict[
     named: dict[str, Entry] = {}
     if names:
         named = composition.compose([f"evaluation=[{','.join(names)}]"])["evaluation"]
-    configs = {folder: read_config(folder) for folder in folders if RunFolder(folder).result.is_file()}
+    configs = {folder: read_config(folder) for folder in folders if RunFolder(folder).done}
     configs = {folder: config for folder, config in configs.items() if not config.get("external")}
     planned = {}
     for folder, found in union(configs).items():

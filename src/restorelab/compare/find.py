@@ -1,5 +1,6 @@
 """Runs in folders: of a run, a sweep, a study, or of several of these; by name, and what of them is not finished."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import yaml
 
 from restorelab.compare import naming
 from restorelab.errors import DataError, UserError, nearest
-from restorelab.run_folder import RunFolder
+from restorelab.run_folder import RunFolder, read_config
 from restorelab.study.records import Record, Runs
 from restorelab.sweep.identity import identity
 
@@ -111,7 +112,7 @@ def _walk(folder: Path, depth: int = 0) -> tuple[list[Path], list[Path]]:
     if any(entry.name in MARKS for entry in found):
         return [folder], []
     runs: list[Path] = []
-    sweeps = [folder] if any(entry.name == QUEUE for entry in found) else []
+    sweeps = [folder] if any(entry.name == QUEUE and entry.is_dir() for entry in found) else []
     for entry in found if depth < DEPTH else ():
         if entry.is_dir() and not entry.name.startswith(".") and entry.name != QUEUE:
             inside, below = _walk(Path(entry.path), depth + 1)
@@ -126,17 +127,34 @@ def _read(path: Path) -> Record | Left:
     try:
         if folder.result.is_file():
             record = Record("", path)
-            if not record.result["evaluations"]:
-                return Left(path.name, path, "unreadable", "its result.json has no evaluation.")
+            _check(record)
             return record
         if folder.failure.is_file():
             told = json.loads(folder.failure.read_text())
             state = told.get("status", "failed")
             return Left(path.name, path, state, _sentence(f"{state}: {told.get('message', 'no reason was written')}"))
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError, UserError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError, UserError) as error:
         said = f"its files cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
         return Left(path.name, path, "unreadable", said)
     return Left(path.name, path, "unfinished", "not finished: it has no result.json; it runs still, or was cut off.")
+
+
+def _check(record: Record) -> None:
+    """Look at what every comparison takes for granted of a run's files; raises any of the errors of wrong types."""
+    if not record.result["evaluations"]:
+        msg = "its result.json has no evaluation"
+        raise ValueError(msg)
+    for entry in record.result["evaluations"]:
+        str.join("", (entry["degradation"], entry["spec"], entry["bits"]))
+        for value in entry["metrics"].values():
+            float("nan" if value is None else value)
+    for key in ("parameters", "macs", "seconds", "images_per_second", "peak_memory"):
+        if isinstance(record.result.get(key), str):
+            msg = f"{key} in its result.json is no number"
+            raise TypeError(msg)
+    dict(record.result.get("versions") or {})
+    for group in ("choices", "model", "data", "noise", "loss", "evaluation"):
+        dict(record.config.get(group) or {})
 
 
 def _sentence(words: str) -> str:
@@ -229,9 +247,8 @@ def _seedless(node: Mapping[str, Any], told: Callable[[Path], str]) -> dict[str,
 
 def _weights(path: Path) -> str:
     """Another run's weights: equal for equal configs, whatever their seeds."""
-    config = RunFolder(path).config
-    if config.is_file():
-        return _same(yaml.safe_load(config.read_text()), path)
+    with contextlib.suppress(UserError, OSError, ValueError, AttributeError, yaml.YAMLError):  # it may be gone by now
+        return _same(read_config(path), path)
     return _short(path)
 
 

@@ -85,7 +85,7 @@ def _array(file: Path) -> tuple[np.ndarray, str]:
         pixels = decode.read(file, 1 if gray else 3)
     except BadImage as bad:
         raise Refused(bad.reason) from None
-    except (OSError, ValueError, EOFError, tifffile.TiffFileError) as error:
+    except (OSError, ValueError, EOFError, IndexError, tifffile.TiffFileError) as error:
         raise Refused(f"cannot be read ({' '.join(str(error).split())})") from error
     return pixels, f"{file.suffix[1:4]} {8 * pixels.itemsize} bits"
 
@@ -120,7 +120,7 @@ def _planes(array: np.ndarray, shape: Shape) -> np.ndarray:
 
 
 def _unit(planes: np.ndarray) -> Tensor:
-    if planes.dtype in (np.uint8, np.uint16):
+    if planes.dtype.newbyteorder("=") in (np.uint8, np.uint16):
         return torch.from_numpy(np.ascontiguousarray(planes, np.float32)) / float(np.iinfo(planes.dtype).max)
     if planes.dtype.kind != "f":
         raise Refused(f"holds {planes.dtype}; floats in [0, 1], uint8 or uint16 are wanted")

@@ -57,7 +57,10 @@ def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence
     same_images([record for found in records.values() for record in found], chosen)
     if metric == "loss":
         same_loss(records)
-    order = _order(first[0], chosen) if kind.source == "image" else None
+    order = None
+    if kind.source == "image":
+        order = _order(first[0], chosen)
+        _same_rows([record for found in records.values() for record in found], chosen)
     found = []
     for name in names:
         if name in records:
@@ -76,6 +79,16 @@ def same_images(records: Sequence[Record], evaluations: Sequence[str]) -> None:
             if (one["spec"], one["bits"]) != (other["spec"], other["bits"]):
                 between = f"{_title(reference)} and {_title(record)} cannot be compared under {evaluation}"
                 raise DataError(f"{between}: {reason(one, other)}.")
+
+
+def _same_rows(records: Sequence[Record], evaluations: Sequence[str]) -> None:
+    """Raise DataError where a per_image.csv has lost rows, or holds others."""
+    for evaluation in evaluations:
+        images = set(records[0].per_image(evaluation).ids)
+        for record in records[1:]:
+            if set(record.per_image(evaluation).ids) != images:
+                msg = f"run {_title(record)}: {evaluation} holds other images than the runs beside it."
+                raise DataError(msg)
 
 
 def _title(record: Record) -> str:
@@ -174,9 +187,6 @@ def _column(record: Record, evaluation: str, column: str, order: list[str]) -> n
     if table.ids == order:
         return table.columns[column]
     place = {name: i for i, name in enumerate(order)}
-    if not place.keys() >= set(table.ids):
-        msg = f"run {_title(record)}: {evaluation} holds other images than the runs beside it."
-        raise DataError(msg)
     values = np.full(len(order), np.nan)
     values[[place[name] for name in table.ids]] = table.columns[column]
     return values

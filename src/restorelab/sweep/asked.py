@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import restorelab
+from restorelab import composition
 from restorelab.errors import ConfigError
 from restorelab.run_folder import write_json
 from restorelab.study import plan as studies
@@ -52,19 +53,23 @@ def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
         ConfigError: for the first thing that is wrong, in whichever run.
     """
     folder = expand.sweep_folder(sweep, overrides)
+    if isinstance(sweep.cross, list):
+        composition.compose([f"evaluation=[{','.join(sweep.cross)}]"])
     if sweep.study is not None:
         study = studies.load(sweep.study)
         each, seeds = studies.divide(overrides)
-        return Asked(folder, studies.plan(study, each, seeds, sweep.only, folder=folder, threads=threads), study)
+        planned = studies.plan(study, each, seeds, sweep.only, folder=folder, threads=threads)
+        _check_baseline(sweep, planned)
+        return Asked(folder, planned, study)
     composer = Composer(threads)
     if sweep.search is None:
         planned = expand.plan(grid.expand(overrides), folder, only=sweep.only, composer=composer)
-        if sweep.baseline is not None:
-            expand.require("baseline", [sweep.baseline], {"input", *(run.name for run in planned)})
+        _check_baseline(sweep, planned)
         return Asked(folder, planned)
     if sweep.only:
         msg = f"only={','.join(sweep.only)}: a search has no names to choose from."
         raise ConfigError(msg)
+    _check_baseline(sweep, [])
     from restorelab.sweep.search.search import Search
 
     with tempfile.TemporaryDirectory() as scratch:  # a dry search leaves no journal
@@ -72,6 +77,24 @@ def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
         source = Searching(search, folder, composer)
         first = source.ask() if sweep.dry else None
     return Asked(folder, [first] if first else source.done(), source=source)
+
+
+def _check_baseline(sweep: Sweep, planned: Sequence[Planned]) -> None:
+    if sweep.baseline is not None:
+        expand.require("baseline", [sweep.baseline], {"input", *(run.name for run in planned)})
+
+
+def _noted(file: Path) -> dict[str, Any]:
+    """What earlier sessions noted."""
+    nothing: dict[str, Any] = {"sessions": [], "runs": {}}
+    if not file.is_file():
+        return nothing
+    try:
+        before: dict[str, Any] = json.loads(file.read_text())
+        return {"sessions": list(before["sessions"]), "runs": dict(before["runs"])}
+    except (ValueError, KeyError, TypeError):
+        log.warning("%s is damaged, and begun anew; no run depends on it", file)
+        return nothing
 
 
 def check_fresh(asked: Asked) -> None:
@@ -92,7 +115,7 @@ def note(asked: Asked, arguments: Sequence[str] = ()) -> None:
     """
     file = asked.folder / FILE
     asked.folder.mkdir(parents=True, exist_ok=True)
-    before: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {"sessions": [], "runs": {}}
+    before = _noted(file)
     session = {"arguments": list(arguments), "time": time.strftime("%Y-%m-%d %H:%M:%S"),
                "version": restorelab.__version__}  # fmt: skip
     runs = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in asked.planned}

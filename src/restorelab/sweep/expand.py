@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,20 @@ def plan(
             _same_images(planned[mark].settings, settings)
             log.info("%s (%s): the same run as %s; done once", one.id, _said(combination), planned[mark].id)
         planned.setdefault(mark, one)
+    _begun(planned, folder)
     require("only", only, (one.name for one in planned.values()))
     return [one for one in planned.values() if not only or one.name in only]
+
+
+def _begun(planned: dict[str, Planned], folder: Path) -> None:
+    """Let runs that the folder holds keep the names that they had there, in a grid with other axes."""
+    known = {file.stem[-8:]: file.stem for file in (folder / "queue").glob("*.json")}
+    for mark, one in planned.items():
+        if (before := known.get(mark)) not in (None, one.id):
+            name, logger = before.removesuffix(f"-s{one.seed}-{mark}"), one.settings["logger"]
+            if logger.get("name") == one.id:
+                logger["name"] = None
+            planned[mark] = replace(one, name=name, settings=placed(one.settings, folder, name))
 
 
 def _same_images(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
@@ -118,19 +131,23 @@ def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
     overrides: all that go to the runs, with their several values.
     """
     if sweep.sweep_dir:
-        return Path(sweep.sweep_dir)
+        return Path(sweep.sweep_dir).expanduser()
     said = {override.get_key_element(): override for override in grid.parse(overrides)}
     base = Path(composition.compose([str(said["runs_dir"].input_line)] if "runs_dir" in said else [])["runs_dir"])
     if sweep.study:
         return base / sweep.study
-    if "name" in said and not said["name"].is_sweep_override():
-        return base / "sweeps" / str(said["name"].value())
+    if "name" in said and not said["name"].is_sweep_override() and said["name"].value() is not None:
+        name = str(said["name"].value())
+        if set(name) <= {"."}:
+            msg = f"name={name}: a folder cannot be called so."
+            raise ConfigError(msg)
+        return base / "sweeps" / name
     asked = sorted(_text(key, override) for key, override in said.items() if _counts(key.lstrip("+~")))
     if sweep.search:
         asked += [str(part) for part in (sweep.search, sweep.search_seed, sweep.metric, sweep.pruner)]
     mark = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:6]
     swept = list(grid.dimensions(overrides))
-    words = [grid.short_key(key, swept) for key in swept if key != "seed"] or swept or ["run"]
+    words = [grid.short_key(key, swept) for key in swept if key != "seed"] or ["run"]
     return base / "sweeps" / f"{grid.UNSAFE.sub('-', '-'.join(words))[:60]}-{mark}"
 
 

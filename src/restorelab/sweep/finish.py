@@ -19,7 +19,7 @@ def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
         UserError: where the page cannot be made.
     """
     logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has told of its data already
-    done = [run for run in runs if (run.folder / "result.json").is_file()]
+    done = [run for run in runs if run.done]
     if sweep.cross:
         from restorelab.compare import cross
 

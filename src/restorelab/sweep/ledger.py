@@ -184,9 +184,9 @@ class Ledger:
     def _read(self, run: str, number: int) -> Attempt:
         try:
             content = json.loads(_text_of(self._file(run, number)))
-        except json.JSONDecodeError:  # the machine lost power before the file was on its disk
+            return Attempt(**{**content, "owner": Owner(**content["owner"])})
+        except (ValueError, KeyError, TypeError):  # the machine lost power before the file was on its disk
             return Attempt(run, number, "lost", Owner("?", "?", 0, ""), 0.0, 0.0, reason="its file is damaged")
-        return Attempt(**{**content, "owner": Owner(**content["owner"])})
 
 
 class Claim:

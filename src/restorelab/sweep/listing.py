@@ -94,7 +94,7 @@ def length(settings: Mapping[str, Any]) -> str:
 def state(one: Planned) -> str:
     """How far a run is, by what lies in its folder."""
     folder = RunFolder(one.folder)
-    if folder.result.is_file():
+    if folder.done:
         return "done"
     if folder.failure.is_file():
         return "failed"
@@ -134,7 +134,7 @@ def find_data(planned: Sequence[Planned]) -> None:
     found = set()
     for one in planned:
         key = json.dumps(one.settings["data"], sort_keys=True)
-        if key in found or (one.folder / "result.json").is_file():
+        if key in found or one.done:
             continue
         try:
             build.make("data", one.settings["data"]).make_source().fingerprint()

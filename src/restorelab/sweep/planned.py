@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from restorelab.run_folder import RunFolder
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -27,6 +29,11 @@ class Planned:
     def folder(self) -> Path:
         """The run's folder."""
         return Path(self.settings["run_dir"])
+
+    @property
+    def done(self) -> bool:
+        """Whether it has its result."""
+        return RunFolder(self.folder).done
 
     @property
     def id(self) -> str:

@@ -124,7 +124,7 @@ class Scheduler:
 
     def _add(self, run: Planned) -> None:
         self.runs[run.id] = run
-        if (run.folder / "result.json").is_file():
+        if run.done:
             self.states[run.id] = "done"
         else:
             self.states[run.id] = "queued"
@@ -180,7 +180,7 @@ class Scheduler:
                 kept.append(run)
                 return False
         attempt = self.ledger.last(run.id)
-        if (run.folder / "result.json").is_file():  # another sweep was quicker
+        if run.done:  # another sweep was quicker
             self._final(run, "done", attempt)
             return False
         if self.ledger.state(attempt) == "running":
@@ -198,7 +198,7 @@ class Scheduler:
         """A job is over: find out how, and say what becomes of its run."""
         active = self._active.pop(ended.id)
         run, attempt = active.run, self.ledger.last(ended.id)
-        if (run.folder / "result.json").is_file():
+        if run.done:
             self._final(run, "done", attempt)
             return
         if ended.status == TAKEN:
@@ -274,7 +274,7 @@ class Scheduler:
             if (self._stops or active.why) and current is not None and not self.ledger.asked_to_stop(current):
                 self.ledger.ask_to_stop(current)
         for name, run in list(self._elsewhere.items()):
-            if (run.folder / "result.json").is_file():
+            if run.done:
                 del self._elsewhere[name]
                 self._final(run, "done", self.ledger.last(name))
             elif self.ledger.state(attempt := self.ledger.last(name)) != "running":

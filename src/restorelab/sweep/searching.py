@@ -5,7 +5,7 @@ import math
 from collections import deque
 from pathlib import Path
 
-from restorelab.errors import ConfigError, UserError
+from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.run_folder import RunFolder
 from restorelab.sweep import expand
 from restorelab.sweep.checker import Checker
@@ -39,7 +39,7 @@ class Searching:
             except UserError as error:  # a config or a folder of images has changed since
                 log.warning("trial %d is left out: %s", trial.number, error)
                 continue
-            if (run.folder / "result.json").is_file():
+            if run.done:
                 planned.append(run)
         return list({run.id: run for run in planned}.values())
 
@@ -61,10 +61,22 @@ class Searching:
                 self.search.tell(trial.number, "failed")
                 continue
             if not self._numbers:
+                self._check_metric(run)
                 find_data([run])
             self._numbers.setdefault(run.id, []).append(trial.number)
             return run
         return None
+
+    def _check_metric(self, run: Planned) -> None:
+        """Refuse a metric that the runs' validation does not measure."""
+        from restorelab import build
+        from restorelab.task import validation_names  # brings lightning
+
+        built = build.parts(run.settings)
+        measured = validation_names(list(built.evaluations), built.objective.metrics)
+        if self.search.metric not in measured:
+            msg = f"metric={self.search.metric}: no validation of these runs measures that. "
+            raise ConfigError(msg + nearest(self.search.metric, measured))
 
     def _planned(self, trial: Trial) -> Planned:
         combination = Combination(trial.overrides, trial.swept, labels([trial.swept])[0])

@@ -39,6 +39,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         asking.note(asked, argv)
         queue.write(asked.folder, asked.planned)
+        (asked.folder / "ledger").mkdir(exist_ok=True)
     except OSError as error:
         msg = f"sweep_dir: {asked.folder} cannot be written ({error.strerror or error}); name another folder."
         raise ConfigError(msg) from error

@@ -92,7 +92,7 @@ def defaults() -> Sweep:
             continue
         try:
             content = yaml.safe_load(file.read_text()) or {}
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
             raise ConfigError(msg) from error
         for key in content if isinstance(content, Mapping) else [content]:

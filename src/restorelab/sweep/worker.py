@@ -18,9 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+import yaml
 from tqdm import tqdm
 
 from restorelab import logs
+from restorelab.errors import UserError
 from restorelab.interruption import Interrupted
 from restorelab.run_folder import RunFolder, read_config
 from restorelab.sweep.ledger import Claim, Ledger
@@ -68,7 +70,7 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
     settings = json.loads(file.read_text())
     ledger = Ledger(file.parents[1] / "ledger")
     folder = RunFolder(Path(settings["run_dir"]))
-    if folder.result.is_file():  # another sweep was quicker
+    if folder.done:  # another sweep was quicker
         return 0
     try:
         claim = ledger.claim(file.stem)
@@ -87,9 +89,11 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
 
 def _settled(settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     """The config to execute: a run that was begun goes on, with as many threads as before, for the sake of its bits."""
-    begun = folder.config.is_file()
-    threads = {"threads": read_config(folder.path)["threads"]} if begun else {}
-    return {**settings, "resume": begun, **threads}
+    settings = {**settings, "resume": folder.config.is_file()}
+    try:
+        return {**settings, "threads": int(read_config(folder.path)["threads"])}
+    except (UserError, ValueError, KeyError, TypeError, yaml.YAMLError):  # not begun, or damaged: it is written anew
+        return settings
 
 
 def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], bool] | None) -> int:

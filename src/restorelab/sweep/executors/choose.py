@@ -32,7 +32,14 @@ def names() -> list[str]:
 def _read(name: str) -> dict[str, Any]:
     for folder in (composition.user_conf(), config.conf_dir()):
         if folder and (file := folder / "executor" / f"{name}.yaml").is_file():
-            content: dict[str, Any] = yaml.safe_load(file.read_text())
+            try:
+                content = yaml.safe_load(file.read_text())
+            except (yaml.YAMLError, UnicodeDecodeError) as error:
+                msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
+                raise ConfigError(msg) from error
+            if not isinstance(content, dict):
+                msg = f"{file}: keys and values are wanted, such as `_target_: ...`."
+                raise ConfigError(msg)
             return content
     msg = f"executor={name}: {nearest(name, names())}"
     raise ConfigError(msg)
