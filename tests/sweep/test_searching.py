@@ -44,6 +44,10 @@ def test_what_a_search_did_is_written_down(searched: tuple[Path, list[str]]) -> 
     noted = json.loads((folder / "sweep.json").read_text())
     assert sorted(run["swept"]["optimizer.lr"] for run in noted["runs"].values()) == [1e-9, 1e-3, 1e30]
     assert {file.stem for file in (folder / "queue").glob("*.json")} == set(noted["runs"])
+    told = {trial["swept"]["optimizer.lr"]: trial for trial in noted["search"]["trials"]}
+    assert (noted["search"]["metric"], noted["search"]["higher"]) == ("val/psnr", True)
+    assert {rate: trial["state"] for rate, trial in told.items()} == {1e-3: "done", 1e30: "failed", 1e-9: "done"}
+    assert {trial["run"] for trial in told.values()} == set(noted["runs"])
 
 
 def test_a_finished_search_does_nothing_again(

@@ -12,6 +12,7 @@ from restorelab.compare import (
     levels,
     naming,
     pareto,
+    searched,
     significance,
     specialists,
     transfer_map,
@@ -98,6 +99,7 @@ def _sections(
     return [
         _leaderboard(held, tested),
         _significance(shown, tested),
+        *_searched(runs),
         _charts("cost", "What a dB costs", [chart for board in shown for chart in pareto.charts(board)],
                 "No two runs of a table differ in what they cost."),
         _charts("curves", "How they learned", [chart for board in shown for chart in curves.charts(board)],
@@ -136,6 +138,11 @@ def _significance(shown: Sequence[Board], tested: dict[str, list[Against]]) -> S
             tables.append(table)
             text.append(significance.summary(found, board))
     return Section("significance", "Is the difference real?", tables, [], [one for one in text if one])
+
+
+def _searched(runs: Runs) -> list[Section]:
+    tables, charts, text = searched.parts(runs)
+    return [Section("search", "The search", tables, list(charts), text)] if tables else []
 
 
 def _charts(name: str, title: str, charts: Sequence[Chart], nothing: str) -> Section:

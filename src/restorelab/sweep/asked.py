@@ -118,8 +118,9 @@ def note(asked: Asked, arguments: Sequence[str] = ()) -> None:
     before = _noted(file)
     session = {"arguments": list(arguments), "time": time.strftime("%Y-%m-%d %H:%M:%S"),
                "version": restorelab.__version__}  # fmt: skip
-    runs = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in asked.planned}
+    new = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in asked.planned}
+    runs: dict[str, Any] = {**before["runs"], **new}
     study = asdict(asked.study)["title"] if asked.study else None
     sessions = [*before["sessions"], *([session] if arguments else [])]
-    write_json(file, {"schema": 1, "study": study, "sessions": sessions,
-                      "runs": {**before["runs"], **runs}})  # fmt: skip
+    search = asked.source.told({name: run["swept"] for name, run in runs.items()}) if asked.source else None
+    write_json(file, {"schema": 1, "study": study, "sessions": sessions, "runs": runs, "search": search})

@@ -3,7 +3,9 @@
 import logging
 import math
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.run_folder import RunFolder
@@ -66,6 +68,15 @@ class Searching:
             self._numbers.setdefault(run.id, []).append(trial.number)
             return run
         return None
+
+    def told(self, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """The search as plain data, for SWEEP/sweep.json. runs: their searched values by id."""
+        rows = [
+            {"number": row.number, "state": row.state, "value": row.value, "swept": row.swept,
+             "run": next((name for name, swept in runs.items() if swept == row.swept), None)}
+            for row in self.search.rows()
+        ]  # fmt: skip
+        return {"metric": self.search.metric, "higher": self.search.higher, "trials": rows}
 
     def _check_metric(self, run: Planned) -> None:
         """Refuse a metric that the runs' validation does not measure."""
