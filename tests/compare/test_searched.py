@@ -35,10 +35,9 @@ def test_the_choice_is_the_validations_and_not_the_leaderboards(tmp_path: Path) 
     section = found.section("search")
     assert section is not None
     assert [one.id for one in found.sections].index("search") == 2
-    assert section.text[0].startswith(
-        "Chosen: lr=0.0001 (optimizer.lr 0.0001), trial 3 of 6 (4 done, 1 pruned, 1 failed)"
-    )
-    assert list(found.runs)[0] == "lr=0.1"  # by the test images
+    chosen = "Chosen: lr=0.0001 (optimizer.lr 0.0001), trial 3 of 6 (4 done, 1 pruned, 1 failed)"
+    assert section.text[0].startswith(chosen)
+    assert next(iter(found.runs)) == "lr=0.1"  # by the test images
     (table,) = section.tables
     assert table.head == ["", "trial", "state", "val PSNR (dB)", "lr"]
     assert [row[1].text for row in table.rows] == ["3", "1", "2", "0", "4", "5"]
