@@ -43,7 +43,7 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
     write_json(folder / "findings.json", {name: asdict(one) for name, one in judged.items()})
     write_text(folder / "findings.md", judging.markdown(list(judged.values())))
     done = [f"{len(runs[name])} of {name}" for name in runs]
-    missing = [f"{run.name} (seed {run.seed})" for run in planned if not (run.folder / "result.json").is_file()]
+    missing = [f"{run.name} (seed {run.seed})" for run in planned if not run.done]
     facts = [f"Runs done: {', '.join(done) or 'none'}."]
     facts += [f"Not done: {', '.join(missing)}."] if missing else []
     index = folder / "index.html"
