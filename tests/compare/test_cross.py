@@ -11,9 +11,10 @@ import pytest
 import runs
 from restorelab import composition
 from restorelab.compare import cross as module
+from restorelab.compare.agreement import boards
 from restorelab.compare.cross import cross, cross_one, plan
+from restorelab.compare.significance import against
 from restorelab.errors import ConfigError, DataError
-from restorelab.study import statistics
 from restorelab.study.records import Record, Runs
 
 REST = ("trainer.max_epochs=1", "data.test=8")
@@ -182,9 +183,11 @@ def test_what_a_network_cannot_take_is_skipped_and_said(folder: Path):
 def test_crossed_evaluations_are_compared_like_others(folder: Path):
     cross(folders(folder))
     records = [Record(name, folder / name).under("impulse_30") for name in ("filter", "gaussian")]
-    found = statistics.compare(Runs(records), "filter", "gaussian", evaluations=["impulse_30"])
-    difference = [record.metric("impulse_30", "psnr") for record in records]
-    assert found.mean == pytest.approx(difference[0] - difference[1])
+    (board,) = boards(Runs(records), "psnr", ["impulse_30"])
+    (result,) = against(board, ["gaussian"])
+    found = result.verdicts["filter", "impulse_30"]
+    ours, theirs = (record.metric("impulse_30", "psnr") for record in records)
+    assert found.difference == pytest.approx(ours - theirs)
     assert found.verdict == "underpowered"  # the network has one seed: what it learned is known here too
 
 

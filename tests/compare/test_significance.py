@@ -14,8 +14,9 @@ from restorelab.compare import significance
 from restorelab.compare.agreement import Board, alike, boards
 from restorelab.compare.find import find
 from restorelab.study.compared import OVERALL
-from restorelab.study.statistics import compare, holm
-from restorelab.study.values import INPUT
+from restorelab.study.metric import METRICS
+from restorelab.study.statistics import estimate, holm, win_rate
+from restorelab.study.values import INPUT, samples
 
 
 def board(folder: Path, metric: str | None = None) -> Board:
@@ -59,19 +60,24 @@ def _rewrite(path: Path, columns: dict[str, np.ndarray]) -> None:
     (path / "per_image.csv").write_text("\n".join([f"id,group,evaluation,{','.join(columns)}", *rows]) + "\n")
 
 
-def test_it_says_what_comparing_two_runs_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("metric", ["psnr", "mse"])
+def test_it_says_what_the_two_runs_alone_say(tmp_path: Path, metric: str) -> None:
     write(tmp_path, {"a": 25, "b": 25.4, "c": 24})
-    found = board(tmp_path)
+    found = board(tmp_path, metric)
     (result,) = significance.against(found, [found.best or ""])
+    kind = METRICS[metric]
+    shown = np.expm1 if kind.relative else float
     for name in ("a", "c"):
-        alone = compare(found.runs, name, "b", "psnr", ["gaussian_50"], resamples=20_000)
+        pair = samples(found.runs, [name, "b"], metric, ["gaussian_50"])
+        alone = estimate(pair, (1, -1), log=kind.relative, resamples=20_000)
+        low, high = shown(alone.low), shown(alone.high)
         ours = result.verdicts[name, "gaussian_50"]
-        assert ours.difference == pytest.approx(alone.mean)
-        assert ours.win_rate == alone.win_rate
-        width = alone.high - alone.low
+        assert ours.difference == pytest.approx(shown(alone.value))
+        assert ours.win_rate == win_rate(*pair, higher=kind.higher)
+        assert (ours.seeds, ours.images, ours.groups) == (alone.seeds, alone.images, alone.groups)
         # Two Monte Carlo quantiles of 2,000 draws of a bell (its tails' quantiles have sd 2.7 sigma / sqrt(B)).
-        sigma = width / (2 * 1.96)
-        assert (ours.low, ours.high) == pytest.approx((alone.low, alone.high), abs=5 * 2.7 * sigma / np.sqrt(2000))
+        sigma = (high - low) / (2 * 1.96)
+        assert (ours.low, ours.high) == pytest.approx((low, high), abs=5 * 2.7 * sigma / np.sqrt(2000))
 
 
 def test_of_many_images_and_no_seeds_it_is_students_t(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from scoring import Made, scored
 
+from restorelab.compare.agreement import boards
+from restorelab.compare.significance import Verdict, against
 from restorelab.errors import ConfigError, DataError
 from restorelab.exchange import manifest
 from restorelab.metrics import Protocol
-from restorelab.study import statistics
 from restorelab.study.records import Record, Runs
 
 
@@ -67,20 +68,26 @@ def test_it_stands_like_a_run(made: Made, tmp_path: Path):
         assert next(csv.reader(ours)) == next(csv.reader(theirs))
 
 
+def judged(one: Record, other: Record) -> Verdict:
+    (board,) = boards(Runs([one, other]), "psnr", ["impulse_30"])
+    (found,) = against(board, [other.name])
+    return found.verdicts[one.name, "impulse_30"]
+
+
 def test_it_is_compared_like_a_run(made: Made, tmp_path: Path):
-    method = scored(made, made.inputs, tmp_path / "out")
-    found = Runs([Record("run", made.run), method])
-    against = statistics.compare(found, "run", "method", evaluations=["impulse_30"])
-    own = found["run"][0]
-    assert against.mean == pytest.approx(own.metric("impulse_30", "psnr") - own.metric("impulse_30", "input_psnr"))
-    assert against.images == own.evaluation("impulse_30")["images"]
-    assert against.verdict == "underpowered"
+    own = Record("run", made.run)
+    learned = judged(own, scored(made, made.inputs, tmp_path / "out"))
+    gain = own.metric("impulse_30", "psnr") - own.metric("impulse_30", "input_psnr")
+    assert learned.difference == pytest.approx(gain)
+    assert learned.images == own.evaluation("impulse_30")["images"]
+    assert learned.verdict == "underpowered"
     # The same again, said to learn nothing: two fixed methods need no seeds.
     fixed = [scored(made, path, tmp_path / name, "parameters=0", name=name) for name, path in
              (("itself", made.restored), ("nothing", made.inputs))]  # fmt: skip
-    decided = statistics.compare(Runs(fixed), "itself", "nothing", evaluations=["impulse_30"])
-    assert decided.mean == pytest.approx(against.mean, abs=1e-4)
+    decided = judged(*fixed)
+    assert decided.difference == pytest.approx(gain, abs=1e-4)
     assert decided.verdict != "underpowered"
+    assert decided.corrected is not None
 
 
 def test_stored_outputs_are_found_again(made: Made, tmp_path: Path):

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from restorelab.compare.agreement import boards
+from restorelab.compare.significance import Verdict, against
 from restorelab.errors import ConfigError, DataError
+from restorelab.study.metric import METRICS
 from restorelab.study.records import Runs
-from restorelab.study.statistics import Estimate, compare, estimate, holm
-from restorelab.study.values import Sample
+from restorelab.study.statistics import Estimate, estimate, holm, win_rate
+from restorelab.study.values import Sample, samples
 from study.synthetic import groups, psnr, study, write
 
 
@@ -161,60 +164,86 @@ def test_holm_keeps_the_error_of_a_family():
     assert wrong == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 4000))
 
 
-def test_compare_finds_a_known_difference(tmp_path):
+def difference(runs: Runs, one: str, other: str, metric: str = "psnr") -> Estimate:
+    return estimate(samples(runs, [one, other], metric, None), (1, -1), log=METRICS[metric].relative)
+
+
+def wins(runs: Runs, one: str, other: str, metric: str = "psnr") -> float:
+    return win_rate(*samples(runs, [one, other], metric, None), higher=METRICS[metric].higher)
+
+
+def judged(runs: Runs, one: str, other: str, metric: str = "psnr") -> Verdict:
+    (board,) = boards(runs, metric)
+    (found,) = against(board, [other])
+    return found.verdicts[one, board.decides]
+
+
+def test_a_known_difference_is_found(tmp_path):
     runs = study(tmp_path, {"good": 26.0, "bad": 25.0})
-    found = compare(runs, "good", "bad")
-    assert found.verdict == "better"
-    assert found.mean == pytest.approx(1.0, abs=0.3)
-    assert found.low < found.mean < found.high
-    assert found.p < 0.01
+    found = difference(runs, "good", "bad")
+    assert found.value == pytest.approx(1.0, abs=0.3)
+    assert found.low < found.value < found.high
+    assert found.p(low=0) < 0.01
     assert (found.seeds, found.images, found.groups) == (3, 120, 40)
     ours, theirs = (np.mean([psnr(m, s) for s in range(3)], axis=0) for m in (26.0, 25.0))
-    assert found.win_rate == pytest.approx((ours > theirs).mean())
-    back = compare(runs, "bad", "good")
-    assert back.verdict == "worse"
-    assert (back.mean, back.win_rate) == pytest.approx((-found.mean, 1 - found.win_rate))
+    assert wins(runs, "good", "bad") == pytest.approx((ours > theirs).mean())
+    back = difference(runs, "bad", "good")
+    assert (back.value, wins(runs, "bad", "good")) == pytest.approx((-found.value, 1 - wins(runs, "good", "bad")))
+    assert back.p(high=0) < 0.01
+    assert judged(runs, "good", "bad").verdict == "better"
+    assert judged(runs, "bad", "good").verdict == "worse"
 
 
-def test_compare_tells_a_relative_metric_as_a_share(tmp_path):
+def test_of_a_relative_metric_the_difference_is_the_logarithm_of_a_ratio(tmp_path):
     runs = study(tmp_path, {"good": 26.0, "bad": 25.0})
-    found = compare(runs, "good", "bad", "mse")
     means = [np.mean([10 ** (-psnr(m, s) / 10) for s in range(3)]) for m in (26.0, 25.0)]
-    assert found.mean == pytest.approx(means[0] / means[1] - 1, abs=0.01)
+    assert np.expm1(difference(runs, "good", "bad", "mse").value) == pytest.approx(means[0] / means[1] - 1, abs=0.01)
+    found = judged(runs, "good", "bad", "mse")
+    assert found.difference == pytest.approx(means[0] / means[1] - 1, abs=0.01)
+    assert found.low < found.difference < found.high < 0
+    assert found.win_rate > 0.9
     assert found.verdict == "better"
-    assert compare(runs, "good", "bad", "mse", threshold=0.5).verdict == "tie"
+    assert judged(runs, "bad", "good", "mse").verdict == "worse"
 
 
-def test_a_difference_below_the_threshold_is_a_tie_however_sure(tmp_path):
-    level = psnr(25.0, 0)
-    found = [
-        write(tmp_path, name, seed, {"noise": {"psnr": level + gain}})
-        for name, gain in (("a", 0.0), ("b", 0.04))
-        for seed in range(3)
-    ]
-    between = compare(Runs(found), "b", "a")
-    assert between.low > 0
-    assert between.verdict == "tie"
-    assert compare(Runs(found), "b", "a", threshold=0.01).verdict == "better"
+@pytest.mark.parametrize(
+    ("metric", "gain", "verdict"),
+    [("psnr", 0.04, "tie"), ("psnr", 0.06, "better"), ("mse", 0.04, "tie"), ("mse", 0.06, "better")],
+)
+def test_a_difference_below_the_threshold_is_a_tie_however_sure(tmp_path, metric, gain, verdict):
+    # 0.05 dB; a share of 1 % of the MSE, which is 0.044 dB.
+    found = []
+    for name, more in (("a", 0.0), ("b", gain)):
+        level = psnr(25.0, 0) + more
+        columns = {"psnr": level, "mse": 10 ** (-level / 10)}
+        found += [write(tmp_path, name, seed, {"noise": columns}) for seed in range(3)]
+    said = judged(Runs(found), "b", "a", metric)
+    assert said.low * said.high > 0
+    assert said.verdict == verdict
 
 
 def test_two_seeds_are_too_few_for_a_network_but_a_filter_needs_none(tmp_path):
     runs = study(tmp_path / "a", {"good": 26.0, "bad": 25.0}, seeds=2)
-    assert compare(runs, "good", "bad").verdict == "underpowered"
+    assert not difference(runs, "good", "bad").powered
+    assert judged(runs, "good", "bad").verdict == "underpowered"
     both = Runs([
         *(record for found in study(tmp_path / "b", {"good": 26.0}).values() for record in found),
         write(tmp_path / "c", "median", 0, {"noise": {"psnr": psnr(25.0, 0)}}, parameters=0),
     ])  # fmt: skip
-    found = compare(both, "good", "median")
-    assert (found.verdict, found.seeds) == ("better", 3)
+    found, said = difference(both, "good", "median"), judged(both, "good", "median")
+    assert (found.powered, found.seeds) == (True, 3)
+    assert (said.verdict, said.seeds) == ("better", 3)
 
 
 def test_the_degraded_input_stands_beside_runs(tmp_path):
-    found = compare(study(tmp_path, {"good": 26.0}), "good", "input")
-    assert found.verdict == "better"
-    assert found.mean == pytest.approx(np.mean([psnr(26.0, s).mean() for s in range(3)]) - 15, abs=1e-6)
+    runs = study(tmp_path, {"good": 26.0})
+    gain = np.mean([psnr(26.0, s).mean() for s in range(3)]) - 15
+    assert difference(runs, "good", "input").value == pytest.approx(gain, abs=1e-6)
+    said = judged(runs, "good", "input")
+    assert said.difference == pytest.approx(gain, abs=1e-6)
+    assert said.verdict == "better"
     with pytest.raises(ConfigError, match="input has no 'loss'"):
-        compare(study(tmp_path / "x", {"good": 26.0}), "good", "input", "loss")
+        samples(runs, ["good", "input"], "loss", None)
 
 
 def test_images_are_paired_by_id_and_not_by_row(tmp_path):
@@ -225,8 +254,10 @@ def test_images_are_paired_by_id_and_not_by_row(tmp_path):
     for seed in range(3):
         options = {"of": [of[i] for i in mixed], "ids": [ids[i] for i in mixed]}
         found.append(write(tmp_path, "b", seed, {"noise": {"psnr": level[mixed] - 1}}, **options))
-    between = compare(Runs(found), "a", "b")
-    assert (between.low, between.high, between.win_rate) == pytest.approx((1, 1, 1))
+    runs = Runs(found)
+    between, said = difference(runs, "a", "b"), judged(runs, "a", "b")
+    assert (between.low, between.high, wins(runs, "a", "b")) == pytest.approx((1, 1, 1))
+    assert (said.low, said.high, said.win_rate) == pytest.approx((1, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +272,7 @@ def test_images_are_paired_by_id_and_not_by_row(tmp_path):
 def test_runs_measured_on_other_images_are_not_compared(tmp_path, change, reason):
     records = [write(tmp_path, "a", 0, {"noise": {}}), write(tmp_path, "b", 0, {"noise": {}}, **change)]
     with pytest.raises(DataError, match=f"a .seed 0. and b .seed 0. cannot be compared under noise: .*{reason}"):
-        compare(Runs(records), "a", "b")
+        samples(Runs(records), ["a", "b"], "psnr", None)
 
 
 def test_losses_of_two_kinds_are_not_compared(tmp_path):
@@ -251,7 +282,7 @@ def test_losses_of_two_kinds_are_not_compared(tmp_path):
         write(tmp_path, "b", 0, {"noise": {}}, loss="restorelab.losses.bce.BCE", **loss),
     ]
     with pytest.raises(DataError, match="different functions"):
-        compare(Runs(records), "a", "b", "loss")
+        samples(Runs(records), ["a", "b"], "loss", None)
 
 
 def test_what_is_not_a_number_is_named(tmp_path):
@@ -259,8 +290,8 @@ def test_what_is_not_a_number_is_named(tmp_path):
     values[3] = np.nan
     runs = Runs([write(tmp_path, "a", 0, {"noise": {"psnr": values}}), write(tmp_path, "b", 0, {"noise": {}})])
     with pytest.raises(DataError, match=r"run a \(seed 0\): psnr is not a number for 1 of 120"):
-        compare(runs, "b", "a")
+        samples(runs, ["b", "a"], "psnr", None)
     with pytest.raises(ConfigError, match=r"psnrr.*Did you mean 'psnr'"):
-        compare(runs, "b", "a", "psnrr")
+        samples(runs, ["b", "a"], "psnrr", None)
     with pytest.raises(ConfigError, match="Did you mean 'noise'"):
-        compare(runs, "b", "a", "psnr", ["noises"])
+        samples(runs, ["b", "a"], "psnr", ["noises"])
