@@ -31,6 +31,46 @@ def user_conf() -> Path | None:
     return own if own.is_dir() and own.resolve() != conf_dir().resolve() else None
 
 
+def conf_dirs() -> list[Path]:
+    """The shipped folder, and last the user's own. Of two files of one name Hydra takes the first, `find` the last."""
+    return [folder for folder in (conf_dir(), user_conf()) if folder]
+
+
+def options(group: str) -> list[str]:
+    """The names that a config group offers, the user's own ./conf included; `experiment` has them in folders."""
+    folders = [folder / group for folder in conf_dirs()]
+    return sorted({file.relative_to(f).with_suffix("").as_posix() for f in folders for file in f.rglob("*.yaml")})
+
+
+def find(group: str, name: str) -> Path:
+    """The file GROUP/NAME.yaml of a group that Hydra does not compose: the user's own before the shipped one.
+
+    Raises:
+        ConfigError: where there is none.
+    """
+    for folder in reversed(conf_dirs()):
+        if (file := folder / group / f"{name}.yaml").is_file():
+            return file
+    raise ConfigError(_absent(group, name, options(group)))
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """The keys and values of a file that a person wrote; an empty one has none.
+
+    Raises:
+        ConfigError: naming the file, where it holds anything else.
+    """
+    try:
+        content = yaml.safe_load(file.read_bytes())
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError: of a date that there is not, say
+        msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
+        raise ConfigError(msg) from error
+    if not isinstance(content, dict | None):
+        msg = f"{file}: keys and values are wanted, each as `key: value`."
+        raise ConfigError(msg)
+    return content or {}
+
+
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
     """Compose one run's config as train.py does, and resolve it.
 
@@ -154,12 +194,14 @@ def _of_hydra(error: Exception, overrides: Sequence[str]) -> str:
 
 def _missing(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    folders = [folder / group for folder in (conf_dir(), user_conf()) if folder]
-    options = error.options or [file.stem for folder in folders for file in folder.glob("*.yaml")]
     if not group:
         return f"{name or error}: there is no such config. {_one_line(error)}"
-    where = f"{group}={name}: there is no {group}/{name}.yaml in {conf_dir()}"
-    return f"{where}{f' or {user_conf()}' if user_conf() else ''}. {nearest(name, options)}"
+    return _absent(group, name, error.options or options(group))
+
+
+def _absent(group: str, name: str, allowed: Sequence[str]) -> str:
+    where = " or ".join(map(str, conf_dirs()))
+    return f"{group}={name}: there is no {group}/{name}.yaml in {where}. {nearest(name, allowed)}"
 
 
 def _one_line(error: Exception) -> str:

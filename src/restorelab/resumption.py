@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from restorelab.dotted import within
 from restorelab.errors import ConfigError
 from restorelab.run_folder import RunFolder, read_config
 
@@ -35,7 +36,7 @@ def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
         return new
     old = read_config(folder.path)
     given = [override.lstrip("+~").split("=")[0] for override in overrides]
-    fixed = [key for key in given if not _free(key)]
+    fixed = [key for key in given if not within(key, FREE)]
     if fixed:
         changed = sorted(_differences(old, new))
         if changed:
@@ -45,20 +46,16 @@ def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
             )
             raise ConfigError(msg)
     merged = copy.deepcopy(old)
-    for key in (key for key in given if _free(key)):
+    for key in (key for key in given if within(key, FREE)):
         _put(merged, new, key.split("."))
     return merged
-
-
-def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in FREE)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
     found = []
     for key in old.keys() | new.keys():
         full = f"{path}.{key}" if path else str(key)
-        if _free(full) or full in ("choices", "name"):
+        if within(full, FREE) or full in ("choices", "name"):
             continue
         a, b = old.get(key), new.get(key)
         if isinstance(a, Mapping) and isinstance(b, Mapping):

@@ -9,8 +9,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from restorelab import composition
+from restorelab.composition import options
 from restorelab.errors import ConfigError
-from restorelab.sweep.grid import expand, options
+from restorelab.sweep.grid import expand
 from restorelab.sweep.search import Search, space, target
 from restorelab.sweep.search.dimension import Choices, Numbers
 from restorelab.sweep.settings import defaults

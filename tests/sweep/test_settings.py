@@ -1,14 +1,19 @@
 """The sweep's own keys, apart from a run's; and every way to get them wrong."""
 
+import re
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from restorelab.config import Train, conf_dir
 from restorelab.errors import ConfigError
+from restorelab.study import plan
 from restorelab.sweep import settings
+from restorelab.sweep.executors import choose
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +137,6 @@ def test_the_users_own_file_changes_the_defaults_and_the_command_line_them(here:
         ("time_limit: 1:30:00", ["conf/sweep.yaml", "time_limit=5400", "text"]),  # YAML reads a number to base 60
         ("resume: false", ["conf/sweep.yaml", "'resume'"]),
         ("workers: [", ["conf/sweep.yaml", "no YAML"]),
-        ("- 2", ["conf/sweep.yaml"]),
     ],
 )
 def test_the_users_own_file_is_checked(here: Path, text: str, words: list[str]) -> None:
@@ -140,6 +144,60 @@ def test_the_users_own_file_is_checked(here: Path, text: str, words: list[str]) 
     with pytest.raises(ConfigError) as caught:
         settings.split([])
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_file_of_which_all_is_commented_out_changes_nothing(here: Path) -> None:
+    before = settings.defaults()
+    (here / "conf" / "sweep.yaml").write_text("# workers: 2\n")
+    assert settings.defaults() == before
+
+
+READERS: dict[str, Callable[[], object]] = {
+    "conf/sweep.yaml": settings.defaults,
+    "conf/executor/x.yaml": lambda: choose.executor(settings.split(["executor=x"])[0]),
+    "conf/study/x.yaml": lambda: plan.load("x"),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"workers: [", "no YAML"),
+        ("title: Rauschen über".encode("latin-1"), "no YAML"),
+        (b"title: 2024-13-45", "no YAML"),
+        (b"- 2", "key: value"),
+        (b"workers", "key: value"),
+        (b"false", "key: value"),
+    ],
+)
+def test_a_users_file_that_cannot_be_read_is_named(here: Path, name: str, content: bytes, words: str) -> None:
+    (here / name).parent.mkdir(exist_ok=True)
+    (here / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"^{re.escape(str(here / name))}: .*{words}"):
+        READERS[name]()
+
+
+@pytest.mark.parametrize(("name", "words"), [("executor", "_target_"), ("study", "data, report, runs, title")])
+def test_a_users_file_that_lacks_what_it_must_have_is_named(here: Path, name: str, words: str) -> None:
+    (here / "conf" / name).mkdir()
+    (here / "conf" / name / "x.yaml").write_text("")
+    with pytest.raises(ConfigError, match=rf"conf/{name}/x.yaml: it lacks .*{words}"):
+        READERS[f"conf/{name}/x.yaml"]()
+
+
+@pytest.mark.parametrize("name", ["executor", "study"])
+def test_a_name_that_there_is_not_is_looked_for_in_both_places(here: Path, name: str) -> None:
+    (here / "conf" / name).mkdir()
+    (here / "conf" / name / "xy.yaml").write_text("")
+    with pytest.raises(ConfigError, match=rf"^{name}=x: .*{conf_dir()} or {here}/conf\. Did you mean 'xy'"):
+        READERS[f"conf/{name}/x.yaml"]()
+
+
+def test_the_users_own_executor_stands_in_for_the_shipped_one(here: Path) -> None:
+    (here / "conf" / "executor").mkdir()
+    (here / "conf" / "executor" / "local.yaml").write_text("_target_: types.SimpleNamespace\n")
+    assert isinstance(choose.executor(settings.split([])[0]), SimpleNamespace)
 
 
 def test_every_users_group_may_be_said(here: Path) -> None:

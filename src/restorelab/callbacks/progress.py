@@ -9,9 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
 from restorelab.watch import Watch
-
-SHOWN = {"loss": "loss {:.4g}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
-"""What a line of the terminal says of a validation, where it was measured."""
+from restorelab.wording import MEASURED
 
 
 class Progress(Callback):
@@ -75,7 +73,7 @@ class Progress(Callback):
         if not (self.enabled and trainer.is_global_zero):
             return
         got = trainer.callback_metrics
-        values = [form.format(float(got[f"val/{name}"])) for name, form in SHOWN.items() if f"val/{name}" in got]
+        values = [form.format(float(got[f"val/{name}"])) for name, form in MEASURED.items() if f"val/{name}" in got]
         place = f"epoch {trainer.current_epoch + 1}, step {trainer.global_step}/{self.total_steps}"
         tqdm.write(f"{place}: val {', '.join(values)}", file=sys.stderr)
 

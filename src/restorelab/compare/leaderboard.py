@@ -145,9 +145,7 @@ def _costs(board: Board, name: str) -> list[Cell]:
 
 
 def _notes(board: Board) -> list[str]:
-    notes = [
-        f"Sorted by {NAMES.get(board.metric, board.metric)}: {board.ranked_by}. Bold: the best of its column."
-    ]
+    notes = [f"Sorted by {NAMES.get(board.metric, board.metric)}: {board.ranked_by}. Bold: the best of its column."]
     if any(board.classical(name) for name in board.names):
         notes[0] += " Underlined (in Markdown italic): the best classical, which learns nothing."
     if any(len(board.runs[name]) > 1 for name in board.names):

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from restorelab.config import GROUPS
+from restorelab.dotted import within
 from restorelab.errors import ConfigError, nearest
 from restorelab.sweep.identity import UNSCIENTIFIC
 
@@ -26,7 +27,7 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in settings.items():
         if key not in ("choices", "seed"):
             _walk(key, value, found)
-    return {key: value for key, value in found.items() if not _unscientific(key)}
+    return {key: value for key, value in found.items() if not within(key, UNSCIENTIFIC)}
 
 
 def _walk(path: str, value: Any, found: dict[str, Any]) -> None:
@@ -35,10 +36,6 @@ def _walk(path: str, value: Any, found: dict[str, Any]) -> None:
             _walk(f"{path}.{key}", below, found)
     else:
         found[path] = value
-
-
-def _unscientific(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in UNSCIENTIFIC)
 
 
 def differing(configs: Mapping[Hashable, Mapping[str, Any]]) -> list[str]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from restorelab import composition, config
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.sweep import grid
@@ -51,8 +49,7 @@ class Study:
 
 def names() -> list[str]:
     """The studies that there are."""
-    folders = [folder for folder in (config.conf_dir(), composition.user_conf()) if folder]
-    return sorted(file.stem for folder in folders for file in (folder / "study").glob("*.yaml"))
+    return composition.options("study")
 
 
 def load(name: str) -> Study:
@@ -75,18 +72,10 @@ def load(name: str) -> Study:
 
 def _read(name: str) -> tuple[Path, dict[str, Any]]:
     """A study's file, with what it takes from the study that it is `like`."""
-    folders = [folder for folder in (composition.user_conf(), config.conf_dir()) if folder]
-    file = next((f for folder in folders if (f := folder / "study" / f"{name}.yaml").is_file()), None)
-    if file is None:
-        msg = f"study={name}: there is no study/{name}.yaml in {' or '.join(map(str, folders))}."
-        raise ConfigError(f"{msg} {nearest(name, names())}")
-    try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
-        raise ConfigError(msg) from error
+    file = composition.find("study", name)
+    content = composition.read_yaml(file)
     allowed = {f.name for f in fields(Study)} - {"name"} | {"like", "overrides"}
-    for key in content if isinstance(content, dict) else [content]:
+    for key in content:
         if key not in allowed:
             msg = f"{file}: unknown key {key!r}. {nearest(str(key), sorted(allowed))}"
             raise ConfigError(msg)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restorelab import composition
+from restorelab.dotted import within
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
@@ -154,7 +155,7 @@ def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
 def _counts(key: str) -> bool:
     """Whether an override's key makes another sweep: not the seeds, and nothing unscientific but the length."""
     idle = {"seed", *UNSCIENTIFIC} - {"length"}
-    return not any(key == other or key.startswith(f"{other}.") for other in idle)
+    return not within(key, idle)
 
 
 def _text(key: str, override: Any) -> str:

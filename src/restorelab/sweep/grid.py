@@ -7,13 +7,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Transformer
 
-from restorelab import composition, config
+from restorelab import composition
 from restorelab.errors import ConfigError, nearest
 
 LONGEST = 80
@@ -109,7 +108,7 @@ def values(override: Override) -> list[str]:
         raise ConfigError(msg)
     glob = override.value()
     if isinstance(glob, Glob):
-        offered = options(override.key_or_group)
+        offered = composition.options(override.key_or_group)
         if not (found := glob.filter(offered)):
             pattern = ",".join(glob.include)
             why = nearest(pattern, offered) if offered else f"{override.key_or_group} is no config group."
@@ -123,19 +122,9 @@ def values(override: Override) -> list[str]:
     return found
 
 
-def options(group: str) -> list[str]:
-    """The names that a config group offers, the user's own ./conf included; `experiment` has them in folders."""
-    folders = [folder / group for folder in _conf_dirs()]
-    return sorted({file.relative_to(f).with_suffix("").as_posix() for f in folders for file in f.rglob("*.yaml")})
-
-
 def is_group(name: str) -> bool:
     """Whether it names a config group: a folder of conf/, ours or the user's."""
-    return any((folder / name).is_dir() for folder in _conf_dirs())
-
-
-def _conf_dirs() -> list[Path]:
-    return [folder for folder in (config.conf_dir(), composition.user_conf()) if folder]
+    return any((folder / name).is_dir() for folder in composition.conf_dirs())
 
 
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -32,20 +32,19 @@ class Cost:
     trains: bool
 
 
-def listing(planned: Sequence[Planned], *, workers: int = 1, states: Mapping[str, str] | None = None) -> str:
+def listing(planned: Sequence[Planned], *, workers: int = 1) -> str:
     """The runs as an aligned table, and beneath it what they come to.
 
-    workers: how many are done at a time. states: of the runs by id, where somebody knows more than their folders tell.
+    workers: how many are done at a time.
     """
     costs = costs_of(planned)
-    states = {one.id: (states or {}).get(one.id) or state(one) for one in planned}
+    states = [state(one) for one in planned]
     times = expected(planned, [each.trains for each in costs])
     rows = [HEAD]
-    for one, each, time in zip(planned, costs, times, strict=True):
-        done = states[one.id] == "done"
+    for one, each, time, told in zip(planned, costs, times, states, strict=True):
         rows.append((
             one.name, str(one.seed), f"{each.parameters:,}", f"{each.macs:,}" if each.macs else "-",
-            length(one.settings) if each.trains else "-", _of_one(time, done=done), states[one.id], str(one.folder),
+            length(one.settings) if each.trains else "-", _of_one(time, done=told == "done"), told, str(one.folder),
         ))  # fmt: skip
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD) - 1)]
     lines = []
@@ -54,7 +53,7 @@ def listing(planned: Sequence[Planned], *, workers: int = 1, states: Mapping[str
             cell.rjust(w) if h in NUMBERS else cell.ljust(w) for cell, w, h in zip(row, widths, HEAD, strict=False)
         )
         lines.append("  ".join([*cells, row[-1]]))
-    return "\n".join([*lines, "", *_sum([states[one.id] for one in planned], times, workers)])
+    return "\n".join([*lines, "", *_sum(states, times, workers)])
 
 
 def _of_one(time: Expected | None, *, done: bool) -> str:

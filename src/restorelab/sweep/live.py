@@ -8,13 +8,12 @@ from typing import Any, Protocol
 from restorelab.duration import words
 from restorelab.sweep.ledger import Attempt, State, count
 from restorelab.sweep.planned import Planned
+from restorelab.wording import MEASURED
 
 COLOURS: dict[State, str] = {
     "done": "green", "running": "cyan", "queued": "dim", "failed": "red", "pruned": "yellow",
     "interrupted": "yellow", "lost": "red",
 }  # fmt: skip
-
-SHOWN = {"psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
 
 
 class View(Protocol):
@@ -141,7 +140,7 @@ def measured(attempt: Attempt) -> str:
     name, value = str(attempt.progress.get("metric") or ""), attempt.progress.get("value")
     if not name or value is None:
         return ""
-    form = SHOWN.get(name.removeprefix("val/"))
+    form = MEASURED.get(name.removeprefix("val/"))
     return f"val {form.format(value)}" if form else f"{name} {value:.4g}"
 
 

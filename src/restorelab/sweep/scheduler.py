@@ -231,19 +231,13 @@ class Scheduler:
 
     def _lost(self, attempt: Attempt | None, ended: Ended) -> Attempt | None:
         """Say for a process that died without a word what became of it."""
-        killed = ended.status is not None and ended.status < 0
-        how = f"killed by {signal.Signals(-ended.status).name}" if killed and ended.status else "its process is gone"
-        if ended.status is not None and ended.status > 0:
-            how = f"its process ended with status {ended.status} and could not say why (is the disk full?)"
-        if killed and ended.status == -signal.SIGKILL:
-            how += " (the system does so when memory runs out)"
-        self.reasons[ended.id] = how
+        self.reasons[ended.id] = ended.how
         if attempt is None:
-            log.error("%s: %s; it had not begun", ended.id, how)
+            log.error("%s: %s; it had not begun", ended.id, ended.how)
             return None
         if self._stops:
             return self.ledger.settle(attempt, "interrupted", "stopped at once")
-        return self.ledger.settle(attempt, "failed", how)
+        return self.ledger.settle(attempt, "failed", ended.how)
 
     def _final(self, run: Planned, state: State, attempt: Attempt | None) -> None:
         self.states[run.id] = state

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin
 
-import yaml
-
 from restorelab import composition, config, signatures
 from restorelab.config import DURATION, Train
 from restorelab.errors import ConfigError, nearest
@@ -86,16 +84,11 @@ def defaults() -> Sweep:
         ConfigError: naming the file, for an unknown key or a value that does not fit.
     """
     given: dict[str, Any] = {"resume": True}
-    for folder in (config.conf_dir(), composition.user_conf()):
-        file = folder / "sweep.yaml" if folder else None
-        if file is None or not file.is_file():
+    for file in (folder / "sweep.yaml" for folder in composition.conf_dirs()):
+        if not file.is_file():
             continue
-        try:
-            content = yaml.safe_load(file.read_text()) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
-            raise ConfigError(msg) from error
-        for key in content if isinstance(content, Mapping) else [content]:
+        content = composition.read_yaml(file)
+        for key in content:
             if key not in KEYS:
                 msg = f"{file}: unknown key {key!r}. {nearest(str(key), KEYS)}"
                 raise ConfigError(msg)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import yaml
-
 from restorelab import build, composition, config
-from restorelab.errors import ConfigError, nearest
+from restorelab.errors import ConfigError
 from restorelab.sweep.executors.executor import Executor
 from restorelab.sweep.settings import Sweep
 
@@ -23,23 +21,10 @@ def executor(sweep: Sweep) -> Executor:
     return made
 
 
-def names() -> list[str]:
-    """The executors that there are."""
-    folders = [folder for folder in (composition.user_conf(), config.conf_dir()) if folder]
-    return sorted({file.stem for folder in folders for file in (folder / "executor").glob("*.yaml")})
-
-
 def _read(name: str) -> dict[str, Any]:
-    for folder in (composition.user_conf(), config.conf_dir()):
-        if folder and (file := folder / "executor" / f"{name}.yaml").is_file():
-            try:
-                content = yaml.safe_load(file.read_text())
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
-                raise ConfigError(msg) from error
-            if not isinstance(content, dict):
-                msg = f"{file}: keys and values are wanted, such as `_target_: ...`."
-                raise ConfigError(msg)
-            return content
-    msg = f"executor={name}: {nearest(name, names())}"
-    raise ConfigError(msg)
+    file = composition.find("executor", name)
+    content = composition.read_yaml(file)
+    if "_target_" not in content:
+        msg = f"{file}: it lacks `_target_: ...`, the class of the executor."
+        raise ConfigError(msg)
+    return content

@@ -1,5 +1,6 @@
 """What a sweep asks of the place where its runs are executed."""
 
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +27,16 @@ class Ended:
 
     id: str
     status: int | None
+
+    @property
+    def how(self) -> str:
+        """What became of the process of a run that left no word."""
+        if self.status is None or self.status == 0:
+            return "its process is gone"
+        if self.status > 0:
+            return f"its process ended with status {self.status} and could not say why (is the disk full?)"
+        memory = " (the system does so when memory runs out)" if self.status == -signal.SIGKILL else ""
+        return f"killed by {signal.Signals(-self.status).name}{memory}"
 
 
 class Executor(Protocol):

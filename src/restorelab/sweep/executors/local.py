@@ -7,9 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
@@ -19,6 +18,7 @@ from typing import Any
 from restorelab.composition import available_threads
 from restorelab.errors import ConfigError
 from restorelab.sweep import preload, worker
+from restorelab.sweep.executors.environment import environment
 from restorelab.sweep.executors.executor import Ended, Job
 from restorelab.sweep.owner import ended
 
@@ -72,7 +72,7 @@ class Local:
         if self._forks:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([preload.__name__])
-            with _environment({**preload.ENVIRONMENT, "RESTORELAB_FORK_SERVER": "1"}):
+            with environment({**preload.ENVIRONMENT, "RESTORELAB_FORK_SERVER": "1"}):
                 forkserver.ensure_running()
 
     def room(self, job: Job) -> bool:
@@ -179,28 +179,9 @@ def _status(running: _Running) -> tuple[bool, int | None]:
 
 def _gpus() -> list[str]:
     """The visible GPUs, as CUDA_VISIBLE_DEVICES names them, counted without opening one."""
-    with _environment(preload.ENVIRONMENT):
+    with environment(preload.ENVIRONMENT):
         import torch
 
         count = torch.cuda.device_count()
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return visible[:count] or [str(number) for number in range(count)]
-
-
-_changing = threading.Lock()
-
-
-@contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables of this process's environment for a while."""
-    with _changing:
-        before = {name: os.environ.get(name) for name in values}
-        os.environ.update(values)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value

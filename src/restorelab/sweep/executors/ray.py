@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from restorelab.composition import available_threads
 from restorelab.errors import ConfigError
 from restorelab.sweep.executors import inside
 from restorelab.sweep.executors.afar import Afar
+from restorelab.sweep.executors.environment import environment
 from restorelab.sweep.executors.executor import Ended, Job
 
 log = logging.getLogger(__name__)
@@ -152,12 +152,9 @@ def _undisturbed(devices: Sequence[int] | None) -> Iterator[None]:
     values = {"RAY_USAGE_STATS_ENABLED": "0"}
     if devices is not None:
         values["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, devices))
-    before = {name: os.environ.get(name) for name in values}
     handler = signal.getsignal(signal.SIGTERM)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+    with environment(values):
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, handler)

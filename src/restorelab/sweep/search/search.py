@@ -145,14 +145,12 @@ class Search:
 
     def rows(self) -> list[Row]:
         """All trials, by number."""
-        first = self._first()
         return [
             Row(
                 number=trial.number,
                 state=STATES[trial.state.name],
                 value=trial.value,
                 swept=self.space.swept(trial.params),
-                same_as=first[trial.number] if first[trial.number] != trial.number else None,
             )
             for trial in self._whole()
         ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
+from restorelab.dotted import within
 from restorelab.errors import ConfigError
 from restorelab.sweep import grid
 from restorelab.sweep.identity import UNSCIENTIFIC
@@ -67,7 +68,7 @@ class Space:
     def described(self) -> dict[str, str]:
         """By key, what may not change while a search goes on: all that makes its results what they are."""
         fixed = (written.partition("=") for written, key in self.parts if key is None)
-        told = {f"fixed {key}": value for key, _, value in fixed if not _within(key.lstrip("+~"), FREE)}
+        told = {f"fixed {key}": value for key, _, value in fixed if not within(key.lstrip("+~"), FREE)}
         return {**told, **{f"searched {key}": str(values) for key, values in self.ranges.items()}}
 
 
@@ -134,10 +135,6 @@ def _check_key(key: str, said: str) -> None:
     if key in LUCK:
         msg = f"{said}: a search over {key} would find the luckiest run, not the best values. Give one value; compare "
         raise ConfigError(f"{msg}seeds by a sweep without search.")
-    if _within(key, FREE):
+    if within(key, FREE):
         msg = f"{said}: {key} does not change what a run finds out, so there is nothing to search. Give one value."
         raise ConfigError(msg)
-
-
-def _within(key: str, keys: Sequence[str]) -> bool:
-    return any(key == other or key.startswith(f"{other}.") for other in keys)

@@ -31,11 +31,9 @@ class Row:
         state: `open`: given out and not told yet.
         value: of the metric; of a pruned trial its last one. None where there is none.
         swept: the searched values, by key.
-        same_as: number of an earlier trial with equal values, whose result this one took over; None for most.
     """
 
     number: int
     state: Literal["open", "done", "failed", "pruned"]
     value: float | None
     swept: dict[str, Any] = field(default_factory=dict)
-    same_as: int | None = None

@@ -1,0 +1,24 @@
+"""Environment variables that a process has for a while only, for those that it starts meanwhile."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+
+_changing = threading.Lock()
+
+
+@contextlib.contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process's environment; afterwards they are as they were."""
+    with _changing:
+        before = {name: os.environ.get(name) for name in values}
+        os.environ.update(values)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
