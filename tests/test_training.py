@@ -13,8 +13,11 @@ from PIL import Image
 
 import restorelab
 import runs
-from restorelab import composition, training
+from restorelab import build, composition, training
+from restorelab.build import Parts
 from restorelab.callbacks import history
+from restorelab.data.datamodule import DataModule
+from restorelab.data.frozen import FrozenSet
 from restorelab.evaluation import evaluate
 from restorelab.run_folder import RunFolder, read_config
 
@@ -70,18 +73,20 @@ def test_means_are_those_of_the_images(done: RunFolder) -> None:
         assert entry["metrics"]["test/psnr"] != pytest.approx(-10 * np.log10(entry["metrics"]["test/mse"]), abs=1e-6)
 
 
-def test_loaded_network_repeats_the_numbers(done: RunFolder) -> None:
-    net = restorelab.load(done.path)
-    assert not net.training
-    from restorelab import build
-    from restorelab.data.datamodule import DataModule
-
+def impulses(done: RunFolder) -> tuple[Parts, FrozenSet]:
+    """The run's parts, and the test images under its second evaluation."""
     built = build.parts(read_config(done.path))
     data = DataModule(
         built.dataset, built.degradation, built.evaluations, seed=0, split_seed=0, eval_seed=0,
         protocol=built.protocol.spec(), device=torch.device("cpu"),
     )  # fmt: skip
-    frozen = data.frozen("test")[1]
+    return built, data.frozen("test")[1]
+
+
+def test_loaded_network_repeats_the_numbers(done: RunFolder) -> None:
+    net = restorelab.load(done.path)
+    assert not net.training
+    built, frozen = impulses(done)
     measured = evaluate(net, frozen, built.protocol, batch_size=3)
     kept = {row["id"]: float(row["psnr"]) for row in rows(done) if row["evaluation"] == "impulse_30"}
     assert dict(zip(frozen.ids, measured.values["psnr"], strict=True)) == pytest.approx(kept, abs=1e-4)
@@ -89,15 +94,7 @@ def test_loaded_network_repeats_the_numbers(done: RunFolder) -> None:
 
 
 def test_the_time_of_restoring_is_of_the_network_and_not_of_what_is_around_it(done: RunFolder) -> None:
-    from restorelab import build
-    from restorelab.data.datamodule import DataModule
-
-    built = build.parts(read_config(done.path))
-    data = DataModule(
-        built.dataset, built.degradation, built.evaluations, seed=0, split_seed=0, eval_seed=0,
-        protocol=built.protocol.spec(), device=torch.device("cpu"),
-    )  # fmt: skip
-    frozen = data.frozen("test")[1]
+    built, frozen = impulses(done)
 
     class Slow(torch.nn.Module):
         """Takes its time to warm up, and a little less for each batch."""
