@@ -232,6 +232,21 @@ def test_without_gpus_runs_share_the_threads(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_leaves_no_folder_of_its_socket(tmp_path: Path) -> None:
+    program = (
+        "import os, signal; from multiprocessing import util; from restorelab.sweep.executors.local import Local; "
+        "Local().warm(); print(util.get_temp_dir(), flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    killed = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    folder = Path(killed.stdout.strip())
+    assert folder.parent == tmp_path
+    _until(lambda: not folder.exists())
+
+
 def test_the_child_sees_its_gpu_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restorelab.sweep.executors.local._gpus", lambda: ["4", "5"])
     run = planned(tmp_path, "a", "trainer.accelerator=cpu")

@@ -4,8 +4,10 @@ A process that is forked from a server with a second thread, or with a started O
 operation. So the server only imports, and refuses to serve when an import has started a thread.
 """
 
+import atexit
 import gc
 import os
+import shutil
 import signal
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +16,9 @@ from restorelab.tracking.wandb import PRELOAD
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """For the server: NumPy's and SciPy's BLAS would start threads at import, and counting GPUs would open CUDA."""
+
+SERVER = "RESTORELAB_FORK_SERVER"
+"""Variable that makes the import of this module do its work: the sweep's process, and the folder of the socket."""
 
 MODULES = (
     "torch", "torch.optim", "torch._dynamo", "lightning.pytorch", "torchmetrics", "kornia", "wandb", "scipy.ndimage",
@@ -32,7 +37,15 @@ def threads() -> int:
     return len(os.listdir(tasks)) if tasks.is_dir() else 1  # noqa: PTH208  (thread numbers, not paths)
 
 
-if os.environ.pop("RESTORELAB_FORK_SERVER", None) == "1":
+def tidy(folder: str, sweep: int) -> None:
+    """Remove the folder of the server's socket, which a sweep that was killed cannot do."""
+    if os.getppid() != sweep:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if told := os.environ.pop(SERVER, None):
+    sweep, _, folder = told.partition(" ")
+    atexit.register(tidy, folder, int(sweep))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep; a fork listens for itself
     gc.disable()
     for name in MODULES:

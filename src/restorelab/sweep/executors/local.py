@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -72,7 +72,7 @@ class Local:
         if self._forks:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([preload.__name__])
-            with environment({**preload.ENVIRONMENT, "RESTORELAB_FORK_SERVER": "1"}):
+            with environment({**preload.ENVIRONMENT, preload.SERVER: f"{os.getpid()} {util.get_temp_dir()}"}):
                 forkserver.ensure_running()
 
     def room(self, job: Job) -> bool:
