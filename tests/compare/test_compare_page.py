@@ -102,7 +102,8 @@ def test_sections_stand_in_their_order_with_the_pictures_behind_the_significance
 
 
 def test_it_says_what_it_was_told(tags: Tags) -> None:
-    for words in ("Six autoencoders under four noises", "PSNR capped at 100 dB", "512 faces", "Comparison of 24 runs",
+    for words in ("Six autoencoders under four noises", "PSNR capped at 100 dB", "512 faces",
+                  "Comparison of 24 configurations",
                   "old_ae-gaussian (seed 0): measured on other images", "Holm's correction", "± 0.04",
                   "bm3d-gaussian is left out", "the crops show 64"):  # fmt: skip
         assert words in tags.text, words
@@ -221,7 +222,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_runs_are_no_special_case(tmp_path: Path, count: int) -> None:
     found = Tags(page(comparison(tmp_path, count), crops(names(count), 32, ("gaussian_50",))))
-    assert f"Comparison of {count} run{'s' if count > 1 else ''}" in found.text
+    assert f"Comparison of {count} configuration{'s' if count > 1 else ''}" in found.text
     assert not [attrs for attrs in found.of("div") if attrs.get("class") == "tabs"]
 
 

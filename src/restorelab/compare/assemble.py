@@ -113,15 +113,13 @@ def _sections(
 
 
 def _leaderboard(held: Sequence[Board], tested: dict[str, list[Against]]) -> Section:
-    tables, text = [], []
+    tables = []
     for board in held:
         found = tested.get(board.names[0], [])
         best = found[0] if found and board.best is not None and len(board.names) > 1 else None
         tables += leaderboard.tables(board, best)
-        if board.why:
-            text.append(board.why)
     matrix = specialists.table(held)
-    return Section("leaderboard", "Leaderboard", [*([matrix] if matrix else []), *tables], [], text)
+    return Section("leaderboard", "Leaderboard", [*([matrix] if matrix else []), *tables])
 
 
 def _significance(shown: Sequence[Board], tested: dict[str, list[Against]]) -> Section:

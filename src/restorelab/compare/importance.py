@@ -209,7 +209,7 @@ def _of_grid(cells: np.ndarray, levels: list[list[Any]], keys: Sequence[str], me
         rows.append([Cell(labels[axis]), _share(effect.share), _p(effect.p), Cell(naming.text(levels[axis][first])),
                      Cell(measured.written(metric, float(own[first])), value=float(own[first])),
                      Cell(measured.written(metric, float(np.ptp(own))), value=float(np.ptp(own)))])  # fmt: skip
-    head = ["", "explains", "p", "best value", f"mean {NAMES.get(metric, metric)} there", "best to worst"]
+    head = ["key", "explains", "p", "best value", f"mean {NAMES.get(metric, metric)} there", "best to worst"]
     notes = [f"{said} p: F test against the seeds, not corrected." if repeated else
              f"{said} One seed each: what the seed alone does is not known and counts to the keys."]  # fmt: skip
     title = "Which keys mattered"
@@ -241,7 +241,7 @@ def _of_search(points: Sequence[Point], keys: Sequence[str], metric: str) -> Imp
     title = "Which keys mattered"
     notes = [f"{said} p: the best quarter drawn at random among all, not corrected. A search that looked more where it "
              "was good makes p a little too small."]  # fmt: skip
-    tables = [Table(title, ["", "importance", "p", "among the best"], rows, notes)]
+    tables = [Table(title, ["key", "importance", "p", "among the best"], rows, notes)]
     if not total:
         return Importance([], tables, ["No key's values differ among the best quarter more than by chance."])
     bars = [Bar(labels[key], 100 * found[key][0].value / total) for key in ranked]

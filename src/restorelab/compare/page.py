@@ -84,7 +84,7 @@ def _model(runs: Runs, name: str) -> str:
 def _head(comparison: "Comparison") -> str:
     facts = "".join(f"<li>{html.escape(fact)}</li>" for fact in comparison.facts)
     return (
-        f"<header class=head><p class=eyebrow>Comparison of {counted(len(comparison.runs), 'run')}</p>"
+        f"<header class=head><p class=eyebrow>Comparison of {counted(len(comparison.runs), 'configuration')}</p>"
         f"<h1>{html.escape(comparison.title)}</h1><ul class=facts>{facts}</ul>"
         f"<p class=protocol><b>Protocol.</b> {html.escape(comparison.protocol)}</p>"
         f"{_refused(comparison.refused)}</header>"
