@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from restorelab import composition, training
+from restorelab.models.dncnn import DnCNN
 
 TINY = (
     "model=dncnn", "model.depth=3", "model.features=4", "data.limit=60", "data.batch_size=8", "data.val=8",
@@ -35,6 +36,13 @@ def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
     for key, item in items:
         found |= tensors(item, f"{path}/{key}")
     return found
+
+
+class Dropping(DnCNN):
+    """Draws from the global generator in training, as dropout does; built as `model=dncnn` is."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(super().forward(x), 0.2, self.training)
 
 
 class FailAt(Callback):

@@ -124,6 +124,13 @@ def test_killed_by_a_signal(whole: Path, tmp_path: Path, how: str, status: int, 
     same(whole, tmp_path / "run")
 
 
+def test_dropout_goes_on_with_the_numbers_that_it_would_have_drawn(tmp_path: Path) -> None:
+    dropping = ("model._target_=runs.Dropping", "trainer.max_epochs=2", "trainer.checkpoint_every=0")
+    assert runs.run(tmp_path / "whole", *dropping).status == "done"
+    cut_and_resume(tmp_path / "run", 9, "on_train_batch_start", *dropping)
+    same(tmp_path / "whole", tmp_path / "run")
+
+
 def test_complete_run_is_left_alone_and_can_be_prolonged(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     assert runs.run(folder.path, "trainer.max_epochs=1").status == "done"

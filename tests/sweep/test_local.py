@@ -247,6 +247,19 @@ def test_a_sweep_that_is_killed_leaves_no_folder_of_its_socket(tmp_path: Path) -
     _until(lambda: not folder.exists())
 
 
+def test_a_worker_whose_run_was_given_away_while_it_stood_still_writes_nothing(
+    tmp_path: Path,
+) -> None:
+    program = (
+        "import pathlib, sys, time; from restorelab.sweep import worker; from restorelab.sweep.ledger import Ledger; "
+        "from restorelab.watch import Watch; folder = pathlib.Path(sys.argv[1]); claim = Ledger(folder).claim('a'); "
+        "(folder / 'a.2.json').write_text('another has it'); heart = worker._Heart(claim, Watch(), lambda: False); "
+        "heart.start(); time.sleep(20)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, tmp_path], check=False).returncode == -signal.SIGKILL
+    assert json.loads((tmp_path / "a.1.json").read_text())["beats"] == 0
+
+
 def test_the_child_sees_its_gpu_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restorelab.sweep.executors.local._gpus", lambda: ["4", "5"])
     run = planned(tmp_path, "a", "trainer.accelerator=cpu")

@@ -201,6 +201,21 @@ def test_a_run_that_another_sweep_loses_is_taken_over(tmp_path: Path, monkeypatc
     assert set(states.values()) == {"done"}
 
 
+@pytest.mark.parametrize("state", ["pruned", "failed"])
+def test_what_another_sweep_has_ended_for_good_is_not_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: State
+) -> None:
+    monkeypatch.setattr(scheduling, "GLANCE", 0.02)
+    ledger = Ledger(tmp_path / "ledger")
+    other = ledger.claim("a-s0")
+    assert other is not None
+    executor = Script(tmp_path, {})
+    executor.on_start = lambda run: other.end(state, 1, {}, "hopeless", repeats=True)
+    states = Scheduler(tmp_path, [planned(tmp_path, "a"), planned(tmp_path, "b")], executor, Silent()).run()
+    assert executor.started == ["b-s0"]
+    assert states == {"a-s0": state, "b-s0": "done"}
+
+
 def test_a_run_that_is_snatched_away_at_the_last_moment_costs_no_retry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
