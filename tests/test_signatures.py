@@ -169,4 +169,4 @@ def test_dataclasses_leave_class_variables_out() -> None:
     read = signatures.from_source("restorelab.degradations.noise.Gaussian")
     assert read is not None
     assert list(read) == ["sigma", "clip", "fixed", "region", "box"]
-    assert read["sigma"].annotation == float | Sequence[float]
+    assert read["sigma"].annotation == float | Sequence[float | str]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.compare import folders
 
-from restorelab.compare import levels
+from restorelab.compare import levels, transfer_map
 from restorelab.compare.agreement import Board, alike, boards
 from restorelab.compare.find import find
 
@@ -46,16 +46,28 @@ def test_a_mixture_is_shaded_over_its_members_of_that_noise() -> None:
     members = {"a": {"_target_": folders.GAUSSIAN, "sigma": [10, 20]}, "b": {"_target_": folders.IMPULSE, "amount": 1},
                "c": {"_target_": folders.GAUSSIAN, "sigma": 50}}  # fmt: skip
     found = list(levels.trained_on({"noise": {"_target_": "x.Mixture", "noises": members}}, folders.GAUSSIAN))
-    assert [levels.bounds(node["sigma"]) for node in found] == [(10, 20), (50, 50)]
+    assert [node["sigma"] for node in found] == [[10, 20], 50]
 
 
-def test_of_a_mixture_the_whole_range_is_shaded(tmp_path: Path) -> None:
+def test_of_levels_each_is_shaded_and_not_what_lies_between(tmp_path: Path) -> None:
+    settings = folders.config()
+    settings["noise"] = {**folders.NOISES["gaussian"], "sigma": [15, 25, 50]}
+    folders.write(tmp_path, settings, {"gaussian_10": 30, "gaussian_50": 26})
+    found = board(tmp_path)
+    (chart,), _ = levels.charts(found)
+    assert [(span.low, span.high) for span in chart.shaded] == [(15, 15), (25, 25), (50, 50)]
+    assert [span.label for span in chart.shaded] == ["trained on 15, 25, 50", "", ""]
+    inside = {column.label: transfer_map.within(found, found.names[0], column) for column in found.columns}
+    assert inside == {"gaussian_10": False, "gaussian_50": True}
+
+
+def test_of_a_mixture_each_members_strengths_are_shaded(tmp_path: Path) -> None:
     settings = folders.config(noise="mixture")
     members = {"a": {"_target_": folders.GAUSSIAN, "sigma": [10, 20]}, "b": {"_target_": folders.GAUSSIAN, "sigma": 50}}
     settings["noise"] = {"_target_": "restorelab.degradations.mixture.Mixture", "noises": members}
     folders.write(tmp_path, settings, {"gaussian_10": 30, "gaussian_50": 26})
     (chart,), _ = levels.charts(board(tmp_path))
-    assert [(span.low, span.high) for span in chart.shaded] == [(10, 50)]
+    assert [(span.low, span.high) for span in chart.shaded] == [(10, 20), (50, 50)]
 
 
 def test_clipped_and_unclipped_noise_are_two_noises(tmp_path: Path) -> None:

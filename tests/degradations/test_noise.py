@@ -229,7 +229,11 @@ def test_a_single_value_is_given_back_for_every_image():
     [
         (lambda: Gaussian(-1, True), ["Gaussian", "sigma", "-1", ">= 0"]),
         (lambda: Gaussian([75, 25], True), ["sigma", "[75, 25]", "low <= high"]),
-        (lambda: Gaussian([1, 2, 3], True), ["sigma", "[1, 2, 3]", "[low, high]"]),
+        (lambda: Gaussian([75, 25], True), ["[levels, 75, 25]"]),
+        (lambda: Gaussian([25], True), ["sigma", "[25]", "[low, high]", "[a, b, c]"]),
+        (lambda: Gaussian(["levels", 25], True), ["sigma", "25", "[a, b, c]"]),
+        (lambda: Gaussian(["level", 15, 50], True), ["'level'", "Did you mean 'levels'?"]),
+        (lambda: Gaussian([15, 25, -50], True), ["sigma", "-50", ">= 0"]),
         (lambda: Gaussian("25", True), ["sigma", "'25'", "a number"]),
         (lambda: Gaussian(True, True), ["sigma", "True", "a number"]),
         (lambda: Gaussian(float("nan"), True), ["sigma", "nan"]),

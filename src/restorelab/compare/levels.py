@@ -13,6 +13,7 @@ from restorelab.compare.agreement import Board, Column
 from restorelab.compare.charts.data import Lines, Series, Span
 from restorelab.compare.crossable import filled
 from restorelab.config import conf_dir
+from restorelab.degradations.strength import stretches
 from restorelab.errors import UserError
 from restorelab.study.measured import NAMES
 
@@ -125,31 +126,22 @@ def trained_on(config: Mapping[str, Any], noise: str) -> Iterator[Mapping[str, A
             yield one
 
 
-def bounds(value: Any) -> tuple[float, float] | None:
-    """The least and greatest strength of a config's value: of one number itself twice; None for anything else."""
-    if _number(value):
-        return float(value), float(value)
-    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_number, value)):
-        return float(value[0]), float(value[1])
-    return None
-
-
 def _shaded(board: Board, ladder: Ladder, names: list[str]) -> list[Span]:
-    ranges: dict[tuple[float, float], list[str]] = defaultdict(list)
+    """The strengths that the shown runs were trained on: a stretch for each range, a line for each single level."""
+    trained: dict[tuple[tuple[float, float], ...], list[str]] = defaultdict(list)
     for name in names:
         if board.classical(name):
             continue
-        config = board.runs[name][0].config
-        found = [
-            ends for node in trained_on(config, ladder.noise) if (ends := bounds(node.get(ladder.key))) is not None
-        ]
-        if found:
-            ranges[min(low for low, _ in found), max(high for _, high in found)].append(name)
+        nodes = trained_on(board.runs[name][0].config, ladder.noise)
+        strengths = {stretch for node in nodes for stretch in stretches(node.get(ladder.key))}
+        if strengths:
+            trained[tuple(sorted(strengths))].append(name)
     spans = []
-    for (low, high), members in sorted(ranges.items()):
-        said = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        who = "" if len(ranges) == 1 else f" ({', '.join(members[:3])}{' and others' if len(members) > 3 else ''})"
-        spans.append(Span(low, high, f"trained on {said}{who}"))
+    for found, members in sorted(trained.items()):
+        said = ", ".join(f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in found)
+        who = "" if len(trained) == 1 else f" ({', '.join(members[:3])}{' and others' if len(members) > 3 else ''})"
+        labels = [f"trained on {said}{who}", *[""] * (len(found) - 1)]
+        spans += [Span(low, high, label) for (low, high), label in zip(found, labels, strict=True)]
     return spans
 
 

@@ -10,7 +10,8 @@ from restorelab.compare import naming
 from restorelab.compare.agreement import Board, Column
 from restorelab.compare.charts.data import HeatMap
 from restorelab.compare.find import learning
-from restorelab.compare.levels import bounds, stages, trained_on
+from restorelab.compare.levels import stages, trained_on
+from restorelab.degradations.strength import stretches
 from restorelab.report.table import Cell, Mark, Table
 from restorelab.study import measured
 from restorelab.study.measured import DIGITS, LOWER, NAMES, Found
@@ -111,10 +112,15 @@ def within(board: Board, name: str, column: Column) -> bool:
         return False
     noise = nodes["noise"]
     for node in trained_on(board.runs[name][0].config, str(noise.get("_target_"))):
-        ends = {key: (bounds(value), bounds(node.get(key))) for key, value in noise.items() if bounds(value)}
-        if all(b is not None and a is not None and b[0] <= a[0] and a[1] <= b[1] for a, b in ends.values()):
+        strengths = {key: found for key, value in noise.items() if (found := stretches(value))}
+        if all(_covered(measured_at, stretches(node.get(key))) for key, measured_at in strengths.items()):
             return True
     return False
+
+
+def _covered(inner: Sequence[tuple[float, float]], outer: Sequence[tuple[float, float]]) -> bool:
+    """Whether each stretch of strengths lies within one of the others."""
+    return all(any(low <= start and end <= high for low, high in outer) for start, end in inner)
 
 
 def fails(board: Board) -> list[str]:

@@ -1,8 +1,8 @@
 """Blurs: how all of them are called.
 
 `blur(image, draws)` takes `(B, C, H, W)` float32 or float64 and gives a new tensor of the same shape, dtype and device,
-and what it drew, `{name: (B,)}`. A strength is one value, or `[low, high]` from which every image draws its own
-uniformly, upper bound included. Kernels sum to 1 and are drawn per image; the border is mirrored without repeating the
+and what it drew, `{name: (B,)}`. A strength is one value, or a range or levels from which every image draws its
+own; see `strength.py`. Kernels sum to 1 and are drawn per image; the border is mirrored without repeating the
 edge ("reflect"), so that no dark frame appears. `reach` is the kernel's radius in pixels: an image side must be larger.
 A wrong value raises ConfigError at construction, an image too small for the kernel at the call.
 """
@@ -17,7 +17,7 @@ from kornia.filters import filter2d, filter2d_separable, get_gaussian_kernel1d
 from torch import Tensor
 
 from restorelab.degradations.rng import Draws
-from restorelab.degradations.strength import bounds, draw, number, strength
+from restorelab.degradations.strength import Checked, Levels, Strength, bounds, draw, number, strength
 from restorelab.errors import ConfigError
 
 Blurred = tuple[Tensor, dict[str, Tensor]]
@@ -55,7 +55,7 @@ class Gaussian:
     `kernel_size` odd; None takes the next odd number from 6 times the largest sigma, so that each side reaches 3 sigma.
     """
 
-    sigma: float | Sequence[float]
+    sigma: Strength
     kernel_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -84,26 +84,27 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Box:
-    """Mean over a square of `size` pixels (odd), the "uniform blur"."""
+    """Mean over a square of `size` pixels (odd; of a range all odd numbers are the levels), the "uniform blur"."""
 
-    size: int
+    size: Strength
 
     def __post_init__(self) -> None:
-        odd("Box blur", "size", self.size)
+        object.__setattr__(self, "size", odd_sizes("Box blur", "size", self.size))
 
     @property
     def reach(self) -> int:
-        """Radius of the kernel, in pixels."""
-        return self.size // 2
+        """Radius of the largest kernel, in pixels."""
+        return int(bounds(self.size)[1]) // 2
 
     def __call__(self, image: Tensor, draws: Draws) -> Blurred:
         """See the module's text; gives `blur_size`."""
         check_room("Box blur", self.reach, (image.shape[-2], image.shape[-1]))
-        # One kernel an image although all are equal: that takes the depthwise path, 15 times faster on the CPU than
+        size = draw(self.size, image, draws).view(-1)
+        offset = torch.arange(-self.reach, self.reach + 1, device=image.device)
+        # One kernel an image, also where all are equal: that takes the depthwise path, 15 times faster on the CPU than
         # kornia's box_blur.
-        kernel = image.new_full((image.shape[0], self.size), 1 / self.size)
-        blurred = filter2d_separable(image, kernel, kernel, border_type="reflect")
-        return blurred, {"blur_size": image.new_full((image.shape[0],), self.size)}
+        kernel = (offset.abs() < size[:, None] / 2).to(image.dtype) / size[:, None]
+        return filter2d_separable(image, kernel, kernel, border_type="reflect"), {"blur_size": size}
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ class Motion:
     drawn, and no line is resampled to nearest pixels.
     """
 
-    length: float | Sequence[float]
-    angle: float | Sequence[float] = (0.0, 180.0)
-    direction: float | Sequence[float] = 0.0
+    length: Strength
+    angle: Strength = (0.0, 180.0)
+    direction: Strength = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "length", strength("Motion blur", "length", self.length, 1))
@@ -184,6 +185,18 @@ def odd(owner: str, name: str, value: object) -> None:
     number(owner, name, value, 1)
     if not isinstance(value, int) or value % 2 == 0:
         raise ConfigError(f"{owner}: {name} is {value!r}; allowed: an odd integer, so that the kernel has a centre.")
+
+
+def odd_sizes(owner: str, name: str, value: Strength) -> Checked:
+    """Check the strength of a kernel's side, whole odd pixels; a range becomes the levels of its odd numbers."""
+    checked = strength(owner, name, value, 1)
+    for size in value if isinstance(value, Sequence) else [value]:
+        if size != "levels":
+            odd(owner, name, size)
+    if not isinstance(checked, tuple):
+        return checked
+    sizes = tuple(float(size) for size in range(int(checked[0]), int(checked[1]) + 1, 2))
+    return Levels(sizes) if len(sizes) > 1 else sizes[0]
 
 
 def check_room(owner: str, reach: int, size: tuple[int, int]) -> None:

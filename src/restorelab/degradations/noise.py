@@ -3,9 +3,9 @@
 `noise(image, draws)` takes `(B, C, H, W)` float32 or float64, intensities in [0, 1], and gives a new tensor of the same
 dtype and device, and what it drew, `{name: (B,)}`, in the units of the config. The input is never written to.
 
-A strength is one value, or `[low, high]` from which every image draws its own uniformly. `clip` cuts the result to
-[0, 1], as a camera and an 8-bit file do. `fixed` is read by the datamodule: training noise is drawn once for each image
-instead of at every step. A wrong value raises ConfigError at construction.
+A strength is one value, or a range or levels from which every image draws its own; see `strength.py`. `clip` cuts the
+result to [0, 1], as a camera and an 8-bit file do. `fixed` is read by the datamodule: training noise is drawn once for
+each image instead of at every step. A wrong value raises ConfigError at construction.
 
 Random numbers are independent between images, pixels and channels, unless the class says otherwise. No method waits for
 the device or has shapes that depend on data.
@@ -14,7 +14,6 @@ the device or has shapes that depend on data.
 this adds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from restorelab.degradations.region import Region, check_region, confine, with_box
 from restorelab.degradations.rng import Draws
-from restorelab.degradations.strength import draw, number, strength
+from restorelab.degradations.strength import Strength, draw, number, strength
 from restorelab.errors import ConfigError, nearest
 
 Noisy = tuple[Tensor, dict[str, Tensor]]
@@ -64,11 +63,11 @@ class NoNoise:
 class Gaussian:
     """Adds N(0, (sigma / 255)^2). `sigma` in 8-bit units, as the denoising literature quotes it."""
 
-    sigma: float | Sequence[float]
+    sigma: Strength
     clip: bool
     fixed: bool = False
     region: Region = "all"
-    box: float | Sequence[float] = (0.25, 0.5)
+    box: Strength = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -95,11 +94,11 @@ class Poisson:
     A negative intensity (a bicubic undershoot) counts as 0. Gradients do not pass.
     """
 
-    peak: float | Sequence[float]
+    peak: Strength
     clip: bool
     fixed: bool = False
     region: Region = "all"
-    box: float | Sequence[float] = (0.25, 0.5)
+    box: Strength = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -124,11 +123,11 @@ class Poisson:
 class Speckle:
     """Multiplicative noise: x + x n, n ~ N(0, variance), as scikit-image's `random_noise(mode="speckle")`."""
 
-    variance: float | Sequence[float]
+    variance: Strength
     clip: bool
     fixed: bool = False
     region: Region = "all"
-    box: float | Sequence[float] = (0.25, 0.5)
+    box: Strength = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -160,13 +159,13 @@ class Impulse:
     [0, 1] already.
     """
 
-    amount: float | Sequence[float]
+    amount: Strength
     clip: bool
     salt: float = 0.5
     per: Literal["element", "pixel"] = "element"
     fixed: bool = False
     region: Region = "all"
-    box: float | Sequence[float] = (0.25, 0.5)
+    box: Strength = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -205,14 +204,14 @@ class GaussianImpulse:
     impulses are 0 and 1 either way.
     """
 
-    sigma: float | Sequence[float]
-    amount: float | Sequence[float]
+    sigma: Strength
+    amount: Strength
     clip: bool
     salt: float = 0.5
     per: Literal["element", "pixel"] = "element"
     fixed: bool = False
     region: Region = "all"
-    box: float | Sequence[float] = (0.25, 0.5)
+    box: Strength = (0.25, 0.5)
     variants: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

@@ -3,20 +3,19 @@
 Every noise of `noise.py` has two keys for it. `region="all"`, the whole image, leaves the noise as it is and draws
 nothing. `region="box"` keeps the noise inside one rectangle an image, all channels, and gives the other pixels back bit
 for bit (report `stl10_dsc`, its images "partially noised out"). `box` is the rectangle's height and width as shares of
-the image's, one value or `[low, high]` from which each of the two is drawn for each image, at least one pixel; its
+the image's, a strength as in `strength.py`, from which each of the two is drawn for each image, at least one pixel; its
 place is uniform over those that lie inside.
 
 The rectangle is drawn after the noise: inside it are the very values that `region="all"` gives for the same key.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from restorelab.degradations.rng import Draws
-from restorelab.degradations.strength import draw, strength
+from restorelab.degradations.strength import Checked, Strength, draw, strength
 from restorelab.errors import ConfigError, nearest
 
 Region = Literal["all", "box"]
@@ -25,7 +24,7 @@ BOX = ("top", "left", "height", "width")
 """What a noise on a box gives beside its own parameters: its first row and column and its sides, in pixels."""
 
 
-def check_region(owner: str, region: object, box: object) -> float | tuple[float, float]:
+def check_region(owner: str, region: object, box: object) -> Checked:
     """Check the two keys of the noise `owner` and return `box`, lists as tuples. Raises ConfigError."""
     if region not in ("all", "box"):
         raise ConfigError(f"{owner}: region is {region!r}. {nearest(str(region), ['all', 'box'])}")
@@ -38,7 +37,7 @@ def with_box(own: tuple[str, ...], region: Region) -> tuple[str, ...]:
 
 
 def confine(
-    noisy: Tensor, drawn: dict[str, Tensor], image: Tensor, draws: Draws, region: Region, box: float | Sequence[float]
+    noisy: Tensor, drawn: dict[str, Tensor], image: Tensor, draws: Draws, region: Region, box: Strength
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Keep a noise inside its region.
 
@@ -56,7 +55,7 @@ def confine(
     return torch.where(inside, noisy, image), drawn | dict(zip(BOX, values, strict=True))
 
 
-def _span(image: Tensor, side: int, draws: Draws, box: float | Sequence[float]) -> tuple[Tensor, Tensor]:
+def _span(image: Tensor, side: int, draws: Draws, box: Strength) -> tuple[Tensor, Tensor]:
     """Draw where a box starts along an axis of `side` pixels and how long it is: whole numbers, `(B, 1, 1, 1)`."""
     length = draw(box, image, draws).mul_(side).round_().clamp_(min=1)
     room = side - length
