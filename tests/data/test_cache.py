@@ -127,7 +127,9 @@ def test_key_follows_options_and_content(tree: Path, tmp_path: Path, decoded: li
     keys.add(get(Folder(tree), root, limit=5).folder)
     keys.add(get(Folder(tree), root, limit=5, seed=1).folder)
     keys.add(get(Folder(tree, group="parent"), root).folder)
-    os.utime(tree / "03.png", (1, 1))
+    times = (tree / "03.png").stat()
+    shutil.copyfile(tree / "06.png", tree / "03.png")
+    os.utime(tree / "03.png", ns=(times.st_atime_ns, times.st_mtime_ns))
     keys.add(get(Folder(tree), root).folder)
     (tree / "03.png").unlink()
     keys.add(get(Folder(tree), root).folder)
@@ -409,3 +411,14 @@ def test_size_text():
         "7.0 GB",
         "2.5 TB",
     ]
+
+
+def test_each_image_bears_a_hash_of_its_pixels_partner_and_label(tmp_path: Path):
+    images = [noise((8, 8), i) for i in (0, 1, 0, 0)]
+    items = [Item(id=str(i), group=str(i), clean=image, label=int(i == 3)) for i, image in enumerate(images)]
+    alone = get(Listed(items), tmp_path / "c").contents
+    assert [value == alone[0] for value in alone] == [True, False, True, False]
+    paired = get(Listed([replace(item, degraded=noise((8, 8), 9)) for item in items[:2]]), tmp_path / "d").contents
+    assert not set(paired.tolist()) & set(alone.tolist())
+    again = get(Listed(items[::-1]), tmp_path / "e")
+    assert dict(zip(again.ids, again.contents.tolist(), strict=True)) == dict(zip("0123", alone.tolist(), strict=True))

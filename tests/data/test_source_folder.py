@@ -1,6 +1,7 @@
 """Trees of images as people have them."""
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -76,19 +77,21 @@ def test_official_parts(tmp_path: Path):
     assert {item.split for item in Folder(tmp_path / "only").items()} == {None}
 
 
-def test_fingerprint_follows_names_sizes_and_times(tmp_path: Path):
-    picture(tmp_path / "a.png")
-    (tmp_path / "notes.txt").write_text("1")
-    prints = [Folder(tmp_path).fingerprint()]
-    (tmp_path / "notes.txt").write_text("22")
-    assert Folder(tmp_path).fingerprint() == prints[0]
-    os.utime(tmp_path / "a.png", ns=(5, 5))
-    prints.append(Folder(tmp_path).fingerprint())
-    (tmp_path / "a.png").rename(tmp_path / "b.png")
-    prints.append(Folder(tmp_path).fingerprint())
-    picture(tmp_path / "c.png")
-    prints.append(Folder(tmp_path).fingerprint())
-    assert len({str(told) for told in prints}) == 4
+def test_fingerprint_follows_names_and_content(tmp_path: Path):
+    root = tmp_path / "images"
+    picture(root / "a.png")
+    (root / "notes.txt").write_text("1")
+    prints = [Folder(root).fingerprint()]
+    (root / "notes.txt").write_text("22")
+    os.utime(root / "a.png", ns=(5, 5))
+    shutil.copytree(root, tmp_path / "copy")
+    root = root.rename(tmp_path / "moved")
+    assert Folder(root).fingerprint() == Folder(tmp_path / "copy").fingerprint() == prints[0]
+    (root / "a.png").rename(root / "b.png")
+    prints.append(Folder(root).fingerprint())
+    picture(root / "c.png")
+    prints.append(Folder(root).fingerprint())
+    assert len({str(told) for told in prints}) == 3
 
 
 def test_missing_and_empty(tmp_path: Path):

@@ -172,7 +172,7 @@ def test_paths_that_leave_the_folder_are_not_followed(tmp_path: Path, monkeypatc
     assert [item.id for item in ImdbWiki(folder).items()] == ["wiki/17/1_a.jpg"]
 
 
-def test_fingerprint_is_of_sizes_and_times(tmp_path: Path):
+def test_fingerprint_follows_the_content(tmp_path: Path):
     tar = packed(tmp_path)
     first = ImdbWiki(tmp_path).fingerprint()
     assert first == ImdbWiki(tmp_path).fingerprint()

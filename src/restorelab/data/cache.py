@@ -25,6 +25,7 @@ from filelock import Timeout
 
 from restorelab.data import decode
 from restorelab.data.build import OnBad, build, judge, write_json
+from restorelab.data.cache_root import cache_root
 from restorelab.data.item import Item, Source
 from restorelab.data.lock import alone_with, lock_of
 from restorelab.data.table import Table, open_table
@@ -34,8 +35,8 @@ __all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_
 
 log = logging.getLogger(__name__)
 
-RECIPE = 1
-"""Version of what decoding does to pixels: raise it when `decode` or `build` make other bytes of the same files."""
+RECIPE = 2
+"""Version of an entry: raise it when `decode` or `build` make other bytes of the same files."""
 
 
 def prepare(
@@ -139,11 +140,6 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def cache_root() -> Path:
-    """The cache's folder: the environment variable RESTORELAB_CACHE, else ~/.cache/restorelab."""
-    return Path(os.environ.get("RESTORELAB_CACHE") or "~/.cache/restorelab").expanduser()
 
 
 @dataclass(frozen=True)

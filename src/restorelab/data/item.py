@@ -45,4 +45,7 @@ class Source(Protocol):
         """List the images, in a stable order, decoding nothing. Raises DataError where the dataset is missing."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what identifies the content (files, sizes, times, options): part of the cache's key."""
+        """Return what identifies the content, as plain data: hashes of the files (`data.content`), names, and options.
+
+        It keys the cache and tells runs apart, so it must change with the content and not with the place.
+        """

@@ -17,6 +17,7 @@ class Table:
         folder: where it lies.
         ids: `N` names, unique and stable.
         groups: `N` names of what a split must not tear.
+        contents: `(N,)` uint64, a hash of what a run sees of each image; see `build.hashed`.
         labels: `(N,)` int64, -1 where an image has none; None where no image has one.
         splits: official ones ("train", "val", "test" or None); None where the dataset has none.
         shapes: `(N, 3)` int64, channels, height and width of each image.
@@ -32,6 +33,7 @@ class Table:
     folder: Path
     ids: list[str]
     groups: list[str]
+    contents: np.ndarray
     labels: np.ndarray | None
     splits: list[str | None] | None
     shapes: np.ndarray
@@ -108,6 +110,7 @@ def open_table(folder: Path) -> Table:
         folder=folder,
         ids=meta["ids"],
         groups=meta["groups"],
+        contents=index["contents"],
         labels=index.get("labels"),
         splits=meta["splits"],
         shapes=index["shapes"],

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
 from restorelab.data.download import download, unpack
 from restorelab.data.item import Item
@@ -57,7 +58,7 @@ class Folder:
         ]
 
     def fingerprint(self) -> dict[str, Any]:
-        """The names, sizes and times of all images, hashed, and the grouping."""
+        """The names and the content of all images, hashed, and the grouping."""
         return {**summary(self._images(), self._root()), "group": self.group}
 
     def fetch(self) -> Path:
@@ -129,17 +130,11 @@ def official_parts(names: Iterable[str]) -> list[str | None]:
 
 
 def summary(paths: Iterable[Path], root: Path) -> dict[str, Any]:
-    """How many images there are, and the hash of their names, sizes and times."""
-    digest, count = hashlib.sha256(), 0
-    for path in paths:
-        try:
-            status = path.stat()
-            told = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:  # a broken link: decoding will name it
-            told = "missing"
-        digest.update(f"{name_below(path, root)}\0{told}\n".encode())
-        count += 1
-    return {"images": count, "sha256": digest.hexdigest()}
+    """How many images there are, and the hash of their names below the root and of their content."""
+    digest, listed = hashlib.sha256(), list(paths)
+    for path, content in zip(listed, hashes(listed, root), strict=True):
+        digest.update(f"{name_below(path, root)}\0{content}\n".encode())
+    return {"images": len(listed), "sha256": digest.hexdigest()}
 
 
 def images_below(folder: Path) -> list[Path]:

@@ -73,7 +73,7 @@ class GoPro:
         ]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Names, sizes and times of the images that are used, hashed."""
+        """Names and content of the images that are used, hashed."""
         kinds = ("sharp", self.blur) if self.paired else ("sharp",)
         paths = [
             path

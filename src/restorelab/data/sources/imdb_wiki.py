@@ -15,8 +15,10 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from restorelab.data.content import hashes
 from restorelab.data.download import download
 from restorelab.data.item import Encoded, Item, Slice
+from restorelab.data.sources.folder import images_below, summary
 from restorelab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -62,15 +64,14 @@ class ImdbWiki:
         return [item for part in self.parts for item in self._part(part)]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Sizes and times of the tar and the table (of an unpacked folder: the times of its subfolders)."""
+        """The content of the tar, or of the images of an unpacked folder, and of the table."""
         found: dict[str, Any] = {"min_score": self.min_score, "one_face": self.one_face}
         for part in self.parts:
             images = self._images(part)
             table = self._table_file(part)
             paths = [path for path in (images, table) if path is not None and path.is_file()]
-            if images.is_dir():
-                paths += sorted(path for path in images.iterdir() if path.is_dir())
-            found[part] = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+            below = summary(images_below(images), images) if images.is_dir() else None
+            found[part] = [hashes(paths, self._root()), below]
         return found
 
     def fetch(self) -> Path:

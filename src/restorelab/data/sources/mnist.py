@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from restorelab.data.content import hashes
 from restorelab.data.download import download
 from restorelab.data.item import Item
 from restorelab.errors import DataError
@@ -62,9 +63,8 @@ class Mnist:
         return found
 
     def fingerprint(self) -> dict[str, Any]:
-        """Names, sizes and times of the four files."""
-        paths = [self._path(name) for name in MD5]
-        return {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in paths}
+        """The content of the four files."""
+        return dict(zip(MD5, hashes([self._path(name) for name in MD5], self._root()), strict=True))
 
     def fetch(self) -> Path:
         """Download the four files into the root (11.6 MB), from the first mirror that gives them."""

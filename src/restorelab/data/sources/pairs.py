@@ -58,7 +58,7 @@ class Pairs:
         ]
 
     def fingerprint(self) -> dict[str, Any]:
-        """The names, sizes and times of all images, hashed, the folders' names, and the grouping."""
+        """The names and the content of all images, hashed, the folders' names, and the grouping."""
         paths = [path for _, *folders in self._folders() for folder in folders for path in images_below(folder)]
         return {**summary(paths, self._root()), "folders": [self.degraded, self.clean], "group": self.group}
 

@@ -9,6 +9,7 @@ import numpy as np
 import skimage
 from PIL import Image
 
+from restorelab.data.content import by_name
 from restorelab.data.item import Item
 from restorelab.errors import ConfigError, DataError
 
@@ -66,11 +67,10 @@ class Photos:
         return [item for part, names in PARTS.items() for name in names for item in self._cut(name, part)]
 
     def fingerprint(self) -> dict[str, Any]:
-        """The version of scikit-image, the photographs' sizes, and how they are cut."""
+        """The photographs' content, and how they are cut."""
         paths = [self._path(name) for names in PARTS.values() for name in names]
         return {
-            "scikit-image": VERSION,
-            "bytes": {path.name: path.stat().st_size for path in paths},
+            "photographs": by_name(paths, self.folder),
             "parts": PARTS,
             "cut": [self.patch, self.stride, self.most],
         }

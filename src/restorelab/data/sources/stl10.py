@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from restorelab.data.content import by_name
 from restorelab.data.download import install
 from restorelab.data.item import Item
 from restorelab.errors import ConfigError, DataError
@@ -61,10 +62,9 @@ class Stl10:
         return found
 
     def fingerprint(self) -> dict[str, Any]:
-        """The part, and names, sizes and times of its files."""
+        """The part, and names and content of its files."""
         base = self._base()
-        states = {name: (base / name).stat() for name in self._names()}
-        return {"part": self.part, **{name: [state.st_size, state.st_mtime_ns] for name, state in states.items()}}
+        return {"part": self.part, **by_name([base / name for name in self._names()], base)}
 
     def fetch(self) -> Path:
         """Download stl10_binary.tar.gz (2.6 GB) into the root and unpack it there; nothing where that was done."""
