@@ -7,7 +7,7 @@ import pytest
 
 from restorelab.errors import ConfigError
 from restorelab.study.claims import AtStep, Change, Sooner
-from restorelab.study.records import Runs
+from restorelab.study.records import Record, Runs
 from study.synthetic import write
 
 
@@ -37,7 +37,8 @@ def test_sooner_counts_the_steps_to_a_level(tmp_path):
     assert quick == pytest.approx(3.47 * 50 * 1.02, abs=20)
     assert slow == pytest.approx(3.47 * 200 * 1.02, abs=20)
     assert Sooner("f", "slow", "quick", level=0.1)(runs).verdict == "reversed"
-    assert Sooner("f", "alike", "slow", level=0.1)(runs).verdict == "tie"
+    assert Sooner("f", "alike", "slow", level=0.1, threshold=0.2)(runs).verdict == "tie"
+    assert Sooner("f", "alike", "slow", level=0.1)(runs).verdict == "undecided"
     assert Sooner("f", "quick", "slow")(runs).verdict == "holds"  # the worst last value, which both reach
     assert Sooner("f", "quick", "slow", column="val/accuracy", level=0.9)(runs).verdict == "holds"
 
@@ -57,7 +58,7 @@ def test_curves_of_different_losses_are_not_compared(tmp_path):
         for name in ("mse", "huber") for seed in range(3)
     ]  # fmt: skip
     assert "different functions" in Sooner("f", "mse", "huber")(Runs(found)).numbers
-    assert AtStep("f", "mse", "huber", "val/loss")(Runs(found)).verdict == "underpowered"
+    assert AtStep("f", "mse", "huber", "val/loss")(Runs(found)).verdict == "not judged"
 
 
 def test_at_a_step(tmp_path):
@@ -67,7 +68,7 @@ def test_at_a_step(tmp_path):
     assert AtStep("f", "slow", "quick", "train/loss")(runs).verdict == "holds"
     assert AtStep("f", "quick", "slow", "val/accuracy", step=100, threshold=0.9)(runs).verdict == "tie"
     found = AtStep("f", "quick", "slow", "val/accuracy", step=20)(runs)
-    assert found.verdict == "underpowered"
+    assert found.verdict == "not judged"
     assert "not measured near step 20; the nearest is 100" in found.numbers
 
 
@@ -80,3 +81,34 @@ def test_a_curve_falls_or_does_not(tmp_path):
     assert Change("f", "stays", "train/loss", high=0.9)(runs).verdict == "reversed"
     with pytest.raises(ConfigError, match="one of them is needed"):
         Change("f", "falls", "train/loss")
+
+
+def test_one_measurement_is_no_change_and_tells_nobody_to_be_sooner(tmp_path):
+    once = {"step": [1000.0], "epoch": [0.0], "train/loss": [0.1], "val/loss": [0.1], "val/accuracy": [0.9]}
+    runs = Runs([write(tmp_path, name, seed, {"noise": {}}, history=once) for name in "ab" for seed in range(3)])
+    for claim in (Change("f", "a", "train/loss", low=0.9), Change("f", "a", "train/loss", high=1.1)):
+        found = claim(runs)
+        assert (found.verdict, found.p) == ("not judged", None)
+        assert "measured at step 1,000 only" in found.numbers
+    assert "was measured once only" in Sooner("f", "a", "b")(runs).numbers
+
+
+def test_a_change_between_two_steps_needs_two_measurements(tmp_path):
+    runs = curves(tmp_path, {"falls": 100})
+    assert Change("f", "falls", "val/loss", start=1000, low=0.9)(runs).verdict == "not judged"  # the last one itself
+    assert Change("f", "falls", "val/loss", start=960, low=0.9)(runs).verdict == "not judged"  # the same one is nearest
+    assert Change("f", "falls", "val/loss", start=500, high=0.9)(runs).verdict == "holds"
+
+
+def test_who_never_gets_there_or_is_there_at_once_is_not_sooner(tmp_path):
+    runs = curves(tmp_path, {"quick": 50, "slow": 900, "slower": 1000})
+    assert "no seed reaches it" in Sooner("f", "slow", "slower", level=0.02)(runs).numbers
+    assert "at their first measurement" in Sooner("f", "quick", "slow", level=0.99)(runs).numbers
+    for seed, record in enumerate(runs["slower"]):  # one seed of six gets there, at the end
+        lines = (record.path / "metrics.csv").read_text().splitlines()
+        last = lines[-1].split(",")
+        last[3] = "0.05" if seed == 0 else last[3]
+        (record.path / "metrics.csv").write_text("\n".join([*lines[:-1], ",".join(last)]) + "\n")
+    found = Sooner("f", "slow", "slower", level=0.06)(Runs([Record(r.name, r.path) for n in runs for r in runs[n]]))
+    assert found.verdict == "undecided"
+    assert "5 of 6 seeds never got there" in found.numbers

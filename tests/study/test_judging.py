@@ -1,15 +1,21 @@
 """All claims of a study together: Holm's correction, what is printed, and what a YAML may say."""
 
-import json
+from dataclasses import dataclass
+from typing import get_args
 
 import pytest
 
 from restorelab import build, config
 from restorelab.errors import ConfigError
 from restorelab.study import claims
-from restorelab.study.claims import AtStep, Better, Close, DeadPixels, Factor, Judged, judge
+from restorelab.study.claims import AtStep, Better, Close, DeadPixels, Factor, Faster, Reaches, judge
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part
+from restorelab.study.claims.judged import Verdict
+from restorelab.study.hardware import Machine, of_report
+from restorelab.study.records import Runs
 from restorelab.study.statistics import holm
-from study.synthetic import study
+from study.synthetic import study, write
 
 
 @pytest.fixture
@@ -21,36 +27,118 @@ def three(tmp_path):
 def test_a_study_is_corrected_as_a_family(three, tmp_path):
     alone = [Better("f", "good", "bad"), Better("g", "good", "same"), Close("h", "same", "bad", within=0.01)]
     missing = Better("i", "good", "nobody")
-    few = study(tmp_path / "few", {"good": 26.0, "bad": 25.0}, seeds=2)
-    judged = judge([*alone, missing, lambda _: Better("j", "good", "bad")(few)], three)
+    few = Runs([
+        *(record for found in three.values() for record in found),
+        *(record for found in study(tmp_path / "few", {"lone": 26.0}, seeds=2).values() for record in found),
+    ])  # fmt: skip
+    judged = judge([*alone, missing, Better("j", "lone", "bad")], few)
     p = [claim(three).p for claim in alone]
     assert [one.corrected for one in judged[:3]] == pytest.approx(holm(p))
-    assert [one.verdict for one in judged] == ["holds", "holds", "tie", "underpowered", "underpowered"]
-    assert judged[4].p is not None  # but it is none of the family
+    assert [one.verdict for one in judged] == ["holds", "holds", "undecided", "not judged", "underpowered"]
+    assert judged[4].p is None  # it needs three seeds, and is none of the family
     assert [one.corrected for one in judged[3:]] == [None, None]
 
 
-def test_holm_makes_a_tie_of_what_alone_would_be_decided(three):
-    def fixed(p):
-        return lambda runs: Judged("f", "t", "holds" if p < 0.05 else "tie", "n", 3, p)
+@dataclass(frozen=True)
+class Fixed(Claim):
+    """A claim whose p is given."""
 
-    assert judge([fixed(0.03)], three)[0].verdict == "holds"
-    judged = judge([fixed(0.03), fixed(0.5)], three)
-    assert judged[0].verdict == "tie"
+    p: float = 0.5
+
+    @property
+    def test(self):
+        return "t."
+
+    @property
+    def about(self):
+        return []
+
+    def parts(self, runs, resamples):
+        return [Part("holds" if self.p < 0.05 else "undecided", self.p, "n", 3, powered=True)]
+
+
+def test_what_holm_leaves_undecided_says_what_it_would_be_alone(three):
+    assert judge([Fixed("f", 0.03)], three)[0].verdict == "holds"
+    judged = judge([Fixed("f", 0.03), Fixed("f", 0.5)], three)
+    assert judged[0].verdict == "undecided"
     assert judged[0].corrected == pytest.approx(0.06)
-    assert "alone it would be called 'holds', among 2 claims p is 0.06" in judged[0].numbers
+    assert "alone it would be called 'holds', by Holm's correction p is 0.06" in judged[0].numbers
 
 
-def test_rows_and_markdown(three):
+def test_a_claim_of_many_parts_among_many_claims_can_be_reversed(tmp_path):
+    """Of 2,000 draws p is never below 0.001: 8 rivals and 10 claims would make 0.08 of it, whatever the difference."""
+    runs = study(tmp_path, {"first": 26.0, "last": 20.0, **{f"r{n}": 24.0 for n in range(7)}})
+    claims = [Better(str(n), "last", ["first", *(f"r{n}" for n in range(7))]) for n in range(10)]
+    judged = judge(claims, runs)
+    assert {one.verdict for one in judged} == {"reversed"}
+    assert all("12,800 resamples" in one.test for one in judged)  # 8 * 8 parts * 10 claims / 0.05
+
+
+def test_a_stand_in_has_its_relations_judged_and_no_number_of_the_reports(three):
+    claims = [
+        Reaches("a", "bad", 25.0, 2.0), Reaches("b", "bad", 10.0, 0.0, "at_least", absolute=False),
+        Better("c", "good", "bad"), Better("d", "good", "bad", absolute=True),
+    ]  # fmt: skip
+    assert [one.verdict for one in judge(claims, three)] == ["holds"] * 4
+    records = [record for found in three.values() for record in found]
+    judged = judge(claims, Runs(records, stand_in=["Data: the report used svhn, these runs mnist."]))
+    assert [one.verdict for one in judged] == ["not judged", "holds", "holds", "not judged"]
+    assert judged[0].numbers.startswith("bad 25.0")
+    assert judged[0].numbers.endswith("stand in for them (Data: the report used svhn, these runs mnist)")
+    assert (judged[0].p, judged[0].corrected) == (None, None)
+
+
+GPU = Machine("gpu", "NVIDIA GTX 960")
+
+
+@pytest.mark.parametrize(
+    ("device", "machine", "verdict", "said"),
+    [
+        ("NVIDIA H100", GPU, "holds", "; on NVIDIA H100"),
+        ("x86_64 CPU, 2 threads", None, "holds", "; on x86_64 CPU, 2 threads"),
+        ("x86_64 CPU, 2 threads", GPU, "not judged", "not judged: other hardware (the report's: NVIDIA GTX 960)"),
+        (None, GPU, "not judged", "not recorded on which hardware"),
+        ("two", GPU, "not judged", "not all done on one machine"),
+    ],
+)
+def test_times_are_judged_on_the_reports_kind_of_machine_only(tmp_path, device, machine, verdict, said):
+    records = []
+    for name, rate in (("quick", 900), ("slow", 100)):
+        for seed in range(3):
+            own = {"host": f"h{seed}", "device": "NVIDIA H100"} if device == "two" else {"host": "h", "device": device}
+            records.append(write(tmp_path, name, seed, {"noise": {}}, images_per_second=rate + seed, **own))
+    claims = [Faster("f", "quick", "slow"), Factor("f", "quick", "slow", 2, "images_per_second"),
+              Better("f", "quick", "slow", "images_per_second")]  # fmt: skip
+    for one in judge(claims, Runs(records), machine):
+        assert one.verdict == verdict
+        assert said in one.numbers
+        assert "quick 901 images/s" in one.numbers  # the numbers are told in any case
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [("a GPU", "expected {kind: gpu or cpu"), ({"kind": "gpus", "name": "x"}, "Did you mean 'gpu'")]
+)
+def test_the_hardware_of_a_report_is_checked(given, words):
+    with pytest.raises(ConfigError, match=words):
+        of_report({"hardware": given})
+    assert of_report({"hardware": {"kind": "gpu", "name": "NVIDIA GTX 960"}}) == GPU
+    assert of_report({"name": "n"}) is None
+
+
+def test_what_is_absent_says_why(three):
+    records = [record for found in three.values() for record in found]
+    runs = Runs(records, {"lost": "it failed: the loss is not finite", "far": "it was left out"})
+    said = [one.numbers for one in judge([Better("f", "good", "lost"), Better("f", "far", "good")], runs)]
+    assert said == ["run lost: it failed: the loss is not finite.", "run far: it was left out."]
+
+
+def test_markdown(three):
     judged = judge([Better("a | b", "good", "bad"), Better("f", "good", "nobody")], three)
-    rows = json.loads(json.dumps(claims.rows(judged)))
-    assert [row["verdict"] for row in rows] == ["holds", "underpowered"]
-    assert rows[0]["p_holm"] == judged[0].corrected
     lines = claims.markdown(judged).splitlines()
     assert len(lines) == 4
     assert "a \\| b" in lines[2]
     assert "**holds**" in lines[2]
-    assert set(claims.MEANING) == {"holds", "tie", "reversed", "underpowered"}
+    assert set(get_args(Verdict)) <= set(claims.MEANING)
 
 
 NODES = [
@@ -73,7 +161,7 @@ def test_from_a_studys_yaml(node, three):
     config.check_node("claims.c", node)
     claim = build.make("claims.c", node)
     found = claim(three)  # none of its runs is there
-    assert found.verdict == "underpowered"
+    assert found.verdict == "not judged"
     assert "no finished run is called" in found.numbers
     assert found.test == claim.test
     assert claim.test.endswith(".")
@@ -90,7 +178,7 @@ def test_every_claim_is_among_the_nodes():
     ("make", "message"),
     [
         (lambda: Better("f", "a", "b", "psrn"), "metric='psrn'. Did you mean 'psnr'"),
-        (lambda: Better("f", "a", []), "than=.*a name, or a list of names"),
+        (lambda: Better("f", "a", []), "than=.*expected a name, or a list of names"),
         (lambda: Factor("f", "a", "b", 10, "psnr"), "'psnr' has no ratio"),
         (lambda: Factor("f", "a", "b", 0.5), "factor=0.5"),
         (lambda: Close("f", "a", "b", within=0), "within=0"),

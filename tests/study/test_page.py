@@ -31,7 +31,7 @@ STUDY = {
     "notes": ["The report leaves sigma open."],
 }
 TABLE = Table("Losses", ["", "e\nPSNR"], [[Cell("conv"), Cell("25.00", "± 0.10", 25.0, 0.1)]], ["seeds: <2>"])
-VERDICTS = ("holds", "tie", "reversed", "underpowered")
+VERDICTS = ("holds", "tie", "undecided", "reversed", "underpowered", "not judged")
 
 
 class Tags(HTMLParser):
@@ -128,7 +128,7 @@ def test_it_holds_what_it_was_given(runs: Runs) -> None:
                   "experiment=mnist_ae/conv noise.sigma=25", "conv-0 @ abc123", "100 steps of 16 images"):  # fmt: skip
         assert piece in tags.text, piece
     chips = [attrs["class"] for tag, attrs in tags.tags if tag == "span"]
-    assert chips == [f"chip {verdict}" for verdict in VERDICTS]
+    assert chips == [f"chip {verdict.replace(' ', '-')}" for verdict in VERDICTS]
     assert "none: failed, or not done" in tags.text  # of mlp, which has no run
 
 
@@ -227,7 +227,7 @@ def test_chips_can_be_read(theme: str, runs: Runs) -> None:
     for dark, block in blocks:
         if theme == "dark" or not dark:
             colours |= dict(re.findall(r"--(\w+): (#[0-9a-f]+)", block))
-    for name in ("good", "bad", "amber", "blue"):
+    for name in ("good", "bad", "amber", "blue", "soft"):
         assert contrast(colours["chip"], colours[name]) >= 4.5, name
     for name in ("ink", "soft", "good", "bad"):
         assert contrast(colours["ground"], colours[name]) >= 4.5, name

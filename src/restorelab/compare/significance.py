@@ -1,11 +1,11 @@
 """Whether differences are real: each run against one other, by paired bootstrap over seeds and groups of images.
 
-`study.statistics` has the method. Here it is done for all runs of a board at once: the groups of images are drawn once
-for all of them, Holm's correction goes over the whole table, and the number of draws grows with the table, since the
-least p-value that B draws can give is 2 / (B + 1).
+`study.statistics` has the method and `study.verdict` the rule. Here it is done for all runs of a board at once: the
+groups of images are drawn once for all of them, Holm's correction goes over the whole table, and the number of draws
+grows with the table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -14,17 +14,17 @@ import numpy as np
 from restorelab.compare.agreement import Board, Column
 from restorelab.errors import DataError, UserError
 from restorelab.report.table import Cell, Mark, Table
-from restorelab.study.claims.judged import LEVEL
 from restorelab.study.measured import NAMES
 from restorelab.study.metric import METRICS
 from restorelab.study.records import Runs
-from restorelab.study.statistics import ENOUGH, RESAMPLES, Resampled, estimate, holm, resample, win_rate
+from restorelab.study.statistics import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
 from restorelab.study.values import INPUT, Sample, samples
+from restorelab.study.verdict import MEANING, correct, decide
 
-MOST = 50_000
-"""Draws at most: enough for a table of 1,250 comparisons."""
+Said = Literal["better", "worse", "tie", "undecided", "underpowered"]
 
-Said = Literal["better", "worse", "tie", "underpowered"]
+SIDES: dict[str, Said] = {"holds": "better", "reversed": "worse", "tie": "tie", "undecided": "undecided"}
+"""What `verdict.decide` says of "the run is better", as a verdict on the run."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,10 @@ class Verdict:
         column: the evaluation's label, or `mean of all`.
         difference, low, high: `run - reference` with its 95 % interval; for a relative metric (MSE) the change as a
             share, -0.1 for 10 % less.
-        p, corrected: two-sided; by Holm over the table, None for those that have too few seeds to be decided.
-        win_rate: share of images on which the run is better, a tie counting half.
-        verdict: "better" and "worse" only where the interval does not hold 0, p is below 0.05 as corrected, and the
-            difference is no tie by the metric's threshold; "underpowered" where a run that learns has too few seeds.
-        seeds: of the run with fewer. images, groups: that were resampled.
+        p, corrected: two-sided; by Holm over the table. None for those that have too few seeds to be decided.
+        win_rate: share of images on which the run is better, equal ones counting half.
+        verdict: see `study.verdict`.
+        seeds: of the run with fewer. images, groups: that were resampled. over: what the interval is over, in words.
     """
 
     run: str
@@ -48,13 +47,14 @@ class Verdict:
     difference: float
     low: float
     high: float
-    p: float
+    p: float | None
     corrected: float | None
     win_rate: float
     verdict: Said
     seeds: int
     images: int
     groups: int
+    over: str
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -83,7 +83,7 @@ def against(board: Board, references: Sequence[str]) -> list[Against]:
     missing: dict[str, str] = {}
     measured = {label: _samples(board, chosen, missing) for label, chosen in columns.items()}
     count = sum(max(len(found) - 1, 0) for found in measured.values())
-    draws = int(np.clip(8 * count / LEVEL, RESAMPLES, MOST))
+    draws = draws_for(count)
     verdicts: dict[str, list[Verdict]] = {reference: [] for reference in references}
     without = {reference: dict(missing) for reference in references}
     silent: dict[str, dict[str, str]] = {reference: {} for reference in references}
@@ -102,7 +102,7 @@ def against(board: Board, references: Sequence[str]) -> list[Against]:
     return [
         Against(
             reference, board.metric,
-            {(one.run, one.column): one for one in _corrected(verdicts[reference], board.metric)},
+            {(one.run, one.column): one for one in _corrected(verdicts[reference])},
             without[reference], silent[reference], draws,
         )
         for reference in references
@@ -150,28 +150,23 @@ def _column(
         except DataError as error:
             missing.setdefault(sample.run, str(error))
             continue
-        p = between.p(low=0) if between.value > 0 else between.p(high=0)
+        better = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
+        limit = float(np.log1p(kind.threshold)) if kind.relative else kind.threshold
+        decision = decide(between, *better, threshold=limit)
         found.append(Verdict(
             sample.run, reference, label, float(shown(between.value)), float(shown(between.low)),
-            float(shown(between.high)), p, None, win_rate(sample, rival, higher=kind.higher),
-            "tie" if between.powered else "underpowered", between.seeds, between.images, between.groups,
+            float(shown(between.high)), decision.p if between.powered else None, None,
+            win_rate(sample, rival, higher=kind.higher),
+            SIDES[decision.outcome] if between.powered else "underpowered",
+            between.seeds, between.images, between.groups, between.over,
         ))  # fmt: skip
     return found
 
 
-def _corrected(verdicts: Sequence[Verdict], metric: str) -> list[Verdict]:
+def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Holm's correction over those that have seeds enough to be decided, and what they say then."""
-    kind = METRICS[metric]
-    family = [one for one in verdicts if one.verdict != "underpowered"]
-    corrected = dict(zip(map(id, family), holm([one.p for one in family]), strict=True))
-    found = []
-    for one in verdicts:
-        p, said = corrected.get(id(one)), one.verdict
-        small = abs(one.difference) < kind.threshold
-        if p is not None and not (one.low <= 0 <= one.high or p >= LEVEL or small):
-            said = "better" if (one.difference > 0) == kind.higher else "worse"
-        found.append(replace(one, corrected=p, verdict=said))
-    return found
+    after = correct([one.verdict for one in verdicts], [one.p for one in verdicts])
+    return [replace(one, verdict=said, corrected=p) for one, (said, p) in zip(verdicts, after, strict=True)]
 
 
 def cell(found: Verdict | None, metric: str) -> Cell:
@@ -228,24 +223,31 @@ def _p(value: float | None) -> Cell:
 
 
 def _notes(found: Against) -> list[str]:
-    kind = METRICS[found.metric]
-    decided = sum(one.verdict != "underpowered" for one in found.verdicts.values())
-    groups = sorted({one.groups for one in found.verdicts.values()})
-    least = kind.limit(kind.threshold)
+    verdicts = list(found.verdicts.values())
+    decided = sum(one.p is not None for one in verdicts)
+    groups = " or ".join(f"{count:,}" for count in sorted({one.groups for one in verdicts})) or "no"
+    over = " or ".join(dict.fromkeys(one.over for one in verdicts if one.over)) or "nothing"
+    alone = " With one seed an interval is over the images alone, and tells nothing of another training." if any(
+        one.verdict == "underpowered" and one.seeds == 1 for one in verdicts) else ""  # fmt: skip
     notes = [
-        f"In brackets: 95 % interval by a paired bootstrap over seeds and groups of images ({found.resamples:,} draws "
-        f"of {' or '.join(f'{count:,}' for count in groups) or 'no'} groups). Wins: the share of images on which the "
-        "run is better than the other, equal ones counting half.",
-        f"tie: the interval holds 0, p is 0.05 or more, or the difference is below {least}. underpowered: a run that "
-        f"learns has fewer than {ENOUGH} seeds.",
+        f"In brackets: 95 % interval by a paired bootstrap over {over} ({found.resamples:,} draws of {groups} groups)."
+        f"{alone} Wins: the share of images on which the run is better than the other, equal ones counting half.",
+        legend(found.metric, {one.verdict for one in verdicts}),
     ]
     if decided:
-        notes[-1] += (
-            f" p by Holm's correction over the {decided} comparisons of this table that have seeds enough; so many "
+        notes.append(
+            f"p by Holm's correction over the {decided} comparisons of this table that have seeds enough; so many "
             f"draws give no p below {2 * decided / (found.resamples + 1):.2g} to the first of them."
         )
     reasons = dict.fromkeys([*found.missing.values(), *found.silent.values()])
     return [*notes, *(f"Not compared: {reason}" for reason in reasons)]
+
+
+def legend(metric: str, verdicts: Container[str]) -> str:
+    """What the verdicts of a table mean, and the threshold of its metric."""
+    kind = METRICS[metric]
+    said = [f"{word}: {words}" for word, words in MEANING.items() if word in verdicts]
+    return " ".join([f"Threshold: {kind.limit(kind.threshold)}.", *said])
 
 
 BY_CHOICE = (
@@ -256,13 +258,13 @@ BY_CHOICE = (
 
 
 def summary(found: Against, board: Board) -> str:
-    """Who ties with the reference and who does not, in a sentence."""
+    """Who is alike with the reference and who is not, in a sentence."""
     if not found.verdicts:
         return ""
     own = [one for (_, label), one in found.verdicts.items() if label == board.decides and one.run != INPUT]
     said = []
-    for verdict, words in (("better", "better than it"), ("tie", "tied with it"), ("worse", "worse"),
-                           ("underpowered", f"not decided, for want of {ENOUGH} seeds")):  # fmt: skip
+    for verdict, words in (("better", "better than it"), ("tie", "tied with it"), ("undecided", "undecided"),
+                           ("worse", "worse"), ("underpowered", f"fewer than {ENOUGH} seeds")):  # fmt: skip
         names = [one.run for one in own if one.verdict == verdict]
         if names:
             listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -70,8 +70,6 @@ def marked(one: Cell, mark: Mark, note: str = "") -> Cell:
 
 def by_seed(runs: Runs, name: str, evaluation: str, metric: str) -> Found:
     """A test metric of a run, a value a seed; one value of a method that learns nothing, whatever the seeds."""
-    if name not in runs:
-        return Found(why=f"Run {name} is not there: it failed, or has not been done.")
     try:
         records = runs[name]
         values = tuple(record.metric(evaluation, metric) for record in (records if learned(records) else records[:1]))
@@ -84,10 +82,12 @@ def by_seed(runs: Runs, name: str, evaluation: str, metric: str) -> Found:
 
 def top(runs: Runs, name: str, key: str) -> Found:
     """A number of the run itself, such as `parameters` or `seconds`, a value a seed; the same ones as one value."""
-    if name not in runs:
-        return Found(why=f"Run {name} is not there: it failed, or has not been done.")
-    values = [float(value) for record in runs[name] if (value := record.result.get(key)) is not None]
-    if len(values) < len(runs[name]):
+    try:
+        records = runs[name]
+    except UserError as error:
+        return Found(why=str(error))
+    values = [float(value) for record in records if (value := record.result.get(key)) is not None]
+    if len(values) < len(records):
         return Found(why=f"Run {name}: {key.replace('_', ' ')} was not measured.")
     return Found(tuple(values[:1] if len(set(values)) == 1 else values))
 

@@ -1,4 +1,4 @@
-"""The metrics that runs are compared on: which way is better, by difference or ratio, and what counts as a tie."""
+"""The metrics that runs are compared on: which way is better, by difference or ratio, and which differences matter."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,9 +18,10 @@ class Metric:
             a run; `picture`: measured on the restored images when it is asked for.
         higher: whether more is better.
         relative: compared by ratio rather than by difference.
-        threshold: differences below it are ties: in the metric's unit, or a share where `relative`.
+        threshold: differences within it do not matter: in the metric's unit, or a share where `relative`.
         form, unit: of a number.
         fixed: a property of the architecture, the same for every seed.
+        machine: a property of the machine as well, such as a time.
     """
 
     label: str
@@ -31,6 +32,7 @@ class Metric:
     form: str
     unit: str = ""
     fixed: bool = False
+    machine: bool = False
 
     def text(self, value: float) -> str:
         """A value with its unit."""
@@ -68,10 +70,12 @@ METRICS = {
     "beyond": Metric(
         "share of values off by 1 or more before clamping (500 images)", "picture", False, False, 0.0, "{:.4%}"
     ),
-    "images_per_second": Metric("training rate", "run", True, True, 0.05, "{:,.0f}", " images/s"),
-    "seconds": Metric("time of the whole run", "run", False, True, 0.05, "{:,.0f}", " s"),
-    "inference_seconds": Metric("time to restore the test set", "evaluation", False, True, 0.05, "{:,.1f}", " s"),
-    "peak_memory": Metric("peak memory", "run", False, True, 0.05, "{:,.0f}", " bytes"),
+    "images_per_second": Metric("training rate", "run", True, True, 0.05, "{:,.0f}", " images/s", machine=True),
+    "seconds": Metric("time of the whole run", "run", False, True, 0.05, "{:,.0f}", " s", machine=True),
+    "inference_seconds": Metric(
+        "time to restore the test set", "evaluation", False, True, 0.05, "{:,.1f}", " s", machine=True
+    ),
+    "peak_memory": Metric("peak memory", "run", False, True, 0.05, "{:,.0f}", " bytes", machine=True),
     "parameters": Metric("number of parameters", "run", False, True, 0.0, "{:,.0f}", fixed=True),
     "macs": Metric("multiply-accumulates of an image", "run", False, True, 0.0, "{:,.0f}", fixed=True),
 }

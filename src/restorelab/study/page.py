@@ -24,7 +24,7 @@ p, ul, .claim, .banner { max-width: 66rem }
 h1 { line-height: 1.25 } h2 { font-size: 1.25rem; margin-top: 2.6rem } h3 { font-size: 1.02rem; margin: 1.8rem 0 .5rem }
 a { color: inherit } nav { margin: 1rem 0; font-size: .92rem; line-height: 1.9 } nav a { margin-right: 1rem }
 h2 a, h3 a { text-decoration: none } h3 a:hover { text-decoration: underline }
-:root { --bad: #a32020; --tie: #445; --chip: #fff; --amber: #7a5200; --blue: #24558f }
+:root { --bad: #a32020; --chip: #fff; --amber: #7a5200; --blue: #24558f }
 .banner { border: 1px solid var(--amber); border-left-width: 6px; border-radius: 6px; padding: .7rem 1rem;
   margin: 1rem 0; background: color-mix(in srgb, var(--amber) 9%, var(--ground)) }
 .banner p { color: var(--ink) } .banner ul { margin: .3rem 0 0; padding-left: 1.2rem }
@@ -35,7 +35,7 @@ ul.facts { color: var(--soft); padding-left: 1.2rem; margin: .4rem 0 }
 .claim b { font-weight: 600; color: var(--ink) } .claim p { margin: .15rem 0; overflow-wrap: anywhere }
 .claim .numbers { font-variant-numeric: tabular-nums; color: var(--ink) }
 .chip { display: inline-block; border-radius: 1rem; padding: .05rem .7rem; font-size: .85rem; font-weight: 600;
-  color: var(--chip); background: var(--tie); align-self: start; justify-self: start }
+  color: var(--chip); background: var(--soft); align-self: start; justify-self: start }
 .holds { background: var(--good) } .reversed { background: var(--bad) } .underpowered { background: var(--amber) }
 .tie { background: var(--blue) }
 th { vertical-align: bottom } th.group { text-align: center; border-bottom: 1px solid var(--line) }
@@ -188,7 +188,7 @@ def _claim(name: str, one: Judged) -> str:
     facts = [f"{one.seeds} seed{'' if one.seeds == 1 else 's'}"]
     if one.p is not None:
         facts.append(f"p {_p(one.p)}" + ("" if one.corrected is None else f", corrected {_p(one.corrected)}"))
-    chip = f"<span class='chip {one.verdict}'>{html.escape(one.verdict)}</span>"
+    chip = f"<span class='chip {one.verdict.replace(' ', '-')}'>{html.escape(one.verdict)}</span>"
     return (
         f"<div class=claim id='{_anchor('findings', name)}'>{chip}<div>"
         f"<p><b>{html.escape(one.finding)}</b></p><p class=numbers>{html.escape(one.numbers)}</p>"

@@ -198,9 +198,17 @@ class Record:
 
 
 class Runs(Mapping[str, Sequence[Record]]):
-    """The finished runs of a study: by name, one record a seed, ascending. Names keep the study's order."""
+    """The finished runs of a study: by name, one record a seed, ascending. Names keep the study's order.
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    Attributes:
+        absent: why other runs of the study are not there, by name: "it was left out", "it failed: ...".
+        stand_in: why numbers of the report do not belong to these runs, a sentence each; none where they do.
+    """
+
+    def __init__(
+        self, records: Sequence[Record], absent: Mapping[str, str] | None = None, stand_in: Sequence[str] = ()
+    ) -> None:
+        self.absent, self.stand_in = dict(absent or {}), list(stand_in)
         self._by_name: dict[str, list[Record]] = {}
         for record in records:
             self._by_name.setdefault(record.name, []).append(record)
@@ -208,6 +216,9 @@ class Runs(Mapping[str, Sequence[Record]]):
             found.sort(key=lambda record: record.seed)
 
     def __getitem__(self, name: str) -> list[Record]:
+        if name in self.absent:
+            msg = f"run {name}: {self.absent[name]}."
+            raise DataError(msg)
         if name not in self._by_name:
             msg = f"no finished run is called {name!r}. {nearest(name, list(self._by_name))}"
             raise ConfigError(msg)

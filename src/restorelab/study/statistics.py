@@ -31,6 +31,12 @@ from restorelab.errors import DataError
 from restorelab.study.values import Sample
 
 RESAMPLES = 2000
+MOST = 50_000
+"""Draws at least and at most: the latter are enough for 1,250 comparisons."""
+
+LEVEL = 0.05
+"""A p-value, corrected by Holm, must be below it for a decision."""
+
 SEED_DRAWS = 5
 """Draws of the seeds that meet each draw of the groups: they cost nothing and steady Student's long tails."""
 
@@ -45,6 +51,14 @@ CHUNK = 1 << 16
 """Numbers drawn at once: they stay in a core's cache. 4 million at once take five times as long."""
 
 
+def draws_for(comparisons: int) -> int:
+    """Draws that leave Holm's correction over so many comparisons something to decide.
+
+    The least p that B draws can give is 2 / (B + 1), and the correction multiplies the first p by the comparisons.
+    """
+    return int(np.clip(8 * comparisons / LEVEL, RESAMPLES, MOST))
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number with what it might have been.
@@ -57,6 +71,7 @@ class Estimate:
         powered: whether every run that learned has enough seeds.
         exact: nothing in it is a matter of chance.
         resamples: how many of the groups.
+        over: what the interval is over, such as "seeds and groups of images"; empty where there is none.
     """
 
     value: float
@@ -67,6 +82,7 @@ class Estimate:
     powered: bool
     exact: bool
     resamples: int
+    over: str = ""
 
     @property
     def low(self) -> float:
@@ -155,7 +171,14 @@ def estimate(
         powered=all(len(sample.values) >= ENOUGH for sample in matter),
         exact=not matter and not groups,
         resamples=resamples,
+        over=_over(len(moving), len(matter), groups),
     )
+
+
+def _over(moving: int, learned: int, groups: int) -> str:
+    """What an interval is over: of `learned` runs that learn, `moving` have several seeds."""
+    seeds = "seeds" if moving == learned else f"seeds of {moving} of {learned} runs"
+    return " and ".join([seeds] * bool(moving) + ["groups of images"] * bool(groups))
 
 
 def _codes(sample: Sample) -> tuple[np.ndarray, int]:

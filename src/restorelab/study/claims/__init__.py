@@ -8,7 +8,7 @@ Each is called with the runs and gives a `Judged`; `judge` does so for all of a 
 | `Factor` | one run's metric is so many times another's |
 | `Close` | two runs are comparable |
 | `Drop` | runs lose much under one degradation and little under others |
-| `Reaches` | a run reaches a number that the report prints |
+| `Reaches` | a run reaches a number that the report prints, at the end or at a step |
 | `Faster` | one run takes less time than others |
 | `Sooner` | one run gets to a level in fewer steps |
 | `AtStep` | one training curve is above another at a step |
@@ -24,11 +24,11 @@ from restorelab.study.claims.dead_pixels import DeadPixels
 from restorelab.study.claims.drop import Drop
 from restorelab.study.claims.factor import Factor
 from restorelab.study.claims.faster import Faster
-from restorelab.study.claims.judged import MEANING, Judged, judge, markdown, rows
+from restorelab.study.claims.judged import MEANING, Judged, judge, markdown
 from restorelab.study.claims.reaches import Reaches
 from restorelab.study.claims.sooner import Sooner
 
 __all__ = [
     "MEANING", "AtStep", "Better", "Change", "Close", "DeadPixels", "Drop", "Factor", "Faster", "Judged", "Reaches",
-    "Sooner", "judge", "markdown", "rows",
+    "Sooner", "judge", "markdown",
 ]  # fmt: skip

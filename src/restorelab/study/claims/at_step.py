@@ -5,25 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from restorelab.study.claims import training
-from restorelab.study.claims.deciding import OVER_SEEDS, Part, judged, part
-from restorelab.study.claims.judged import Judged
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part, part
 from restorelab.study.records import Runs
 from restorelab.study.statistics import estimate
 
 
 @dataclass(frozen=True)
-class AtStep:
+class AtStep(Claim):
     """A column of the history is higher in one run than in another, at one optimizer step.
 
     Attributes:
-        finding: what the report says.
         higher, lower: runs, by the number and not by what is good: of a loss the better run is `lower`.
         column: val/accuracy, train/loss, ...
         step: null for the last measurement. Something must have been measured within a tenth of it.
-        threshold: difference below which it is a tie, in the column's unit.
+        threshold: differences within it are a tie, in the column's unit.
     """
 
-    finding: str
     higher: str
     lower: str
     column: str
@@ -37,19 +35,21 @@ class AtStep:
     def test(self) -> str:
         """What is computed."""
         place = "at the end" if self.step is None else f"at step {self.step:,}"
-        limit = f"; a tie below {training.kind_of(self.column).text(self.threshold)}" if self.threshold else ""
-        return f"{self.column} {place}, {self.higher} less {self.lower}, above 0; {OVER_SEEDS}{limit}."
+        limit = f"; a tie within {training.kind_of(self.column).text(self.threshold)}" if self.threshold else ""
+        return f"{self.column} {place}, {self.higher} less {self.lower}, above 0{limit}."
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        return judged(self.finding, self.test, lambda: [self._one(runs)])
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.higher, self.lower]
 
-    def _one(self, runs: Runs) -> Part:
-        pair = [self.higher, self.lower]
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        pair = self.about
         training.same_loss(runs, pair, self.column)
         text = training.kind_of(self.column).text
-        found = [training.by_seed(runs, name, lambda r: training.at(r, self.column, self.step)) for name in pair]
-        between = estimate(found, (1, -1))
+        found = [training.by_seed(runs, name, lambda r: training.at(r, self.column, self.step)[1]) for name in pair]
+        between = estimate(found, (1, -1), resamples=resamples)
         said = " against ".join(training.mean_text(sample, text) for sample in found)
         said += f": {training.gap(self.column, between)}"
-        return part(between, 0.0, np.inf, said, threshold=self.threshold)
+        return [part(between, 0.0, np.inf, said, threshold=self.threshold)]

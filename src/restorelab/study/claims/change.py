@@ -4,22 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, DataError
 from restorelab.study.claims import training
-from restorelab.study.claims.deciding import OVER_SEEDS, Part, judged, part
-from restorelab.study.claims.judged import Judged
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part, part
 from restorelab.study.records import Record, Runs
 from restorelab.study.statistics import estimate
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Claim):
     """The ratio of a column's value at one step to that at an earlier one lies between two bounds.
 
     `high: 0.9` says that it falls by a tenth at least; `low: 0.9` that it does not.
 
     Attributes:
-        finding: what the report says, such as "the loss did not noticeably drop".
         run: whose history.
         column: train/loss, val/loss, val/accuracy, ...
         start: the earlier step; null for the first measurement.
@@ -27,7 +26,6 @@ class Change:
         low, high: bounds of the ratio; one of them is needed.
     """
 
-    finding: str
     run: str
     column: str
     start: int | None = None
@@ -37,7 +35,7 @@ class Change:
 
     def __post_init__(self) -> None:
         if any(bound is not None and not bound > 0 for bound in (self.low, self.high)):
-            msg = f"low={self.low}, high={self.high}: ratios above 0 are wanted."
+            msg = f"low={self.low}, high={self.high}: expected ratios above 0."
             raise ConfigError(msg)
         if (self.low is None and self.high is None) or (self.low or 0) >= (self.high or np.inf):
             msg = f"low={self.low}, high={self.high}: one of them is needed, and low below high."
@@ -50,21 +48,29 @@ class Change:
         last = "its last value" if self.end is None else f"the value at step {self.end:,}"
         bounds = [f"at least {self.low:g}"] if self.low is not None else []
         bounds += [f"at most {self.high:g}"] if self.high is not None else []
-        return f"{self.column} of {self.run}: ratio of {last} to {first}, {' and '.join(bounds)}; {OVER_SEEDS}."
+        return f"{self.column} of {self.run}: ratio of {last} to {first}, {' and '.join(bounds)}."
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        return judged(self.finding, self.test, lambda: [self._one(runs)])
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.run]
 
-    def _one(self, runs: Runs) -> Part:
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
         found = training.by_seed(runs, self.run, self._ratio)
-        change = estimate([found], [1], log=True)
+        change = estimate([found], [1], log=True, resamples=resamples)
         bounds = [-np.inf if self.low is None else np.log(self.low), np.inf if self.high is None else np.log(self.high)]
         text = f"{self.run} {self.column} {training.ratio(change)}"
-        return part(change, float(bounds[0]), float(bounds[1]), text)
+        return [part(change, float(bounds[0]), float(bounds[1]), text)]
 
     def _ratio(self, record: Record) -> float:
-        first = record.curve(self.column)[1][0]
-        if self.start is not None:
-            first = training.at(record, self.column, self.start)
-        return training.at(record, self.column, self.end) / float(first)
+        """The value at the later step by that at the earlier one, which must be another measurement."""
+        (first, before), (last, after) = (training.at(record, self.column, step, end=end)
+                                          for step, end in ((self.start, 0), (self.end, -1)))  # fmt: skip
+        if first >= last:
+            msg = (
+                f"run {record.name} (seed {record.seed}): {self.column} was measured at step {first:,.0f} only, of the "
+                "steps that are asked for; a change needs two measurements."
+            )
+            raise DataError(msg)
+        return after / before

@@ -5,28 +5,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from restorelab.errors import ConfigError
-from restorelab.study.claims.deciding import Part, judged, part, resampling
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part, part
 from restorelab.study.claims.differences import difference, subject
-from restorelab.study.claims.judged import Judged
 from restorelab.study.metric import METRICS, metric_of
 from restorelab.study.records import Runs
 
 
 @dataclass(frozen=True)
-class Close:
+class Close(Claim):
     """Two runs are comparable: the whole interval of their difference lies within +-`within` (an equivalence test).
 
-    So that two runs are alike has to be shown, as a difference has: few images or seeds make a tie, not a "holds".
+    So that two runs are alike has to be shown, as a difference has: with few images or seeds it is undecided.
 
     Attributes:
-        finding: what the report says.
         one, other: runs, or `input`.
         within: in the metric's unit; for MSE, losses and times a share, 0.1 for ratios between 1 / 1.1 and 1.1.
         metric: any of `metric.METRICS`.
         evaluations: that the metric is averaged over; null for all.
     """
 
-    finding: str
     one: str
     other: str
     within: float
@@ -36,7 +34,7 @@ class Close:
     def __post_init__(self) -> None:
         metric_of(self.metric)
         if not self.within > 0:
-            msg = f"within={self.within}: above 0 is wanted."
+            msg = f"within={self.within}: expected a number above 0."
             raise ConfigError(msg)
 
     @property
@@ -44,14 +42,16 @@ class Close:
         """What is computed."""
         return (
             f"{subject(self.metric, self.evaluations)}, {self.one} against {self.other}, within "
-            f"{METRICS[self.metric].limit(self.within)}, the whole of the {resampling(self.metric)}."
+            f"{METRICS[self.metric].limit(self.within)}, the whole interval."
         )
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        return judged(self.finding, self.test, lambda: [self._one(runs)])
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.one, self.other]
 
-    def _one(self, runs: Runs) -> Part:
-        between, text = difference(runs, [self.one], [self.other], self.metric, self.evaluations)
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        between, text = difference(runs, [self.one], [self.other], self.metric, self.evaluations, resamples)
         limit = float(np.log1p(self.within)) if METRICS[self.metric].relative else self.within
-        return part(between, -limit, limit, text)
+        return [part(between, -limit, limit, text)]

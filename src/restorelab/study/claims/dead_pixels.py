@@ -5,29 +5,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from restorelab.errors import ConfigError, DataError
-from restorelab.study.claims.deciding import Part, judged
-from restorelab.study.claims.judged import Judged
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part
 from restorelab.study.records import Runs
 from restorelab.study.statistics import ENOUGH
 from restorelab.study.values import learned
+from restorelab.study.verdict import Outcome
 
 
 @dataclass(frozen=True)
-class DeadPixels:
+class DeadPixels(Claim):
     """A network has so many dead pixels in every seed: places that are 0 in all restored test images.
 
-    Holds where it is so in every seed, reversed where it is so in none, a tie between. Every seed's count is exact, so
+    Holds where it is so in every seed, reversed where it is so in none, else undecided. Every seed's count is exact, so
     there is no interval and no p-value.
 
     Attributes:
-        finding: what the report says.
         run: whose output.
         at_least, at_most: pixels (times channels). at_most=0 says that there are none.
         share: at least this share of the image's pixels (times channels). One of the three is needed.
         evaluation: null for the run's first.
     """
 
-    finding: str
     run: str
     at_least: int | None = None
     at_most: int | None = None
@@ -50,11 +49,13 @@ class DeadPixels:
             f"Pixels that are 0 in every restored test image of {self.run}{place}: {' and '.join(bounds)} in each seed."
         )
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        return judged(self.finding, self.test, lambda: [self._one(runs)])
+    @property
+    def about(self) -> list[str]:
+        """The run that it is about."""
+        return [self.run]
 
-    def _one(self, runs: Runs) -> Part:
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
         records = runs[self.run]
         counts, shares = [], []
         for record in records:
@@ -74,5 +75,5 @@ class DeadPixels:
         said = ", ".join(f"{count:,}" + (f" ({share:.0%})" if self.share is not None else "")
                          for count, share in zip(counts, shares, strict=True))  # fmt: skip
         powered = len(counts) >= ENOUGH or not learned(records)
-        verdict = "holds" if all(fits) else "tie" if any(fits) else "reversed"
-        return Part(verdict, None, f"{self.run}: {said} by seed", len(counts), powered)  # type: ignore[arg-type]
+        outcome: Outcome = "holds" if all(fits) else "undecided" if any(fits) else "reversed"
+        return [Part(outcome, None, f"{self.run}: {said} by seed", len(counts), powered)]

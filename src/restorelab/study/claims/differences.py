@@ -8,7 +8,7 @@ import numpy as np
 from restorelab.errors import ConfigError
 from restorelab.study.metric import METRICS, metric_of
 from restorelab.study.records import Runs
-from restorelab.study.statistics import Estimate, estimate, win_rate
+from restorelab.study.statistics import RESAMPLES, Estimate, Resampled, estimate, win_rate
 from restorelab.study.values import Sample, samples
 
 
@@ -20,7 +20,7 @@ def names(value: Any, key: str) -> list[str]:
     """
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not found or not all(isinstance(name, str) and name for name in found):
-        msg = f"{key}={value!r}: a name, or a list of names, is wanted."
+        msg = f"{key}={value!r}: expected a name, or a list of names."
         raise ConfigError(msg)
     return found
 
@@ -40,16 +40,22 @@ def subject(metric: str, chosen: Sequence[str] | None) -> str:
 
 
 def difference(
-    runs: Runs, one: Sequence[str], other: Sequence[str], metric: str, chosen: Sequence[str] | None
+    runs: Runs,
+    one: Sequence[str],
+    other: Sequence[str],
+    metric: str,
+    chosen: Sequence[str] | None,
+    resamples: int = RESAMPLES,
+    shared: Resampled | None = None,
 ) -> tuple[Estimate, str]:
     """The mean of runs `one` less the mean of runs `other`, and a sentence with both, the interval and the images.
 
-    The logarithm of the ratio for a relative metric.
+    The logarithm of the ratio for a relative metric. shared: draws of these runs among others, see `resample`.
     """
     kind = METRICS[metric]
     found = samples(runs, [*one, *other], metric, chosen)
     weights = [1 / len(one)] * len(one) + [-1 / len(other)] * len(other)
-    between = estimate(found, weights, log=kind.relative)
+    between = estimate(found, weights, log=kind.relative, resamples=resamples, shared=shared)
     ours, theirs = found[: len(one)], found[len(one) :]
     text = f"{value_text(ours, metric)} against {value_text(theirs, metric)}: "
     text += kind.difference(between.value, between.low, between.high)

@@ -5,21 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from restorelab.errors import ConfigError
-from restorelab.study.claims.deciding import Part, judged, part, resampling
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part, part
 from restorelab.study.claims.differences import difference, names, where
-from restorelab.study.claims.judged import Judged
 from restorelab.study.metric import METRICS, metric_of
 from restorelab.study.records import Runs
 
 
 @dataclass(frozen=True)
-class Drop:
+class Drop(Claim):
     """`of` is worse than `to` by at least `at_least` under one evaluation, and elsewhere by at most so much.
 
     With lists, the runs stand in pairs, and the loss is the mean over the pairs.
 
     Attributes:
-        finding: what the report says, such as "separable networks lose 4 dB on impulse noise and little elsewhere".
         of, to: runs.
         evaluation: where much is lost.
         at_least: how much, in the metric's unit.
@@ -28,7 +27,6 @@ class Drop:
         metric: of which more is better, and not a ratio: psnr, ssim, accuracy.
     """
 
-    finding: str
     of: str | list[str]
     to: str | list[str]
     evaluation: str
@@ -40,13 +38,13 @@ class Drop:
     def __post_init__(self) -> None:
         kind = metric_of(self.metric)
         if kind.relative or not kind.higher:
-            msg = f"metric={self.metric!r}: one of which more is better is wanted, such as psnr."
+            msg = f"metric={self.metric!r}: expected one of which more is better, such as psnr."
             raise ConfigError(msg)
         if len(names(self.of, "of")) != len(names(self.to, "to")):
-            msg = f"of={self.of}, to={self.to}: pairs are wanted, so as many of one as of the other."
+            msg = f"of={self.of}, to={self.to}: expected pairs, so as many of one as of the other."
             raise ConfigError(msg)
         if (self.elsewhere is None) != (self.elsewhere_at_most is None):
-            msg = "elsewhere and elsewhere_at_most are wanted together, or neither."
+            msg = "elsewhere and elsewhere_at_most: give both, or neither."
             raise ConfigError(msg)
 
     @property
@@ -59,17 +57,24 @@ class Drop:
         )
         if self.elsewhere_at_most is not None:
             said += f", at most {kind.text(self.elsewhere_at_most)} {where(self.elsewhere)}"
-        return f"{said}; {resampling(self.metric)}."
+        return f"{said}."
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        return judged(self.finding, self.test, lambda: self._parts(runs))
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [*names(self.of, "of"), *names(self.to, "to")]
 
-    def _parts(self, runs: Runs) -> list[Part]:
+    @property
+    def comparisons(self) -> int:
+        """One, and one elsewhere."""
+        return 1 if self.elsewhere is None else 2
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
         of, to = names(self.of, "of"), names(self.to, "to")
-        between, text = difference(runs, to, of, self.metric, [self.evaluation])
+        between, text = difference(runs, to, of, self.metric, [self.evaluation], resamples)
         parts = [part(between, self.at_least, np.inf, f"{self.evaluation}: {text}")]
         if self.elsewhere_at_most is not None:
-            between, text = difference(runs, to, of, self.metric, self.elsewhere)
+            between, text = difference(runs, to, of, self.metric, self.elsewhere, resamples)
             parts.append(part(between, -np.inf, self.elsewhere_at_most, f"{where(self.elsewhere)}: {text}"))
         return parts

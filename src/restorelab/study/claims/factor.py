@@ -1,19 +1,19 @@
 """One run's metric is a multiple of another's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from restorelab.errors import ConfigError, nearest
-from restorelab.study.claims.deciding import Part, judged, part, resampling
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part, part
 from restorelab.study.claims.differences import difference, subject
-from restorelab.study.claims.judged import Judged
 from restorelab.study.metric import METRICS, metric_of
 from restorelab.study.records import Runs
 
 
 @dataclass(frozen=True)
-class Factor:
+class Factor(Claim):
     """The metric of `larger` is at least `factor` times that of `smaller`, give or take `tolerance`.
 
     Reversed where the interval of the ratio lies wholly below factor * (1 - tolerance): it may still be above 1, and
@@ -21,7 +21,6 @@ class Factor:
     seeds of each seed's mean over the images.
 
     Attributes:
-        finding: what the report says, such as "about an order of magnitude".
         larger, smaller: runs, or `input`.
         factor: above 1.
         metric: one that is compared by ratio: mse, loss, entropy, seconds, parameters, ...
@@ -29,7 +28,6 @@ class Factor:
         tolerance: share of the factor that "about" forgives.
     """
 
-    finding: str
     larger: str
     smaller: str
     factor: float
@@ -52,17 +50,18 @@ class Factor:
         about = f" ({self.factor:g} less {self.tolerance:.0%})" if self.tolerance else ""
         return (
             f"{subject(self.metric, self.evaluations)}, ratio of {self.larger} to {self.smaller}, at least "
-            f"{self.factor * (1 - self.tolerance):.3g}{about}; {resampling(self.metric)}."
+            f"{self.factor * (1 - self.tolerance):.3g}{about}."
         )
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        return judged(self.finding, self.test, lambda: [self._one(runs)])
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.larger, self.smaller]
 
-    def _one(self, runs: Runs) -> Part:
-        between, text = difference(runs, [self.larger], [self.smaller], self.metric, self.evaluations)
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        between, text = difference(runs, [self.larger], [self.smaller], self.metric, self.evaluations, resamples)
         found = part(between, float(np.log(self.factor * (1 - self.tolerance))), np.inf, text)
-        if found.verdict == "reversed" and between.low > 0:
-            text += f", larger but not by {self.factor:g}"
-            found = Part("reversed", found.p, text, found.seeds, found.powered)
-        return found
+        if found.outcome == "reversed" and between.low > 0:
+            found = replace(found, numbers=f"{text}, larger but not by {self.factor:g}")
+        return [found]

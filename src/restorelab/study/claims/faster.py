@@ -5,9 +5,9 @@ from typing import Literal
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.study.claims.better import Better
-from restorelab.study.claims.deciding import OVER_SEEDS
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part
 from restorelab.study.claims.differences import names
-from restorelab.study.claims.judged import Judged
 from restorelab.study.metric import METRICS
 from restorelab.study.records import Runs
 
@@ -15,19 +15,17 @@ KEYS = ("images_per_second", "seconds", "inference_seconds")
 
 
 @dataclass(frozen=True)
-class Faster:
+class Faster(Claim):
     """`faster` takes less time than every run of `slower`. Times compare only where one machine did all runs, alone.
 
     Attributes:
-        finding: what the report says.
         faster: a run.
         slower: one or several; each must be slower.
         key: images_per_second: the training rate; seconds: the whole run, evaluation included, so that equal steps must
             be given; inference_seconds: restoring the test set.
-        threshold: share below which it is a tie.
+        threshold: share within which it is a tie.
     """
 
-    finding: str
     faster: str
     slower: str | list[str]
     key: Literal["images_per_second", "seconds", "inference_seconds"] = "images_per_second"
@@ -45,12 +43,28 @@ class Faster:
         label = METRICS[self.key].label
         return (
             f"{label[0].upper()}{label[1:]}, ratio of {self.faster} to "
-            f"{' and to '.join(names(self.slower, 'slower'))}; {OVER_SEEDS}; a tie below {self.threshold:.0%}. "
-            "Means something only where one machine did all runs."
+            f"{' and to '.join(names(self.slower, 'slower'))}; a tie within {self.threshold:.0%}."
         )
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        better = Better(self.finding, self.faster, self.slower, self.key, threshold=self.threshold)
-        found = better(runs)
-        return Judged(self.finding, self.test, found.verdict, found.numbers, found.seeds, found.p)
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return self._better.about
+
+    @property
+    def comparisons(self) -> int:
+        """One for each slower run."""
+        return self._better.comparisons
+
+    @property
+    def timed(self) -> bool:
+        """It is about the machine."""
+        return True
+
+    @property
+    def _better(self) -> Better:
+        return Better(self.finding, self.faster, self.slower, self.key, threshold=self.threshold)
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        return self._better.parts(runs, resamples)

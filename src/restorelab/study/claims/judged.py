@@ -1,24 +1,19 @@
-"""A finding of a report, judged: what was tested, the verdict, and the numbers it rests on."""
+"""Findings of a report, judged: what was tested, the verdict, and the numbers it rests on."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from restorelab.study import hardware
 from restorelab.study.records import Runs
-from restorelab.study.statistics import holm
+from restorelab.study.verdict import MEANING, correct
 
-Verdict = Literal["holds", "tie", "reversed", "underpowered"]
+if TYPE_CHECKING:
+    from restorelab.study.claims.claim import Claim
 
-LEVEL = 0.05
-"""A corrected p-value must be below it for a verdict other than "tie"."""
+__all__ = ["MEANING", "Judged", "Verdict", "judge", "markdown"]
 
-MEANING = {
-    "holds": "the 95 % interval lies wholly inside what the finding says, and p < 0.05 by Holm's correction",
-    "reversed": "the 95 % interval lies wholly outside what the finding says, and p < 0.05 by Holm's correction",
-    "tie": "the interval does not decide, or the difference is below the threshold",
-    "underpowered": "fewer than 3 seeds of a network that learns, or a run or a number is missing",
-}
-"""The verdicts in words, for a page."""
+Verdict = Literal["holds", "reversed", "tie", "undecided", "underpowered", "not judged"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +22,11 @@ class Judged:
 
     Attributes:
         finding: what the report says.
-        test: what was computed, in a sentence.
-        verdict: see `MEANING`.
-        numbers: what came out; where a run is missing, the reason.
+        test: what was computed, in a sentence, and over what its interval is.
+        verdict: see `restorelab.study.verdict`.
+        numbers: what came out; where it is not judged, also why.
         seeds: of the run with the fewest; 0 where a run is missing.
-        p: two-sided, against what the verdict says; None where nothing is left to chance or was decided.
+        p: two-sided, against what the verdict says; None where nothing is left to chance or too few seeds are there.
         corrected: by Holm over all claims of the study.
     """
 
@@ -44,38 +39,36 @@ class Judged:
     corrected: float | None = None
 
 
-def judge(claims: Iterable[Callable[[Runs], Judged]], runs: Runs) -> list[Judged]:
-    """Judge all claims of a study; a corrected p-value of 0.05 or more makes a "tie" of what alone would be decided.
+def judge(claims: Iterable["Claim"], runs: Runs, machine: hardware.Machine | None = None) -> list[Judged]:
+    """Judge all claims of a study, and hold them to Holm's correction together; see `restorelab.study.verdict`.
 
-    The family of Holm's correction is every claim that has seeds enough to be decided, by a p-value.
+    machine: of the report. Times are judged on such machines only, and on a stand-in no absolute number is.
     """
-    judged = [claim(runs) for claim in claims]
-    family = [i for i, one in enumerate(judged) if one.p is not None and one.verdict != "underpowered"]
-    corrected = dict(zip(family, holm([judged[i].p or 0.0 for i in family]), strict=True))
-    return [_corrected(one, corrected[i], len(family)) if i in corrected else one for i, one in enumerate(judged)]
+    claims = list(claims)
+    judged = [_withheld(claim, claim(runs, len(claims)), runs, machine) for claim in claims]
+    corrected = correct([one.verdict for one in judged], [one.p for one in judged])
+    return [_corrected(one, *after) for one, after in zip(judged, corrected, strict=True)]
 
 
-def _corrected(one: Judged, p: float, claims: int) -> Judged:
-    if one.verdict == "tie" or p < LEVEL:
+def _withheld(claim: "Claim", one: Judged, runs: Runs, machine: hardware.Machine | None) -> Judged:
+    """The claim as judged, or not judged where its numbers may not be held against the report's."""
+    if one.verdict == "not judged":
+        return one
+    records = claim.records(runs)
+    why = hardware.differs(records, machine) if claim.timed else ""
+    if claim.absolute and runs.stand_in:
+        why = f"a number of the report's own data, and these runs stand in for them ({runs.stand_in[0].rstrip('.')})"
+    numbers = f"{one.numbers}; on {hardware.named(records)}" if claim.timed else one.numbers
+    if not why:
+        return replace(one, numbers=numbers)
+    return replace(one, verdict="not judged", numbers=f"{numbers}; not judged: {why}", p=None)
+
+
+def _corrected(one: Judged, verdict: Verdict, p: float | None) -> Judged:
+    if verdict == one.verdict:
         return replace(one, corrected=p)
-    numbers = f"{one.numbers}; alone it would be called {one.verdict!r}, among {claims} claims p is {p:.2g}"
-    return replace(one, corrected=p, verdict="tie", numbers=numbers)
-
-
-def rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:
-    """Plain data for JSON, one mapping a claim."""
-    return [
-        {
-            "finding": one.finding,
-            "verdict": one.verdict,
-            "numbers": one.numbers,
-            "test": one.test,
-            "seeds": one.seeds,
-            "p": one.p,
-            "p_holm": one.corrected,
-        }
-        for one in judged
-    ]
+    numbers = f"{one.numbers}; alone it would be called {one.verdict!r}, by Holm's correction p is {p:.2g}"
+    return replace(one, corrected=p, verdict=verdict, numbers=numbers)
 
 
 def markdown(judged: Sequence[Judged]) -> str:

@@ -1,34 +1,32 @@
 """One run gets to a level in fewer optimizer steps than another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, DataError
 from restorelab.study.claims import training
-from restorelab.study.claims.deciding import OVER_SEEDS, Part, judged, part
-from restorelab.study.claims.judged import Judged
+from restorelab.study.claims.claim import Claim
+from restorelab.study.claims.deciding import Part, part
 from restorelab.study.records import Record, Runs
 from restorelab.study.statistics import estimate
 
 
 @dataclass(frozen=True)
-class Sooner:
+class Sooner(Claim):
     """`sooner` needs fewer steps than `later` until a column of the history reaches a level.
 
     A seed that never gets there counts as if it did so at the longer run's last step, which for `later` says too little
     and so is on the safe side; the numbers say how many.
 
     Attributes:
-        finding: what the report says.
         sooner, later: runs of the same loss.
         column: val/loss, train/loss, val/psnr, val/accuracy; with several evaluations val/loss is their mean, and
             val/loss/impulse_30 is one of them.
         level: null for the worst last value of all seeds of both, which all of them reach.
-        threshold: share of the steps below which it is a tie.
+        threshold: share of the steps within which it is a tie.
     """
 
-    finding: str
     sooner: str
     later: str
     column: str = "val/loss"
@@ -38,7 +36,7 @@ class Sooner:
     def __post_init__(self) -> None:
         training.kind_of(self.column)
         if not self.threshold >= 0:
-            msg = f"threshold={self.threshold}: at least 0 is wanted."
+            msg = f"threshold={self.threshold}: expected at least 0."
             raise ConfigError(msg)
 
     @property
@@ -47,30 +45,40 @@ class Sooner:
         level = "the worst last value of all their seeds" if self.level is None else f"{self.level:g}"
         return (
             f"Optimizer steps until {self.column} reaches {level}, ratio of {self.sooner} to {self.later}; "
-            f"{OVER_SEEDS}; a tie below {self.threshold:.0%}."
+            f"a tie within {self.threshold:.0%}."
         )
 
-    def __call__(self, runs: Runs) -> Judged:
-        """Judge it."""
-        return judged(self.finding, self.test, lambda: [self._one(runs)])
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.sooner, self.later]
 
-    def _one(self, runs: Runs) -> Part:
-        pair = [self.sooner, self.later]
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        pair = self.about
         training.same_loss(runs, pair, self.column)
         level = training.worst(runs, pair, self.column) if self.level is None else self.level
         longest = max(record.history["step"][-1] for name in pair for record in runs[name] if record.trained)
-        never = 0
+        never = first = 0
 
         def steps(record: Record) -> float:
-            nonlocal never
+            nonlocal never, first
             step = training.reached(record, self.column, level)
             never += step is None
+            first += step == record.curve(self.column)[0][0]
             return longest if step is None else step
 
         found = [training.by_seed(runs, name, steps) for name in pair]
-        between = estimate(found, (1, -1), log=True)
+        seeds = sum(len(sample.values) for sample in found)
+        if seeds in (never, first):
+            said = "no seed reaches it" if never else "all seeds are there at their first measurement"
+            msg = f"{self.column} {level:.4g}: {said}, so that none is sooner."
+            raise DataError(msg)
+        between = estimate(found, (1, -1), log=True, resamples=resamples)
         ours, theirs = (training.mean_text(sample, lambda value: f"{value:,.0f} steps") for sample in found)
         text = f"{self.column} {level:.4g}: {ours} against {theirs}, {training.ratio(between)}"
         if never:
-            text += f"; {never} of {sum(len(sample.values) for sample in found)} seeds never got there"
-        return part(between, -np.inf, 0.0, text, threshold=float(np.log1p(self.threshold)))
+            text += f"; {never} of {seeds} seeds never got there"
+        decided = part(between, -np.inf, 0.0, text, threshold=float(np.log1p(self.threshold)))
+        # Seeds that never got there are alike in nothing but the end of their training.
+        return [replace(decided, outcome="undecided") if never and decided.outcome == "tie" else decided]

@@ -26,15 +26,15 @@ def kind_of(column: str) -> Metric:
     return metric_of(parts[1] if len(parts) > 1 else column, "column")
 
 
-def at(record: Record, column: str, step: int | None) -> float:
-    """The value of a column at the measurement nearest to a step; None for the last.
+def at(record: Record, column: str, step: int | None, *, end: int = -1) -> tuple[float, float]:
+    """The measurement of a column nearest to a step, as step and value; of None the last, or the first with end=0.
 
     Raises:
         DataError: where nothing was measured within a tenth of the step.
     """
     steps, found = record.curve(column)
     if step is None:
-        return float(found[-1])
+        return float(steps[end]), float(found[end])
     place = int(np.abs(steps - step).argmin())
     if abs(steps[place] - step) > NEAR * step:
         msg = (
@@ -42,12 +42,22 @@ def at(record: Record, column: str, step: int | None) -> float:
             f"{steps[place]:,.0f} (of {steps[0]:,.0f} to {steps[-1]:,.0f})."
         )
         raise DataError(msg)
-    return float(found[place])
+    return float(steps[place]), float(found[place])
 
 
 def reached(record: Record, column: str, level: float) -> float | None:
-    """The step at which a column first reaches a level, between two measurements in proportion; None where never."""
+    """The step at which a column first reaches a level, between two measurements in proportion; None where never.
+
+    Raises:
+        DataError: where it was measured once only.
+    """
     steps, found = record.curve(column)
+    if len(steps) < 2:
+        msg = (
+            f"run {record.name} (seed {record.seed}): {column} was measured once only, at step {steps[0]:,.0f}; when "
+            "it reached a level is not known."
+        )
+        raise DataError(msg)
     ahead = found - level if kind_of(column).higher else level - found
     there = np.flatnonzero(ahead >= 0)
     if not there.size:
@@ -88,5 +98,5 @@ def mean_text(found: Sample, text: Callable[[float], str]) -> str:
 
 def worst(runs: Runs, names: Sequence[str], column: str) -> float:
     """The worst of the last values of a column, of all seeds of all runs."""
-    last = [at(record, column, None) for name in names for record in runs[name]]
+    last = [at(record, column, None)[1] for name in names for record in runs[name]]
     return min(last) if kind_of(column).higher else max(last)
