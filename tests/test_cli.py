@@ -1,6 +1,8 @@
 """The command line as a user meets it: help, errors, exit statuses, and how soon they come."""
 
+import dataclasses
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -9,7 +11,10 @@ from pathlib import Path
 import pytest
 
 import restorelab
-from restorelab import cli
+from restorelab import cli, usage
+from restorelab.compare import multirun
+from restorelab.config import Train, conf_dir
+from restorelab.sweep.settings import Sweep
 
 HEAVY = ("model=identity", "data=photos", "debug=true", "logger=csv", f"threads={len(os.sched_getaffinity(0))}")
 
@@ -39,6 +44,60 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(argv) == 0
     out = capsys.readouterr().out
     assert all(command in out for command in ("train", "preview", "fetch", "cache"))
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("train", ("-m", "run_dir=", "resume=", "max_steps=", "== Configuration groups")),
+        ("sweep", ("study=", "dry=", "workers=", "search=", "studies: ")),
+        ("compare", ("out=", "baseline=", "evaluations=", "metric=", "pictures=")),
+        ("preview", ("find=", "images=", "part=", "out=")),
+        ("fetch", ("data=", "data.root=", "data_dir=", "data.source.url=")),
+        ("export-set", ("run=", "part=", "clean=", "out=")),
+        ("score", ("set=", "name=", "out=", "copy=", "root=", "parameters=", "seed=")),
+        ("sync", ("FOLDER",)),
+        ("workspace", ("SWEEP", "project=", "entity=", "name=")),
+        ("cache", ("clean ", "clean NAME")),
+    ],
+)
+def test_every_command_lists_its_options_wherever_help_stands(
+    command: str, options: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:  # Hydra's own raises it
+        raise SystemExit(cli.main([command, "noise=impulse", "--help"]))
+    assert not ended.value.code
+    lines = capsys.readouterr().out.splitlines()
+    for option in options:
+        assert any(line.lstrip().startswith(option) for line in lines), option
+    assert f"restorelab {command}" in cli.USAGE
+    assert not list(here.iterdir())
+
+
+def test_help_has_a_line_for_every_key_of_a_run_and_of_a_sweep() -> None:
+    groups = {entry.name for entry in conf_dir().iterdir()}
+    for name, schema, others in (("train", Train, {*groups, "choices"}), ("sweep", Sweep, {"resume"})):
+        listed = re.findall(r"^  (\w+)=", usage.options(conf_dir() / f"{name}.yaml"), re.MULTILINE)
+        assert set(listed) == {field.name for field in dataclasses.fields(schema)} - others
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], ("data=mnist", "Allowed: ")),
+        (["mnist"], ("Did you mean data=mnist?",)),
+        (["data=mnits"], ("data=mnits", "'mnist'")),
+        (["data=photos"], ("data=photos", "installed packages")),
+        (["data=pairs", "data.root=x"], ("data=pairs", "are yours")),
+    ],
+)
+def test_what_cannot_be_fetched_says_why(
+    argv: list[str], words: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["fetch", *argv]) == 2
+    err = capsys.readouterr().err
+    assert all(word in err for word in words), err
+    assert not list(here.iterdir())
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,11 +183,27 @@ def test_multirun_takes_its_runs_one_by_one(here: Path, capfd: pytest.CaptureFix
     assert cli.main(argv) == 2
     out, err = capfd.readouterr()
     assert "1 of 2 runs succeeded" in out
+    assert "no page: a comparison needs two finished runs, and there is one." in out
     assert "model=mnist_mlp_ae" in err
     assert "Traceback" not in err
     results = list((here / "runs").glob("*/*/result.json"))
     assert [file.parents[1].name for file in results] == ["identity-photos-gaussian"]
     assert not (here / "runs" / "mnist_mlp_ae-photos-gaussian").exists()
+
+
+def test_a_multirun_ends_with_the_page_that_compares_its_runs(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    argv = ["train", "-m", "model=identity,mean_color", *HEAVY[1:], "data.limit=64"]
+    assert cli.main(argv) == 0
+    (page,) = (here / "runs" / "multirun").glob("*/index.html")
+    assert f"page: {page.relative_to(here)}" in capfd.readouterr().out
+    assert "mean_color" in (page.parent / "tables" / "leaderboard.csv").read_text()
+
+
+def test_a_multirun_whose_page_cannot_be_made_says_why_and_what_makes_it(here: Path) -> None:
+    (here / "a b").mkdir()
+    said = multirun.compared([here / "a b", here / "c"], "runs")
+    assert said.startswith("no page: ")
+    assert f"restorelab compare '{here}/a b' {here}/c makes it." in said
 
 
 @pytest.mark.parametrize(
@@ -169,4 +244,4 @@ def test_cache_lists_and_cleans(here: Path, capsys: pytest.CaptureFixture[str]) 
 def test_fetch_says_what_it_wants(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fetch"]) == 2
     assert cli.main(["fetch", "data=photos"]) == 2
-    assert "needs no fetching" in capsys.readouterr().err
+    assert "nothing to fetch" in capsys.readouterr().err

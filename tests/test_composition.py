@@ -85,7 +85,7 @@ def test_a_foreign_module_needs_no_file() -> None:
 
 def composed_by_train(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr(cli, "run_one", lambda settings, overrides: seen.append(settings) or 0)
+    monkeypatch.setattr(cli, "run_one", lambda settings, *rest: seen.append(settings) or 0)
     assert cli.main(["train", *argv]) == 0
     return seen[0]
 

@@ -6,6 +6,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import restorelab
@@ -27,7 +28,7 @@ restorelab: compose, train, measure and compare image restoration networks.
   restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
   restorelab --version
 
-train --help lists the config groups; train --cfg job prints the composed config.
+COMMAND --help says what a command takes; train --help lists the config groups; train --cfg job prints the config.
 RESTORELAB_TRACEBACK=1 shows the traceback behind an error message.
 """
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "sweep": _of("restorelab.sweep.command"),
         "compare": _of("restorelab.compare.command"),
         "preview": preview,
-        "fetch": fetch,
+        "fetch": _of("restorelab.fetching"),
         "export-set": _of("restorelab.exchange.export_set"),
         "score": _of("restorelab.exchange.score"),
         "sync": _of("restorelab.tracking.sync"),
@@ -63,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if command not in commands:
             msg = f"{command!r} is no command. {nearest(command, commands)}"
             raise ConfigError(msg)
+        if command != "train" and {"-h", "--help"} & set(rest):
+            rest = ["--help"]  # wherever it stands; train's is Hydra's own
         return commands[command](rest)
     except UserError as error:
         _complain(error)
@@ -88,6 +91,20 @@ FOLDERLESS = (
 """What train.yaml says of Hydra, said for any other config: it manages no folders and no logging."""
 
 
+TRAIN = """\
+restorelab train [key=value ...]: one run; the same as python train.py.
+
+  -m                      a run for each of several values (a,b, range(3)), and the page that compares them
+  --cfg job               print the composed config instead
+  group=option            choose a part of the run, see the groups below
+  group.key=value         change one value of a part
+
+The other keys of a run, with their defaults:
+
+OPTIONS
+"""
+
+
 def train(argv: list[str]) -> int:
     """`restorelab train`: Hydra composes, checks come first, then the run or the runs of `-m`."""
     import hydra
@@ -95,19 +112,23 @@ def train(argv: list[str]) -> int:
     from hydra.errors import HydraException
     from hydra.types import RunMode
 
-    from restorelab import composition
+    from restorelab import composition, usage
     from restorelab.config import conf_dir
 
     statuses: list[int] = []
     began: list[bool] = []
+    finished: list[Path] = []
+    runs_dir = ""
 
     def job(composed: Any) -> None:
+        nonlocal runs_dir
         began.append(True)
         several = HydraConfig.get().mode == RunMode.MULTIRUN
         try:
             overrides = list(HydraConfig.get().overrides.task)
             settings = composition.resolve(composed, HydraConfig.get().runtime.choices, overrides)
-            statuses.append(run_one(settings, overrides))
+            runs_dir = runs_dir or settings["runs_dir"]
+            statuses.append(run_one(settings, overrides, finished))
         except UserError as error:  # one run of several never takes the others with it
             _complain(error)
             statuses.append(error.exit_status)
@@ -115,6 +136,8 @@ def train(argv: list[str]) -> int:
             raise KeyboardInterrupt
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises and we explain
+    if {"-h", "--help"} & set(argv):
+        print(TRAIN.replace("OPTIONS", usage.options(conf_dir() / "train.yaml")))
     own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
     several = [argument for argument in argv if argument in ("-m", "--multirun")]
     rest = [argument for argument in argv if argument not in several]
@@ -134,6 +157,9 @@ def train(argv: list[str]) -> int:
         raise ConfigError(msg)
     if len(statuses) > 1:
         print(f"{statuses.count(0)} of {len(statuses)} runs succeeded")
+        from restorelab.compare import multirun
+
+        print(multirun.compared(list(dict.fromkeys(finished)), runs_dir))
     return next((status for status in statuses if status), 0)
 
 
@@ -146,8 +172,8 @@ def _has_dir(argv: Sequence[str]) -> bool:
     return any(argument.startswith(("--config-dir", "-cd")) for argument in argv)
 
 
-def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
-    """Execute one resolved config and say how it ended."""
+def run_one(settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None) -> int:
+    """Execute one resolved config and say how it ended; the folder of a run that is done is added to `finished`."""
     logs.set_up()
     from restorelab import build, checks, resumption
 
@@ -160,6 +186,8 @@ def run_one(settings: dict[str, Any], overrides: Sequence[str]) -> int:
     outcome = training.execute(settings)
     if outcome.status == "done":
         print(outcome.message)
+        if finished is not None and outcome.run_dir is not None:
+            finished.append(outcome.run_dir)
         return 0
     if outcome.trace:
         print(outcome.trace, file=sys.stderr)
@@ -189,21 +217,15 @@ def preview(argv: list[str]) -> int:
     return 0
 
 
-def fetch(argv: list[str]) -> int:
-    """`restorelab fetch data=NAME`: bring a dataset to its folder."""
-    logs.set_up()
-    from restorelab import build, composition
+CACHE = """\
+restorelab cache [clean [NAME ...]]: what decoded datasets and frozen test images take up on the disk.
 
-    if not any(argument.startswith("data=") for argument in argv):
-        msg = "fetch: say which dataset, such as data=mnist."
-        raise ConfigError(msg)
-    source = build.make("data", composition.compose(argv)["data"]).make_source()
-    if not hasattr(source, "fetch"):
-        msg = f"{argv[0]}: needs no fetching; it comes with a package that restorelab depends on."
-        raise ConfigError(msg)
-    source.fetch()
-    print(f"fetched: {len(source.items())} images")
-    return 0
+  (nothing)         list the entries: size, last use, kind, name
+  clean             remove all of them; what is needed is made again
+  clean NAME ...    remove these
+
+The cache lies in RESTORELAB_CACHE, by default ~/.cache/restorelab.
+"""
 
 
 def cache(argv: list[str]) -> int:
@@ -212,8 +234,7 @@ def cache(argv: list[str]) -> int:
 
     action, *names = argv or ["list"]
     if action in ("-h", "--help"):
-        print("restorelab cache                   list the entries: size, last use, kind, name")
-        print("restorelab cache clean [NAME ...]  remove these, or all; what is needed is made again")
+        print(CACHE, end="")
         return 0
     if action not in ("list", "clean"):
         msg = f"cache {action}: {nearest(action, ['list', 'clean'])}"

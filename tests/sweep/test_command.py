@@ -169,6 +169,30 @@ def test_dry_lists_and_does_nothing(
 
 
 @pytest.mark.parametrize(
+    ("study", "run", "parameters", "which"),
+    [  # parameters: the weights and biases of the layers, by hand
+        ("faces_dual_ae_utk", "ae", "36,386", "UTKFace"),
+        ("svhn_poisson_faces", "mlp_ae_mse", "", "UTKFace"),
+        ("gopro_rednet_bsd", "mean_color", "0", "BSD68"),
+        ("mnist_ae", "mean_color", "0", "`restorelab fetch data=mnist` brings them"),
+    ],
+)
+def test_a_study_is_listed_without_its_images_and_says_which_it_needs(
+    study: str, run: str, parameters: str, which: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["sweep", f"study={study}", f"only={run}", "seed=0", "dry=true"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    row = next(line.split() for line in lines if line.startswith(f"{run} "))
+    assert row[1] == "0"
+    assert row[2] == (parameters or row[2])
+    (said,) = [line for line in lines if line.startswith("images, ")]
+    assert which in said
+    assert (row[-1] == "?") == ("data.root=FOLDER: " in said)  # where the images decide which folder it is
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["worker=2", "model=ae"], "workers"),

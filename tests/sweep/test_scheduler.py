@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from restorelab.errors import ConfigError
+from restorelab.sweep import live
 from restorelab.sweep import scheduler as scheduling
 from restorelab.sweep.executors.executor import Ended, Job
 from restorelab.sweep.ledger import Attempt, Ledger, State
@@ -87,6 +88,8 @@ class Silent:
         self.said: list[tuple[str, State]] = []
         self.attempts: list[Attempt | None] = []
 
+    def had(self, run: Planned) -> None: ...
+
     def began(self, run: Planned, attempt: int) -> None: ...
 
     def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
@@ -124,6 +127,14 @@ def test_what_has_a_result_is_not_done_again(tmp_path: Path) -> None:
     assert executor.started == ["b-s0"]
     assert states["a-s0"] == "done"
     assert view.said == [("b-s0", "done")]
+
+
+def test_progress_counts_what_earlier_sessions_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [planned(tmp_path, name) for name in "abc"]
+    swept(tmp_path, runs[:2], {})
+    Scheduler(tmp_path, runs, Script(tmp_path, {}), live.Lines(len(runs))).run()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["[2/3]", "[3/3]"]
 
 
 def test_a_failed_run_is_tried_again_at_the_end_and_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from restorelab.report.table import Table
 
 USAGE = """\
-restorelab compare RUN_OR_SWEEP... [out=FOLDER] [baseline=NAME] [evaluations=NAME,NAME] [metric=psnr] [pictures=4]
+restorelab compare RUN_OR_SWEEP ... [key=value ...]: one page that holds runs and sweeps against each other.
 
-Each argument is the folder of a run, of a sweep or study, or a folder of those. The page, its tables (CSV, Markdown,
-LaTeX) and leaderboard.json go to FOLDER, by default `comparison` in the folder where there is one, or here.
-baseline: a run (or input) that all others are tested against, beside the best. metric: that ranks and is tested.
-pictures: images that each network restores for the page, of each evaluation; 0 for none.
+  RUN_OR_SWEEP ...  folders of runs, of sweeps or studies, or folders of those
+  out=FOLDER        where the page, its tables (CSV, Markdown, LaTeX) and leaderboard.json go; by default `comparison`,
+                    in the folder where only one is named, else here
+  baseline=NAME     a run, or input, that all others are tested against, beside the best
+  evaluations=A,B   the evaluations that count; all, where none is named
+  metric=psnr       what ranks and is tested: psnr, ssim, mse, accuracy, entropy
+  pictures=4        images of each evaluation that each network restores for the page; 0 for none
+
+  restorelab compare runs/sweeps/mine runs/dncnn baseline=dncnn
 """
 
 

@@ -33,6 +33,7 @@ class Study:
         runs: by name, the overrides of one run as on the command line of train.py.
         tables, figures, claims: by name, config nodes; see the modules of those names.
         notes: what a reader should know: what is open in the report, where it errs.
+        images: of a stand-in on images of one's own: which ones `data.root` should hold.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Study:
     figures: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    images: str = ""
 
 
 def names() -> list[str]:
@@ -123,12 +125,13 @@ def plan(
     *,
     folder: Path | None = None,
     threads: int | None = None,
+    listed: bool = False,
 ) -> list[Planned]:
     """Compose and check every run: a typo in the last one is found before the first one starts.
 
     overrides: for every run, behind its own. seeds: in place of the study's. only: names of runs; with them come those
     that they wait for. folder: of the study; None: `<runs_dir>/<study>`. threads: of a run where nobody says; None:
-    all.
+    all. listed: the runs are only listed, which needs no `data.root`.
 
     Raises:
         ConfigError: naming the run.
@@ -140,7 +143,7 @@ def plan(
     for name in reversed(study.runs):
         if name in wanted:
             wanted |= set(_references(study.runs[name]))
-    composer, checker = Composer(threads), Checker()
+    composer, checker = Composer(threads, listed=listed), Checker()
     planned: dict[tuple[str, int], Planned] = {}
     for seed in seeds if seeds is not None else study.seeds:
         for name, own in study.runs.items():

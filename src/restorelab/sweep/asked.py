@@ -58,10 +58,10 @@ def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
     if sweep.study is not None:
         study = studies.load(sweep.study)
         each, seeds = studies.divide(overrides)
-        planned = studies.plan(study, each, seeds, sweep.only, folder=folder, threads=threads)
+        planned = studies.plan(study, each, seeds, sweep.only, folder=folder, threads=threads, listed=sweep.dry)
         _check_baseline(sweep, planned)
         return Asked(folder, planned, study)
-    composer = Composer(threads)
+    composer = Composer(threads, listed=sweep.dry)
     if sweep.search is None:
         planned = expand.plan(grid.expand(overrides), folder, only=sweep.only, composer=composer)
         _check_baseline(sweep, planned)

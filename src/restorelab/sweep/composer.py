@@ -21,6 +21,9 @@ from restorelab import composition
 from restorelab.config import conf_dir
 from restorelab.sweep.grid import is_group
 
+UNSAID = "<FOLDER>"
+"""Stands for a `data.root` that nobody gave, where a sweep is only listed."""
+
 READS_SEED = re.compile(r"\$\{[^}]*(\bseed\b|\$\{)")
 """An interpolation that takes its value from the seed, or from what cannot be told by looking."""
 
@@ -41,10 +44,11 @@ class Composer:
     """Gives what `composition.compose` gives, for many lists of overrides that have much in common.
 
     threads: what `threads` is where neither the overrides nor a config say; None: all that this process may use.
+    listed: the runs are only listed, so that a `data.root` which nobody gave becomes `UNSAID` and is no error.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
-        self.threads = threads
+    def __init__(self, threads: int | None = None, *, listed: bool = False) -> None:
+        self.threads, self.listed = threads, listed
         self._parsed: dict[str, tuple[Override, bool]] = {}
         self._bases: dict[tuple[str, ...], _Base] = {}
         self._but_seed: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -97,6 +101,8 @@ class Composer:
         ConfigLoaderImpl._apply_overrides_to_config(list(applied), config)
         if config.get("threads", "") is None:
             config.threads = self.threads
+        if self.listed and OmegaConf.is_missing(config.data, "root"):
+            config.data.root = UNSAID
         settings = composition.resolve(config, base.choices, overrides)
         if alone and isinstance(seed, int):
             self._seeds.add(seed)  # it is within its limits

@@ -12,6 +12,7 @@ from restorelab import build, checks, cost, duration
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import DataError
 from restorelab.run_folder import RunFolder
+from restorelab.sweep.composer import UNSAID
 from restorelab.sweep.expected import Expected, expected
 from restorelab.sweep.planned import Planned
 
@@ -44,7 +45,8 @@ def listing(planned: Sequence[Planned], *, workers: int = 1) -> str:
     for one, each, time, told in zip(planned, costs, times, states, strict=True):
         rows.append((
             one.name, str(one.seed), f"{each.parameters:,}", f"{each.macs:,}" if each.macs else "-",
-            length(one.settings) if each.trains else "-", _of_one(time, done=told == "done"), told, str(one.folder),
+            length(one.settings) if each.trains else "-", _of_one(time, done=told == "done"), told,
+            UNKNOWN if one.settings["data"]["root"] == UNSAID else str(one.folder),
         ))  # fmt: skip
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD) - 1)]
     lines = []
@@ -122,6 +124,26 @@ def _cost(settings: Mapping[str, Any]) -> Cost:
     parameters = cost.parameters(net)
     macs = cost.macs(net, (dataset.channels, height, width)) if parameters else None
     return Cost(parameters, macs, trains=bool(settings["train"]) and checks.learnable(net))
+
+
+def images(planned: Sequence[Planned], which: str = "") -> list[str]:
+    """Which images the runs use, a line a dataset: where they were found, or what brings them.
+
+    which: images a study means by a `data.root` that nobody gave, in words.
+    """
+    lines = []
+    for one in planned:
+        data, choice = one.settings["data"], one.settings["choices"].get("data", one.settings["data"]["_target_"])
+        if data["root"] == UNSAID:
+            said = f"say where they are, data.root=FOLDER{f': {which}' if which else ''}"
+        else:
+            try:
+                build.make("data", data).make_source().fingerprint()
+                said = f"found in {data['root']}" if data["root"] else "found"
+            except DataError as error:
+                said = f"not found. {error}"
+        lines.append(f"images, data={choice}: {said}")
+    return list(dict.fromkeys(lines))
 
 
 def find_data(planned: Sequence[Planned]) -> None:

@@ -19,6 +19,9 @@ COLOURS: dict[State, str] = {
 class View(Protocol):
     """Shows a sweep while it goes on."""
 
+    def had(self, run: Planned) -> None:
+        """A run is done already, by an earlier session."""
+
     def began(self, run: Planned, attempt: int) -> None:
         """A run was started."""
 
@@ -37,6 +40,10 @@ class Lines:
         self.began_at = time.monotonic()
         self.seconds: list[float] = []
         self.over: set[str] = set()
+
+    def had(self, run: Planned) -> None:
+        """Count it; there is nothing to tell."""
+        self.over.add(run.id)
 
     def began(self, run: Planned, attempt: int) -> None:
         """Say so."""

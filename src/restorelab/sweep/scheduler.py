@@ -126,6 +126,7 @@ class Scheduler:
         self.runs[run.id] = run
         if run.done:
             self.states[run.id] = "done"
+            self.view.had(run)
         else:
             self.states[run.id] = "queued"
             self._pending.append(run)

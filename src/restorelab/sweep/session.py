@@ -29,6 +29,7 @@ def run(argv: Sequence[str]) -> int:
     collector.settle()
     if sweep.dry:
         print(listing.listing(asked.planned, workers=executor.workers))
+        print("\n".join(listing.images(asked.planned, asked.study.images if asked.study else "")))
         if asked.source is not None:
             print(f"\nthe first trial of {asked.source.search.trials}; the others follow from what it finds")
         return 0

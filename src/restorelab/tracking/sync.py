@@ -18,6 +18,8 @@ from restorelab.tracking import account
 USAGE = """\
 restorelab sync [FOLDER ...]: uploads the W&B runs below the folders (./runs) that were made offline.
 
+  FOLDER ...      a run, a sweep, or a folder of them; runs, where none is named
+
 Those that are uploaded already, or still being written, are left out; a second call goes on where the first ended.
 """
 

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
 USAGE = """\
-restorelab workspace [SWEEP ...] [project=NAME] [entity=NAME] [name=TEXT]: saves a workspace on the W&B server.
+restorelab workspace [SWEEP ...] [key=value ...]: saves a workspace on the W&B server that compares the runs of sweeps.
 
-It shows the sweeps that are named (folders, or names of groups), or the whole project: grouped, with curves, parallel
-coordinates over what differs, PSNR against parameters, PSNR by model, and the image panels. Each call saves a new one.
+  SWEEP ...            folders of sweeps, or names of W&B groups; the whole project, where none is named
+  project=restorelab   the W&B project
+  entity=NAME          whose it is; else your own
+  name=TEXT            what the workspace is called
+
+It holds the runs by group, with curves, parallel coordinates over what differs, PSNR against parameters, PSNR by model,
+and the image panels. Each call saves a new one.
 """
 
 KEYS = ("project", "entity", "name")
