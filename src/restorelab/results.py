@@ -45,6 +45,8 @@ PICTURES = 4
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
 """What a tracker is told of the run beside its metrics."""
 
+UNTESTED = "Nothing was tested: the dataset has no test images (data.test=0)."
+
 PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
 
 
@@ -100,14 +102,15 @@ def write(
             if result.dead is not None and result.dead.any():
                 _write_array(folder.images / f"{result.name}_dead.npy", result.dead)
     watch.enter("writing")
-    write_per_image(folder.per_image, measured)
+    if measured:
+        write_per_image(folder.per_image, measured)
     title = str(built.config["name"])
     if folder.metrics.is_file():
         picture = rendered(curves(history.read(folder.metrics), title))
         write_bytes(folder.curves, encoded(picture))
         tracker.images("curves", picture, None)
     facts = describe(
-        built, net, measured, [chosen.values for chosen in tuned],
+        built, net, measured, [chosen.values for chosen in tuned], None if measured else _input_shape(data),
         images_per_second=images_per_second, seconds=time.monotonic() - began,
     )  # fmt: skip
     panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores else []
@@ -119,7 +122,7 @@ def write(
     tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
     places = {"run": folder.path, "pictures": folder.images, "report": folder.page}
-    lines = [table(measured, title=f"{title}, test set")]
+    lines = [table(measured, title=f"{title}, test set") if measured else UNTESTED]
     if capped := sum(result.capped for result in measured):
         lines.append(f"{capped} PSNR values are at the cap")
     lines += [
@@ -132,7 +135,7 @@ def write(
 
 def _summary(measured: Sequence[Measured]) -> dict[str, float]:
     """The first evaluation's metrics by their names, and every evaluation's with its own behind: W&B's final values."""
-    values = dict(measured[0].metrics())
+    values = dict(measured[0].metrics()) if measured else {}
     if len(measured) > 1:
         for result in measured:
             values |= {f"{name}/{result.name}": value for name, value in result.metrics().items()}
@@ -188,11 +191,16 @@ def describe(
     net: nn.Module,
     measured: Sequence[Measured],
     tuned: Sequence[Mapping[str, Any]],
+    shape: tuple[int, ...] | None = None,
     *,
     images_per_second: float | None,
     seconds: float,
 ) -> dict[str, Any]:
-    """The content of result.json."""
+    """The content of result.json.
+
+    shape: (C, h, w) of the input whose multiply-accumulates are counted; None for that of the first test image.
+    """
+    channels, height, width = shape or measured[0].frozen.image(0).shape
     evaluations = [
         {
             "set": result.frozen.part,
@@ -209,16 +217,15 @@ def describe(
         }
         for number, result in enumerate(measured)
     ]
-    shape = measured[0].frozen.image(0).shape
     return {
         "schema": SCHEMA,
         "model": built.config["choices"].get("model", type(net).__name__),
         "objective": built.config["choices"].get("objective", type(built.objective).__name__),
         "parameters": cost.parameters(net),
-        "macs": _macs(built, (shape[0], shape[1], shape[2])),
-        "macs_of": list(shape),
+        "macs": _macs(built, (channels, height, width)),
+        "macs_of": [channels, height, width],
         "evaluations": evaluations,
-        "metrics": measured[0].metrics(),
+        "metrics": measured[0].metrics() if measured else {},
         "seconds": seconds,
         "images_per_second": images_per_second,
         "peak_memory": peak_memory(built.engine.device),
@@ -227,6 +234,13 @@ def describe(
         "host": platform.node(),
         "device": _device(built.engine.device),
     }
+
+
+def _input_shape(data: DataModule) -> tuple[int, ...]:
+    """Channels, height and width of a training input."""
+    batch = data.prepare(next(iter(data.train_dataloader())).to(data.device))
+    assert batch.degraded is not None
+    return tuple(batch.degraded.shape[1:])
 
 
 def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:

@@ -7,7 +7,8 @@ from typing import Any
 from torch import nn
 
 from restorelab import build, checks, config, launch, tuning
-from restorelab.data.dataset import require, require_labels
+from restorelab.build import Parts
+from restorelab.data.required import require, require_labels
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.run import FAILED, Outcome, execute_here, trace_of
@@ -29,7 +30,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         net = checks.check_fit(built)
         # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
         opened = built.dataset.open(settings["split_seed"], built.degradation)
-        require(opened, _parts(settings, net))
+        require(opened, _parts(settings, built, net))
         if not built.objective.restores:
             require_labels(opened)
         folder = _folder(settings)
@@ -47,10 +48,10 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
     return execute_here(settings, folder, built, opened, watch)
 
 
-def _parts(settings: Mapping[str, Any], net: nn.Module) -> tuple[str, ...]:
-    """The parts of the dataset that the run needs images of."""
+def _parts(settings: Mapping[str, Any], built: Parts, net: nn.Module) -> tuple[str, ...]:
+    """The parts of the dataset that the run needs images of; `data.val=0` and `data.test=0` train without them."""
     if settings["train"] and checks.learnable(net):
-        return ("train", "val", "test")
+        return ("train", *(part for part in ("val", "test") if getattr(built.dataset, part)))
     return ("val", "test") if tuning.wanted(net) else ("test",)
 
 

@@ -146,9 +146,19 @@ def test_the_curve_and_numbers_are_those_of_the_folder(tmp_path: Path) -> None:
     assert record.curve("val/psnr")[1].max() == 24.0
 
 
+def test_a_run_that_tested_nothing_is_left_out_and_says_so(tmp_path: Path) -> None:
+    folders.write(tmp_path, folders.config("good"), {"gaussian_50": 25})
+    path = folders.write(tmp_path, folders.config("bare"), {"gaussian_50": 25}, place="bare")
+    result = json.loads((path / "result.json").read_text())
+    (path / "result.json").write_text(json.dumps(result | {"evaluations": [], "metrics": {}}))
+    (left,) = find([tmp_path]).left
+    assert (left.name, left.state) == ("bare-0", "not tested")
+    assert "data.test=0" in left.reason
+
+
 @pytest.mark.parametrize(
     "damage",
-    [{"evaluations": [{}]}, {"evaluations": []}, {"evaluations": 3}, {"parameters": "many"}, {"versions": [1]},
+    [{"evaluations": [{}]}, {"evaluations": {}}, {"evaluations": 3}, {"parameters": "many"}, {"versions": [1]},
      {"evaluations": [{"degradation": "a", "spec": "s", "bits": "b", "metrics": {"test/psnr": "high"}}]}],
 )  # fmt: skip
 def test_a_damaged_result_is_left_out_and_named(tmp_path: Path, damage: dict[str, Any]) -> None:

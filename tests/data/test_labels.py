@@ -10,10 +10,11 @@ import torch
 from data import test_source_mnist, test_source_stl10, test_source_svhn
 from restorelab.data.cache import prepare
 from restorelab.data.datamodule import DataModule
-from restorelab.data.dataset import Dataset, require_labels
+from restorelab.data.dataset import Dataset
 from restorelab.data.frozen import Evaluation
 from restorelab.data.item import Item, Source
 from restorelab.data.pairing import Division
+from restorelab.data.required import require_labels
 from restorelab.data.sources.folder import Folder
 from restorelab.data.sources.mnist import Mnist
 from restorelab.data.sources.stl10 import Stl10

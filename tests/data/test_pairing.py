@@ -16,10 +16,11 @@ import runs
 from data.test_frozen import Arrays
 from restorelab import build, composition
 from restorelab.data.datamodule import DataModule
-from restorelab.data.dataset import Dataset, require
+from restorelab.data.dataset import Dataset
 from restorelab.data.frozen import Evaluation
 from restorelab.data.loader import Order
 from restorelab.data.pairing import Division, divide, variant_of
+from restorelab.data.required import require
 from restorelab.data.split import split
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.noise import Gaussian, NoNoise

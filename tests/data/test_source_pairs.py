@@ -73,17 +73,91 @@ def test_a_pair_without_its_partner(tmp_path: Path):
     picture(tmp_path / "sharp" / "d.png")
     with pytest.raises(DataError) as caught:
         Pairs(tmp_path).items()
-    words = ("3 of 5 images have no partner", f"b.png lies in {tmp_path}/blur and not in {tmp_path}/sharp",
-             f"d.png lies in {tmp_path}/sharp and not in {tmp_path}/blur")  # fmt: skip
+    words = ("3 of 5 images have no partner", f"b.png in {tmp_path}/blur has none in {tmp_path}/sharp",
+             f"d.png in {tmp_path}/sharp has none in {tmp_path}/blur")  # fmt: skip
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def named(root: Path, degraded: list[str], clean: list[str], **options: str) -> dict[str, str]:
+    """The degraded name of each id."""
+    for folder, names in (("in", degraded), ("out", clean)):
+        for name in names:
+            picture(root / folder / name)
+    items = Pairs(root, **{"degraded": "in", "clean": "out", **options}).items()
+    return {item.id: str(Path(str(item.degraded)).relative_to(root / "in")) for item in items}
+
+
+@pytest.mark.parametrize(("degraded", "clean", "options"), [
+    (["1_noisy.png", "22_noisy.png"], ["1.png", "22.png"], {"degraded_name": "*_noisy.png"}),
+    (["1_noisy.png", "22_noisy.png"], ["1.png", "22.png"], {"degraded_name": "{name}_noisy", "clean_name": "{name}"}),
+    (["1_NOISY.PNG"], ["1.png"], {"degraded_name": "*_noisy.png"}),
+    (["a/x_1.png", "b/x_1.png"], ["a/1.bmp", "b/1.bmp"], {"degraded_name": "x_*.png"}),
+    (["0_NOISY_010.png", "0_NOISY_011.png"], ["0_GT_010.png", "0_GT_011.png"],
+     {"degraded_name": "*_NOISY_*", "clean_name": "*_GT_*"}),
+    (["a.png", "b.png"], ["a.jpg", "b.tif"], {}),
+    (["A.png", "b.PNG"], ["a.png", "B.png"], {}),
+    (["s1/lq.png", "s2/lq.png"], ["s1/gt.png", "s2/gt.png"], {"degraded_name": "lq.png", "clean_name": "gt.png"}),
+])  # fmt: skip
+def test_matched_by_pattern_ending_and_case(tmp_path: Path, degraded: list[str], clean: list[str], options: dict):
+    assert named(tmp_path, degraded, clean, **options) == dict(zip(clean, degraded, strict=True))
+
+
+def test_one_folder_of_both_kinds_and_names_that_fit_no_pattern(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    for name in ("HR_train/1", "LR_train/X2/1x2", "LR_train/X4/1x4", "HR_valid/2", "LR_valid/X2/2x2"):
+        picture(tmp_path / f"{name}.png")
+    caplog.set_level("INFO")
+    patterns = {"degraded_name": "LR_*/X2/*x2.png", "clean_name": "HR_*/*.png"}
+    items = Pairs(tmp_path, degraded=".", clean=".", **patterns).items()
+    assert [(item.id, item.split) for item in items] == [("HR_train/1.png", "train"), ("HR_valid/2.png", "val")]
+    assert [Path(str(item.degraded)).name for item in items] == ["1x2.png", "2x2.png"]
+    assert "1 names" in caplog.text
+    assert "such as LR_train/X4/1x4.png" in caplog.text
+
+
+@pytest.mark.parametrize(("degraded", "clean", "options", "advice"), [
+    (["0_noisy.png", "1_noisy.png"], ["0.png", "1.png"], {}, "'data.source.degraded_name=*_noisy' would make 2 pairs"),
+    (["n0.png", "n1.png"], ["0.png", "1.png"], {"degraded_name": "m*"}, "'data.source.degraded_name=n*' would make 2"),
+    (["0.png", "1.png"], ["0_gt.png", "1_gt.png"], {}, "'data.source.clean_name=*_gt' would make 2"),
+    (["0_in_a.png", "1_in_a.png"], ["0_out_a.png", "1_out_a.png"], {},
+     "'data.source.degraded_name=*in*' 'data.source.clean_name=*out*' would make 2"),
+])  # fmt: skip
+def test_the_pattern_that_would_match_is_offered(
+    tmp_path: Path, degraded: list[str], clean: list[str], options: dict, advice: str
+):
+    with pytest.raises(DataError) as caught:
+        named(tmp_path, degraded, clean, **options)
+    assert "have no partner: " in str(caught.value)
+    assert advice in str(caught.value)
+
+
+def test_patterns_that_mean_nothing(tmp_path: Path):
+    with pytest.raises(ConfigError, match="unlike numbers of stars"):
+        Pairs(tmp_path, degraded_name="*_*", clean_name="*")
+    with pytest.raises(ConfigError, match="degraded_name=' '"):
+        Pairs(tmp_path, degraded_name=" ")
+
+
+def test_a_name_that_two_files_could_be_partners_of_is_not_guessed(tmp_path: Path):
+    with pytest.raises(DataError, match="3 of 3 images have no partner"):
+        named(tmp_path, ["a.png"], ["a.jpg", "a.tif"])
+
+
+@pytest.mark.parametrize("tops", [("Train", "VALID"), ("training", "test")])
+def test_parts_above_the_folders_by_any_of_their_names(tmp_path: Path, tops: tuple[str, str]):
+    for top in tops:
+        make(tmp_path, ["a.png"], top=top)
+    second = "val" if tops[1] == "VALID" else "test"
+    assert {item.id: item.split for item in Pairs(tmp_path).items()} == {
+        f"{tops[0]}/a.png": "train", f"{tops[1]}/a.png": second,
+    }  # fmt: skip
 
 
 def test_pairs_of_unlike_sizes_name_both(tmp_path: Path):
     """Resizing both to one size would hide that one is half as large, so headers are compared before."""
-    make(tmp_path, ["a.png", "b.png", "c.png"])
+    make(tmp_path, ["a.png", "b.png", "c.png", "d.png", "e.png"])
     picture(tmp_path / "blur" / "b.png", 9, (10, 12))
     picture(tmp_path / "blur" / "c.png", 9, (10, 12))
-    with pytest.raises(DataError, match=r"2 of 3 pairs differ in size: of b\.png the degraded image is 12x10 and the"):
+    with pytest.raises(DataError, match=r"2 of 5 pairs differ in size: of b\.png the degraded image is 12x10 and the"):
         prepare(Pairs(tmp_path), channels=3, size=(16, 16), resize="stretch")
 
 

@@ -118,6 +118,19 @@ def test_an_official_split_that_tears_a_group_is_told(caplog: pytest.LogCaptureF
     assert "tears 1 groups, among them person 0" in caplog.text
 
 
+def test_nothing_is_taken_from_a_set_of_test_images():
+    rows = split(table([1] * 12, ["test"] * 12), val=0.1, test=0.1, seed=0)
+    assert {part: len(found) for part, found in rows.items()} == {"train": 0, "val": 0, "test": 12}
+    rows = split(table([1] * 12, ["test"] * 8 + ["val"] * 4), val=0.5, test=0.1, seed=0)
+    assert {part: len(found) for part, found in rows.items()} == {"train": 0, "val": 4, "test": 8}
+
+
+@pytest.mark.parametrize("parts", [None, ["train"] * 6 + ["test"] * 6])
+def test_all_images_are_measured_where_that_is_asked_for(parts: list[str | None] | None):
+    rows = split(table([3] * 4, parts), val=0.1, test="all", seed=0)
+    assert {part: len(found) for part, found in rows.items()} == {"train": 0, "val": 0, "test": 12}
+
+
 @pytest.mark.parametrize("part", ["val", "test"])
 def test_one_part_may_take_all(part: str) -> None:
     rows = split(table([1] * 12), **{"val": 0, "test": 0, "seed": 0, part: 12})

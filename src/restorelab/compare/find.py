@@ -42,7 +42,7 @@ class Left:
 
     Attributes:
         name: of its folder.
-        state: `failed`, `pruned`, `unfinished`, `queued`, `unreadable` or `older`.
+        state: `failed`, `pruned`, `unfinished`, `queued`, `not tested`, `unreadable` or `older`.
         reason: why, as a sentence.
     """
 
@@ -127,6 +127,8 @@ def _read(path: Path) -> Record | Left:
     try:
         if folder.result.is_file():
             record = Record("", path)
+            if record.result["evaluations"] == []:
+                return Left(path.name, path, "not tested", "not tested: its dataset had no test images (data.test=0).")
             _check(record)
             return record
         if folder.failure.is_file():

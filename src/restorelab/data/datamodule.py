@@ -85,7 +85,7 @@ class DataModule(LightningDataModule):
         self._ready = True
 
     def frozen(self, part: str) -> list[FrozenSet]:
-        """The images of `val` or `test` under each evaluation; made once and kept on disk.
+        """The images of `val` or `test` under each evaluation; made once and kept on disk. None for an empty part.
 
         Raises:
             ConfigError: for an evaluation that would degrade real pairs.
@@ -100,6 +100,7 @@ class DataModule(LightningDataModule):
                     self.table, self.rows.under(part, e.of), e, part=part, seed=self.eval_seed, protocol=self.protocol
                 )
                 for e in self.evaluations.values()
+                if len(self.rows[part])
             ]
         return self._sets[part]
 
@@ -146,8 +147,10 @@ class DataModule(LightningDataModule):
             sets.append(FrozenSet(self.table, rows, evaluation, part="train", seed=self.seed, protocol={}))
         return sets
 
-    def val_dataloader(self) -> FrozenLoader:
-        """The frozen validation images, sharded by rank without padding."""
+    def val_dataloader(self) -> FrozenLoader | list[FrozenLoader]:
+        """The frozen validation images, sharded by rank without padding; nothing where there are none."""
+        if not self.frozen("val"):
+            return []
         return FrozenLoader(self.frozen("val"), self.dataset.eval_batch_size, self.rank, self.world)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

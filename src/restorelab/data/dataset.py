@@ -12,6 +12,7 @@ from restorelab.data import cache
 from restorelab.data.cache import Table
 from restorelab.data.item import Source
 from restorelab.data.pairing import Division, divide
+from restorelab.data.split import Amount, has_parts
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, DataError
 
@@ -36,8 +37,9 @@ class Dataset:
         limit: how many images to use, picked at random by split_seed; None uses all.
         batch_size: images a step and device.
         eval_batch_size: images a batch in validation and test; results do not depend on it.
-        val: share (below 1) or number of images for validation; whole groups, official splits come first.
-        test: the same for the test set.
+        val: share (below 1) or number of images for validation; whole groups, official splits come first. 0 trains
+            without validation where the dataset has no validation images of its own.
+        test: the same for the test set; `all` measures every image.
         split_by: `group` keeps a person, sequence or photograph together; `image` does not; `pair` splits all (image,
             noise) pairs of noise=each, so that an image may be in training and in test, for measuring that leak; `val`
             and `test` are then of pairs.
@@ -56,7 +58,7 @@ class Dataset:
     batch_size: int = 128
     eval_batch_size: int = 64
     val: float = 0.1
-    test: float = 0.1
+    test: Amount = 0.1
     split_by: Literal["group", "image", "pair"] = "group"
     residency: Literal["auto", "device", "stream"] = "auto"
     on_bad: Literal["few", "skip", "error"] = "few"
@@ -69,6 +71,8 @@ class Dataset:
                 raise ConfigError(msg)
         for name in ("val", "test"):
             value = getattr(self, name)
+            if (name, value) == ("test", "all"):
+                continue
             if value < 0 or (value >= 1 and value != int(value)) or (value == 1 and isinstance(value, float)):
                 msg = f"data.{name}: {value} is neither a share in [0, 1) nor a whole number of images."
                 raise ConfigError(msg)
@@ -105,8 +109,9 @@ class Dataset:
             ConfigError: for a split that does not go with the dataset or the degradation.
             DataError: for a dataset that is missing, too many unreadable images, or too few groups to split.
         """
+        source = self.make_source()
         table = cache.prepare(
-            self.make_source(),
+            source,
             channels=self.channels,
             size=_pair(self.size) if self.size else None,
             resize=self.resize,
@@ -120,31 +125,18 @@ class Dataset:
                 refuse_degrading(degradation)
         noise = None if degradation is None else degradation.noise
         rows = divide(table, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
-        log.info("split by %s: %s", self.split_by, rows.describe())
+        for remark in getattr(source, "remarks", list)():
+            log.warning("%s", remark)
+        if self.test == "all":
+            how = "data.test=all, so every image is measured"
+        else:
+            how = "split by the dataset's own parts" if has_parts(table) else f"split by {self.split_by}"
+        log.info("%s: %s", how, rows.describe())
         return table, rows
 
     def make_source(self) -> Source:
         """The source at its root."""
         return self.source(Path(self.root).expanduser() if self.root else None)
-
-
-def require(opened: Opened, parts: Sequence[str]) -> None:
-    """Raise DataError where a part that a run needs has no image."""
-    table, rows = opened
-    for part in parts:
-        if not len(rows[part]):
-            counts = ", ".join(f"{len(found)} {name}" for name, found in rows.items())
-            key = "data.val or data.test (they take all)" if part == "train" else f"data.{part}"
-            verb = "Lower" if part == "train" else "Raise"
-            msg = f"{len(table.ids)} images split into {counts}: the run needs some for {part}. {verb} {key}."
-            raise DataError(msg)
-        empty = [name for name, shown in (rows.shown or {}).get(part, {}).items() if not len(shown)]
-        if empty:
-            msg = (
-                f"{part} has {len(rows[part])} images and shows none of them under the noise {', '.join(empty)}: they "
-                f"are too few to be shared out. Raise data.{'limit' if part == 'train' else part}, or use more data."
-            )
-            raise DataError(msg)
 
 
 def refuse_degrading(degradation: Degradation, evaluation: str | None = None, advice: str = "") -> None:
@@ -177,22 +169,6 @@ def _check_pairs(table: Table) -> None:
             f"{one} and the clean one {other} (channels x height x width). Pairs of one size are wanted."
         )
         raise DataError(msg)
-
-
-def require_labels(opened: Opened) -> None:
-    """Raise DataError, naming the dataset, where not every image of every part has a label.
-
-    Labels are whole numbers from 0 up, `(N,)` int64 in the table; a training batch and a frozen one bear them as
-    `Sample.label`.
-    """
-    table, rows = opened
-    name = table.folder.name.rpartition("-")[0]
-    if table.labels is None:
-        msg = f"{name}: its images have no labels. Choose a dataset that has: data=mnist, svhn or stl10_labelled."
-        raise DataError(msg)
-    without = [row for found in rows.values() for row in found[table.labels[found] < 0]]
-    if without:
-        raise DataError(f"{name}: {len(without)} images have no label, among them {table.ids[without[0]]}.")
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from restorelab.data.split import PARTS, Rows, number_of, split
+from restorelab.data.split import PARTS, Amount, Rows, has_parts, number_of, split
 from restorelab.degradations.mixture import Each
 from restorelab.degradations.noise import Noise
 from restorelab.degradations.rng import derive
@@ -71,7 +71,7 @@ def divide(
     noise: Noise | Each | None,
     *,
     val: float,
-    test: float,
+    test: Amount,
     seed: int,
     by: Literal["group", "image", "pair"],
 ) -> Division:
@@ -87,7 +87,7 @@ def divide(
     check(noise, by)
     if by == "pair":
         assert isinstance(noise, Each)
-        if table.splits is not None and any(table.splits):
+        if has_parts(table):
             raise ConfigError(
                 "data.split_by=pair: the dataset has official parts, and pairs across them would break these. Set "
                 "data.split_by=group, or use a dataset without official parts, such as data=faces."
@@ -140,13 +140,13 @@ def variant_of(evaluation: str, of: str | None, noise: Noise | Each, by: str) ->
     )
 
 
-def _split_pairs(table: Rows, variants: Sequence[str], val: float, test: float, seed: int) -> Division:
+def _split_pairs(table: Rows, variants: Sequence[str], val: float, test: Amount, seed: int) -> Division:
     """Every (image, variant) by itself; depends on the sets of ids and of variants, not on their order."""
     order = np.array(sorted(range(len(table.ids)), key=table.ids.__getitem__), np.int64)
     names = sorted(variants)
     total = len(order) * len(names)
-    numbers = {"test": number_of("test", test, total), "val": number_of("val", val, total)}
-    if sum(numbers.values()) >= total:
+    numbers = {"test": number_of("test", test, total), "val": 0 if test == "all" else number_of("val", val, total)}
+    if test != "all" and sum(numbers.values()) >= total:
         raise DataError(
             f"{len(order)} images with {len(names)} noises make {total} pairs: too few for {numbers['test']} for test "
             f"and {numbers['val']} for val beside training. Lower data.val or data.test."

@@ -30,14 +30,19 @@ class Rows(Protocol):
         """The official part of each row, or None where the dataset has none."""
 
 
+Amount = float | Literal["all"]
+"""How much a part takes: a share below 1, a number of images, or all of them."""
+
+
 def split(
-    table: Rows, *, val: float, test: float, seed: int, by: Literal["group", "image"] = "group"
+    table: Rows, *, val: float, test: Amount, seed: int, by: Literal["group", "image"] = "group"
 ) -> dict[str, np.ndarray]:
     """The rows of `train`, `val` and `test`, each ascending int64, together every row once.
 
-    Official parts are kept as they are; a part that the dataset does not name is taken from its training images. `val`
-    and `test` are a share of the images that are divided (all of them, or the official training images) where below 1,
-    else a number of images; one of them may take all, so that a set can be measured on as a whole. Groups are drawn
+    Official parts are kept as they are; a part that the dataset does not name is taken from its training images, never
+    from its test images. `val` and `test` are a share of the images that are divided (all of them, or the official
+    training images) where below 1, else a number of images; one of them may take all. `test="all"` takes every image,
+    whatever its official part and whatever `val` says, so that a set can be measured on as a whole. Groups are drawn
     whole in random order until the number is met; the last one is left out where that comes nearer, so numbers are met
     exactly by groups of one image and as nearly as groups allow otherwise. `by="image"` draws single images, whatever
     their group: one person may then be in training and in test.
@@ -50,6 +55,9 @@ def split(
     """
     if by not in ("group", "image"):
         raise ConfigError(f"data.split_by={by!r}; allowed: group, image")
+    if test == "all":
+        none = np.zeros(0, np.int64)
+        return {"train": none, "val": none, "test": np.arange(len(table.ids), dtype=np.int64)}
     official = _official(table)
     names = table.groups if by == "group" else table.ids
     if official is None:
@@ -60,10 +68,12 @@ def split(
         parts = {part: rows for part, rows in parts.items() if len(rows) or part == "train"}
         pool = parts.pop("train")
         wanted = {part: share for part, share in (("test", test), ("val", val)) if part not in parts}
+        if not len(pool):  # without training images there is nothing that the missing parts could be taken from
+            wanted = {}
         if by == "group":
             _warn_of_torn(table, official)
     parts |= _draw(names, pool, {part: number_of(part, share, len(pool)) for part, share in wanted.items()}, seed, by)
-    return {part: np.sort(parts[part]).astype(np.int64) for part in PARTS}
+    return {part: np.sort(parts.get(part, np.zeros(0))).astype(np.int64) for part in PARTS}
 
 
 def _draw(names: Sequence[str], pool: np.ndarray, wanted: dict[str, int], seed: int, by: str) -> dict[str, np.ndarray]:
@@ -100,19 +110,30 @@ def _draw(names: Sequence[str], pool: np.ndarray, wanted: dict[str, int], seed: 
     return parts
 
 
-def number_of(part: str, share: float, total: int) -> int:
-    """How many of `total` a share below 1, or a whole number, asks for; ConfigError for anything else."""
+def number_of(part: str, share: Amount, total: int) -> int:
+    """How many of `total` an amount asks for; ConfigError for what is none."""
+    if share == "all":
+        return total
     if share < 0 or (share >= 1 and share != int(share)):
         raise ConfigError(f"data.{part}={share}; a share of the images below 1, or a whole number of images")
     return round(share * total) if share < 1 else int(share)
 
 
+def has_parts(table: Rows) -> bool:
+    """Whether the dataset has official parts."""
+    return table.splits is not None and any(table.splits)
+
+
 def _official(table: Rows) -> np.ndarray | None:
-    if table.splits is None or not any(table.splits):
+    if table.splits is None or not has_parts(table):
         return None
     without = [name for name, part in zip(table.ids, table.splits, strict=True) if part is None]
     if without:
-        raise DataError(f"{len(without)} images belong to no official part, others do; among them {without[0]}.")
+        raise DataError(
+            f"{len(without)} images belong to no official part, others do; among them {without[0]}. Move them into a "
+            "part's folder or out of data.root; or say data.source.parts=none: all images are then split by data.val "
+            "and data.test."
+        )
     other = sorted({str(part) for part in table.splits} - set(PARTS))
     if other:
         raise DataError(f"official parts are {', '.join(PARTS)}; the dataset has also {', '.join(other)}.")

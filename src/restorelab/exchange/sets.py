@@ -6,8 +6,8 @@ from typing import Any
 from restorelab import build, composition
 from restorelab.build import Parts
 from restorelab.data.datamodule import DataModule
-from restorelab.data.dataset import require
 from restorelab.data.frozen import FrozenSet
+from restorelab.data.required import require
 
 OF_IMAGES = ("data", "blur", "downsample", "noise", "evaluation", "protocol")
 """Groups that decide images and numbers."""

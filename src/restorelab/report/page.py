@@ -76,6 +76,8 @@ def page(
 
 
 def _table(evaluations: Sequence[Mapping[str, Any]]) -> str:
+    if not evaluations:
+        return "<p>Nothing was tested: the dataset has no test images (data.test=0).</p>"
     rows = [cells(entry["degradation"], entry["images"], entry["metrics"]) for entry in evaluations]
     head = "".join(f"<th>{name}</th>" for name in rows[0])
     lines = ["".join(f"<td{' class=gain' if name == 'gain' else ''}>{html.escape(cell)}</td>" for name, cell in

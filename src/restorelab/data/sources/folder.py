@@ -14,22 +14,21 @@ from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
 from restorelab.data.download import download, unpack
 from restorelab.data.item import Item
+from restorelab.data.sources.parts import Parts, check_parts, official_parts, remark
 from restorelab.errors import ConfigError, DataError
-
-PARTS = ("train", "val", "test")
 
 
 class Folder:
     """Every image below a folder, in any depth: jpg, png, tif, bmp, pgm and webp, in sorted order.
 
-    Hidden files and folders (a leading dot) are skipped. Links are followed, each real folder is listed once. Where the
-    images lie in `train/` and in `val/` or `test/` at the top, these are the official parts. The id is the path below
-    the root.
+    Hidden files and folders (a leading dot) are skipped. Links are followed, each real folder is listed once. The id is
+    the path below the root. Folders such as `train/`, `valid/` and `test/` are the official parts, see `parts.py`.
 
     Args:
         root: the folder.
         group: what a split must not tear: `file` (each image for itself), `parent` (the folder it lies in), or a
             regular expression searched in the id, whose first parenthesis, or else whole match, names the group.
+        parts: `auto` takes the split from the folders' names, `none` splits all images alike.
         url: the address of a tar or zip that `fetch` brings and unpacks into the root.
         sha256: its checksum.
         max_gigabytes: the bound of what it may unpack to.
@@ -40,13 +39,15 @@ class Folder:
         self,
         root: str | Path | None = None,
         group: str = "file",
+        parts: Parts = "auto",
         url: str | None = None,
         sha256: str | None = None,
         max_gigabytes: float = 100,
     ) -> None:
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.group, self.url, self.sha256, self.max_gigabytes = group, url, sha256, max_gigabytes
-        self.group_of = grouping("folder", group)
+        self.group_of, self.parts = grouping("folder", group), parts
+        check_parts("folder", parts)
 
     def items(self) -> list[Item]:
         """List the images, decoding nothing."""
@@ -54,12 +55,18 @@ class Folder:
         names = [name_below(path, root) for path in paths]
         return [
             Item(id=name, group=self.group_of(name), clean=path, split=part)
-            for name, path, part in zip(names, paths, official_parts(names), strict=True)
+            for name, path, part in zip(names, paths, official_parts(names, self.parts), strict=True)
         ]
 
     def fingerprint(self) -> dict[str, Any]:
-        """The names and the content of all images, hashed, and the grouping."""
-        return {**summary(self._images(), self._root()), "group": self.group}
+        """The names and the content of all images, hashed, the grouping, and whether parts are looked for."""
+        return {**summary(self._images(), self._root()), "group": self.group, "parts": self.parts}
+
+    def remarks(self) -> list[str]:
+        """What the user should know of the layout."""
+        root = self._root()
+        said = remark((name_below(path, root) for path in self._images()), self.parts)
+        return [said] if said else []
 
     def fetch(self) -> Path:
         """Download the archive at `url` and unpack it into the root, which must be new or empty."""
@@ -120,13 +127,6 @@ def grouping(owner: str, group: str) -> Callable[[str], str]:
         return str(match.group(1) if pattern.groups else match.group())
 
     return search
-
-
-def official_parts(names: Iterable[str]) -> list[str | None]:
-    """The official part of each id, where they lie in `train/` and in `val/` or `test/`; None for all otherwise."""
-    tops = [name.split("/", 1)[0] if "/" in name else None for name in names]
-    official = "train" in tops and bool({"val", "test"} & set(tops))
-    return [top if official and top in PARTS else None for top in tops]
 
 
 def summary(paths: Iterable[Path], root: Path) -> dict[str, Any]:

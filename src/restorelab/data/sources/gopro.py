@@ -7,7 +7,8 @@ from typing import Any, Literal
 from restorelab.data.download import install
 from restorelab.data.item import Item
 from restorelab.data.sources.folder import images_below, summary
-from restorelab.data.sources.pairs import check_sizes, matched
+from restorelab.data.sources.matching import ANY, Side, matched
+from restorelab.data.sources.pairs import check_sizes
 from restorelab.errors import ConfigError, DataError
 
 URL = "http://data.cv.snu.ac.kr:8008/webdav/dataset/GOPRO/GOPRO_Large.zip"
@@ -55,7 +56,7 @@ class GoPro:
         for part, sequence in self._sequences():
             sharp = self._frames(sequence, "sharp")
             blurred = self._frames(sequence, self.blur) if self.paired else sharp
-            pairs = matched(blurred, sharp, sequence / self.blur, sequence / "sharp")
+            pairs = matched(Side(sequence / self.blur, None, ANY, blurred), Side(sequence / "sharp", None, ANY, sharp))
             found |= {f"{part}/{sequence.name}/{name}": pair for name, pair in pairs.items()}
         if not found:
             raise DataError(f"{self._base()}: its sequences hold not one image in sharp/.")

@@ -1,66 +1,121 @@
-"""Two folders of images with equal names: what a camera degraded, and what it should have been."""
+"""Degraded images and the clean ones that they should have been: two folders, or two kinds of names in one."""
 
+import logging
+from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from PIL import Image
 
+from restorelab.data.factor import factor_of
 from restorelab.data.item import Item
-from restorelab.data.sources.folder import PARTS, grouping, images_below, name_below, official_parts, summary
+from restorelab.data.sources.folder import grouping, images_below, name_below, summary
+from restorelab.data.sources.matching import ANY, Side, check, letters, matched, stars
+from restorelab.data.sources.parts import Parts, check_parts, official_parts, part_of, remark
 from restorelab.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM", "WEBP")
 """What `decode` reads; the header of nothing else is opened."""
 
 
 class Pairs:
-    """Real degraded/clean pairs: the files of two folders, matched by their path below each.
+    """Real degraded/clean pairs: files of two folders, or of one, matched by their names, see `matching.py`.
 
-    The two folders lie below the root, or below `train/`, `val/` and `test/` in it, which are then the official parts
-    (as they are where both folders hold `train/` and `val/` or `test/`). The id is the path below the clean folder,
-    with the part before it. Both images of a pair have one size. No degradation is applied to real pairs: they want
+    The folders lie below the root, or below `train/`, `val/` and `test/` in it, which are then the official parts (as
+    they are where both folders hold `train/`, `val/` or `test/`; see `parts.py` for other names). The id is the path
+    below the clean folder, with the part's folder before it. No degradation is applied to real pairs: they need
     noise=none, blur=none and downsample=none.
+
+    The degraded images have the size of the clean ones, or are smaller by a whole factor, the same in all pairs
+    (super-resolution): the network then has to enlarge by it. Where it does not divide a clean image's sides, the
+    remainder is cut off at the right and the bottom.
 
     Args:
         root: the folder.
         degraded: the folder of the degraded images below it.
-        clean: that of the clean ones.
+        clean: that of the clean ones; the same one where the names tell the two apart.
+        degraded_name: the pattern of the degraded images' names, such as `*_noisy.png`; `*` is any name.
+        clean_name: that of the clean ones.
         group: what a split must not tear, searched in the id: `file`, `parent` or a regular expression, as in `Folder`.
+        parts: `auto` takes the split from the folders' names, `none` splits all pairs alike.
 
     """
 
     paired: ClassVar[bool] = True
 
     def __init__(
-        self, root: str | Path | None = None, degraded: str = "blur", clean: str = "sharp", group: str = "file"
+        self,
+        root: str | Path | None = None,
+        degraded: str = "blur",
+        clean: str = "sharp",
+        degraded_name: str = ANY,
+        clean_name: str = ANY,
+        group: str = "file",
+        parts: Parts = "auto",
     ) -> None:
-        if degraded == clean:
-            raise ConfigError(f"pairs: degraded={degraded!r} and clean={clean!r} are one folder; name two.")
+        for option, pattern in (("degraded_name", degraded_name), ("clean_name", clean_name)):
+            check("pairs", option, pattern)
+        if degraded == clean and letters(degraded_name) == letters(clean_name):
+            raise ConfigError(
+                f"pairs: degraded={degraded!r} and clean={clean!r} are one folder; name two, or tell the images apart "
+                "by degraded_name and clean_name."
+            )
+        if stars(degraded_name) != stars(clean_name):
+            raise ConfigError(
+                f"pairs: degraded_name={degraded_name!r} and clean_name={clean_name!r} have unlike numbers of stars, "
+                "which stand for what the names of two partners share."
+            )
+        check_parts("pairs", parts)
         self.root = Path(root).expanduser().absolute() if root is not None else None
-        self.degraded, self.clean, self.group = degraded, clean, group
+        self.degraded, self.clean, self.group, self.parts = degraded, clean, group, parts
+        self.degraded_name, self.clean_name = degraded_name, clean_name
         self.group_of = grouping("pairs", group)
 
     def items(self) -> list[Item]:
         """List the pairs, sorted by id; reads the sizes in the images' headers."""
-        found: dict[str, tuple[Path, Path]] = {}
-        folders = self._folders()
-        for part, degraded, clean in folders:
-            pairs = matched(_named(degraded), _named(clean), degraded, clean)
-            found |= {f"{part}/{name}" if part else name: pair for name, pair in pairs.items()}
-        if not found:
-            places = " or ".join(f"{degraded} and {clean}" for _, degraded, clean in folders)
-            raise DataError(f"{places}: there is not one pair of images in them.")
-        check_sizes(found)
+        found = self._pairs
+        if factor := check_sizes(found):
+            log.info("pairs of factor %d: the degraded images are smaller", factor)
         return [
             Item(id=name, group=self.group_of(name), clean=clean, degraded=degraded, split=part)
-            for (name, (degraded, clean)), part in zip(found.items(), official_parts(found), strict=True)
+            for (name, (degraded, clean)), part in zip(found.items(), official_parts(found, self.parts), strict=True)
         ]
 
     def fingerprint(self) -> dict[str, Any]:
         """The names and the content of all images, hashed, the folders' names, and the grouping."""
         paths = [path for _, *folders in self._folders() for folder in folders for path in images_below(folder)]
-        return {**summary(paths, self._root()), "folders": [self.degraded, self.clean], "group": self.group}
+        named = {key: getattr(self, key) for key in ("degraded_name", "clean_name", "group", "parts")}
+        return {**summary(paths, self._root()), "folders": [self.degraded, self.clean], **named}
+
+    def remarks(self) -> list[str]:
+        """What the user should know of the layout."""
+        said = remark(self._pairs, self.parts)
+        return [said] if said else []
+
+    @cached_property
+    def factor(self) -> int:
+        """By how much the degraded images are smaller, as the headers of the first readable pair say; 1 for nothing."""
+        for degraded, clean in self._pairs.values():
+            sizes = _size(clean), _size(degraded)
+            if all(sizes):
+                return factor_of(*sizes) or 1  # type: ignore[arg-type]
+        return 1
+
+    @cached_property
+    def _pairs(self) -> dict[str, tuple[Path, Path]]:
+        """Degraded and clean path by id, sorted within each part."""
+        found: dict[str, tuple[Path, Path]] = {}
+        for part, degraded, clean in self._folders():
+            pairs = matched(
+                Side(degraded, "degraded_name", self.degraded_name, _named(degraded)),
+                Side(clean, "clean_name", self.clean_name, _named(clean)),
+            )
+            found |= {f"{part}/{name}" if part else name: pair for name, pair in pairs.items()}
+        return found
 
     def _root(self) -> Path:
         if self.root is None:
@@ -68,10 +123,12 @@ class Pairs:
         return self.root
 
     def _folders(self) -> list[tuple[str, Path, Path]]:
-        """Part ('' for none), degraded and clean folder, all of which exist."""
+        """Part's folder ('' for none), degraded and clean folder, all of which exist."""
         root = self._root()
         wanted = (self.degraded, self.clean)
-        tops = [top for top in ("", *PARTS) if any((root / top / name).is_dir() for name in wanted)]
+        inside = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+        tops = ["", *(name for name in inside if part_of(name))]
+        tops = [top for top in tops if any((root / top / name).is_dir() for name in wanted)]
         tops = [""] if "" in tops or not tops else tops
         folders = [(top, root / top / self.degraded, root / top / self.clean) for top in tops]
         missing = [folder for _, *both in folders for folder in both if not folder.is_dir()]
@@ -89,49 +146,34 @@ def _named(folder: Path) -> dict[str, Path]:
     return {name_below(path, folder): path for path in images_below(folder)}
 
 
-def matched(
-    degraded: Mapping[str, Path], clean: Mapping[str, Path], degraded_folder: Path, clean_folder: Path
-) -> dict[str, tuple[Path, Path]]:
-    """Degraded and clean path by name, sorted.
+def check_sizes(pairs: Mapping[str, tuple[Path, Path]]) -> int:
+    """The factor by which the degraded images are smaller, from the headers; 0 for equal sizes.
+
+    A file that cannot be read is left to decoding.
 
     Raises:
-        DataError: for images without a partner; says how many, and names the first of each folder.
+        DataError: where pairs have no whole factor, or not the same one.
     """
-    sides = [
-        (f"{sorted(have.keys() - lack.keys())[0]} lies in {there} and not in {absent}", len(have.keys() - lack.keys()))
-        for have, lack, there, absent in (
-            (degraded, clean, degraded_folder, clean_folder),
-            (clean, degraded, clean_folder, degraded_folder),
-        )
-        if have.keys() - lack.keys()
-    ]
-    if sides:
-        count, of = sum(number for _, number in sides), len(degraded) + len(clean)
-        raise DataError(
-            f"{count} of {of} images have no partner: {'; '.join(text for text, _ in sides)}. Both folders must hold "
-            "the same names; mend or remove what stands alone."
-        )
-    return {name: (degraded[name], clean[name]) for name in sorted(clean)}
-
-
-def check_sizes(pairs: Mapping[str, tuple[Path, Path]]) -> None:
-    """Raise DataError where the two images of a pair differ in size; a file that cannot be read is left to decoding."""
-    sizes = {name: (_size(degraded), _size(clean)) for name, (degraded, clean) in pairs.items()}
-    unlike = [name for name, (one, other) in sizes.items() if one and other and one != other]
+    sizes = {name: (_size(clean), _size(degraded)) for name, (degraded, clean) in pairs.items()}
+    factors = {name: factor_of(*both) for name, both in sizes.items() if all(both)}  # type: ignore[arg-type]
+    common = Counter(factors.values()).most_common(1)[0][0] if factors else 1
+    unlike = [name for name, factor in factors.items() if factor != common or factor is None]
     if unlike:
-        one, other = (f"{size[0]}x{size[1]}" for size in sizes[unlike[0]] if size)
+        clean, degraded = (f"{size[1]}x{size[0]}" for size in sizes[unlike[0]] if size)
+        rule = "the same size" if common in (1, None) else f"a size smaller by the factor {common}"
         raise DataError(
-            f"{len(unlike)} of {len(pairs)} pairs differ in size: of {unlike[0]} the degraded image is {one} and the "
-            f"clean one {other} (width x height). Pairs of one size are wanted; pairs for super-resolution are not "
-            "supported (downsample=bicubic makes them from clean images)."
+            f"{len(unlike)} of {len(pairs)} pairs differ in size: of {unlike[0]} the degraded image is {degraded} and "
+            f"the clean one {clean} (width x height). Expected in all pairs: {rule}"
+            f"{', or smaller by one whole factor' if common in (1, None) else ''}."
         )
+    return common if common and common > 1 else 0
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """Width and height of the upright image, from its header; None where that cannot be read."""
+    """Height and width of the upright image, from its header; None where that cannot be read."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             turned = image.getexif().get(0x0112, 1) >= 5
-            return (image.height, image.width) if turned else (image.width, image.height)
+            return (image.width, image.height) if turned else (image.height, image.width)
     except Exception:  # any bytes at all may be met here; decoding says what is wrong with them
         return None
