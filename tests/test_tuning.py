@@ -11,6 +11,7 @@ from torch import Tensor
 
 from restorelab import tuning
 from restorelab.data import cache
+from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.sources.photos import Photos
 from restorelab.data.table import Table
@@ -45,7 +46,7 @@ class Gain(Tunable):
 def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Real patches of 32x32; every row of them may be made a validation or a test image."""
     folder = tmp_path_factory.mktemp("cache")
-    return cache.prepare(Photos(patch=32, most=4), channels=1, size=None, resize="none", cache_dir=folder)
+    return cache.prepare(Photos(patch=32, most=4), Decoding(1), cache_dir=folder)
 
 
 def frozen(table: Table, degradation: Degradation, part: str = "val", rows: object = None) -> FrozenSet:
@@ -182,7 +183,7 @@ def test_the_least_that_may_be_is_no_end_of_the_grid(table: Table) -> None:
 
 
 def test_sizes_may_be_mixed_and_a_broken_candidate_loses(tmp_path: Path) -> None:
-    table = cache.prepare(Photos(patch=None), channels=1, size=None, resize="none", limit=4, cache_dir=tmp_path)
+    table = cache.prepare(Photos(patch=None), Decoding(1), limit=4, cache_dir=tmp_path)
     assert len(np.unique(table.shapes, axis=0)) > 1
 
     class Broken(Gain):

@@ -1,4 +1,4 @@
-"""The cache: what it holds is what `decode.read` gives, made once, and never half."""
+"""The cache: what it holds is what `decode` gives, made once, and never half."""
 
 import json
 import logging
@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
+from reading import read
 
-from restorelab.data import build as build_module
-from restorelab.data import cache
+from restorelab.data import ahead, cache
 from restorelab.data.cache import Table, prepare
-from restorelab.data.decode import read
+from restorelab.data.decode import Decoded, Decoding, decode
 from restorelab.data.item import Item
 from restorelab.data.sources.folder import Folder
 from restorelab.errors import ConfigError, DataError
@@ -65,17 +65,17 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What has been decoded."""
     calls: list[Any] = []
 
-    def counting(encoded: Any, *arguments: Any) -> np.ndarray:
+    def counting(encoded: Any, *arguments: Any) -> Decoded:
         calls.append(encoded)
-        return read(encoded, *arguments)
+        return decode(encoded, *arguments)
 
-    monkeypatch.setattr(build_module, "read", counting)
+    monkeypatch.setattr(ahead, "decode", counting)
     return calls
 
 
 def get(source: Any, root: Path, **options: Any) -> Table:
-    settings: dict[str, Any] = {"channels": 1, "size": None, "resize": "none"}
-    return prepare(source, cache_dir=root, **{**settings, **options})
+    ours = {name: options.pop(name) for name in ("limit", "seed", "on_bad") if name in options}
+    return prepare(source, Decoding(**options), cache_dir=root, **ours)
 
 
 def test_mixed_sizes_are_sorted_by_shape(tree: Path, tmp_path: Path):
@@ -308,8 +308,8 @@ SCRIPT = """
 import logging, sys, time, os, signal
 logging.basicConfig(level=logging.INFO)
 from pathlib import Path
-from restorelab.data import build, cache
-from restorelab.data.decode import read
+from restorelab.data import ahead, cache
+from restorelab.data.decode import Decoding, decode
 from restorelab.data.sources.folder import Folder
 tree, root, log, stop = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 def slow(encoded, *arguments):
@@ -318,9 +318,9 @@ def slow(encoded, *arguments):
     if os.path.getsize(log) == stop:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.02)
-    return read(encoded, *arguments)
-build.read = slow
-table = cache.prepare(Folder(tree), channels=1, size=None, resize="none", cache_dir=root)
+    return decode(encoded, *arguments)
+ahead.decode = slow
+table = cache.prepare(Folder(tree), Decoding(1), cache_dir=root)
 print(len(table), int(table.pixels.sum(dtype="int64")))
 """
 
@@ -365,7 +365,7 @@ def test_an_interrupted_build_cleans_up(tree: Path, tmp_path: Path, monkeypatch:
     def interrupt(*_: Any) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(build_module, "read", interrupt)
+    monkeypatch.setattr(ahead, "decode", interrupt)
     with pytest.raises(KeyboardInterrupt):
         get(Folder(tree), tmp_path / "c")
     assert [path.name for path in (tmp_path / "c" / "tables").iterdir() if not path.name.endswith(".lock")] == []

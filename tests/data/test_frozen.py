@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from restorelab.data import cache
+from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.item import Item
 from restorelab.degradations.blur import Gaussian as Blur
@@ -42,7 +43,7 @@ def evaluation(name: str = "mixed", amount: float = 0.3) -> Evaluation:
 
 
 def frozen(tmp: Path, source: Arrays | None = None, chosen: Evaluation | None = None, **changes: object) -> FrozenSet:
-    table = cache.prepare(source or Arrays(), channels=1, size=None, resize="none")
+    table = cache.prepare(source or Arrays(), Decoding(1))
     options = {"part": "test", "seed": 0, "protocol": {"border": 0}} | changes
     return FrozenSet(table, np.arange(len(table)), chosen or evaluation(), **options)
 

@@ -11,6 +11,7 @@ from data import test_source_mnist, test_source_stl10, test_source_svhn
 from restorelab.data.cache import prepare
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset
+from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation
 from restorelab.data.item import Item, Source
 from restorelab.data.pairing import Division
@@ -107,7 +108,7 @@ def test_labels_of_some_images(tmp_path: Path):
         def fingerprint(self) -> dict[str, object]:
             return {}
 
-    table = prepare(Some(), channels=1, size=None, resize="none")
+    table = prepare(Some(), Decoding(1))
     with pytest.raises(DataError, match=r"^some: 2 images have no label, among them i2"):
         require_labels((table, Division({"train": np.arange(4), "val": np.arange(4, 6)})))
     require_labels((table, Division({"train": np.array([0, 1, 3]), "val": np.array([4])})))

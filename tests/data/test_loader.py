@@ -10,6 +10,7 @@ from data.test_frozen import Arrays
 from restorelab.data import cache
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset
+from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.store import TableStore, choose
@@ -62,7 +63,7 @@ def test_ranks_share_an_epoch_in_equal_steps(images: int) -> None:
 
 
 def loader(resident: bool = True, crop: tuple[int, int] | None = None, **source: object) -> TrainLoader:
-    table = cache.prepare(Arrays(**source), channels=1, size=None, resize="none")
+    table = cache.prepare(Arrays(**source), Decoding(1))
     store = TableStore(table, np.arange(len(table)), crop, torch.device("cpu"), resident)
     return TrainLoader(store, Order(store.buckets, 4, seed=0), prefetch=not resident)
 
@@ -204,7 +205,7 @@ def test_residency_says_why(asked: str, size: int, resident: bool) -> None:
 def test_crops_gathered_as_on_a_gpu_are_those_of_the_cpu(
     shapes: tuple[tuple[int, int], ...], dtype: type, tmp_path: Path
 ) -> None:
-    table = cache.prepare(Arrays(shapes, dtype=dtype), channels=1, size=None, resize="none")
+    table = cache.prepare(Arrays(shapes, dtype=dtype), Decoding(1))
     store, other = (TableStore(table, np.arange(len(table)), (8, 6), torch.device("cpu"), True) for _ in range(2))
     other._on_gpu = True  # one indexed gather instead of a loop over images; it runs on any device
     rows = np.array([3, 0, 5, 3])

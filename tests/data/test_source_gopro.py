@@ -10,6 +10,7 @@ from PIL import Image
 
 from data.test_download import Server, server
 from restorelab.data.cache import prepare
+from restorelab.data.decode import Decoding
 from restorelab.data.sources import gopro as module
 from restorelab.data.sources.gopro import GoPro
 from restorelab.data.split import split
@@ -50,7 +51,7 @@ def test_pairs(tmp_path: Path, inside: str, blur: str):
     assert [item.id for item in items] == NAMES
     assert [item.split for item in items] == ["train"] * 7 + ["test"] * 4
     assert {item.group for item in items} == {name for sequences in SEQUENCES.values() for name in sequences}
-    table = prepare(source, channels=1, size=(8, 8), resize="stretch", cache_dir=tmp_path / "c")
+    table = prepare(source, Decoding(1, (8, 8), "stretch"), cache_dir=tmp_path / "c")
     for row, name in enumerate(table.ids):
         assert set(table.clean(row).ravel().tolist()) == {shade(name, "sharp")}
         assert set(table.degraded(row).ravel().tolist()) == {shade(name, blur)}
@@ -142,7 +143,7 @@ def test_real_frames(shared: Path, tmp_path: Path):
         for kind in ("blur", "sharp"):
             (sequence / kind).mkdir(parents=True, exist_ok=True)
             (sequence / kind / f"{number:06d}.png").symlink_to(pairs / kind / f"{number:02d}.png")
-    table = prepare(GoPro(tmp_path), channels=3, size=(256, 256), resize="stretch", cache_dir=tmp_path / "c")
+    table = prepare(GoPro(tmp_path), Decoding(3, (256, 256), "stretch"), cache_dir=tmp_path / "c")
     assert table.splits == ["train"] * 4 + ["test"] * 2
     row = table.ids.index("test/GOPR0384_11_00/000005.png")
     for kind, pixels in (("blur", table.degraded(row)), ("sharp", table.clean(row))):

@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.io import loadmat, savemat
 
 from restorelab.data.cache import prepare
+from restorelab.data.decode import Decoding
 from restorelab.data.item import Slice
 from restorelab.data.sources import imdb_wiki as module
 from restorelab.data.sources.imdb_wiki import ImdbWiki
@@ -96,7 +97,7 @@ def test_every_layout_gives_the_same(tmp_path: Path, layout: str, caplog: pytest
     assert isinstance(items[0].clean, Slice) == layout.startswith("tar")
     assert "lacks 1 listed images, among them 65/8_h.jpg" in caplog.text
     assert "9 images listed, 6 pass, 5 are there" in caplog.text
-    cached = prepare(ImdbWiki(root), channels=3, size=(30, 40), resize="none", cache_dir=tmp_path / "c")
+    cached = prepare(ImdbWiki(root), Decoding(3, (30, 40)), cache_dir=tmp_path / "c")
     assert [name for name, _ in cached.bad] == ["wiki/65/9_i.jpg"]
     assert "a placeholder" in caplog.text
     numbers = {name: number for number, (name, *_) in enumerate(ROWS)}
@@ -230,9 +231,7 @@ def test_the_real_table_with_images_in_a_tar(shared: Path, real: np.ndarray, tmp
         archive.add(path, "wiki_crop/wiki.mat")
         for name, face in zip(names, faces, strict=True):
             archive.add(face, f"wiki_crop/{name}")
-    cached = prepare(
-        ImdbWiki(tmp_path), channels=1, size=(100, 100), resize="stretch", limit=200, cache_dir=tmp_path / "c"
-    )
+    cached = prepare(ImdbWiki(tmp_path), Decoding(1, (100, 100), "stretch"), limit=200, cache_dir=tmp_path / "c")
     assert len(cached) == 200
     assert cached.block((1, 100, 100)).shape == (200, 1, 100, 100)
     assert {name.removeprefix("wiki/") for name in cached.ids} < set(names)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from restorelab.data.cache import prepare
+from restorelab.data.decode import Decoding
 from restorelab.data.sources import mnist as mnist_module
 from restorelab.data.sources.mnist import MD5, MIRRORS, Mnist
 from restorelab.data.split import split
@@ -112,7 +113,7 @@ def test_the_real_files(shared: Path, tmp_path: Path):
     root = shared / "data" / "mnist"
     for name, md5 in MD5.items():
         assert hashlib.md5((root / f"{name}.gz").read_bytes()).hexdigest() == md5
-    table = prepare(Mnist(root), channels=1, size=(28, 28), resize="none", cache_dir=tmp_path)
+    table = prepare(Mnist(root), Decoding(1, (28, 28)), cache_dir=tmp_path)
     assert table.block((1, 28, 28)).shape == (70_000, 1, 28, 28)
     assert table.labels is not None
     # Counts of each digit in the training set, as printed in LeCun's and many other pages.

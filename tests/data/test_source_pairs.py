@@ -9,6 +9,7 @@ from PIL import Image
 
 from restorelab.data.cache import prepare
 from restorelab.data.dataset import Dataset
+from restorelab.data.decode import Decoding
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.sources.pairs import Pairs
 from restorelab.data.store import TableStore
@@ -46,7 +47,7 @@ def test_matched_by_path(tmp_path: Path):
         assert item.clean == tmp_path / "sharp" / item.id
         assert item.degraded == tmp_path / "blur" / item.id
     assert [item.group for item in Pairs(tmp_path, group=r"([a-z])\.png").items()] == ["b", "a", "c"]
-    table = prepare(Pairs(tmp_path), channels=3, size=None, resize="none")
+    table = prepare(Pairs(tmp_path), Decoding(3))
     for row, name in enumerate(table.ids):
         for kind, pixels in (("blur", table.degraded(row)), ("sharp", table.clean(row))):
             with Image.open(tmp_path / kind / name) as image:
@@ -158,7 +159,7 @@ def test_pairs_of_unlike_sizes_name_both(tmp_path: Path):
     picture(tmp_path / "blur" / "b.png", 9, (10, 12))
     picture(tmp_path / "blur" / "c.png", 9, (10, 12))
     with pytest.raises(DataError, match=r"2 of 5 pairs differ in size: of b\.png the degraded image is 12x10 and the"):
-        prepare(Pairs(tmp_path), channels=3, size=(16, 16), resize="stretch")
+        prepare(Pairs(tmp_path), Decoding(3, (16, 16), "stretch"))
 
 
 def test_turned_photographs_have_the_size_they_show(tmp_path: Path):
@@ -176,7 +177,7 @@ def test_turned_photographs_have_the_size_they_show(tmp_path: Path):
 def test_a_broken_image_leaves_its_pair_out(tmp_path: Path):
     make(tmp_path, ["a.png", "b.png", "c.png"])
     (tmp_path / "blur" / "b.png").write_bytes(b"")
-    table = prepare(Pairs(tmp_path), channels=3, size=None, resize="none")
+    table = prepare(Pairs(tmp_path), Decoding(3))
     assert table.ids == ["a.png", "c.png"]
     assert [name for name, _ in table.bad] == ["b.png"]
 
@@ -231,7 +232,7 @@ def test_crops_cut_both_images_at_one_place(tmp_path: Path, on_gpu: bool):
             path = tmp_path / kind / f"{i}.png"
             path.parent.mkdir(exist_ok=True)
             Image.fromarray(image.astype(np.uint8)).save(path)
-    table = prepare(Pairs(tmp_path), channels=1, size=None, resize="none")
+    table = prepare(Pairs(tmp_path), Decoding(1))
     store = TableStore(table, np.arange(6), (8, 6), torch.device("cpu"), True)
     store._on_gpu = on_gpu  # by one indexed gather; it runs on any device
     corners = set()
@@ -247,6 +248,6 @@ def test_the_real_pairs(shared: Path):
     """The blurred image itself, brought to 256x256, has a mean squared error of 0.00359 on the six pairs."""
     root = shared / "data" / "gopro_pairs"
     assert [item.id for item in Pairs(root).items()] == [f"{i:02d}.png" for i in range(6)]
-    table = prepare(Pairs(root), channels=3, size=(256, 256), resize="stretch")
+    table = prepare(Pairs(root), Decoding(3, (256, 256), "stretch"))
     errors = [((table.clean(row) / 255 - table.degraded(row) / 255) ** 2).mean() for row in range(6)]
     assert np.mean(errors) == pytest.approx(0.00359, abs=0.000005)

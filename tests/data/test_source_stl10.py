@@ -11,6 +11,7 @@ from PIL import Image
 
 from data.test_download import Server, server
 from restorelab.data.cache import prepare
+from restorelab.data.decode import Decoding
 from restorelab.data.sources import stl10 as module
 from restorelab.data.sources.stl10 import Stl10
 from restorelab.data.split import split
@@ -157,7 +158,7 @@ def test_real_images_come_back_at_64(shared: Path, tmp_path: Path):
     assert len(images) == 249
     (tmp_path / "unlabeled_X.bin").write_bytes(binary(np.stack(images[:200])))
     (tmp_path / "test_X.bin").write_bytes(binary(np.stack(images[200:])))
-    table = prepare(Stl10(tmp_path), channels=3, size=(64, 64), resize="stretch", cache_dir=tmp_path / "c")
+    table = prepare(Stl10(tmp_path), Decoding(3, (64, 64), "stretch"), cache_dir=tmp_path / "c")
     assert table.block((3, 64, 64)).shape == (249, 3, 64, 64)
     for row in (0, 77, 199, 248):
         expected = Image.fromarray(images[row]).resize((64, 64), Image.Resampling.BICUBIC)

@@ -11,6 +11,7 @@ from scipy.io import loadmat, savemat
 
 from data.test_download import Server, server
 from restorelab.data.cache import prepare
+from restorelab.data.decode import Decoding
 from restorelab.data.sources import svhn as module
 from restorelab.data.sources.svhn import Svhn
 from restorelab.data.split import split
@@ -60,7 +61,7 @@ def test_one_part_alone_is_split_by_shares(tmp_path: Path, name: str):
     images, labels = digits(200)
     write(tmp_path / name, images, labels)
     source = Svhn(tmp_path, parts=["train"])
-    table = prepare(source, channels=1, size=(32, 32), resize="none", cache_dir=tmp_path / "c")
+    table = prepare(source, Decoding(1, (32, 32)), cache_dir=tmp_path / "c")
     assert table.splits is None
     counts = {part: len(rows) for part, rows in split(table, val=20, test=0.2, seed=0, by="image").items()}
     assert counts == {"train": 140, "val": 20, "test": 40}
@@ -191,7 +192,7 @@ def test_fetch_brings_what_is_used_and_checks_it(tmp_path: Path, server: Server,
 
 def test_the_real_piece(shared: Path, tmp_path: Path):
     source = Svhn(shared / "data" / "svhn", parts=["train"])
-    table = prepare(source, channels=1, size=(32, 32), resize="none", cache_dir=tmp_path)
+    table = prepare(source, Decoding(1, (32, 32)), cache_dir=tmp_path)
     raw = loadmat(shared / "data" / "svhn" / "train_32x32.first1083.mat")
     assert table.block((1, 32, 32)).shape == (1083, 1, 32, 32)
     assert table.labels is not None

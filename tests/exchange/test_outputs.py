@@ -78,7 +78,7 @@ def test_gray_saved_as_rgb_is_taken_where_nothing_is_lost(tmp_path: Path):
         with pytest.raises(Refused, match="RGB with unequal channels; gray is wanted"):
             outputs.read(tmp_path / file, GRAY)
         save(tmp_path / file, BYTES[..., 0]) if file != "a.tif" else tifffile.imwrite(tmp_path / file, BYTES[..., 0])
-        with pytest.raises(Refused, match="is gray; RGB is wanted"):
+        with pytest.raises(Refused, match="is gray; expected RGB"):
             outputs.read(tmp_path / file, COLOUR)
 
 

@@ -13,6 +13,7 @@ from restorelab.compare import patch
 from restorelab.compare.restoring import Image, Restorer
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
+from restorelab.report.panels import shown_bands
 from restorelab.study.records import Record, Runs
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,8 @@ def _view(
         text.append(f"The {most} runs with the highest PSNR are shown; left out: {_list(left)}.")
     frozen = _frozen(list(own.values()), evaluation)
     order = {image: place for place, image in enumerate(frozen.ids)}
+    bands = shown_bands(int(frozen.table.shapes[frozen.rows[0], 0]))
+    text += [f"The pictures show {bands}."] if bands else []
     shared = [image for image in next(iter(own.values())).per_image(evaluation).ids if image in order]
     psnr = np.stack([_column(record, evaluation, "psnr", shared) for record in own.values()])
     given = _column(next(iter(own.values())), evaluation, "input_psnr", shared)

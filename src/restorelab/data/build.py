@@ -1,21 +1,19 @@
 """Build one entry of the cache: decode every image once, in parallel, and stream the pixels to disk.
 
 Threads decode: Pillow and zlib release the interpreter's lock, and threads need neither pickling nor a fresh
-interpreter in a process that may hold torch. Memory is bounded by the few images in flight. Pixels are appended in the
-source's order; where all images have one shape and depth, that file is final, otherwise it is copied once, sorted by
-shape, so that images of one shape lie together.
+interpreter in a process that may hold torch. A `Gate` bounds the memory of the images in flight. Pixels are appended
+in the source's order; where all images have one shape and depth, that file is final, otherwise it is copied once,
+sorted by shape, so that images of one shape lie together.
 """
 
-import hashlib
 import json
 import logging
 import os
 import shutil
 import sys
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
@@ -23,55 +21,46 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from restorelab.data.decode import BadImage, Resize, quiet, read
+from restorelab.data.ahead import in_order
+from restorelab.data.decode import BadImage, Decoding
 from restorelab.data.item import Item
+from restorelab.data.remarks import Remarks
+from restorelab.data.warned import quiet
 from restorelab.errors import DataError
 
 log = logging.getLogger(__name__)
 
 OnBad = Literal["few", "skip", "error"]
 Bad = list[tuple[str, str]]
-Decoded = tuple[np.ndarray, np.ndarray | None, int]
-"""An image, its degraded partner, and the hash of both."""
 
 SPACE_EVERY = 256 << 20
 """Bytes written between two looks at the free disk space."""
 
 
-def build(
-    items: Sequence[Item], folder: Path, *, channels: int, size: tuple[int, int] | None, resize: Resize, on_bad: OnBad
-) -> dict[str, Any]:
+def build(items: Sequence[Item], folder: Path, *, decoding: Decoding, on_bad: OnBad) -> dict[str, Any]:
     """Decode `items` into `folder` (made, empty) and return the entry's meta data.
 
     Writes `clean.bin`, for real pairs `degraded.bin`, and `index.npz` (shapes, offsets, labels; rows sorted by shape,
     within a shape in the order of the items). A pair of which one image is bad is left out whole.
 
     Raises:
-        DataError: duplicate ids, pairs with and without partner, too many bad images, or a full disk.
+        DataError: duplicate ids, pairs with and without partner, too many bad images, a full disk or memory.
     """
     _check(items)
     paired = bool(items) and items[0].degraded is not None
-    if size is not None:
-        need_space(folder, len(items) * channels * size[0] * size[1] * (1 + paired))
-
-    def decode(item: Item) -> Decoded | BadImage:
-        try:
-            pixels = read(item.clean, channels, size, resize)
-            partner = None if item.degraded is None else read(item.degraded, channels, size, resize)
-            return pixels, partner, hashed(pixels, partner, item.label)
-        except BadImage as bad:
-            return bad
-
+    samples = 0 if decoding.size is None else decoding.channels * decoding.size[0] * decoding.size[1]
+    need_space(folder, len(items) * samples * (1 + paired))
     # Small images share a task, 30 % faster than one each; 8 MB a task bound the memory.
-    chunk = 1 if size is None else min(32, max(1, (8 << 20) // (channels * size[0] * size[1])))
+    chunk = min(32, max(1, (8 << 20) // samples)) if samples else 1
     kept: list[Item] = []
     contents: list[int] = []
     bad: Bad = []
+    remarks = Remarks(decoding)
     clean, degraded = Spool(folder / "clean.bin"), Spool(folder / "degraded.bin")
     start, looked = time.perf_counter(), 0
     with quiet(), closing(clean), closing(degraded):
         bar = tqdm(total=len(items), desc="decoding", unit=" images", disable=not sys.stderr.isatty(), file=sys.stderr)
-        with bar, closing(_in_order(decode, items, chunk)) as results:
+        with bar, closing(in_order(items, decoding, chunk)) as results:
             for item, result in zip(items, results, strict=True):
                 bar.update()
                 if isinstance(result, BadImage):
@@ -79,10 +68,11 @@ def build(
                     judge(bad, len(items), on_bad, final=False)
                     continue
                 kept.append(item)
-                contents.append(result[2])
-                clean.append(result[0])
-                if result[1] is not None:
-                    degraded.append(result[1])
+                contents.append(result.content)
+                for decoded, spool in ((result.clean, clean), (result.degraded, degraded)):
+                    if decoded is not None:
+                        spool.append(decoded.pixels)
+                        remarks.add(item.id, decoded.facts)
                 written = clean.written + degraded.written
                 if len(kept) == 1 or written - looked >= SPACE_EVERY:
                     looked = written
@@ -92,17 +82,8 @@ def build(
         raise DataError(f"not one of the {len(items)} images can be used. {listing(bad)}")
     seconds = time.perf_counter() - start
     log.info("decoded %d images in %.1f s, %.0f a second", len(kept), seconds, len(kept) / seconds)
-    return _finish(folder, kept, contents, bad, clean, degraded if paired else None)
-
-
-def hashed(pixels: np.ndarray, partner: np.ndarray | None, label: int | None) -> int:
-    """A hash, 64 bits, of what a run sees of an image: its pixels, those of its degraded partner, and its label."""
-    digest = hashlib.blake2b(str(label).encode(), digest_size=8)
-    for array in (pixels, partner):
-        if array is not None:
-            digest.update(f"{array.shape} {array.dtype}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return int.from_bytes(digest.digest(), "little")
+    meta = _finish(folder, kept, contents, bad, clean, degraded if paired else None)
+    return {**meta, "warned": remarks.warned.files, "remarks": remarks.sentences()}
 
 
 class Spool:
@@ -187,27 +168,6 @@ def need_space(folder: Path, needed: int) -> None:
             f"{folder}: about {needed:,} bytes are needed and {free:,} are free. Make room, lower data.limit or "
             "data.size, or set RESTORELAB_CACHE to a folder on another disk."
         )
-
-
-def _in_order(
-    decode: Callable[[Item], Decoded | BadImage], items: Sequence[Item], chunk: int
-) -> Generator[Decoded | BadImage, None, None]:
-    """Results in the items' order, three tasks of `chunk` images a thread in flight. Pixels in hand need no thread."""
-    if all(isinstance(item.clean, np.ndarray) for item in items):
-        yield from map(decode, items)
-        return
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    waiting: deque[Future[list[Decoded | BadImage]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        try:
-            for start in range(0, len(items), chunk):
-                waiting.append(pool.submit(lambda some: list(map(decode, some)), items[start : start + chunk]))
-                if len(waiting) >= 3 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _check(items: Sequence[Item]) -> None:

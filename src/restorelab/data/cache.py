@@ -15,7 +15,7 @@ import uuid
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 from filelock import Timeout
 
-from restorelab.data import decode
 from restorelab.data.build import OnBad, build, judge, write_json
 from restorelab.data.cache_root import cache_root
+from restorelab.data.decode import Decoding
 from restorelab.data.item import Item, Source
 from restorelab.data.lock import alone_with, lock_of
+from restorelab.data.paging import each_page
 from restorelab.data.table import Table, open_table
 from restorelab.errors import ConfigError, DataError, nearest
 
@@ -41,10 +42,8 @@ RECIPE = 2
 
 def prepare(
     source: Source,
+    decoding: Decoding,
     *,
-    channels: int,
-    size: tuple[int, int] | None,
-    resize: decode.Resize,
     limit: int | None = None,
     seed: int = 0,
     on_bad: OnBad = "few",
@@ -60,14 +59,13 @@ def prepare(
         ConfigError: options that mean nothing.
         DataError: a missing or broken dataset, too many bad images, a full disk or a cache that cannot be written.
     """
-    decode.check(channels, size, resize)
     if on_bad not in ("few", "skip", "error"):
         raise ConfigError(f"data.on_bad={on_bad!r}; allowed: few, skip, error")
     if limit is not None and limit < 1:
         raise ConfigError(f"data.limit={limit}; at least 1, or null for all images")
     start = time.perf_counter()
     kind = type(source)
-    options: dict[str, Any] = {"channels": channels, "size": size, "resize": resize}
+    options: dict[str, Any] = asdict(decoding)
     if limit is not None:
         options |= {"limit": limit, "seed": seed}
     made_from = {
@@ -84,13 +82,19 @@ def prepare(
         with alone_with(target):
             table = _open_if_whole(target)  # another run may have made it while this one waited
             if table is None:
-                items = _pick(source.items(), limit, seed)
+                items = source.items()
+                items = each_page(items, decoding.channels) if decoding.pages == "all" else items
+                items = _pick(items, limit, seed)
                 log.info("decoding %d images, once, into %s", len(items), target)
-                _make(target, items, made_from, channels=channels, size=size, resize=resize, on_bad=on_bad)
+                _make(target, items, made_from, decoding=decoding, on_bad=on_bad)
                 table = open_table(target)
     judge(table.bad, len(table) + len(table.bad), on_bad)
     seconds = time.perf_counter() - start
-    log.info("dataset ready in %.2f s: %d images, %s, %s", seconds, len(table), size_text(table.nbytes), target)
+    warned = f", {table.warned} of them from files that warned" if table.warned else ""
+    size = size_text(table.nbytes)
+    log.info("dataset ready in %.2f s: %d images%s, %s, %s", seconds, len(table), warned, size, target)
+    for remark in table.remarks:
+        log.warning("dataset: %s", remark)
     return table
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from restorelab.data import cache
 from restorelab.data.cache import Table
+from restorelab.data.decode import Decoding
 from restorelab.data.item import Source
 from restorelab.data.pairing import Division, divide
 from restorelab.data.split import Amount, has_parts
@@ -29,7 +30,11 @@ class Dataset:
     Attributes:
         source: makes the source from its root.
         root: where the dataset lies; None for sources that need no folder.
-        channels: 1 (ITU-R 601 luma) or 3 (RGB).
+        channels: 1 is gray (ITU-R 601 luma), 3 RGB; any other number takes that many bands as they are.
+        pages: of a file with several pages, frames or pictures the `first`, or `all`, each an image.
+        white: the sample that means white where samples have more than 8 bits, 4095 for 12-bit values in 16-bit files;
+            None is 65535, and 1 for floating-point samples.
+        max_megapixels: larger images count as unreadable; the memory at hand bounds them in any case.
         size: every image is brought to this (height, width) or square; None leaves the sizes as they are.
         resize: how: `stretch` changes the aspect, `crop` cuts the middle, `none` refuses images of another size.
         crop: training shows random crops of this height and width; None shows whole images.
@@ -49,7 +54,10 @@ class Dataset:
 
     source: Callable[..., Source]
     root: str | None = None
-    channels: Literal[1, 3] = 1
+    channels: int = 1
+    pages: Literal["first", "all"] = "first"
+    white: float | None = None
+    max_megapixels: float = 1000
     size: int | Sequence[int] | None = None
     resize: Literal["stretch", "crop", "none"] = "none"
     crop: int | Sequence[int] | None = None
@@ -82,6 +90,7 @@ class Dataset:
             if sides is not None and (len(sides) != 2 or min(sides) < 1):
                 msg = f"data.{name}: {value} is neither a number of pixels nor [height, width], nor null."
                 raise ConfigError(msg)
+        self.decoding  # noqa: B018 - checks its values
         if self.augment == "dihedral" and not self.train_shape:
             msg = "data.augment=dihedral turns images, and these are of mixed sizes. Set data.crop or augment=flip."
             raise ConfigError(msg)
@@ -100,6 +109,12 @@ class Dataset:
         chosen = self.crop or self.size
         return _pair(chosen) if chosen else None
 
+    @property
+    def decoding(self) -> Decoding:
+        """How files become pixels."""
+        size = _pair(self.size) if self.size else None
+        return Decoding(self.channels, size, self.resize, self.pages, self.white, self.max_megapixels)
+
     def open(self, split_seed: int, degradation: Degradation | None = None) -> Opened:
         """Decode (once; later runs open the cache) and split: the table and its rows by part.
 
@@ -112,9 +127,7 @@ class Dataset:
         source = self.make_source()
         table = cache.prepare(
             source,
-            channels=self.channels,
-            size=_pair(self.size) if self.size else None,
-            resize=self.resize,
+            self.decoding,
             limit=self.limit,
             seed=split_seed,
             on_bad=self.on_bad,

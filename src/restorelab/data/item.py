@@ -17,8 +17,17 @@ class Slice:
     size: int
 
 
-Encoded = Path | Slice | np.ndarray
-"""An image before decoding: a file, a slice of a file, or pixels `(H, W)` or `(H, W, C)`, uint8 or uint16."""
+@dataclass(frozen=True)
+class Page:
+    """Page, frame or picture `number`, from 1, of a file that holds several."""
+
+    file: Path | Slice
+    number: int
+
+
+Encoded = Path | Slice | Page | np.ndarray
+"""An image before decoding: a file, a slice or a page of one, or pixels `(H, W)` or `(H, W, C)` of uint8, uint16, or
+floating-point numbers in [0, 1]."""
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,143 @@
-"""Decoded pixels in hand: lay them on white, turn them upright, change colour and size, alike at 8 and 16 bits.
+"""Decoded pixels in hand: white level, transparency, rotation, channels and size, alike at 8 and 16 bits."""
 
-An image is here either a Pillow image of mode L or RGB (8 bits) or a uint16 array `(H, W)` or `(H, W, 3)`.
-"""
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
 Pixels = Image.Image | np.ndarray
+"""A Pillow image of mode L or RGB (8 bits), or an array `(H, W, B)` of uint8 or uint16."""
 
 
 class Refused(Exception):  # noqa: N818
     """A reason of ours to refuse an image, on its way to `decode.BadImage`."""
 
 
-def flat(pixels: np.ndarray) -> np.ndarray:
-    """`(H, W, 1 to 4)` laid on white: `(H, W)` or `(H, W, 3)`."""
-    samples = pixels.shape[2]
-    if samples not in (1, 2, 3, 4):
-        raise Refused(f"{samples} samples a pixel; gray and RGB are supported, each with or without alpha")
-    if samples % 2 == 0:
-        top = np.uint64(np.iinfo(pixels.dtype).max)
-        alpha = pixels[..., -1:].astype(np.uint64)
-        blend = (pixels[..., :-1] * alpha + top * (top - alpha) + top // np.uint64(2)) // top
-        pixels = blend.astype(pixels.dtype)
-    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+@dataclass
+class Facts:
+    """What there is to say about how one image was decoded.
+
+    Attributes:
+        pages: how many pages, frames or pictures its file holds.
+        warnings: of the image libraries.
+        transparent: it had an alpha channel, and was laid on white.
+        dropped: bands that are neither colour nor transparency, and were left out.
+        rounded: its samples were floating-point, or integers of another white level, and were rounded to 16 bits.
+        largest: the largest sample of a 16-bit image that was stored as it is.
+        clipped: samples below 0 or above the white level.
+    """
+
+    pages: int = 1
+    warnings: list[str] = field(default_factory=list)
+    transparent: bool = False
+    dropped: int = 0
+    rounded: bool = False
+    largest: int | None = None
+    clipped: int = 0
+
+
+@dataclass
+class Picture:
+    """One image as its file holds it.
+
+    Attributes:
+        pixels: as `Pixels`; an array may still have any kind of samples, see `level`.
+        colours: 3 where the first three bands are red, green and blue, 1 where the first one is gray.
+        alpha: which band is transparency; None without.
+        premultiplied: the colours were multiplied by alpha already.
+        orientation: the EXIF (= TIFF) orientation, 1 to 8.
+    """
+
+    pixels: Pixels
+    colours: int
+    alpha: int | None = None
+    premultiplied: bool = False
+    orientation: int = 1
+
+
+def level(samples: np.ndarray, white: float | None, facts: Facts) -> np.ndarray:
+    """Samples of any kind to uint8 or uint16, whose largest value means white.
+
+    uint8 stays as it is. Deeper samples are scaled so that `white` becomes 65535, and rounded; without `white`, uint16
+    stays as it is, and floating-point samples must lie in [0, 1].
+    """
+    kind, dtype = samples.dtype.kind, samples.dtype.newbyteorder("=")
+    if dtype == np.uint8 or kind == "b":
+        return samples if dtype == np.uint8 else samples.astype(np.uint8) * np.uint8(255)
+    if kind not in "uif":
+        raise Refused(f"{dtype} samples; expected unsigned integers of 8 or 16 bits, or floating-point numbers")
+    if dtype == np.uint16:
+        facts.largest = int(samples.max())
+        if white is None:
+            return samples.astype(np.uint16, copy=False)
+    elif kind != "f" and white is None:
+        raise Refused(f"{dtype} samples, of which no white level is known; say it with data.white")
+    if kind == "f" and not np.isfinite(samples).all():
+        raise Refused("samples that are NaN or infinite")
+    top = 1.0 if white is None else float(white)
+    outside = int(np.count_nonzero(samples < 0) + np.count_nonzero(samples > top))
+    if outside and white is None:
+        raise Refused(
+            f"floating-point samples from {samples.min():.4g} to {samples.max():.4g}; expected 0 to 1. Say with "
+            "data.white which value is white: what lies below 0 or above it is then clipped"
+        )
+    facts.clipped, facts.rounded, facts.largest = outside, dtype != np.uint16, None
+    if dtype == np.uint16:
+        table = np.minimum(np.arange(65536) * (65535 / top), 65535).round().astype(np.uint16)
+        return table[samples]
+    exact = samples.astype(np.float64 if dtype.itemsize > 4 or kind != "f" else np.float32)
+    np.clip(exact, 0, top, out=exact)
+    np.multiply(exact, 65535 / top, out=exact)
+    return np.rint(exact, out=exact).astype(np.uint16)
+
+
+def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
+    """The picture in `channels`.
+
+    1 is gray (of colour the ITU-R 601 luma, in Pillow's integer weights at both depths) and 3 is RGB (gray is
+    repeated), both laid on white where the picture is transparent. Any other number takes that many bands as they are,
+    transparency too.
+    """
+    pixels = picture.pixels
+    bands = pixels.shape[2] if isinstance(pixels, np.ndarray) else len(pixels.getbands())
+    if channels not in (1, 3):
+        if bands < channels:
+            raise Refused(f"has {bands} channel{'s' * (bands > 1)}; data.channels={channels} needs {channels}")
+        facts.dropped = bands - channels
+        return np.asarray(pixels)[..., :channels]
+    if isinstance(pixels, Image.Image):
+        return pixels.convert("L" if channels == 1 else "RGB")
+    colours = 3 if channels == 3 and bands - (picture.alpha is not None) >= 3 else picture.colours
+    facts.dropped = bands - colours - (picture.alpha is not None)
+    shown = pixels[..., :colours]
+    if picture.alpha is not None:
+        facts.transparent = True
+        shown = _on_white(shown, pixels[..., picture.alpha], picture.premultiplied)
+    if channels == colours:
+        return shown
+    return _luma(shown) if channels == 1 else np.repeat(shown, 3, axis=2)
+
+
+def _on_white(colours: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
+    """`(H, W, 1 or 3)` over white by `alpha` (H, W), rounded once; a band at a time, for the memory's sake."""
+    top = np.uint32(np.iinfo(colours.dtype).max)  # 65535 * 65535 + 32767 still fits 32 bits
+    opaque = alpha.astype(np.uint32)
+    shown = np.empty_like(colours)
+    for band in range(colours.shape[2]):
+        wide = colours[..., band].astype(np.uint32)
+        if premultiplied:
+            shown[..., band] = np.minimum(wide + (top - opaque), top)
+        else:
+            shown[..., band] = (wide * opaque + top * (top - opaque) + top // np.uint32(2)) // top
+    return shown
+
+
+def _luma(colours: np.ndarray) -> np.ndarray:
+    """Gray `(H, W, 1)` of RGB: the weights sum to 65536, and 65535 * 65536 + 32768 still fits 32 bits."""
+    total = np.full(colours.shape[:2], 32768, np.uint32)
+    for band, weight in enumerate((19595, 38470, 7471)):
+        total += colours[..., band] * np.uint32(weight)
+    return (total >> np.uint32(16)).astype(colours.dtype)[..., None]
 
 
 def turn(pixels: Pixels, orientation: int) -> Pixels:
@@ -45,18 +159,6 @@ def shape(pixels: Pixels) -> tuple[int, int]:
     return pixels.shape[0], pixels.shape[1]
 
 
-def recolour(pixels: Pixels, channels: int) -> Pixels:
-    """To 1 channel (ITU-R 601 luma, in Pillow's integer weights at both depths) or 3 (gray is repeated)."""
-    if isinstance(pixels, Image.Image):
-        return pixels.convert("L" if channels == 1 else "RGB")
-    if channels == 3:
-        return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-    if pixels.ndim == 2:
-        return pixels
-    weights = np.array((19595, 38470, 7471), np.uint32)  # sum to 65536; 65535 * 65536 + 32768 still fits 32 bits
-    return ((pixels.astype(np.uint32) @ weights + np.uint32(32768)) >> np.uint32(16)).astype(np.uint16)
-
-
 def resized(pixels: Pixels, size: tuple[int, int], crop: bool) -> Pixels:
     """To `size` = (height, width), bicubic and antialiased; with `crop` so as to cover it, cutting the middle."""
     height, width = shape(pixels)
@@ -68,10 +170,11 @@ def resized(pixels: Pixels, size: tuple[int, int], crop: bool) -> Pixels:
     target = (size[1], size[0])
     if isinstance(pixels, Image.Image):
         return pixels.resize(target, Image.Resampling.BICUBIC, box=box)
-    planes = pixels[..., None] if pixels.ndim == 2 else pixels
-    planes_resized = [
-        np.asarray(Image.fromarray(plane.astype(np.float32)).resize(target, Image.Resampling.BICUBIC, box=box))
-        for plane in np.moveaxis(planes, -1, 0)
-    ]
-    rounded = np.stack(planes_resized, axis=-1).round().clip(0, 65535).astype(np.uint16)
-    return rounded[..., 0] if pixels.ndim == 2 else rounded
+    return np.stack([_plane(pixels[..., band], target, box) for band in range(pixels.shape[2])], axis=-1)
+
+
+def _plane(plane: np.ndarray, target: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
+    if plane.dtype == np.uint8:
+        return np.asarray(Image.fromarray(plane).resize(target, Image.Resampling.BICUBIC, box=box))
+    exact = Image.fromarray(plane.astype(np.float32)).resize(target, Image.Resampling.BICUBIC, box=box)
+    return np.asarray(exact).round().clip(0, 65535).astype(np.uint16)

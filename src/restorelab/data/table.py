@@ -17,7 +17,7 @@ class Table:
         folder: where it lies.
         ids: `N` names, unique and stable.
         groups: `N` names of what a split must not tear.
-        contents: `(N,)` uint64, a hash of what a run sees of each image; see `build.hashed`.
+        contents: `(N,)` uint64, a hash of what a run sees of each image; see `ahead.hashed`.
         labels: `(N,)` int64, -1 where an image has none; None where no image has one.
         splits: official ones ("train", "val", "test" or None); None where the dataset has none.
         shapes: `(N, 3)` int64, channels, height and width of each image.
@@ -27,6 +27,8 @@ class Table:
         degraded_offsets: as `offsets`.
         degraded_pixels: as `pixels`, of the same dtype.
         bad: (id, reason) of the images that were left out.
+        warned: of how many images the file warned while it was decoded.
+        remarks: what a reader would not expect of the way they were decoded, a sentence each.
 
     """
 
@@ -43,6 +45,8 @@ class Table:
     degraded_offsets: np.ndarray | None
     degraded_pixels: np.memmap | None
     bad: list[tuple[str, str]]
+    warned: int
+    remarks: list[str]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -120,4 +124,6 @@ def open_table(folder: Path) -> Table:
         degraded_offsets=index.get("degraded_offsets"),
         degraded_pixels=np.memmap(folder / "degraded.bin", meta["dtype"], "r") if pairs else None,
         bad=[(name, reason) for name, reason in meta["bad"]],
+        warned=meta["warned"],
+        remarks=meta["remarks"],
     )

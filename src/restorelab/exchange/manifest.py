@@ -14,13 +14,13 @@ FILE = "manifest.json"
 
 EXPECTED = (
     "For each image one file of the same name in METHOD/<folder of the evaluation>/, of the size and channels that "
-    "`shape` says (channels, height, width): .npy with floats in [0, 1], uint8 or uint16, (H, W) or (H, W, 3); or .png "
+    "`shape` says (channels, height, width): .npy with floats in [0, 1], uint8 or uint16, (H, W) or (H, W, C); or .png "
     "or .tif with 8 or 16 bits, .tif also with floats in [0, 1]. Floats are measured as they are, without rounding."
 )
 """What `restorelab score` takes."""
 
 EXACT = (
-    "input_exact/*.npy are exact: float32, (H, W) gray or (H, W, 3) RGB, what every network of a run is given. "
+    "input_exact/*.npy are exact: float32, (H, W) gray, else (H, W, C), what every network of a run is given. "
     "input/*.png are rounded to 8 bits and clipped to [0, 1]: only to be looked at, or for a method that reads nothing "
     "else, which then has another input than the networks (`outside` counts the values that were clipped)."
 )

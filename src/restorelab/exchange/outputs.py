@@ -9,8 +9,7 @@ import tifffile
 import torch
 from torch import Tensor
 
-from restorelab.data import decode
-from restorelab.data.decode import BadImage
+from restorelab.data.decode import BadImage, Decoding, decode
 from restorelab.data.pixels import Refused
 
 ENDINGS = (".npy", ".png", ".tif", ".tiff")
@@ -56,13 +55,14 @@ def read(file: Path, shape: Shape) -> Output:
     Raises:
         Refused: for a file that cannot be read, of another size or other channels, or with values that are no image's.
     """
-    array, form = _array(file)
+    array, form = _array(file, shape[0])
     planes = _planes(array, shape)
     collapsed = shape[0] == 1 and len(planes) == 3
     if planes.shape[1:] != shape[1:]:
         raise Refused(f"is {planes.shape[1]}x{planes.shape[2]}, not {shape[1]}x{shape[2]} (height x width)")
-    if shape[0] == 3 and len(planes) == 1:
-        raise Refused("is gray; RGB is wanted")
+    if len(planes) != shape[0] and not collapsed:
+        what = "is gray" if len(planes) == 1 else f"has {len(planes)} channels"
+        raise Refused(f"{what}; expected {'RGB' if shape[0] == 3 else f'{shape[0]} channels'}")
     if collapsed:
         if (planes != planes[:1]).any():
             raise Refused("is RGB with unequal channels; gray is wanted")
@@ -70,11 +70,11 @@ def read(file: Path, shape: Shape) -> Output:
     return Output(_unit(planes), form, collapsed)
 
 
-def _array(file: Path) -> tuple[np.ndarray, str]:
+def _array(file: Path, channels: int) -> tuple[np.ndarray, str]:
     """The values as stored, and what they are."""
     try:
         if file.suffix == ".npy":
-            array = np.load(file, allow_pickle=False)
+            array = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped, a header that lies takes no memory
             return array, f"npy {array.dtype}"
         if file.suffix == ".png":
             gray = _gray_png(file)
@@ -82,7 +82,9 @@ def _array(file: Path) -> tuple[np.ndarray, str]:
             floats, gray = _tiff(file)
             if floats is not None:
                 return floats, f"tif {floats.dtype}"
-        pixels = decode.read(file, 1 if gray else 3)
+        if channels in (1, 3):
+            channels = 1 if gray else 3
+        pixels = decode(file, Decoding(channels)).pixels
     except BadImage as bad:
         raise Refused(bad.reason) from None
     except (OSError, ValueError, EOFError, IndexError, tifffile.TiffFileError) as error:
@@ -106,17 +108,18 @@ def _gray_png(file: Path) -> bool:
 
 
 def _planes(array: np.ndarray, shape: Shape) -> np.ndarray:
-    """(H, W), (H, W, C), (C, H, W), and each with a leading 1, to (C, H, W) with C of 1 or 3."""
-    found = array[0] if array.ndim == 4 and len(array) == 1 else array
+    """(H, W), (H, W, C), (C, H, W), and each with a leading 1, to (C, H, W), where C may also be 1 or 3."""
+    found, known = (array[0] if array.ndim == 4 and len(array) == 1 else array), {1, 3, shape[0]}
     if found.ndim == 2:
         return found[None]
-    if found.ndim == 3 and found.shape[0] in (1, 3) and found.shape[1:] == shape[1:]:
+    if found.ndim == 3 and found.shape[0] in known and found.shape[1:] == shape[1:]:
         return found
-    if found.ndim == 3 and found.shape[2] in (1, 3):
+    if found.ndim == 3 and found.shape[2] in known:
         return found.transpose(2, 0, 1)
-    if found.ndim == 3 and found.shape[0] in (1, 3):
+    if found.ndim == 3 and found.shape[0] in known:
         return found
-    raise Refused(f"holds an array of {array.shape}; wanted (H, W) or (H, W, 3), here {shape[1]}x{shape[2]}")
+    sizes = f"{shape[1]}x{shape[2]}" + (f"x{shape[0]}" if shape[0] > 1 else "")
+    raise Refused(f"holds an array of {array.shape}; expected (H, W) or (H, W, C), here {sizes}")
 
 
 def _unit(planes: np.ndarray) -> Tensor:

@@ -15,7 +15,7 @@ from restorelab.exchange import manifest
 from restorelab.exchange.manifest import Exported, Image, Manifest
 from restorelab.exchange.names import file_names
 from restorelab.metrics import Protocol
-from restorelab.report.panels import pixels
+from restorelab.report.panels import pixels, shown_bands
 from restorelab.run_folder import write_json
 
 README = """\
@@ -23,10 +23,10 @@ README = """\
 
 Written by restorelab {version}: the degraded images of a fixed evaluation, for any method to restore.
 
-- `<evaluation>/input_exact/<image>.npy`: **the inputs**, exact. NumPy float32, (H, W) for gray and (H, W, 3) for RGB;
+- `<evaluation>/input_exact/<image>.npy`: **the inputs**, exact. NumPy float32, (H, W) for gray, else (H, W, C);
   white is 1.0, and noise that was not clipped may lie outside [0, 1].
-- `<evaluation>/input/<image>.png`: the same rounded to 8 bits and clipped, **to be looked at**. A method that is fed
-  with these has another input than the networks it is compared with; say so in its name.
+- `<evaluation>/input/<image>.png`: the same rounded to 8 bits and clipped, **to be looked at**{bands}. A method that is
+  fed with these has another input than the networks it is compared with; say so in its name.
 {clean}- `manifest.json`: ids, groups, file names and shapes of the images, the hashes of the set, the protocol.
 
 The outputs: {expected}
@@ -47,7 +47,7 @@ measures them: {protocol} The clean images come from the dataset, which must be 
 degraded ones must be those of this set, bit for bit.
 """
 
-CLEAN = "- `clean/<image>.png` (`.npy` for 16-bit images): the true images, exact.\n"
+CLEAN = "- `clean/<image>.png` (`.npy` for 16-bit images, and for other than gray and RGB): the true images, exact.\n"
 
 
 def described(
@@ -93,12 +93,13 @@ def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: 
             Pillow.fromarray(pixels(given)).save(looked_at / f"{image.file}.png")
     if new.clean:
         _write_clean(new, sets, folder / "clean")
-    words = protocol.describe()
+    words, channels = protocol.describe(), [image.shape[0] for entry in new.evaluations for image in entry.images]
     (folder / "README.md").write_text(
         README.format(
             title=f"{', '.join(entry.name for entry in new.evaluations)}: {new.part} images",
             version=new.version,
             clean=CLEAN if new.clean else "",
+            bands="".join(f" ({said})" for said in dict.fromkeys(map(shown_bands, channels)) if said),
             expected=manifest.EXPECTED[0].lower() + manifest.EXPECTED[1:],
             first=new.evaluations[0].folder,
             protocol=words,
@@ -115,14 +116,14 @@ def _write_clean(new: Manifest, sets: Sequence[FrozenSet], folder: Path) -> None
             if image.file in written:
                 continue
             written.add(image.file)
-            if frozen.table.maximum == 255:
+            if frozen.table.maximum == 255 and image.shape[0] in (1, 3):
                 Pillow.fromarray(pixels(frozen.clean(place))).save(folder / f"{image.file}.png")
             else:
                 np.save(folder / f"{image.file}.npy", laid(frozen.clean(place)))
 
 
 def laid(image: Tensor) -> np.ndarray:
-    """(C, H, W) as image files are read: (H, W) for gray, (H, W, 3) for RGB."""
+    """(C, H, W) as image files are read: (H, W) for gray, else (H, W, C)."""
     array = image.numpy()
     return np.ascontiguousarray(array[0] if len(array) == 1 else array.transpose(1, 2, 0))
 

@@ -26,6 +26,8 @@ class Row:
 
 def panel(rows: Sequence[Row], protocol: Protocol, title: str, *, scale: float = 1.9) -> Figure:
     """Draw a panel. The error is the absolute difference, its mean over the channels, on a scale up to 0.25."""
+    bands = shown_bands(len(rows[0].clean))
+    title = f"{title} ({bands})" if bands else title
     heads = ("degraded", "restored", "clean", f"error (0 to {ERROR_SCALE})")
     width, height = scale * 4 + 0.2, (scale + 0.3) * len(rows) + 0.55
     figure = Figure(figsize=(width, height), dpi=110)
@@ -51,8 +53,16 @@ def panel(rows: Sequence[Row], protocol: Protocol, title: str, *, scale: float =
     return figure
 
 
+def shown_bands(channels: int) -> str:
+    """What a picture shows of an image whose channels are neither gray nor RGB, in words; else nothing."""
+    if channels in (1, 3):
+        return ""
+    return f"band 1 of {channels}" if channels < 3 else f"bands 1 to 3 of {channels} as red, green and blue"
+
+
 def pixels(image: Tensor) -> np.ndarray:
-    """(C, H, W) in [0, 1] to (H, W) or (H, W, 3) uint8, clamped and rounded."""
+    """(C, H, W) in [0, 1] to (H, W) or (H, W, 3) uint8, clamped and rounded; of other channels see `shown_bands`."""
+    image = image[: 1 if len(image) < 3 else 3]
     array = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
     return array[0] if len(array) == 1 else array.transpose(1, 2, 0)
 

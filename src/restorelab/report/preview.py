@@ -18,6 +18,7 @@ from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
 from restorelab.metrics import Protocol
 from restorelab.report import sheet
+from restorelab.report.panels import shown_bands
 from restorelab.report.sheet import CELL, times
 
 MOST = 64
@@ -44,7 +45,8 @@ class Image:
         """Channels, height and width in words, and what the panel shows of them."""
         channels, height, width = self.clean.shape
         shown = "" if max(height, width) <= CELL else f", the middle {min(height, CELL)}x{min(width, CELL)}"
-        return f"{channels}x{height}x{width}{shown}"
+        bands = shown_bands(channels)
+        return f"{channels}x{height}x{width}{f', {bands}' if bands else ''}{shown}"
 
 
 @dataclass(frozen=True)

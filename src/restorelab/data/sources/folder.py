@@ -19,7 +19,7 @@ from restorelab.errors import ConfigError, DataError
 
 
 class Folder:
-    """Every image below a folder, in any depth: jpg, png, tif, bmp, pgm and webp, in sorted order.
+    """Every image below a folder, in any depth: jpg, png, tif, bmp, pgm, webp, gif, npy and npz, in sorted order.
 
     Hidden files and folders (a leading dot) are skipped. Links are followed, each real folder is listed once. The id is
     the path below the root. Folders such as `train/`, `valid/` and `test/` are the official parts, see `parts.py`.

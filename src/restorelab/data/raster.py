@@ -1,0 +1,205 @@
+"""JPEG, PNG, GIF, BMP, WebP and PGM with its family, through Pillow; and what Pillow itself does not notice or keep.
+
+Not noticed: data that end before the image does, with every checksum right; the rest would be black, or gray in a JPEG.
+Not kept: 16-bit samples in colour or with transparency.
+"""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from kornia_rs import io as kornia_io
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from restorelab.data import warned
+from restorelab.data.pixels import Picture, Pixels, Refused
+
+OPENERS: tuple[tuple[tuple[bytes, ...], type[Any]], ...] = (
+    ((b"\xff\xd8\xff",), JpegImageFile),
+    ((b"\x89PNG\r\n\x1a\n",), PngImageFile),
+    ((b"GIF87a", b"GIF89a"), GifImageFile),
+    ((b"BM",), BmpImageFile),
+    ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), PpmImageFile),
+    ((b"RIFF",), WebPImageFile),
+)
+
+DENSEST = {PngImageFile: 1032, GifImageFile: 4096, JpegImageFile: 512, PpmImageFile: 1, BmpImageFile: 1}
+"""Bytes of samples that a byte of a file can hold at most; of a JPEG pixels, by one bit a block at least."""
+
+JPEG_FILL = 128
+"""What libjpeg fills an image with from where its data end."""
+
+JPEG_BLOCK = 16
+"""Rows of a JPEG's largest block. Fewer that are missing are what a flipped bit does, too."""
+
+
+class Raster:
+    """A file in memory that Pillow reads; `opener` is Pillow's class for it.
+
+    Raises:
+        Refused: where its header promises more than its data can hold.
+    """
+
+    def __init__(self, data: bytes, opener: type[Any]) -> None:
+        self.data, self.opener = data, opener
+        self.image = opener(io.BytesIO(data))
+        self.pictures = _pictures(self.image, data) if opener is JpegImageFile else [slice(None)]
+        frames = int(getattr(self.image, "n_frames", 1))
+        self.pages = frames if frames > 1 else len(self.pictures)
+        self.is_png16 = opener is PngImageFile and data[24] == 16 and data[25] in (2, 4, 6)
+        width, height = self.image.size
+        if width * height * self._bits() > 8 * len(data) * DENSEST.get(opener, width * height):
+            promise = f"{width}x{height} pixels, more than its {len(data):,} bytes can hold"
+            raise Refused(f"damaged: its header promises {promise}")
+
+    def _bits(self) -> int:
+        """Bits of a pixel in the file, before compression, at least."""
+        if self.opener is PngImageFile:
+            return self.data[24] * {2: 3, 4: 2, 6: 4}.get(self.data[25], 1)
+        if self.opener is BmpImageFile:
+            return 0 if self.data[30] in (1, 2) else {"RGB": 16, "RGBA": 16, "L": 8}.get(self.image.mode, 1)  # 0: RLE
+        return {"1": 1, "RGB": 24}.get(self.image.mode, 8) if self.opener is PpmImageFile else 8
+
+    def size(self, number: int) -> tuple[int, int]:
+        """Height and width as stored."""
+        image = self._open(number) if number > 1 and len(self.pictures) > 1 else self.image
+        return int(image.height), int(image.width)
+
+    def need(self, number: int) -> int:
+        """Bytes of memory that decoding takes, about."""
+        height, width = self.size(number)
+        return height * width * (24 if self.is_png16 else 12)
+
+    def load(self, number: int) -> Picture:
+        """Decode picture or frame `number`, from 1."""
+        if self.is_png16:
+            if number > 1:
+                raise Refused("an animated PNG of 16-bit colour, of which only the first frame can be read")
+            array = _png16(self.data, self.image.height, self.image.width)
+            alpha = array.shape[2] - 1 if array.shape[2] in (2, 4) else None
+            return Picture(array, 3 if array.shape[2] > 2 else 1, alpha, orientation=_orientation(self.image))
+        if self.opener is PpmImageFile and self.image.mode == "RGB":
+            arguments = self.image.tile[0][3]
+            if isinstance(arguments, tuple) and arguments[1] > 255:
+                raise Refused("a colour PPM with more than 8 bits a sample; save it as PNG or TIFF")
+        image = self._open(number)
+        places = [tile[1] for tile in image.tile]
+        image.load()
+        if self.opener is JpegImageFile:
+            _check_jpeg(self.data[self.pictures[number - 1]], image)
+        elif number == 1 and self.opener is not WebPImageFile:  # libwebp notices by itself
+            _check_filled(image, self._open(1), places)
+        found = picture(image)
+        found.orientation = _orientation(image)
+        return found
+
+    def _open(self, number: int) -> Any:
+        if len(self.pictures) > 1:
+            return self.opener(io.BytesIO(self.data[self.pictures[number - 1]]))
+        image = self.opener(io.BytesIO(self.data))
+        if number > 1:
+            image.seek(number - 1)
+        return image
+
+
+def _pictures(image: JpegImageFile, data: bytes) -> list[slice]:
+    """Where the pictures of a JPEG lie: the first, and those that its index does not call thumbnails or leave open."""
+    found = [slice(None)]
+    try:
+        index = image._getmp() or {}
+        for entry in index.get(0xB002, ())[1:]:
+            start = entry["DataOffset"] + image.info["mpoffset"]
+            if entry["Attribute"]["MPType"].startswith("Multi-Frame") and data[start:].startswith(b"\xff\xd8"):
+                found.append(slice(start, start + entry["Size"]))
+    except Exception:  # the index is broken; the first picture is an ordinary JPEG
+        return [slice(None)]
+    return found
+
+
+def _check_filled(image: Image.Image, again: Any, places: list[tuple[int, int, int, int]]) -> None:
+    """Raise Refused where some pixels are not the file's: they are what the image was before `again` is decoded.
+
+    Pillow begins with 0; only an image that ends with a row of that, or has its rows interlaced, is decoded again.
+    """
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    if last.getbbox(alpha_only=False) is not None and not image.info.get("interlace"):
+        return
+    prepare = again.load_prepare
+
+    def prepared() -> None:
+        prepare()
+        again.im.paste(1 if len(again.getbands()) == 1 else (1,) * len(again.getbands()), (0, 0, *again.size))
+
+    again.load_prepare = prepared
+    again.load()
+    if any(image.crop(place).tobytes() != again.crop(place).tobytes() for place in places):
+        raise Refused(f"damaged: its data end before its {image.width}x{image.height} pixels do")
+
+
+def _check_jpeg(data: bytes, image: Image.Image) -> None:
+    """Where an image ends in libjpeg's fill, ask libjpeg for its warnings: by kornia, which holds Python's lock.
+
+    Raises Refused where rows are missing; a few blocks are what flipped bits cost, and a warning.
+    """
+    corner = image.crop((image.width - 1, image.height - 1, image.width, image.height))
+    if corner.tobytes() != bytes([JPEG_FILL] * len(image.getbands())):
+        return
+    try:
+        kornia_io.decode_image_jpegturbo(data, "rgb")
+    except Exception as error:
+        rows = (np.asarray(image).reshape(image.height, -1) == JPEG_FILL).all(axis=1)
+        missing = image.height if rows.all() else int(np.argmin(rows[::-1]))
+        if missing >= JPEG_BLOCK:
+            raise Refused(f"damaged: the last {missing} of its {image.height} rows are not in its data") from error
+        warned.warn("a JPEG whose data end early")
+
+
+def picture(image: Image.Image) -> Picture:
+    """Any of Pillow's modes as gray or colour, without palettes."""
+    if image.mode.startswith("I"):  # I;16 and its byte orders; I is what 16-bit PGM and 32-bit TIFF open as
+        array = np.asarray(image)
+        if array.min() < 0 or array.max() > 65535:
+            raise Refused(f"samples from {array.min()} to {array.max()} do not fit 16 bits")
+        return Picture(array.astype(np.uint16)[..., None], 1)
+    if image.has_transparency_data:
+        gray = image.mode == "LA"
+        array = np.asarray(image if gray else image.convert("RGBA"))
+        return Picture(array, 1 if gray else 3, array.shape[2] - 1)
+    pixels: Pixels = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    return Picture(pixels, len(pixels.getbands()) if isinstance(pixels, Image.Image) else 1)
+
+
+def _png16(data: bytes, height: int, width: int) -> np.ndarray:
+    """16-bit PNG with several samples, which Pillow would cut to 8 bits: `(H, W, 2 | 3 | 4)` uint16."""
+    if data[25] != 4:
+        return kornia_io.decode_image_png_u16(data, (height, width), "rgb" if data[25] == 2 else "rgba")
+    # Gray with alpha is in no library at hand. Its four bytes a pixel are filtered as those of 8-bit RGBA are, so the
+    # header is rewritten to say RGBA, and the four "channels" are the bytes of the two samples, high byte first.
+    header = data[12:24] + bytes((8, 6)) + data[26:29]
+    image = PngImageFile(io.BytesIO(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]))
+    return np.ascontiguousarray(np.asarray(image)).view(">u2").astype(np.uint16)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8, read by hand: photographs whose other tags are broken still get turned."""
+    exif = image.info.get("exif") or b""
+    start = exif[6:] if exif.startswith(b"Exif\0\0") else exif
+    order = {b"II": "<", b"MM": ">"}.get(start[:2])
+    if order is None or len(start) < 10:
+        return 1
+    (first,) = struct.unpack_from(order + "I", start, 4)
+    count = struct.unpack_from(order + "H", start, first)[0] if first + 2 <= len(start) else 0
+    for position in range(first + 2, min(first + 2 + 12 * count, len(start) - 11), 12):
+        tag, kind = struct.unpack_from(order + "HH", start, position)
+        if (tag, kind) == (0x0112, 3):
+            value: int = struct.unpack_from(order + "H", start, position + 8)[0]
+            return value
+    return 1
