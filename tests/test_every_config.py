@@ -14,6 +14,7 @@ from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError
 from restorelab.models.classifier import Classifier
 from restorelab.study import plan
+from restorelab.study.claims.claim import Claim
 
 FILES = sorted(conf_dir().glob("*/**/*.yaml"), key=str)
 RUNS = ("experiment",)
@@ -136,9 +137,10 @@ def test_every_study_plans_and_its_parts_name_its_runs(study: str) -> None:
 
 
 def _runs_of(part: Any) -> list[str]:
+    if isinstance(part, Claim):
+        return part.about
     found: list[str] = []
-    for key in ("run", "runs", "better", "than", "larger", "smaller", "one", "other", "of", "to", "faster", "slower",
-                "sooner", "later", "higher", "lower"):  # fmt: skip
+    for key in ("run", "runs"):
         value = getattr(part, key, None)
-        found += [value] if isinstance(value, str) else list(value or [])
-    return found + [entry["run"] for entry in getattr(part, "entries", [])]
+        found += [value] if isinstance(value, str) else list(value.values() if isinstance(value, dict) else value or [])
+    return found + [entry["run"] for entry in getattr(part, "entries", []) if "run" in entry]

@@ -19,10 +19,11 @@ ANY_KEY = "**"
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its annotation (Any where it is unknown) and whether it must be given."""
+    """One parameter: its annotation (Any where it is unknown), whether it must be given, whether by keyword only."""
 
     annotation: Any
     required: bool
+    keyword: bool = False
 
 
 class Built:
@@ -47,7 +48,7 @@ class _Names(dict[str, Any]):
 def from_source(target: str) -> dict[str, Parameter] | None:
     """The parameters of `restorelab.a.b.Name`, or None for a target outside this package or not found in it.
 
-    Reads a class's `__init__`, a dataclass's fields, or a function's arguments.
+    Reads a class's `__init__`, a dataclass's fields with those that it inherits, or a function's arguments.
     """
     package, *inner, name = target.split(".")
     if package != PACKAGE.name or not inner:
@@ -63,8 +64,21 @@ def from_source(target: str) -> dict[str, Parameter] | None:
             for member in node.body:
                 if isinstance(member, ast.FunctionDef) and member.name == "__init__":
                     return _arguments(member.args, names, skip=1)
-            return _fields(node, names)
+            found = _inherited(tree, node) | _fields(node, names)
+            return dict(sorted(found.items(), key=lambda item: item[1].keyword))
     return None
+
+
+def _inherited(tree: ast.Module, node: ast.ClassDef) -> dict[str, Parameter]:
+    """The fields of a class's bases that the module imports from this package."""
+    bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+    found: dict[str, Parameter] = {}
+    for imported in tree.body:
+        if isinstance(imported, ast.ImportFrom):
+            for name in imported.names:
+                if (name.asname or name.name) in bases:
+                    found |= from_source(f"{imported.module}.{name.name}") or {}
+    return found
 
 
 def missing_here(target: str) -> tuple[str, list[str]] | None:
@@ -130,7 +144,8 @@ def _fields(node: ast.ClassDef, names: _Names) -> dict[str, Parameter]:
             continue
         if "ClassVar" not in ast.unparse(member.annotation):
             annotation = _evaluate(member.annotation, names)
-            found[member.target.id] = Parameter(annotation, required=member.value is None)
+            keyword = member.value is not None and "kw_only=True" in ast.unparse(member.value)
+            found[member.target.id] = Parameter(annotation, required=member.value is None, keyword=keyword)
     return found
 
 

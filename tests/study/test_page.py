@@ -129,7 +129,7 @@ def test_it_holds_what_it_was_given(runs: Runs) -> None:
         assert piece in tags.text, piece
     chips = [attrs["class"] for tag, attrs in tags.tags if tag == "span"]
     assert chips == [f"chip {verdict.replace(' ', '-')}" for verdict in VERDICTS]
-    assert "none: failed, or not done" in tags.text  # of mlp, which has no run
+    assert "experiment=mnist_ae/mlpnot done" in tags.text  # of mlp, which has no run
 
 
 def test_it_escapes_what_others_wrote(runs: Runs, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_what_makes_a_stand_in(tmp_path: Path) -> None:
 def test_a_page_without_anything_is_still_a_page() -> None:
     text = page(STUDY, Runs([]), {}, {}, {})
     assert text.startswith("<!doctype html>")
-    assert "none: failed, or not done" in text
+    assert "not done" in text
 
 
 def test_it_serves_light_dark_and_narrow_screens(runs: Runs) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restorelab.report.table import Cell, Table
-from restorelab.study import measured
+from restorelab.study import measured, printed, standing
 from restorelab.study.measured import NAMES, Found
 from restorelab.study.records import Runs
 from restorelab.study.values import learned
@@ -50,11 +50,11 @@ class Compared:
             rows.append([self._name(name), *(column[name] for column in columns.values()), *self._costs(name)])
             if name in self.report:
                 rows.append(self._reported(name, list(columns)))
-        lead = [self._lead(*column) for column in columns]
+        lead = self._leads(list(columns))
         if any(cell.text for cell in lead):
             label = Cell("best network \u2212 best classical")
             rows.append([label, *lead, *[Cell("")] * (len(COSTS) + 1)])
-        return Table(title, [*head, *COSTS.values(), "seeds"], rows, self._notes())
+        return Table(title, [*head, *COSTS.values(), "seeds"], rows, [*self._notes(), *standing.legend(lead)])
 
     def _columns(self) -> list[tuple[str, str]]:
         groups = [OVERALL, *self.evaluations] if self.overall and len(self.evaluations) > 1 else self.evaluations
@@ -92,17 +92,23 @@ class Compared:
             cells[best] = measured.marked(cells[best], "both" if best == classical else "best")
         return cells
 
-    def _lead(self, group: str, metric: str) -> Cell:
-        """By how much the best network is ahead of the best classical method; empty without both."""
-        values = {name: self._found(name, group, metric).mean for name in self._comparable(group)}
-        sides = [{n: v for n, v in values.items() if learned(self.runs[n]) is side} for side in (True, False)]
-        ours, theirs = (measured.best(metric, side) for side in sides)
-        if ours is None or theirs is None:
-            return Cell("")
-        difference = values[ours] - values[theirs]
-        ahead = measured.better(metric, values[ours], values[theirs])
-        text = measured.written(metric, difference, sign=True)
-        return Cell(text, value=difference, mark="better" if ahead else "worse")
+    def _leads(self, columns: Sequence[tuple[str, str]]) -> list[Cell]:
+        """By how much the best network is ahead of the best classical method, with a verdict; empty without both."""
+        cells: list[Cell] = []
+        pairs: list[standing.Pair | None] = []
+        for group, metric in columns:
+            values = {name: self._found(name, group, metric).mean for name in self._comparable(group)}
+            sides = [{n: v for n, v in values.items() if learned(self.runs[n]) is side} for side in (True, False)]
+            ours, theirs = (measured.best(metric, side) for side in sides)
+            if ours is None or theirs is None:
+                cells.append(Cell(""))
+                pairs.append(None)
+                continue
+            difference = values[ours] - values[theirs]
+            cells.append(Cell(measured.written(metric, difference, sign=True), value=difference))
+            groups = self.evaluations if group == OVERALL else [group]
+            pairs.append(standing.against_run(self.runs, ours, theirs, metric, groups))
+        return standing.judged(cells, pairs)
 
     def _name(self, name: str) -> Cell:
         label = self.labels.get(name, name)
@@ -140,12 +146,10 @@ class Compared:
             if value is None:
                 cells.append(Cell("", mark="report"))
                 continue
-            cell = Cell(measured.in_report(metric, value), value=value, mark="report")
             rival = measured.best_classical(self.runs, group, metric, name) if name in self.runs else None
-            if rival and not measured.better(metric, value, rival[1]):
-                words = f"The report's value does not beat {self.labels.get(rival[0], rival[0])}, which learns nothing."
-                cell = measured.marked(cell, "worse", words)
-            cells.append(cell)
+            named = (self.labels.get(rival[0], rival[0]), rival[1]) if rival else None
+            cell = printed.shown(self.runs, metric, value, Found(), named)
+            cells.append(cell if cell.mark else measured.marked(cell, "report"))
         return [*cells, *[Cell("", mark="report")] * (len(COSTS) + 1)]
 
     def _notes(self) -> list[str]:
@@ -154,8 +158,9 @@ class Compared:
         )
         spread = "\u00b1 is the standard deviation over the seeds of a run, which its numbers are the mean of."
         several = any(len(self.runs[name]) > 1 for name in self.names if name in self.runs)
+        other = [printed.OTHER_IMAGES] if self.report and self.runs.stand_in else []
         costs = "MACs: multiply-accumulates for one image. Time: of the whole run, evaluation included."
-        return [marks, *([spread] if several else []), costs]
+        return [marks, *([spread] if several else []), *other, costs]
 
 
 def large(number: float) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from restorelab.errors import ConfigError, nearest
-from restorelab.study.records import Record
+
+if TYPE_CHECKING:
+    from restorelab.study.records import Record
 
 KINDS = ("gpu", "cpu")
 
@@ -36,7 +38,7 @@ def of_report(report: Mapping[str, Any]) -> Machine | None:
     return Machine(given["kind"], str(given["name"]))
 
 
-def differs(records: Sequence[Record], machine: Machine | None) -> str:
+def differs(records: Sequence["Record"], machine: Machine | None) -> str:
     """Why times of these runs are not judged; empty where they are: one machine did all, of the report's kind."""
     devices = _devices(records)
     if None in devices:
@@ -48,12 +50,12 @@ def differs(records: Sequence[Record], machine: Machine | None) -> str:
     return ""
 
 
-def named(records: Sequence[Record]) -> str:
+def named(records: Sequence["Record"]) -> str:
     """The hardware that runs were done on, in words."""
     return " and ".join(str(device or "unrecorded hardware") for device in _devices(records))
 
 
-def _devices(records: Sequence[Record]) -> list[str | None]:
+def _devices(records: Sequence["Record"]) -> list[str | None]:
     """What result.json names: a GPU, or `x86_64 CPU, 2 threads`."""
     return list(dict.fromkeys(record.result.get("device") for record in records))
 

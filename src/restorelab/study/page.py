@@ -15,6 +15,7 @@ from restorelab.report.page import STYLE
 from restorelab.report.png import palette, png
 from restorelab.report.table import Table
 from restorelab.study.claims.judged import MEANING, Judged
+from restorelab.study.figures.present import present
 from restorelab.study.records import Record, Runs
 from restorelab.study.stand_in import length, stand_in
 
@@ -86,9 +87,10 @@ class Drawn:
 
 
 def drawn(drawing: Drawing, runs: Runs) -> Drawn:
-    """Draw a figure; what the runs lack for it becomes its content."""
+    """Draw a figure of the runs that are there, and name the others; what they lack for it becomes its content."""
     try:
-        return Drawn(drawing.caption, png(drawing(runs)))
+        narrower, left_out = present(drawing, runs)
+        return Drawn(f"{drawing.caption} {left_out}".strip(), png(narrower(runs)))
     except UserError as error:
         return Drawn(drawing.caption, str(error))
 
@@ -123,11 +125,11 @@ def page(
     the page, relative to this one, on which the same runs are compared.
     """
     title = html.escape(str(study["title"]))
-    report = {key: html.escape(str(value)) for key, value in (study.get("report") or {}).items()}
+    report = [html.escape(part) for part in _report(study.get("report") or {})]
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
         f"<title>{title}</title><style>{STYLE}{MORE}</style><h1>{title}</h1>",
-        f"<p>Report: {', '.join(report.values())}</p>" if report else "",
+        f"<p>Report: {', '.join(report)}</p>" if report else "",
         _banner(stand_in(study, runs)),
         _list([*facts, *(study.get("notes") or [])], "facts"),
         _contents({"findings": claims, "tables": tables, "figures": figures, "runs": study["runs"]}),
@@ -152,6 +154,12 @@ def words(name: str) -> str:
     """A name of a YAML as a heading: `loss_curves` is "Loss curves"."""
     text = name.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def _report(report: Mapping[str, Any]) -> list[str]:
+    """Who it is by, and on which hardware its times were measured."""
+    parts = [str(value) for key, value in report.items() if key != "hardware"]
+    return [*parts, f"on {report['hardware']['name']}"] if report.get("hardware") else parts
 
 
 def _banner(reasons: Sequence[str]) -> str:
@@ -245,9 +253,12 @@ def _runs(planned: Mapping[str, Any], runs: Runs) -> str:
             cells += [seeds, html.escape(str(records[0].config["choices"].get("data", "-"))), length(records)]
             cells.append(f"<code>{'<br>'.join(html.escape(_folder(record)) for record in records)}</code>")
         else:
-            cells += ["none: failed, or not done", "", "", ""]
+            cells += [
+                html.escape(runs.absent.get(name, "not done").removeprefix("it was ").removeprefix("it is ")),
+                *[""] * 3,
+            ]
         rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    heads = ("run", "overrides", "seeds", "data", "length", "folder")
+    heads = ("run", "overrides used", "seeds", "data", "length", "folder")
     return f"<table class=runs><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from restorelab import composition, config
 from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.study import hardware
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.expand import placed, require
@@ -27,7 +28,7 @@ class Study:
     Attributes:
         name: of the file.
         title: of the page.
-        report: the paper: `name` and `source`.
+        report: the paper: `name` and `source`; `hardware`, `{kind: gpu or cpu, name: ...}`, on which its times rest.
         data: the dataset of the report; runs on another one are a stand-in, and the page says so.
         seeds: each run is done once with each.
         runs: by name, the overrides of one run as on the command line of train.py.
@@ -58,7 +59,7 @@ def load(name: str) -> Study:
     """Read conf/study/NAME.yaml and check every key of it.
 
     Raises:
-        ConfigError: for a study that is not there, an unknown key, or a target that does not take a value.
+        ConfigError: for a study that is not there, an unknown key, or a value that its key or target does not take.
     """
     file, content = _read(name)
     missing = {"title", "report", "data", "runs"} - content.keys()
@@ -66,6 +67,7 @@ def load(name: str) -> Study:
         msg = f"{file}: it lacks {', '.join(sorted(missing))}."
         raise ConfigError(msg)
     study = Study(name=name, **content)
+    hardware.of_report(study.report)
     for part in ("tables", "figures", "claims"):
         for entry, node in getattr(study, part).items():
             config.check_node(f"{part}.{entry}", node)
@@ -158,8 +160,15 @@ def plan(
             except UserError as error:
                 msg = f"run {name}: {error}"
                 raise type(error)(msg) from error
-            planned[name, seed] = Planned(name, seed, settings, tuple(before))
+            used = tuple(_effective([*own, *overrides]))
+            planned[name, seed] = Planned(name, seed, settings, tuple(before), used)
     return list(planned.values())
+
+
+def _effective(overrides: Sequence[str]) -> list[str]:
+    """The overrides that count: of those of one key the last."""
+    keys = [override.get_key_element() for override in grid.parse(overrides)]
+    return [override for place, override in enumerate(overrides) if keys[place] not in keys[place + 1 :]]
 
 
 def _references(overrides: Sequence[str]) -> tuple[str, ...]:

@@ -1,22 +1,28 @@
 """A study's page, tables, figures and findings, from the folders of its finished runs."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from restorelab import build
 from restorelab.errors import UserError
 from restorelab.report.table import Table
-from restorelab.run_folder import write_bytes, write_json, write_text
+from restorelab.run_folder import RunFolder, write_bytes, write_json, write_text
 from restorelab.study import claims as judging
+from restorelab.study import hardware
 from restorelab.study.page import drawn, page
 from restorelab.study.plan import Study
 from restorelab.study.records import Record, Runs
+from restorelab.study.stand_in import stand_in
 from restorelab.sweep.planned import Planned
 
 log = logging.getLogger(__name__)
+
+LEFT_OUT = "it was left out"
+"""Why a run of the study is absent that nobody asked for."""
 
 
 def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | None = None) -> Path:
@@ -25,11 +31,14 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
     beside: the page on which the same runs are compared, relative to this one. Runs that are not finished are left out,
     and what needs them says so in its place.
     """
-    runs = Runs([Record(run.name, run.folder) for run in planned if (run.folder / "result.json").is_file()])
+    runs = _runs(study, planned)
+    used = {run.name: list(run.overrides) for run in reversed(planned)}
+    study = replace(study, runs={**study.runs, **{name: used[name] for name in study.runs if name in used}})
     tables = _tables(study.tables, runs)
     figures = {name: drawn(build.make(f"figures.{name}", node), runs) for name, node in study.figures.items()}
     claims = {name: build.make(f"claims.{name}", node) for name, node in study.claims.items()}
-    judged = dict(zip(claims, judging.judge(claims.values(), runs), strict=True))
+    machine = hardware.of_report(study.report)
+    judged = dict(zip(claims, judging.judge(claims.values(), runs, machine), strict=True))
     for kind in ("tables", "figures"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
@@ -42,13 +51,42 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
             log.warning("figure %s: %s", name, figure.content)
     write_json(folder / "findings.json", {name: asdict(one) for name, one in judged.items()})
     write_text(folder / "findings.md", judging.markdown(list(judged.values())))
-    done = [f"{len(runs[name])} of {name}" for name in runs]
-    missing = [f"{run.name} (seed {run.seed})" for run in planned if not run.done]
-    facts = [f"Runs done: {', '.join(done) or 'none'}."]
-    facts += [f"Not done: {', '.join(missing)}."] if missing else []
     index = folder / "index.html"
-    write_text(index, page(asdict(study), runs, tables, figures, judged, facts, beside))
+    write_text(index, page(asdict(study), runs, tables, figures, judged, _facts(runs, planned), beside))
     return index
+
+
+def _runs(study: Study, planned: Sequence[Planned]) -> Runs:
+    """The finished runs, with why the others are absent and why they may stand in for the report's."""
+    records = [Record(run.name, run.folder) for run in planned if run.done]
+    there = {record.name for record in records}
+    absent = {run.name: _state(run) for run in planned if run.name not in there}
+    asked = {run.name for run in planned}
+    absent |= {name: LEFT_OUT for name in study.runs if name not in asked}
+    return Runs(records, absent, stand_in(asdict(study), Runs(records)))
+
+
+def _state(run: Planned) -> str:
+    """Why a run is not finished."""
+    try:
+        told = json.loads(RunFolder(run.folder).failure.read_text())
+        said = str(told.get("message", "no reason was written")).strip().partition("\n")[0].rstrip(".")
+        return f"it is not done ({told.get('status', 'failed')}: {said})"
+    except (OSError, ValueError, AttributeError):
+        return "it is not done"
+
+
+def _facts(runs: Runs, planned: Sequence[Planned]) -> list[str]:
+    """What was done and what was not, and why."""
+    missing = [run for run in planned if not run.done]
+    left = [name for name, why in runs.absent.items() if why == LEFT_OUT]
+    done = [f"{len(runs[name])} of {name}" for name in runs]
+    said = f"Runs done: {', '.join(done)}." if done else f"None of the {len(planned)} runs is done: nothing is judged."
+    facts = [said]
+    if missing:
+        reasons = [f"{run.name} (seed {run.seed}): {_state(run).removeprefix('it is ')}" for run in missing]
+        facts.append(f"Not finished: {'; '.join(reasons)}.")
+    return [*facts, f"Left out: {', '.join(left)}."] if left else facts
 
 
 def _tables(nodes: Mapping[str, Any], runs: Runs) -> dict[str, Table]:

@@ -16,6 +16,7 @@ class Planned:
         seed: of this run.
         settings: the resolved config, plain data; `name` and `run_dir` are those of the run in its sweep.
         waits_for: names of the runs of the same seed whose weights it needs.
+        overrides: that it was composed of, the command line's included; of a study's run.
         swept: what differs between the runs of the sweep, by key: `{"model": "ae", "optimizer.lr": 0.001}`.
     """
 
@@ -23,6 +24,7 @@ class Planned:
     seed: int
     settings: dict[str, Any]
     waits_for: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     swept: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
-from restorelab.errors import DataError
+from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.report.sheet import sheet
 from restorelab.study.figures.shown import Images, View, pictures
 from restorelab.study.measured import best, by_seed, same_images
@@ -16,16 +16,25 @@ from restorelab.study.values import learned
 class Noises:
     """Noisy / clean / denoised, in the report's order, a row an evaluation, with the PSNR of noisy and denoised.
 
-    run: whose restored images; null: under each evaluation the trained run with the best mean test PSNR, which the row
-    names. images, zoom: as of `Grid`; the images of one noise stand side by side. labels: what to call a run.
+    run: whose restored images. runs: in its place one for each evaluation, such as the report's best under it, which
+    the row names; evaluations that it does not name are not shown. Neither: under each evaluation the trained run with
+    the best mean test PSNR. images, zoom: as of `Grid`; the images of one noise stand side by side. labels: what to
+    call a run.
     """
 
     caption: str
     evaluations: list[str]
     run: str | None = None
+    runs: dict[str, str] | None = None
     images: Images = 2
     zoom: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for evaluation in self.runs or {}:
+            if evaluation not in self.evaluations:
+                msg = f"figure of noises, runs: {evaluation!r}. {nearest(evaluation, self.evaluations)}"
+                raise ConfigError(msg)
 
     def __call__(self, runs: Runs) -> Figure:
         """Restore and draw.
@@ -35,8 +44,11 @@ class Noises:
             DataError: where no trained run was measured, or for a dataset that is not there any more.
         """
         rows, labels = [], []
-        names = [self.run or _best(runs, evaluation) for evaluation in self.evaluations]
-        for evaluation, name in zip(self.evaluations, names, strict=True):
+        if self.runs is not None:
+            shown = {evaluation: self.runs[evaluation] for evaluation in self.evaluations if evaluation in self.runs}
+        else:
+            shown = {evaluation: self.run or _best(runs, evaluation) for evaluation in self.evaluations}
+        for evaluation, name in shown.items():
             label = evaluation if self.run else f"{evaluation}:\n{self.labels.get(name, name)}"
             view = View(runs, [name], evaluation, self.images)
             clean = view.clean()
