@@ -36,6 +36,9 @@ __all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_
 
 log = logging.getLogger(__name__)
 
+_told: set[Path] = set()
+"""Entries of which this process has said what there is to say."""
+
 RECIPE = 2
 """Version of an entry: raise it when `decode` or `build` make other bytes of the same files."""
 
@@ -93,8 +96,10 @@ def prepare(
     warned = f", {table.warned} of them from files that warned" if table.warned else ""
     size = size_text(table.nbytes)
     log.info("dataset ready in %.2f s: %d images%s, %s, %s", seconds, len(table), warned, size, target)
-    for remark in table.remarks:
-        log.warning("dataset: %s", remark)
+    if target not in _told:  # some commands open a dataset once a run
+        for remark in table.remarks:
+            log.warning("dataset: %s", remark)
+        _told.add(target)
     return table
 
 
