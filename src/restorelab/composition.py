@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from restorelab import config as configs
+from restorelab import paths
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
 
@@ -120,6 +121,7 @@ def resolve(composed: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
         settings["name"] = ("-".join(parts) or "run") + ("-short" if settings["length"] == "short" else "")
     if settings["threads"] is None:
         settings["threads"] = available_threads()
+    paths.make_absolute(settings)
     return settings
 
 

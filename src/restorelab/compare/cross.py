@@ -20,6 +20,7 @@ from restorelab import build, composition, results, tuning
 from restorelab.build import Parts
 from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
+from restorelab.data import kept
 from restorelab.data.datamodule import DataModule
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError, UserError
@@ -150,6 +151,7 @@ def _measure(
         built.dataset, built.degradation, built.evaluations,
         seed=record.seed, split_seed=config["split_seed"], eval_seed=config["eval_seed"],
         protocol=built.protocol.spec(), device=built.engine.device, smoke=config["debug"],
+        kept=kept.read(record.path),
     )  # fmt: skip
     own, *sets = data.frozen("test")
     if own.spec != record.evaluation(first)["spec"]:

@@ -186,6 +186,7 @@ class Record:
 
     def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
         """The images the run was measured on; needs the dataset (or its cache)."""
+        from restorelab.data import kept
         from restorelab.data.datamodule import DataModule
 
         built = build.parts(self.config)
@@ -193,6 +194,7 @@ class Record:
             built.dataset, built.degradation, {evaluation: built.evaluations[evaluation]},
             seed=self.seed, split_seed=self.config["split_seed"], eval_seed=self.config["eval_seed"],
             protocol=built.protocol.spec(), device=built.engine.device, smoke=self.config["debug"],
+            kept=kept.read(self.run),
         )  # fmt: skip
         return data.frozen(part)[0]
 
