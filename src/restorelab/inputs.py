@@ -1,7 +1,7 @@
 """What a run is made from, told by content: the dataset's files, and the weights that it starts from or learns by.
 
-A run keeps it in `inputs.json`: `data`, a hash of the images that it uses and of how they are divided; `table`, the
-decoded dataset that they were taken from; `weights`, a hash for each key that names a file of weights.
+A run keeps it in `inputs.json`: `data`, a hash of the dataset; `table`, the decoded dataset that its images were taken
+from; `weights`, a hash for each key that names a file of weights; `changes`, what was different when it went on.
 """
 
 import hashlib

@@ -43,10 +43,13 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
     used = split.of(table, rows)
     if began is None:
         split.write(folder, used)
-        facts = {"data": used.digest, "table": used.table, "weights": inputs.weights_of(settings)}
+        data = inputs.Inputs().data(settings["data"])
+        facts = {"data": data, "table": used.table, "weights": inputs.weights_of(settings)}
         write_json(folder.inputs, facts)
         return
     if changes := dataset.changes(table, began):
         log.warning("the images are not those that the run began with: %s", changes)
         facts = inputs.read(folder)
-        write_json(folder.inputs, {**facts, "data": used.digest, "changes": [*facts.get("changes", []), str(changes)]})
+        if changes.removed or changes.changed:
+            facts["data"] = inputs.digest([facts.get("data"), used.digest])
+        write_json(folder.inputs, {**facts, "changes": [*facts.get("changes", []), str(changes)]})

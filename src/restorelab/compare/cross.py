@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 import restorelab
-from restorelab import build, composition, results, tuning
+from restorelab import build, composition, inputs, results, tuning
 from restorelab.build import Parts
 from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
@@ -75,12 +75,18 @@ def plan(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, dict[
     if names:
         named = composition.compose([f"evaluation=[{','.join(names)}]"])["evaluation"]
     configs = {folder: read_config(folder) for folder in folders if RunFolder(folder).done}
-    configs = {folder: config for folder, config in configs.items() if not config.get("external")}
+    configs = {folder: _with_content(folder, config) for folder, config in configs.items()
+               if not config.get("external")}  # fmt: skip
     planned = {}
     for folder, found in union(configs).items():
         own = configs[folder]["evaluation"]
         planned[folder] = {name: entry for name, entry in {**named, **found}.items() if name not in own}
     return planned
+
+
+def _with_content(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's config with the hash of its dataset, which tells whether runs share their images."""
+    return {**config, "data": {**config["data"], "content": inputs.read(RunFolder(folder)).get("data")}}
 
 
 def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:

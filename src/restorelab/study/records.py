@@ -41,6 +41,7 @@ class Record:
         seed: the run's seed.
         path: its folder.
         config: resolved, plain data.
+        told: the config that names and tables are made from; where runs are compared, `compare.told` changes it.
         result: the content of result.json.
         run: the folder that holds its weights and its curve: `path`, but for what `crossed` gives.
     """
@@ -53,6 +54,7 @@ class Record:
             raise DataError(msg)
         self.config = run_folder.read_config(path)
         self.result: dict[str, Any] = json.loads(self.folder.result.read_text())
+        self.told = self.config
         self.seed = int(self.config["seed"])
 
     @property
