@@ -123,3 +123,37 @@ def test_composing_imports_nothing_heavy() -> None:
 def test_a_size_of_one_number_where_two_are_read_is_explained(size: str) -> None:
     with pytest.raises(ConfigError, match=r"model\.height: .*data\.size=\[64,64\]"):
         composition.compose(["model=classifier", "objective=classify", f"data.size={size}"])
+
+
+IDENTITY = ["~model.channels", "~model.depth", "~model.features", "~model.batch_norm", "~model.residual"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "group", "name"),
+    [
+        (["model._target_=torch.nn.Identity", *IDENTITY], "model", "Identity"),
+        (["~model", "+model={_target_: torch.nn.Identity}"], "model", "Identity"),
+        (["model.depth=3"], "model", "dncnn_small"),
+        (["model._target_=restorelab.models.dncnn.DnCNN"], "model", "dncnn_small"),
+        (["model={depth: 3}"], "model", "dncnn_small"),
+        (["model=dual_ae_skip", "data.size=32"], "model", "dual_ae_skip"),
+        (["noise._target_=my_noises.Rain"], "noise", "Rain"),
+        (["loss._target_=torch.nn.MSELoss"], "loss", "MSELoss"),
+        (["optimizer._target_=torch.optim.NAdam"], "optimizer", "NAdam"),
+        (["data.source._target_=my_sources.Scans"], "data", "Scans"),
+        (["data=mnist", "data.limit=3"], "data", "mnist"),
+    ],
+)
+def test_a_replaced_target_is_called_by_its_class(overrides: list[str], group: str, name: str) -> None:
+    settings = composition.compose(overrides)
+    assert settings["choices"][group] == name
+    parts = [settings["choices"][key] for key in ("model", "data", "noise")]
+    assert settings["name"] == "-".join(parts)
+
+
+def test_an_experiments_own_class_is_called_by_its_name(own: Path) -> None:
+    (own / "conf" / "experiment").mkdir()
+    text = "# @package _global_\ndefaults: [{override /model: mine}]\nmodel: {_target_: my_nets.Other}\n"
+    (own / "conf" / "experiment" / "x.yaml").write_text(text)
+    assert composition.compose(["experiment=x"])["choices"]["model"] == "Other"
+    assert composition.compose(["model=mine"])["choices"]["model"] == "mine"

@@ -11,6 +11,7 @@ import yaml
 from restorelab import composition, config, resumption
 from restorelab.config import GROUPS, Train, check_names, check_values, conf_dir
 from restorelab.errors import ConfigError
+from restorelab.sweep.composer import Composer
 
 
 def refused(overrides: list[str]) -> str:
@@ -171,3 +172,42 @@ def test_resuming_needs_a_folder(settings: dict[str, Any], tmp_path: Path) -> No
         resumption.settings(settings, ["resume=true"])
     fresh = {**settings, "run_dir": str(tmp_path / "none")}
     assert resumption.settings(fresh, []) == fresh
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["lr=0.1"], ["lr: unknown key", "Did you mean optimizer.lr?"]),
+        (["+lr=0.1"], ["lr: unknown key", "Did you mean optimizer.lr?"]),
+        (["batchsize=3"], ["Did you mean data.batch_size?"]),
+        (["sigma=25"], ["Did you mean noise.sigma or evaluation.gaussian_50.noise.sigma?"]),
+        (["model.lr=3"], ["Did you mean optimizer.lr?", "Allowed here: batch_norm"]),
+        (["evaluation=gaussian_51"], ["Did you mean 'gaussian_50'?"]),
+        (["evaluation=gausian_26"], ["Did you mean 'gaussian_25'?"]),
+        (["evaluation=speckle_003"], ["Did you mean 'speckle_002'?"]),
+        (["trainer.precision=16"], ["trainer.precision: 16", "'32-true' or 'bf16-mixed' or '16-mixed'", "'16-mixed'?"]),
+        (["trainer.accelerator=gpus"], ["trainer.accelerator", "Did you mean 'gpu'?"]),
+        (["name=[3]"], ["name: [3] does not fit; expected a string"]),
+        (["noise.sigma={a:1}"], ["noise.sigma", "no keys"]),
+    ],
+)
+def test_a_message_names_what_was_meant(overrides: list[str], words: list[str]) -> None:
+    message = refused(overrides)
+    assert all(word in message for word in words), message
+
+
+def test_a_noise_of_ones_own_without_an_evaluation_is_measured_under_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "noise").mkdir(parents=True)
+    (tmp_path / "conf" / "noise" / "rain.yaml").write_text(
+        "_target_: restorelab.degradations.noise.Gaussian\nsigma: 20\nclip: true\n"
+    )
+    assert composition.compose(["noise=rain"])["evaluation"] == {"own": {}}
+    assert list(composition.compose(["noise=rain", "evaluation=gaussian_50"])["evaluation"]) == ["gaussian_50"]
+    assert list(composition.compose(["evaluation=[own,impulse_30]", "noise=rain"])["evaluation"]) == [
+        "own",
+        "impulse_30",
+    ]
+    assert Composer().compose(["noise=rain"]) == composition.compose(["noise=rain"])

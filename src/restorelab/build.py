@@ -10,13 +10,12 @@ from restorelab import config as configs
 from restorelab.data import pairing
 from restorelab.data.dataset import Dataset, refuse_degrading
 from restorelab.data.frozen import Evaluation
+from restorelab.degradations.labels import STAGES, essence
 from restorelab.degradations.pipeline import Degradation
 from restorelab.engine import Engine
 from restorelab.errors import ConfigError, UserError
 from restorelab.metrics import Protocol
 from restorelab.objectives.objective import Objective
-
-STAGES = ("blur", "downsample", "noise")
 
 
 def make(path: str, node: Any, **extra: Any) -> Any:
@@ -42,12 +41,6 @@ def make(path: str, node: Any, **extra: Any) -> Any:
         reason = f"{type(cause).__name__}: {cause}" if cause else str(error).splitlines()[0]
         msg = f"{path}: {node.get('_target_', node)} refuses these values ({reason})."
         raise ConfigError(msg) from error
-
-
-def essence(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A stage's config without what changes nothing in a frozen image: `fixed`, and a box that `region=all` ignores."""
-    unused = {"fixed"} | ({"region", "box"} if node.get("region") == "all" else set())
-    return {k: v for k, v in node.items() if k not in unused}
 
 
 @dataclass

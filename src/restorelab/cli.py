@@ -140,7 +140,7 @@ def train(argv: list[str]) -> int:
         print(TRAIN.replace("OPTIONS", usage.options(conf_dir() / "train.yaml")))
     own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
     several = [argument for argument in argv if argument in ("-m", "--multirun")]
-    rest = [argument for argument in argv if argument not in several]
+    rest = _prepared([argument for argument in argv if argument not in several])
     before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
     try:
         with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
@@ -166,6 +166,13 @@ def train(argv: list[str]) -> int:
 def _is_override(argument: str) -> bool:
     """Whether it is a change of the config; flags and their values must stand before these, or argparse stumbles."""
     return argument.startswith("~") or ("=" in argument and not argument.startswith("-"))
+
+
+def _prepared(arguments: list[str]) -> list[str]:
+    """Overrides with those of an evaluated checkpoint's run; left alone where flags stand among them."""
+    from restorelab import composition
+
+    return composition.prepared(arguments) if all(map(_is_override, arguments)) else arguments
 
 
 def _has_dir(argv: Sequence[str]) -> bool:

@@ -15,9 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from restorelab import config as configs
-from restorelab import paths
+from restorelab import matching, taken
 from restorelab.config import GROUPS, conf_dir
-from restorelab.errors import ConfigError, nearest
+from restorelab.dotted import leaves
+from restorelab.errors import ConfigError, nearest, nearest_key
+from restorelab.said import Said
 
 CAUGHT = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
 """What composing a config may raise; `explained` turns it into a ConfigError."""
@@ -67,7 +69,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
         raise ConfigError(msg) from error
     if not isinstance(content, dict | None):
-        msg = f"{file}: keys and values are wanted, each as `key: value`."
+        msg = f"{file}: expected keys and values, each as `key: value`."
         raise ConfigError(msg)
     return content or {}
 
@@ -81,17 +83,57 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
     extra = [f"hydra.searchpath=[file://{user_conf()}]"] if user_conf() else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
-            composed = hydra_compose("train", [*overrides, *extra], return_hydra_config=True)
+            composed = hydra_compose("train", [*prepared(overrides), *extra], return_hydra_config=True)
             choices = composed.hydra.runtime.choices
             return resolve(composed, choices, overrides)
         except CAUGHT as error:
             raise explained(error, overrides) from error
 
 
-def resolve(composed: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+def prepared(overrides: Sequence[str], planned: taken.Planned | None = None) -> list[str]:
+    """Overrides as Hydra takes them: with the options of an evaluated checkpoint's run, and an evaluation.
+
+    A noise's file of one's own may name no evaluation; then `own` is measured, or what the overrides name.
+
+    planned: runs that are still to be done, whose checkpoints the overrides may name.
+    """
+    try:
+        said = _said(overrides)
+    except CAUGHT as error:
+        raise explained(error, overrides) from error
+    offered = {group: options(group) for group in taken.GROUPS}
+    whole = [*taken.choices(overrides, said, offered, planned), *overrides]
+    noise = next((one.removeprefix("noise=") for one in reversed(whole) if one.startswith("noise=")), None)
+    if noise not in offered["noise"] or _names_evaluation(noise):
+        return whole
+    given = [f"+{one}" if one.startswith("evaluation=") else one for one in whole]
+    return given if given != whole else [*whole, "+evaluation=own"]
+
+
+def _names_evaluation(noise: str) -> bool:
+    """Whether the file of a noise, or one that it takes over, names the evaluation that goes with it."""
+    entries = read_yaml(find("noise", noise)).get("defaults") or []
+    keys = [(key, value) for entry in entries if isinstance(entry, Mapping) for key, value in entry.items()]
+    if any("evaluation" in str(key) for key, _ in keys):
+        return True
+    others = [entry for entry in entries if isinstance(entry, str) and entry != "_self_"]
+    return any(other in options("noise") and _names_evaluation(other) for other in others)
+
+
+def _said(overrides: Sequence[str]) -> Said:
+    """What was asked for by name, the experiment's file included."""
+    chosen = Said(overrides).groups.get("experiment")
+    known = chosen in options("experiment") if chosen else False
+    return Said(overrides, read_yaml(find("experiment", chosen)) if chosen and known else None)
+
+
+def resolve(
+    composed: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], planned: taken.Planned | None = None
+) -> dict[str, Any]:
     """Plain data with every interpolation filled in, every name checked, and the choices of the groups kept.
 
-    overrides: what was said on the command line; the short variant of an experiment does not change those.
+    overrides: what was said on the command line; the short variant of an experiment does not change those. planned:
+    runs that are still to be done.
 
     Raises:
         ConfigError: for an interpolation that leads nowhere, an unknown key or a wrong type.
@@ -104,6 +146,7 @@ def resolve(composed: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
         raise ConfigError(msg)
     if masked.length == "short":
         _shorten(masked, overrides)
+    said = _said(overrides)
     try:
         plain = OmegaConf.to_container(masked, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
@@ -111,8 +154,14 @@ def resolve(composed: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
     assert isinstance(plain, dict)
     settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
     named = {group: _short(choices[group]) for group in (*GROUPS, "experiment") if choices.get(group)}
-    settings["choices"] = named or settings.get("choices", {})
+    settings["choices"] = (named | _replaced(settings, named, said)) if named else settings.get("choices", {})
+    settings.setdefault("evaluation", {matching.OWN: {}})
+    if choices.get("model"):  # composed here from its groups, and not a run's config that is composed again
+        taken.take(settings, overrides, said, planned)
     configs.check_names(settings)
+    if choices.get("model"):
+        matching.match(settings, said)
+    matching.relabel(settings)
     chosen = settings["choices"]
     if settings["name"] is None:
         parts = [chosen.get("experiment", "").replace("/", "-")] if chosen.get("experiment") else [
@@ -121,8 +170,33 @@ def resolve(composed: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
         settings["name"] = ("-".join(parts) or "run") + ("-short" if settings["length"] == "short" else "")
     if settings["threads"] is None:
         settings["threads"] = available_threads()
-    paths.make_absolute(settings)
     return settings
+
+
+def _replaced(settings: Mapping[str, Any], named: Mapping[str, str], said: Said) -> dict[str, str]:
+    """The groups whose target is not that of the chosen option, by the name of the class or function in its place."""
+    found = {}
+    for group in GROUPS:
+        node = settings.get(group)
+        node = node.get("source") if group == "data" and isinstance(node, Mapping) else node
+        target = str(node.get("_target_") or "") if isinstance(node, Mapping) else ""
+        option = named.get(group)
+        if not target or not any(key != group or group not in said.groups for key in said.under(group)):
+            continue
+        own = _target(group, option) if option and option in options(group) else None
+        if own != target and (own or not option):
+            found[group] = target.rpartition(".")[2]
+    return found
+
+
+def _target(group: str, option: str) -> str | None:
+    """The target that the file of an option, or the last that it takes over, names; of data that of its source."""
+    content = read_yaml(find(group, option))
+    node = content.get("source", {}) if group == "data" else content
+    if isinstance(node, Mapping) and node.get("_target_"):
+        return str(node["_target_"])
+    others = [entry for entry in content.get("defaults") or [] if isinstance(entry, str) and entry != "_self_"]
+    return _target(group, others[-1]) if others and others[-1] in options(group) else None
 
 
 def _shorten(composed: DictConfig, overrides: Sequence[str]) -> None:
@@ -165,11 +239,15 @@ def _at_key(error: OmegaConfBaseException) -> str:
         return f"it takes its value from {name}, which must be [height,width] for that: {name}=[64,64]."
     if isinstance(error, InterpolationKeyError | InterpolationResolutionError):
         return f"its ${{...}} leads nowhere. {_one_line(error)}"
+    if "Cannot merge DictConfig" in str(error):
+        return "it takes a value or a list, and no keys."
     if not ("not in struct" in str(error) or "not found" in str(error).lower()):
         return _one_line(error)
     if not isinstance(parent, DictConfig):
         return f"unknown key; {str(error.full_key).rpartition('.')[0]} is one value and holds no keys."
-    return f"unknown key. {nearest(str(error.key), [str(k) for k in parent if k not in configs.HIDDEN])}"
+    whole: Any = OmegaConf.to_container(parent._get_root(), resolve=False)
+    dotted = [key for key in leaves(whole) if key.partition(".")[0] in configs.ROOT]
+    return f"unknown key. {nearest_key(str(error.key), [str(k) for k in parent if k not in configs.HIDDEN], dotted)}"
 
 
 def _of_hydra(error: Exception, overrides: Sequence[str]) -> str:
@@ -186,7 +264,7 @@ def _of_hydra(error: Exception, overrides: Sequence[str]) -> str:
     if text.startswith("Config group override"):
         wrong = [o for o in overrides if o.partition("=")[0] in ("", *GROUPS, "experiment") and not OPTION.search(o)]
         return (
-            f"{', '.join(wrong) or 'a config group'}: an option's name is wanted, or a list of names in brackets. "
+            f"{', '.join(wrong) or 'a config group'}: expected an option's name, or a list of names in brackets. "
             "none switches a stage off, such as blur=none."
         )
     if isinstance(error, HydraException | OmegaConfBaseException):

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from restorelab import signatures
-from restorelab.errors import ConfigError, nearest
+from restorelab.dotted import leaves
+from restorelab.errors import ConfigError, closest, nearest, nearest_key
 from restorelab.signatures import Parameter
 
 HIDDEN = ("_target_", "_partial_", "hydra", "choices")
@@ -84,6 +85,9 @@ class Train:
     choices: dict[str, Any]
 
 
+ROOT = frozenset(f.name for f in fields(Train)) - {"choices", "short"}
+"""The keys at the root of a config."""
+
 LIMITS = {
     "seed": (0, 2**32 - 1),  # what NumPy's global generator takes
     "split_seed": (0, None),
@@ -111,6 +115,10 @@ def check_names(config: Mapping[str, Any]) -> None:
         ConfigError: for an unknown key, a wrong type, or a value that is missing; names the key and what is allowed.
     """
     _check_duration(config.get("max_time"))
+    for key in config:
+        if key not in {f.name for f in fields(Train)}:
+            msg = f"{key}: unknown key. {nearest_key(str(key), ROOT, leaves(config))}"
+            raise ConfigError(msg)
     root = {f.name: Parameter(f.type, required=f.default is MISSING) for f in fields(Train)}
     _check_keys("", dict(config), root)
     _check_root(config)
@@ -120,7 +128,7 @@ def check_names(config: Mapping[str, Any]) -> None:
 
 def _check_duration(value: Any) -> None:
     if value is not None and not (isinstance(value, str) and DURATION.fullmatch(value)):
-        msg = f"max_time: {value!r} does not fit; HH:MM:SS or DD:HH:MM:SS is wanted, in quotes in a YAML."
+        msg = f"max_time: {value!r} does not fit; expected HH:MM:SS or DD:HH:MM:SS, in quotes in a YAML file."
         raise ConfigError(msg)
 
 
@@ -130,10 +138,10 @@ def _check_root(config: Mapping[str, Any]) -> None:
         value = config[key]
         if value is not None and (value < least or (most is not None and value > most)):
             wanted = f"at least {least}" if most is None else f"{least} to {most}"
-            msg = f"{key}: {value} does not fit; {wanted} is wanted."
+            msg = f"{key}: {value} does not fit; expected {wanted}."
             raise ConfigError(msg)
     if config["clip"] is not None and not config["clip"] > 0:
-        msg = f"clip: {config['clip']} does not fit; a gradient norm above 0 is wanted, or null for no clipping."
+        msg = f"clip: {config['clip']} does not fit; expected a gradient norm above 0, or null for no clipping."
         raise ConfigError(msg)
     for key in ("name", "run_dir", "runs_dir", "data_dir", "ckpt", "transfer"):
         if config[key] is not None and not config[key].strip():
@@ -153,7 +161,7 @@ def check_values(config: Mapping[str, Any]) -> None:
 def check_node(path: str, node: Any) -> None:
     """Hold a node that belongs to no group of a run (a study's table) against the signature of its target."""
     if not isinstance(node, Mapping) or "_target_" not in node:
-        msg = f"{path}: a mapping with a _target_ is wanted."
+        msg = f"{path}: expected a mapping with a _target_."
         raise ConfigError(msg)
     for foreign in (False, True):
         _walk(path, node, foreign=foreign)
@@ -182,11 +190,11 @@ def _check_entry(path: str, node: Any) -> None:
     """Hold one of the named callbacks, or one of the named evaluations, against what it may be."""
     shown = signatures.in_yaml(node)
     if path.startswith("callbacks.") and (not isinstance(node, Mapping) or "_target_" not in node):
-        msg = f"{path}: {shown} does not fit; a mapping with a _target_ is wanted. ~{path} takes it out."
+        msg = f"{path}: {shown} does not fit; expected a mapping with a _target_. ~{path} removes it."
         raise ConfigError(msg)
     if path.startswith("evaluation."):
         if not isinstance(node, Mapping):
-            msg = f"{path}: {shown} does not fit; a mapping with noise, blur or downsample is wanted, or {{}}."
+            msg = f"{path}: {shown} does not fit; expected a mapping with noise, blur or downsample, or {{}}."
             raise ConfigError(msg)
         stages = {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")}
         _check_keys(path, node, stages | {"of": Parameter(str | None, required=False)})
@@ -224,7 +232,7 @@ def _imported(path: str, target: str) -> dict[str, Parameter]:
         raise ConfigError(msg)
     callable_ = getattr(module, name)
     if not callable(callable_):
-        msg = f"{path}: {target} is a {type(callable_).__name__}, nothing that can be called."
+        msg = f"{path}: {target} is a {type(callable_).__name__}, which is not callable."
         raise ConfigError(msg)
     try:
         signature = inspect.signature(callable_)
@@ -272,7 +280,9 @@ def _check_keys(
         if not signatures.accepts(parameters[key].annotation, value):
             allowed = signatures.describe(parameters[key].annotation)
             shown = signatures.in_yaml(value)
-            msg = f"{prefix}{key}: {shown} does not fit; {allowed} is wanted{f' by {of}' if of else ''}."
+            near = closest(str(value), signatures.choices(parameters[key].annotation))
+            hint = f" Did you mean {near!r}?" if near else ""
+            msg = f"{prefix}{key}: {shown} does not fit{f' {of}' if of else ''}; expected {allowed}.{hint}"
             raise ConfigError(msg)
     for key, parameter in parameters.items():
         if parameter.required and not partial and key not in given:

@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import nn
@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # checking a config must not wait for Lightning
 
 log = logging.getLogger(__name__)
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Accelerator = Literal["auto", "cpu", "cuda", "gpu", "mps"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Engine:
     """
 
     max_epochs: int = 40
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
     devices: int = 1
-    precision: str = "32-true"
+    precision: Precision = "32-true"
     channels_last: bool | Literal["auto"] = "auto"
     compile: bool = False
     keep_memory: bool = True
@@ -47,14 +48,14 @@ class Engine:
     bar: bool = True
 
     def __post_init__(self) -> None:
-        for name, allowed in (("precision", PRECISIONS), ("accelerator", ("auto", "cpu", "cuda", "gpu", "mps"))):
-            if getattr(self, name) not in allowed:
-                msg = f"trainer.{name}: {getattr(self, name)!r} does not exist. {nearest(getattr(self, name), allowed)}"
-                raise ConfigError(msg)
+        for name, kind in (("precision", Precision), ("accelerator", Accelerator)):
+            if getattr(self, name) not in get_args(kind):
+                msg = f"trainer.{name}: {getattr(self, name)!r} does not exist. "
+                raise ConfigError(msg + nearest(getattr(self, name), get_args(kind)))
         for name in ("max_epochs", "devices", "validate_every", "validate_steps", "log_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                msg = f"trainer.{name}: {value} is too small; at least 1 is wanted."
+                msg = f"trainer.{name}: {value} is too small; expected at least 1."
                 raise ConfigError(msg)
         if self.checkpoint_every is not None and self.checkpoint_every < 0:
             msg = f"trainer.checkpoint_every: {self.checkpoint_every} is negative; seconds, or null for none."
@@ -124,7 +125,7 @@ class Engine:
                 accelerator="cuda" if self.accelerator == "gpu" else self.accelerator,
                 devices=self.devices,
                 strategy=strategy,
-                precision=self.precision,  # type: ignore[arg-type]
+                precision=self.precision,
                 max_epochs=self.max_epochs,
                 accumulate_grad_batches=accumulate,
                 gradient_clip_val=clip,

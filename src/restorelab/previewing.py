@@ -125,7 +125,7 @@ def _file(value: str) -> Path:
 def _title(settings: dict[str, Any], options: Options, images: Sequence[Any]) -> str:
     chosen = settings["choices"]
     what = " ".join(
-        f"{stage}={chosen[stage]}"
+        f"{stage}={chosen.get(stage, '?')}"
         for stage in ("data", "blur", "downsample", "noise")
         if chosen.get(stage, "none") != "none" or stage == "noise"
     )

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from restorelab import checks, cost, tuning
+from restorelab import checks, cost, taken, tuning
 from restorelab.build import Parts
 from restorelab.callbacks import history
 from restorelab.data.datamodule import DataModule
@@ -27,12 +27,9 @@ from restorelab.degradations.rng import PhiloxDraws
 from restorelab.evaluation import Measured, evaluate, table
 from restorelab.inference import restore
 from restorelab.report.curves import curves
-from restorelab.report.detail import places
-from restorelab.report.page import degradation, page
-from restorelab.report.panels import Row, panel
-from restorelab.report.pixels import rendered
+from restorelab.report.page import page
+from restorelab.report.panels import Row, panel, rendered
 from restorelab.report.png import encoded
-from restorelab.report.trained import trained
 from restorelab.run_folder import RunFolder, write_bytes, write_json, write_text
 from restorelab.tracking.tracker import Tracker
 from restorelab.watch import Watch
@@ -43,7 +40,7 @@ SCHEMA = 1
 """Version of result.json."""
 
 PICTURES = 4
-"""Test images in the panel of each evaluation."""
+"""Test images in the panel of each evaluation, spread over the set."""
 
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
 """What a tracker is told of the run beside its metrics."""
@@ -117,10 +114,10 @@ def write(
         images_per_second=images_per_second, seconds=time.monotonic() - began,
     )  # fmt: skip
     panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores else []
-    protocol = built.protocol.describe(facts["macs_of"][0])
-    degradations = {result.name: degradation(result.frozen.evaluation.config) for result in measured}
-    learned = trained(built.config, facts, folder)
-    write_text(folder.page, page(built.config, facts, protocol, degradations, learned, folder.curves, panels))
+    write_text(
+        folder.page,
+        page(built.config, facts, built.protocol.describe(), folder.curves if folder.curves.exists() else None, panels),
+    )
     costs = {key: facts[key] for key in COSTS}
     tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
@@ -130,7 +127,7 @@ def write(
         lines.append(f"{capped} PSNR values are at the cap")
     lines += [
         "",
-        f"protocol: {protocol}",
+        f"protocol: {built.protocol.describe()}",
         *(f"{name + ':':<9} {path}" for name, path in places.items()),
     ]
     return "\n".join(lines)
@@ -168,13 +165,19 @@ def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
 @torch.no_grad()
 def _write_panel(folder: RunFolder, net: nn.Module, result: Measured, built: Parts, tracker: Tracker) -> None:
     rows, frozen = [], result.frozen
-    for place in places(len(frozen), frozen.clean, PICTURES):
+    count = min(PICTURES, len(frozen))
+    for i in range(count):
+        place = i * len(frozen) // count
         degraded = frozen.image(place)
         restored = restore(net, degraded[None].to(built.engine.device))[0].float().cpu()
-        rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
+        rows.append(Row(_short(frozen.ids[place]), degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     write_bytes(folder.images / f"{result.name}.png", encoded(picture))
     tracker.images(f"test/{result.name}", picture, None)
+
+
+def _short(name: str, length: int = 34) -> str:
+    return name if len(name) <= length else f"...{name[3 - length :]}"
 
 
 def _write_array(file: Path, array: np.ndarray) -> None:
@@ -208,7 +211,6 @@ def describe(
             "images": len(result.frozen),
             "capped": result.capped,
             "seconds": result.seconds,
-            "image_seconds": result.image_seconds,
             "dead_pixels": None if result.dead is None else int(result.dead.sum()),
             "tuned": dict(tuned[number]) if tuned else None,
             "metrics": result.metrics(),
@@ -219,6 +221,7 @@ def describe(
         "schema": SCHEMA,
         "model": built.config["choices"].get("model", type(net).__name__),
         "objective": built.config["choices"].get("objective", type(built.objective).__name__),
+        "trained_noise": taken.trained_noise(built.config),
         "parameters": cost.parameters(net),
         "macs": _macs(built, (channels, height, width)),
         "macs_of": [channels, height, width],

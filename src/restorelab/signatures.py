@@ -199,12 +199,20 @@ WORDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    str: "text",
+    str: "a string",
     Path: "a path",
     dict: "a mapping",
     list: "a list",
 }
 """Types as an error message calls them."""
+
+
+def choices(annotation: Any) -> list[str]:
+    """The strings that an annotation lists, `Literal` alone or among others."""
+    options = typing.get_args(annotation)
+    if typing.get_origin(annotation) is Literal:
+        return [option for option in options if isinstance(option, str)]
+    return [name for option in options for name in choices(option)]
 
 
 def in_yaml(value: Any) -> str:
@@ -228,9 +236,10 @@ def describe(annotation: Any) -> str:
     if annotation in WORDS:
         return WORDS[annotation]
     if origin in (list, tuple, collections.abc.Sequence):
-        plain = set(arguments) - {Ellipsis} <= {int, float, str} and len(set(arguments) - {Ellipsis}) == 1
+        items = {float if item == float | str else item for item in arguments} - {Ellipsis}  # levels begin with a word
+        plain = items <= {int, float, str} and len(items) == 1
         count = f"{len(arguments)} " if origin is tuple and Ellipsis not in arguments else ""
-        return f"a list of {count}{WORDS[arguments[0]].removeprefix('a ')}s" if plain else "a list"
+        return f"a list of {count}{WORDS[items.pop()].removeprefix('a ')}s" if plain else "a list"
     if origin in (dict, collections.abc.Mapping):
         return f"a mapping, each value {describe(arguments[1])}," if arguments else "a mapping"
     return "a mapping with a _target_"

@@ -1,12 +1,13 @@
 """Execute one resolved config: check it, make its folder, run it, here or on several devices. No Hydra, no argv."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from restorelab import build, checks, config, keeping, launch, tuning
+from restorelab import build, checks, config, launch, matching, taken, tuning
 from restorelab.build import Parts
 from restorelab.data.required import require, require_labels
 from restorelab.duration import seconds
@@ -14,6 +15,8 @@ from restorelab.errors import ConfigError, UserError
 from restorelab.run import FAILED, Outcome, execute_here, trace_of
 from restorelab.run_folder import RunFolder, choose, read_config
 from restorelab.watch import Watch
+
+log = logging.getLogger(__name__)
 
 
 def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
@@ -29,8 +32,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         built = build.parts(settings)
         net = checks.check_fit(built)
         # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
-        before = keeping.before(settings)
-        opened = built.dataset.open(settings["split_seed"], built.degradation, before)
+        opened = built.dataset.open(settings["split_seed"], built.degradation)
         require(opened, _parts(settings, built, net))
         if not built.objective.restores:
             require_labels(opened)
@@ -39,7 +41,9 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         if settings["resume"] and folder.done and not _goes_further(settings, folder):
             return Outcome("done", 0, f"{folder.path} is complete already: {folder.result}", folder.path)
         folder.open(settings, resume=settings["resume"])
-        keeping.keep(folder, settings, built.dataset, opened, before)
+        if checks.learnable(net):
+            for line in (*taken.lines(settings), *matching.lines(settings, taken.trained_noise(settings))):
+                log.info("%s", line)
     except UserError as error:
         where = folder.path if folder else None
         return Outcome("failed", error.exit_status, str(error), where, trace_of(error), repeats=True)

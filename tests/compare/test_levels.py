@@ -45,7 +45,7 @@ def test_each_training_range_is_shaded_with_whose_it_is(tmp_path: Path) -> None:
 def test_a_mixture_is_shaded_over_its_members_of_that_noise() -> None:
     members = {"a": {"_target_": folders.GAUSSIAN, "sigma": [10, 20]}, "b": {"_target_": folders.IMPULSE, "amount": 1},
                "c": {"_target_": folders.GAUSSIAN, "sigma": 50}}  # fmt: skip
-    found = list(levels.trained_on({"noise": {"_target_": "x.Mixture", "noises": members}}, folders.GAUSSIAN))
+    found = list(levels.trained_on({"_target_": "x.Mixture", "noises": members}, folders.GAUSSIAN))
     assert [node["sigma"] for node in found] == [[10, 20], 50]
 
 

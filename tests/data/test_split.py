@@ -88,11 +88,16 @@ def test_validation_comes_from_the_official_training_images_by_group():
 
 
 def test_too_few_groups_says_how_many_there_are():
-    with pytest.raises(DataError, match=r"2 groups with 20 images are too few for 2 images for test and 2 images"):
+    with pytest.raises(
+        DataError, match=r"20 images in 2 groups are too few for 2 images for test and 2 images for validation beside"
+    ):
         split(table([10, 10]), val=0.1, test=0.1, seed=0)
     with pytest.raises(DataError, match=r"data\.split_by=image"):
         split(table([10]), val=0.1, test=0, seed=0)
-    with pytest.raises(DataError, match="100 images are too few for 60 images for test and 50 images for val"):
+    with pytest.raises(
+        DataError,
+        match=r"^100 images are too few for 60 images for test and 50 images for validation beside training\. Lower",
+    ):
         split(table([1] * 100), val=50, test=60, seed=0)
     with pytest.raises(DataError):
         split(table([]), val=0, test=0, seed=0)

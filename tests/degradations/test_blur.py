@@ -58,17 +58,35 @@ def test_no_blur_gives_the_image_itself():
 
 def test_gaussian_is_that_of_scipy():
     blur = Gaussian([0.4, 2.5])
-    assert blur.size == 15  # 6 x 2.5
+    assert blur.size == 17  # 8 is the first whole number from 3 x 2.5 on
     blurred, drawn = blur(IMAGES, draws())
     for index, sigma in enumerate(drawn["blur_sigma"].tolist()):
-        expected = ndimage.gaussian_filter(IMAGES[index].numpy(), (0, sigma, sigma), radius=(0, 7, 7), mode="mirror")
+        expected = ndimage.gaussian_filter(IMAGES[index].numpy(), (0, sigma, sigma), radius=(0, 8, 8), mode="mirror")
         assert np.abs(blurred[index].numpy() - expected).max() < 1e-12
 
 
-@pytest.mark.parametrize(("sigma", "size"), [(1, 7), (1.5, 9), (0.5, 3), ([0, 2], 13), (0, 1)])
+@pytest.mark.parametrize(("sigma", "size"), [(1, 7), (1.5, 11), (0.5, 5), ([0, 2], 13), (0, 1)])
 def test_gaussian_kernel_reaches_three_sigma(sigma, size):
     assert (Gaussian(sigma).size, Gaussian(sigma).reach) == (size, size // 2)
     assert Gaussian(sigma, kernel_size=21).size == 21
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.5, 0.8, 1, 1.5, 4])
+def test_gaussian_has_the_second_moment_of_one_that_is_not_cut_off(sigma):
+    blur = Gaussian(sigma)
+    point = torch.zeros(1, 1, 4 * blur.reach + 1, 4 * blur.reach + 1, dtype=torch.float64)
+    point[..., 2 * blur.reach, 2 * blur.reach] = 1
+    row = blur(point, draws())[0][0, 0].sum(0).numpy()
+
+    def moment(weights):
+        places = np.arange(len(weights)) - len(weights) // 2
+        return (weights * places**2).sum() / weights.sum()
+
+    whole = moment(np.exp(-(np.arange(-200, 201) ** 2) / (2 * sigma**2)))
+    cut = 1 - 6 * stats.norm.pdf(3) / (2 * stats.norm.cdf(3) - 1)  # of a Gaussian that ends at 3 sigma
+    assert cut - 1e-3 < moment(row) / whole <= 1
+    if sigma <= 0.5:
+        assert moment(row) / whole > 1 - 1e-3  # 3 taps lose 1 % at sigma 0.5
 
 
 def test_gaussian_of_sigma_zero_changes_nothing():

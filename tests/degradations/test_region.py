@@ -210,8 +210,8 @@ def test_a_box_that_is_not_used_leaves_the_key_of_an_evaluation_alone():
 
 
 def test_the_evaluation_of_the_stl10_report():
-    settings = composition.compose(["noise=gaussian_impulse", "evaluation=box_gaussian_25_impulse_10"])
-    evaluation = build.parts(settings).evaluations["box_gaussian_25_impulse_10"]
+    settings = composition.compose(["noise=gaussian_impulse", "evaluation=gaussian_25_impulse_10_box_40"])
+    evaluation = build.parts(settings).evaluations["gaussian_25_impulse_10_box_40"]
     noisy, drawn = evaluation.degradation(CLEAN[:1], PhiloxDraws("an image", evaluation.key, 0))
     box = inside(drawn, (40, 30)).expand_as(noisy)
     assert int(box.sum()) == 3 * 16 * 12

@@ -134,7 +134,7 @@ def test_the_users_own_file_changes_the_defaults_and_the_command_line_them(here:
     [
         ("wrokers: 2", ["conf/sweep.yaml", "'wrokers'", "'workers'"]),
         ("workers: two", ["conf/sweep.yaml", "workers='two'"]),
-        ("time_limit: 1:30:00", ["conf/sweep.yaml", "time_limit=5400", "text"]),  # YAML reads a number to base 60
+        ("time_limit: 1:30:00", ["conf/sweep.yaml", "time_limit=5400", "a string"]),  # YAML reads a number to base 60
         ("resume: false", ["conf/sweep.yaml", "'resume'"]),
         ("workers: [", ["conf/sweep.yaml", "no YAML"]),
     ],

@@ -16,12 +16,12 @@ import torch
 from torch import nn
 
 import restorelab
-from restorelab import build, composition, inputs, results, tuning
+from restorelab import build, composition, results, tuning
 from restorelab.build import Parts
 from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
-from restorelab.data import kept
 from restorelab.data.datamodule import DataModule
+from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError, UserError
 from restorelab.evaluation import Measured, evaluate
@@ -75,18 +75,13 @@ def plan(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, dict[
     if names:
         named = composition.compose([f"evaluation=[{','.join(names)}]"])["evaluation"]
     configs = {folder: read_config(folder) for folder in folders if RunFolder(folder).done}
-    configs = {folder: _with_content(folder, config) for folder, config in configs.items()
-               if not config.get("external")}  # fmt: skip
+    configs = {folder: config for folder, config in configs.items() if not config.get("external")}
     planned = {}
     for folder, found in union(configs).items():
-        own = configs[folder]["evaluation"]
-        planned[folder] = {name: entry for name, entry in {**named, **found}.items() if name not in own}
+        config = configs[folder]
+        here = {corrected(name, filled(entry, config)): entry for name, entry in named.items()}
+        planned[folder] = {name: entry for name, entry in {**here, **found}.items() if name not in config["evaluation"]}
     return planned
-
-
-def _with_content(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's config with the hash of its dataset, which tells whether runs share their images."""
-    return {**config, "data": {**config["data"], "content": inputs.read(RunFolder(folder)).get("data")}}
 
 
 def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
@@ -157,7 +152,6 @@ def _measure(
         built.dataset, built.degradation, built.evaluations,
         seed=record.seed, split_seed=config["split_seed"], eval_seed=config["eval_seed"],
         protocol=built.protocol.spec(), device=built.engine.device, smoke=config["debug"],
-        kept=kept.read(record.path),
     )  # fmt: skip
     own, *sets = data.frozen("test")
     if own.spec != record.evaluation(first)["spec"]:

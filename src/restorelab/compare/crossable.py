@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from restorelab import build, checks
-from restorelab.build import STAGES, essence
+from restorelab.degradations.labels import STAGES, essence
 from restorelab.errors import ConfigError
 
 Entry = dict[str, Any]

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from restorelab.build import essence
 from restorelab.compare.agreement import Board, Column
 from restorelab.compare.charts.data import Lines, Series, Span
 from restorelab.compare.crossable import filled
 from restorelab.config import conf_dir
+from restorelab.degradations.labels import essence
 from restorelab.degradations.strength import stretches
 from restorelab.errors import UserError
 from restorelab.study.measured import NAMES
@@ -117,9 +117,12 @@ def _line(board: Board, ladder: Ladder, name: str) -> Series | None:
     return Series(name, x, y, [min(values) for _, values in steps], [max(values) for _, values in steps])
 
 
-def trained_on(config: Mapping[str, Any], noise: str) -> Iterator[Mapping[str, Any]]:
-    """The nodes of a noise among those of a run's training: the noise itself, or members of a mixture."""
-    node = config.get("noise") or {}
+def trained_on(trained: Mapping[str, Any] | None, noise: str) -> Iterator[Mapping[str, Any]]:
+    """The nodes of a noise among those of a training: the noise itself, or members of a mixture.
+
+    trained: the training noise's node; None where it is not known.
+    """
+    node = trained or {}
     members = node.get("noises")
     for one in members.values() if isinstance(members, Mapping) else [node]:
         if isinstance(one, Mapping) and one.get("_target_") == noise:
@@ -132,7 +135,7 @@ def _shaded(board: Board, ladder: Ladder, names: list[str]) -> list[Span]:
     for name in names:
         if board.classical(name):
             continue
-        nodes = trained_on(board.runs[name][0].config, ladder.noise)
+        nodes = trained_on(board.runs[name][0].trained_noise, ladder.noise)
         strengths = {stretch for node in nodes for stretch in stretches(node.get(ladder.key))}
         if strengths:
             trained[tuple(sorted(strengths))].append(name)

@@ -53,8 +53,10 @@ def _noises(records: Mapping[str, Record]) -> dict[str, str]:
     nodes: dict[str, dict[str, Any]] = {}
     which = {}
     for name, record in records.items():
-        noise = record.config.get("noise") or {}
-        option = (record.config.get("choices") or {}).get("noise") or str(noise.get("_target_", "-")).rpartition(".")[2]
+        own = record.config.get("noise") or {}
+        noise = own if record.external else record.trained_noise or {}
+        option = (record.config.get("choices") or {}).get("noise") if noise == own else None
+        option = option or str(noise.get("_target_", "not known")).rpartition(".")[2]
         which[name] = json.dumps([option, noise], sort_keys=True, default=str)
         nodes[which[name]] = {"name": f"/{option}", "noise": noise}
     said = naming.names(nodes)
@@ -111,7 +113,7 @@ def within(board: Board, name: str, column: Column) -> bool:
     if board.classical(name) or not nodes or "noise" not in nodes:
         return False
     noise = nodes["noise"]
-    for node in trained_on(board.runs[name][0].config, str(noise.get("_target_"))):
+    for node in trained_on(board.runs[name][0].trained_noise, str(noise.get("_target_"))):
         strengths = {key: found for key, value in noise.items() if (found := stretches(value))}
         if all(_covered(measured_at, stretches(node.get(key))) for key, measured_at in strengths.items()):
             return True

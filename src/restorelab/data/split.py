@@ -87,10 +87,12 @@ def _draw(names: Sequence[str], pool: np.ndarray, wanted: dict[str, int], seed: 
         return parts | dict.fromkeys(wanted, pool) | {"train": np.zeros(0, np.int64)}
     have, need = len(members), len(wanted) + 1
     if have < need or sum(wanted.values()) >= len(pool):
-        asked = " and ".join(f"{count} images for {part}" for part, count in wanted.items()) or "training images"
+        names_of = {"val": "validation", "test": "test"}
+        asked = " and ".join(f"{count} images for {names_of[part]}" for part, count in wanted.items())
+        there = f"{len(pool)} images" if have == len(pool) else f"{len(pool)} images in {have} groups"
         raise DataError(
-            f"{have} {by}s with {len(pool)} images are too few for {asked} beside training. Lower data.val or "
-            "data.test, or use more data" + (", or set data.split_by=image." if by == "group" else ".")
+            f"{there} are too few for {asked + ' beside training' if asked else 'training'}. Lower data.val or "
+            "data.test, or use more data" + (", or set data.split_by=image." if have < len(pool) else ".")
         )
     generator = np.random.Generator(np.random.Philox(key=derive("split", seed)))
     ordered = sorted(members)

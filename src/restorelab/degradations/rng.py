@@ -48,12 +48,13 @@ class TorchDraws:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.generator = torch.Generator(device=device)
-        self._key: tuple[int | str, ...] = ()
+        self._host = torch.Generator()
 
     def reseed(self, *key: int | str) -> "TorchDraws":
         """Start the stream that belongs to `key`."""
-        self._key = key
-        self.generator.manual_seed(derive(*key))
+        seed = derive(*key)
+        self.generator.manual_seed(seed)
+        self._host.manual_seed(seed ^ 1)
         return self
 
     def uniform(self, shape: Sequence[int], like: Tensor) -> Tensor:
@@ -79,7 +80,8 @@ class TorchDraws:
 
     def categories(self, count: int, size: int) -> list[int]:
         """See `Draws.categories`."""
-        return PhiloxDraws(*self._key).categories(count, size)
+        drawn = torch.randint(count, (size,), generator=self._host)
+        return torch.bincount(drawn, minlength=count).tolist()
 
 
 class PhiloxDraws:

@@ -41,7 +41,6 @@ class Record:
         seed: the run's seed.
         path: its folder.
         config: resolved, plain data.
-        told: the config that names and tables are made from; where runs are compared, `compare.told` changes it.
         result: the content of result.json.
         run: the folder that holds its weights and its curve: `path`, but for what `crossed` gives.
     """
@@ -54,13 +53,24 @@ class Record:
             raise DataError(msg)
         self.config = run_folder.read_config(path)
         self.result: dict[str, Any] = json.loads(self.folder.result.read_text())
-        self.told = self.config
         self.seed = int(self.config["seed"])
 
     @property
     def evaluations(self) -> list[str]:
         """Names of the degradations the run was measured under, in order."""
         return [entry["degradation"] for entry in self.result["evaluations"]]
+
+    @property
+    def trained_noise(self) -> dict[str, Any] | None:
+        """The config node of the noise that its weights were trained on; None where that is not known.
+
+        An evaluation of a checkpoint (`train=false`) keeps that of the checkpoint's run in result.json.
+        """
+        if self.config.get("external"):
+            return None
+        own = self.config.get("noise") if self.config.get("train", True) or not self.config.get("ckpt") else None
+        noise: dict[str, Any] | None = self.result.get("trained_noise", own)
+        return noise
 
     @cached_property
     def crossed(self) -> "Record | None":
@@ -188,7 +198,6 @@ class Record:
 
     def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
         """The images the run was measured on; needs the dataset (or its cache)."""
-        from restorelab.data import kept
         from restorelab.data.datamodule import DataModule
 
         built = build.parts(self.config)
@@ -196,7 +205,6 @@ class Record:
             built.dataset, built.degradation, {evaluation: built.evaluations[evaluation]},
             seed=self.seed, split_seed=self.config["split_seed"], eval_seed=self.config["eval_seed"],
             protocol=built.protocol.spec(), device=built.engine.device, smoke=self.config["debug"],
-            kept=kept.read(self.run),
         )  # fmt: skip
         return data.frozen(part)[0]
 

@@ -45,10 +45,12 @@ class Composer:
 
     threads: what `threads` is where neither the overrides nor a config say; None: all that this process may use.
     listed: the runs are only listed, so that a `data.root` which nobody gave becomes `UNSAID` and is no error.
+    `planned` holds the configs of runs that are still to be done, by their folder, for those that evaluate them.
     """
 
     def __init__(self, threads: int | None = None, *, listed: bool = False) -> None:
         self.threads, self.listed = threads, listed
+        self.planned: dict[str, dict[str, Any]] = {}
         self._parsed: dict[str, tuple[Override, bool]] = {}
         self._bases: dict[tuple[str, ...], _Base] = {}
         self._but_seed: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -61,7 +63,7 @@ class Composer:
             ConfigError: as `composition.compose` does.
         """
         try:
-            parsed = [self._parse(override) for override in overrides]
+            parsed = [self._parse(override) for override in composition.prepared(overrides, self.planned)]
             base = self._base([one for one, for_hydra in parsed if for_hydra])
             applied = [one for one, for_hydra in parsed if not for_hydra]
             return self._with_seed(base, applied, overrides)
@@ -103,7 +105,7 @@ class Composer:
             config.threads = self.threads
         if self.listed and OmegaConf.is_missing(config.data, "root"):
             config.data.root = UNSAID
-        settings = composition.resolve(config, base.choices, overrides)
+        settings = composition.resolve(config, base.choices, overrides, self.planned)
         if alone and isinstance(seed, int):
             self._seeds.add(seed)  # it is within its limits
             self._but_seed[key] = copy.deepcopy(settings)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from restorelab import build, checks, cost, duration
+from restorelab.degradations.labels import STAGES
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import DataError
 from restorelab.run_folder import RunFolder
@@ -119,7 +120,7 @@ def _cost(settings: Mapping[str, Any]) -> Cost:
     with torch.device("meta"):
         net = build.make("model", settings["model"])
     dataset = build.make("data", settings["data"])
-    degradation = Degradation(**{stage: build.make(stage, settings[stage]) for stage in build.STAGES})
+    degradation = Degradation(**{stage: build.make(stage, settings[stage]) for stage in STAGES})
     height, width = degradation.output_size(dataset.train_shape or checks.TRIED)
     parameters = cost.parameters(net)
     macs = cost.macs(net, (dataset.channels, height, width)) if parameters else None
