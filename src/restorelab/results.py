@@ -102,6 +102,7 @@ def write(
             if result.dead is not None and result.dead.any():
                 _write_array(folder.images / f"{result.name}_dead.npy", result.dead)
     watch.enter("writing")
+    data.verify()
     if measured:
         write_per_image(folder.per_image, measured)
     title = str(built.config["name"])

@@ -24,7 +24,7 @@ import numpy as np
 from filelock import Timeout
 
 from restorelab.data.build import OnBad, build, judge, write_json
-from restorelab.data.cache_root import cache_root
+from restorelab.data.cache_root import cache_root, unusable
 from restorelab.data.decode import Decoding
 from restorelab.data.item import Item, Source
 from restorelab.data.lock import alone_with, lock_of
@@ -79,7 +79,7 @@ def prepare(
     target = root / f"{kind.__name__.lower()}-{key}"
     table = _open_if_whole(target)
     if table is None:
-        with alone_with(target):
+        with alone_with(target, unusable):
             table = _open_if_whole(target)  # another run may have made it while this one waited
             if table is None:
                 items = source.items()
@@ -99,10 +99,10 @@ def prepare(
 
 
 def _open_if_whole(folder: Path) -> Table | None:
-    if not folder.exists():
-        return None
     try:
-        return open_table(folder)
+        return open_table(folder) if folder.exists() else None
+    except PermissionError as error:  # it is another user's: there is no use in making it again
+        raise unusable(folder, error, "be read") from error
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         log.warning("the cache's entry %s is damaged (%s) and will be made again", folder, error)
         return None
@@ -133,7 +133,7 @@ def _make(target: Path, items: Sequence[Item], made_from: dict[str, Any], **opti
         folder.rename(target)
         _sync(target.parent)
     except OSError as error:
-        raise DataError(f"the cache {target.parent} cannot be written: {error}") from error
+        raise unusable(target.parent, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -158,32 +158,42 @@ class Entry:
 
 
 def entries(root: Path | None = None) -> list[Entry]:
-    """What the cache holds, the oldest first; half-built entries of killed runs too, as names that begin with a dot."""
-    found = []
-    for path in (root or cache_root()).glob("*/*"):
-        if path.name.endswith(".lock"):
-            continue
-        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-        size = sum(file.stat().st_size for file in files)
-        modified = datetime.fromtimestamp(path.stat().st_mtime)
-        found.append(Entry(path.parent.name, path.name, path, size, modified))
+    """What the cache holds, the oldest first; half-built entries of killed runs too, as names that begin with a dot.
+
+    Raises:
+        DataError: for a cache that cannot be read.
+    """
+    root = root or cache_root()
+    try:
+        kinds = [kind for kind in root.iterdir() if kind.is_dir()]
+        paths = [path for kind in kinds for path in kind.iterdir() if not path.name.endswith(".lock")]
+        found = [_entry(path) for path in paths]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError as error:
+        raise unusable(Path(error.filename or root), error, "be read") from error
     return sorted(found, key=lambda entry: (entry.modified, entry.name))
+
+
+def _entry(path: Path) -> Entry:
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files)
+    return Entry(path.parent.name, path.name, path, size, datetime.fromtimestamp(path.stat().st_mtime))
 
 
 def clean(names: Sequence[str] | None = None, root: Path | None = None) -> list[Entry]:
     """Remove the entries of these names, or all; returns what was removed. An entry that is being built is kept.
 
     Raises:
-        DataError: for a name that the cache does not hold.
+        DataError: for a name that the cache does not hold, and where an entry cannot be removed; all others are then.
     """
     held = entries(root)
     for name in names or ():
         if name not in {entry.name for entry in held}:
             raise DataError(f"the cache holds no {name}. {nearest(name, [entry.name for entry in held])}")
-    removed = []
-    for entry in held:
-        if names is not None and entry.name not in names:
-            continue
+    removed, refused = [], []
+    wanted = [entry for entry in held if names is None or entry.name in names]
+    for entry in wanted:
         owner = entry.name.removeprefix(".").rsplit(".", 2)[0] if entry.name.endswith(".tmp") else entry.name
         try:
             with lock_of(entry.path.with_name(owner)).acquire(timeout=0):
@@ -191,6 +201,10 @@ def clean(names: Sequence[str] | None = None, root: Path | None = None) -> list[
             removed.append(entry)
         except Timeout:
             log.warning("%s is being built; kept", entry.path)
+        except OSError as error:
+            refused.append(unusable(entry.path, error, "be removed"))
+    if refused:
+        raise DataError(f"{len(refused)} of {len(wanted)} entries are kept: {refused[0]}")
     return removed
 
 

@@ -104,6 +104,12 @@ class DataModule(LightningDataModule):
             ]
         return self._sets[part]
 
+    def verify(self) -> None:
+        """Look once more whether the fixed images are those that were measured on; DataError where they changed."""
+        for sets in self._sets.values():
+            for frozen in sets:
+                frozen.verify()
+
     def train_dataloader(self) -> TrainLoader:
         """Shuffled batches of uint8 images, to be cropped on their way and degraded on the device."""
         if self._loader is None:

@@ -10,6 +10,7 @@ Two hashes name a set. `spec` (ids, clean bytes, degradation, seed, protocol, re
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,10 +24,12 @@ from filelock import FileLock
 from torch import Tensor
 from tqdm import tqdm
 
-from restorelab.data.cache import Table, cache_root
+from restorelab.data.cache import Table
+from restorelab.data.cache_root import cache_root, unusable
 from restorelab.data.stored import as_tensor, to_unit
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws
+from restorelab.errors import DataError
 from restorelab.sample import Sample
 
 log = logging.getLogger(__name__)
@@ -36,6 +39,10 @@ RECIPE = 2  # 2: Gaussian blur reaches 3 sigma; 25 and 25.0 are one strength
 
 DISK_SHARE = 0.25
 """How much of the free disk one set may take; a larger one is made anew at each use, with the same bits."""
+
+
+IMAGES, META = "degraded.f32", "meta.json"
+"""Files of a kept set."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,10 @@ class FrozenSet:
         shapes = [self._degraded_shape(row) for row in rows]
         self._shapes = np.array(shapes, dtype=np.int64).reshape(-1, 3)
         self._offsets = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1))]).astype(np.int64)
-        self.spec = self._hash_spec(protocol)
+        self._protocol = protocol
+        self.spec = self._hash_spec()
         self._pixels: Tensor | None = None
+        self._file: Path | None = None
         self.bits = self._open()
 
     def __len__(self) -> int:
@@ -117,6 +126,7 @@ class FrozenSet:
 
     def places(self, batch_size: int, rank: int = 0, world: int = 1) -> list[np.ndarray]:
         """Which images form each batch: of one shape; with several ranks each takes every world-th, unpadded."""
+        self._check_sizes()
         shapes, found = self.table.shapes[self.rows], []
         for shape in np.unique(shapes, axis=0):
             same = np.flatnonzero((shapes == shape).all(axis=1))[rank::world]
@@ -152,55 +162,99 @@ class FrozenSet:
             degraded, _ = self.evaluation.degradation(_unit(self.table.clean(row), self.table.maximum)[None], draws)
         return degraded[0].float()
 
-    def _hash_spec(self, protocol: Mapping[str, Any]) -> str:
+    def _hash_spec(self) -> str:
         digest = hashlib.sha256()
         for row in self.rows:
             digest.update(self.table.ids[row].encode() + b"\0")
             digest.update(np.ascontiguousarray(self.table.clean(row)).tobytes())
         facts = {"degradation": "pair" if self._real else self.evaluation.config, "seed": self.seed}
-        facts |= {"protocol": dict(protocol), "recipe": RECIPE}
+        facts |= {"protocol": dict(self._protocol), "recipe": RECIPE}
         digest.update(json.dumps(facts, sort_keys=True).encode())
         return digest.hexdigest()[:16]
 
     def _open(self) -> str:
-        """Map the kept set, or make it; gives the hash of its bits."""
-        total = int(self._offsets[-1]) * 4
+        """Map the kept set, or make it; gives the hash of its bits. A cache that can only be read is used so."""
         folder = cache_root() / "frozen" / self.spec
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if total > DISK_SHARE * shutil.disk_usage(folder.parent).free:
-            log.info("%s/%s: %.0f MiB do not fit on the disk; made anew at each use", self.part, self.evaluation.name,
-                     total / 2**20)  # fmt: skip
+        try:
+            bits = self._kept(folder) or self._make_kept(folder)
+        except OSError as error:
+            log.warning("%s/%s: made anew at each use: %s", self.part, self.evaluation.name,
+                        unusable(folder.parent, error))  # fmt: skip
+            bits = None
+        if bits is None:
             return _digest(self._make(place) for place in range(len(self)))
-        file, meta = folder / "degraded.f32", folder / "meta.json"
+        self._file = folder / IMAGES
+        mapped = np.memmap(self._file, dtype=np.float32, mode="c", shape=(self._bytes // 4,))
+        self._pixels = torch.from_numpy(mapped)
+        return bits
+
+    @property
+    def _bytes(self) -> int:
+        return int(self._offsets[-1]) * 4
+
+    def _make_kept(self, folder: Path) -> str | None:
+        """Keep the set on the disk; gives the hash of its bits, None where the disk has too little room."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if self._bytes > DISK_SHARE * shutil.disk_usage(folder.parent).free:
+            log.info("%s/%s: %.0f MiB do not fit on the disk; made anew at each use", self.part, self.evaluation.name,
+                     self._bytes / 2**20)  # fmt: skip
+            return None
         with FileLock(folder.with_suffix(".lock")):
-            if not self._kept(file, meta, total):
-                self._build(folder)
-        self._pixels = torch.from_numpy(np.memmap(file, dtype=np.float32, mode="c", shape=(total // 4,)))
-        return str(json.loads(meta.read_text())["bits"])
+            if bits := self._kept(folder):  # another run may have made it while this one waited
+                return bits
+            if folder.exists():
+                log.warning("%s is damaged; it is made anew", folder)
+                shutil.rmtree(folder)
+            return self._build(folder)
 
-    def _kept(self, file: Path, meta: Path, total: int) -> bool:
-        if not (file.is_file() and meta.is_file()):
-            return False
-        with file.open("rb") as stream:
-            whole = file.stat().st_size == total
-            if whole and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == json.loads(meta.read_text())["bits"]:
-                return True
-        log.warning("%s is damaged; it is made anew", file)
-        shutil.rmtree(file.parent)
-        return False
+    def _kept(self, folder: Path) -> str | None:
+        """The hash of the bits of a kept set that is whole."""
+        try:
+            bits = str(json.loads((folder / META).read_text())["bits"])
+            with (folder / IMAGES).open("rb") as stream:
+                whole = os.fstat(stream.fileno()).st_size == self._bytes
+                return bits if whole and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == bits else None
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+            return None
 
-    def _build(self, folder: Path) -> None:
+    def verify(self) -> None:
+        """Look once more whether the images are those that the set was made of.
+
+        Raises:
+            DataError: naming the file of the cache that was changed in the meantime.
+        """
+        self._check_sizes()
+        if self._hash_spec() != self.spec:
+            raise _changed(self.table.folder / "clean.bin")
+        if self._pixels is not None and hashlib.sha256(self._pixels.numpy().data).hexdigest()[:16] != self.bits:
+            raise _changed(self._file)
+
+    def _check_sizes(self) -> None:
+        """Reading a mapped file that was cut short would kill the process."""
+        for file, size in ((self.table.folder / "clean.bin", self.table.pixels.nbytes), (self._file, self._bytes)):
+            if file is not None and file.exists() and file.stat().st_size != size:
+                raise _changed(file)
+
+    def _build(self, folder: Path) -> str:
         """Degrade every image into a temporary folder, then rename it: a kill leaves nothing half-made."""
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as temporary:
             place = Path(temporary) / "set"
             place.mkdir()
-            with (place / "degraded.f32").open("wb") as stream:
+            with (place / IMAGES).open("wb") as stream:
                 places = tqdm(range(len(self)), desc=f"freezing {self.evaluation.name}", leave=False, disable=None)
                 bits = _digest((self._make(i) for i in places), stream.write)
             facts = {"bits": bits, "part": self.part, "evaluation": self.evaluation.name, "images": len(self)}
-            (place / "meta.json").write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
+            (place / META).write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
             place.rename(folder)
         log.info("%s/%s: %d images degraded and frozen, bits %s", self.part, self.evaluation.name, len(self), bits)
+        return bits
+
+
+def _changed(file: Path | None) -> DataError:
+    return DataError(
+        f"{file} was changed while the run went on, so that its numbers are not those of the fixed images. Nothing is "
+        "kept of them: go on with the run (resume=true), which measures anew."
+    )
 
 
 def _unit(pixels: np.ndarray, maximum: int) -> Tensor:

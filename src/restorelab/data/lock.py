@@ -1,7 +1,7 @@
 """One run at a time: a lock between processes that says when it waits. It dies with the process that holds it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,12 @@ def lock_of(target: Path) -> FileLock:
 
 
 @contextmanager
-def alone_with(target: Path) -> Iterator[None]:
-    """Hold the lock of `target`, whose folder is made where missing; DataError where nothing can be written there."""
+def alone_with(target: Path, refused: Callable[[Path, OSError], DataError] | None = None) -> Iterator[None]:
+    """Hold the lock of `target`, whose folder is made where missing.
+
+    Raises:
+        DataError: where nothing can be written there. refused: makes it, of the folder and the reason.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = lock_of(target)
@@ -29,7 +33,8 @@ def alone_with(target: Path) -> Iterator[None]:
             log.info("another run is preparing %s; waiting for it", target)
             lock.acquire()
     except OSError as error:
-        raise DataError(f"{target.parent} cannot be written: {error}") from error
+        told = refused(target.parent, error) if refused else DataError(f"{target.parent} cannot be written: {error}")
+        raise told from error
     try:
         yield
     finally:
