@@ -55,7 +55,9 @@ def test_curves_and_boxes_show_the_runs_that_are_there_and_name_the_others(tmp_p
     assert words == "Not shown: lost (not done (failed: the loss is not finite)), far (left out)."
     assert present(Curves("c", ["a", "b"]), runs)[1] == ""
     assert "none of its runs is there: far (left out)." in str(drawn(Curves("c", ["far"]), runs).content)
-    assert "no finished run is called 'c'" in str(drawn(Boxes("c", ["a", "c"], "noise"), runs).content)  # not of the study
+    assert "no finished run is called 'c'" in str(
+        drawn(Boxes("c", ["a", "c"], "noise"), runs).content
+    )  # not of the study
 
 
 def test_samples_by_noise_leave_out_the_rows_of_absent_runs() -> None:
@@ -95,6 +97,9 @@ def test_the_page_prints_the_overrides_that_were_used(study: Study, tmp_path: Pa
     assert "<code>model=a optimizer.lr=0.5</code>" in page
     assert "<code>model=c</code></td><td>left out</td>" in page
     assert findings(tmp_path / "out")["one"]["verdict"] == "underpowered"
+    assert "Settings: optimizer.lr=0.5 in place of the report" in page  # so it is a stand-in
+    same = [planned(record(tmp_path / "same", "a"), "model=a", "data.root=/x", "threads=2", "logger=csv")]
+    assert report._runs(study, same).stand_in == []
 
 
 def test_of_overrides_of_one_key_the_last_is_used() -> None:

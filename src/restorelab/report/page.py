@@ -11,11 +11,14 @@ import yaml
 
 from restorelab.evaluation import cells
 
+MATTERS = 0.05
+"""dB of PSNR from which a difference matters: the protocol's threshold."""
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --line: #d8dde3; --ground: #fff; --raised: #f5f7f9;
-  --good: #116633; }
+  --good: #116633; --bad: #a32020; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa5b1; --line: #343b44; --ground: #14171a;
-  --raised: #1d2125; --good: #6fcf97; } }
+  --raised: #1d2125; --good: #6fcf97; --bad: #ff9a8f; } }
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 64rem; background: var(--ground); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif }
@@ -26,7 +29,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: .4rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 th { font-weight: 600; color: var(--soft); font-size: .85rem }
-td.gain { color: var(--good); font-weight: 600 }
+td.gain, td.loss { font-weight: 600 } td.gain { color: var(--good) } td.loss { color: var(--bad) }
 img { width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 0 }
 dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
@@ -80,9 +83,16 @@ def _table(evaluations: Sequence[Mapping[str, Any]]) -> str:
         return "<p>Nothing was tested: the dataset has no test images (data.test=0).</p>"
     rows = [cells(entry["degradation"], entry["images"], entry["metrics"]) for entry in evaluations]
     head = "".join(f"<th>{name}</th>" for name in rows[0])
-    lines = ["".join(f"<td{' class=gain' if name == 'gain' else ''}>{html.escape(cell)}</td>" for name, cell in
-                     row.items()) for row in rows]  # fmt: skip
+    lines = ["".join(f"<td{_colour(name, cell)}>{html.escape(cell)}</td>" for name, cell in row.items())
+             for row in rows]  # fmt: skip
     return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _colour(name: str, cell: str) -> str:
+    """The class of a cell: a gain over the degraded input is green, a loss red, and neither below the threshold."""
+    if name != "gain" or cell == "-" or abs(float(cell)) < MATTERS:
+        return ""
+    return " class=gain" if float(cell) > 0 else " class=loss"
 
 
 def _image(file: Path, alt: str) -> str:

@@ -130,7 +130,7 @@ def page(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
         f"<title>{title}</title><style>{STYLE}{MORE}</style><h1>{title}</h1>",
         f"<p>Report: {', '.join(report)}</p>" if report else "",
-        _banner(stand_in(study, runs)),
+        _banner(runs.stand_in or stand_in(study, runs)),
         _list([*facts, *(study.get("notes") or [])], "facts"),
         _contents({"findings": claims, "tables": tables, "figures": figures, "runs": study["runs"]}),
         f"<nav><a href='{html.escape(beside)}'><b>All runs, compared</b></a></nav>" if beside else "",

@@ -4,10 +4,12 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from restorelab import build
+from restorelab.dotted import within
 from restorelab.errors import UserError
 from restorelab.report.table import Table
 from restorelab.run_folder import RunFolder, write_bytes, write_json, write_text
@@ -17,6 +19,7 @@ from restorelab.study.page import drawn, page
 from restorelab.study.plan import Study
 from restorelab.study.records import Record, Runs
 from restorelab.study.stand_in import stand_in
+from restorelab.sweep.identity import UNSCIENTIFIC
 from restorelab.sweep.planned import Planned
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
     beside: the page on which the same runs are compared, relative to this one. Runs that are not finished are left out,
     and what needs them says so in its place.
     """
-    runs = _runs(study, planned)
+    runs = _runs(study, planned)  # before the study's own overrides are replaced by those that were used
     used = {run.name: list(run.overrides) for run in reversed(planned)}
     study = replace(study, runs={**study.runs, **{name: used[name] for name in study.runs if name in used}})
     tables = _tables(study.tables, runs)
@@ -63,7 +66,18 @@ def _runs(study: Study, planned: Sequence[Planned]) -> Runs:
     absent = {run.name: _state(run) for run in planned if run.name not in there}
     asked = {run.name for run in planned}
     absent |= {name: LEFT_OUT for name in study.runs if name not in asked}
-    return Runs(records, absent, stand_in(asdict(study), Runs(records)))
+    reasons = [*stand_in(asdict(study), Runs(records)), *_changed(study, planned)]
+    return Runs(records, absent, reasons)
+
+
+def _changed(study: Study, planned: Sequence[Planned]) -> list[str]:
+    """What the command line changed of the study's runs, in a sentence; what is told of the data stands elsewhere."""
+    own = set(chain.from_iterable(study.runs.values()))
+    changed = {override for run in planned if run.done for override in run.overrides} - own
+    keys = {override: override.lstrip("+~").partition("=")[0] for override in changed}
+    told = sorted(o for o, key in keys.items() if not within(key, (*UNSCIENTIFIC, "data", "seed", "trainer.devices"))
+                  or key in ("data.batch_size", "data.size", "data.crop"))  # fmt: skip
+    return [f"Settings: {', '.join(told)} in place of the report's."] if told else []
 
 
 def _state(run: Planned) -> str:

@@ -52,10 +52,12 @@ def _names(records: Sequence[Record]) -> str:
 
 def _sizes(records: Sequence[Record]) -> str:
     """How many test images there are, and how large images are where the config says it."""
-    images = _range([entry["images"] for record in records for entry in record.result["evaluations"]])
+    images = [entry["images"] for record in records for entry in record.result["evaluations"]]
+    if not images:
+        return "no test images"
     given = [size for record in records if (size := record.config["data"].get("size"))]
     sizes = dict.fromkeys("x".join(map(str, [size, size] if isinstance(size, int) else size)) for size in given)
-    return f"{images} test images" + (f" of {', '.join(sizes)} pixels" if sizes else "")
+    return f"{_range(images)} test images" + (f" of {', '.join(sizes)} pixels" if sizes else "")
 
 
 def _range(numbers: Sequence[int]) -> str:

@@ -54,6 +54,9 @@ def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence
         raise ConfigError(msg)
     first = next(iter(records.values()))
     chosen = list(evaluations or first[0].evaluations) if kind.source != "run" else []
+    if not chosen and kind.source != "run":
+        msg = f"run {_title(first[0])}: it was not tested."
+        raise DataError(msg)
     same_images([record for found in records.values() for record in found], chosen)
     if metric == "loss":
         same_loss(records)

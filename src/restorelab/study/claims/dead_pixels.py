@@ -59,7 +59,7 @@ class DeadPixels(Claim):
         records = runs[self.run]
         counts, shares = [], []
         for record in records:
-            evaluation = self.evaluation or record.evaluations[0]
+            evaluation = self.evaluation or next(iter(record.evaluations), "")
             count = record.evaluation(evaluation).get("dead_pixels")
             if count is None:
                 msg = f"run {self.run} (seed {record.seed}): dead pixels were not counted (images of several sizes?)."
