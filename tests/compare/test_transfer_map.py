@@ -8,6 +8,7 @@ from tests.compare import folders
 from restorelab.compare import specialists, transfer_map
 from restorelab.compare.agreement import Board, alike, boards
 from restorelab.compare.find import find
+from restorelab.report.table import Cell, Table
 
 BOTH = {
     ("ae", "gaussian"): {"gaussian_50": 26, "impulse_30": 12},
@@ -72,6 +73,12 @@ def test_where_a_run_is_worse_than_its_input_is_said_the_worst_first(tmp_path: P
     assert sum(cell.mark == "worse" for row in table.rows for cell in row) == 3
 
 
+def cells(table: Table, title: str) -> dict[str, Cell]:
+    """The cells of a row by the first line of their heads."""
+    row = next(row for row in table.rows if row[0].text == title)
+    return {head.partition("\n")[0]: cell for head, cell in zip(table.head[1:], row[1:], strict=True)}
+
+
 def test_specialists_stand_by_network_and_noise_though_no_table_holds_them_all(tmp_path: Path) -> None:
     # Each run was measured under its own noise only, so there are two boards; the grid is one table nevertheless.
     for (model, noise), means in BOTH.items():
@@ -83,32 +90,73 @@ def test_specialists_stand_by_network_and_noise_though_no_table_holds_them_all(t
         folders.write(tmp_path, folders.config("median", noise), {own: 20}, parameters=0)
     found = held(tmp_path)
     assert len(found) == 2
-    table = specialists.table(found)
-    assert table is not None
+    (table,) = specialists.tables(found)
     assert [head.partition("\n")[0] for head in table.head[1:]] == ["gaussian", "impulse"]
     rows = {row[0].text: [round(cell.value) for cell in row[1:]] for row in table.rows}
     assert rows == {"ae": [26, 30], "dual_ae": [27, 31], "median": [20, 20]}
     assert [cell.mark for row in table.rows if row[0].text == "dual_ae" for cell in row[1:]] == ["best", "best"]
-    assert specialists.table(found[:1]) is None
+    assert specialists.tables(found[:1]) == []
 
 
 def test_specialists_take_the_evaluation_that_they_were_trained_for(tmp_path: Path) -> None:
     for (model, noise), means in BOTH.items():
         folders.write(tmp_path, folders.config(model, noise), means)
-    table = specialists.table(held(tmp_path))
-    row = next(row for row in table.rows if row[0].text == "ae")
-    cells = {head.partition("\n")[0]: round(cell.value) for head, cell in zip(table.head[1:], row[1:], strict=True)}
-    assert cells == {"gaussian": 26, "impulse": 30}
+    (table,) = specialists.tables(held(tmp_path))
+    found = {noise: round(cell.value) for noise, cell in cells(table, "ae").items()}
+    assert found == {"gaussian": 26, "impulse": 30}
 
 
-def test_a_specialist_on_other_images_wins_nothing(tmp_path: Path) -> None:
+def test_a_specialist_on_other_images_stands_in_a_column_of_its_own(tmp_path: Path) -> None:
     for model in ("ae", "dual_ae", "cnn"):
         for noise, own in (("gaussian", "gaussian_50"), ("impulse", "impulse_30")):
             spec = "other" if (model, noise) == ("cnn", "gaussian") else "s"
-            mean = 40 if model == "cnn" else 26
+            mean = 40 if model == "cnn" else 26 if model == "ae" else 25
             folders.write(tmp_path, folders.config(model, noise), {own: mean}, spec=spec)
-    table = specialists.table(held(tmp_path))
-    row = next(row for row in table.rows if row[0].text == "cnn")
-    cells = {head.partition("\n")[0]: cell for head, cell in zip(table.head[1:], row[1:], strict=True)}
-    assert (cells["gaussian"].mark, cells["impulse"].mark) == ("", "best")
-    assert "other images" in cells["gaussian"].note
+    (table,) = specialists.tables(held(tmp_path))
+    found = {name: {title: cells(table, title)[name] for title in ("ae", "dual_ae", "cnn")}
+             for name in ("gaussian, gaussian_50", "gaussian, gaussian_50 (images 2)", "impulse")}  # fmt: skip
+    alone, two, all_three = sorted(found.values(), key=lambda column: sum(cell.text != "" for cell in column.values()))
+    assert len(table.head) == 4
+    assert [title for title, cell in alone.items() if cell.text] == ["cnn"]
+    assert [title for title, cell in two.items() if cell.text] == ["ae", "dual_ae"]
+    assert [next(title for title in column if column[title].mark == "best") for column in (two, all_three)] == [
+        "ae",
+        "cnn",
+    ]
+    assert alone["cnn"].mark == ""
+
+
+def test_each_dataset_has_its_own_table_of_specialists(tmp_path: Path) -> None:
+    for data, gain in (("photos", 0), ("faces", 5)):
+        for (model, noise), means in BOTH.items():
+            own = "gaussian_50" if noise == "gaussian" else "impulse_30"
+            config = folders.config(model, noise, choices__data=data, data__root=f"/{data}")
+            config["data"]["_target_"] = f"restorelab.data.{data}.X"
+            folders.write(tmp_path, config, {own: means[own] + gain}, spec=data)
+    found = specialists.tables(held(tmp_path))
+    assert [table.title.rpartition(": ")[2] for table in found] == ["photos", "faces"]
+    values = [sorted(round(cell.value) for row in table.rows for cell in row[1:]) for table in found]
+    assert values == [[26, 27, 30, 31], [31, 32, 35, 36]]
+
+
+def test_one_network_on_two_datasets_is_no_comparison_of_networks(tmp_path: Path) -> None:
+    for data in ("photos", "faces"):
+        for noise, own in (("gaussian", "gaussian_50"), ("impulse", "impulse_30")):
+            config = folders.config("ae", noise, choices__data=data)
+            config["data"]["_target_"] = f"restorelab.data.{data}.X"
+            folders.write(tmp_path, config, {own: 26}, spec=data)
+    assert specialists.tables(held(tmp_path)) == []
+
+
+def test_cells_that_exist_are_filled_and_say_where_the_training_does_not_cover_them(tmp_path: Path) -> None:
+    # Trained at sigma 10 alone and measured at 50 and 90, and under impulses: the nearest is its own kind of noise.
+    for model, mean in (("ae", 26), ("dual_ae", 27)):
+        three = {"gaussian_50": mean, "gaussian_90": mean - 4, "impulse_30": 12}
+        little = folders.config(model) | {"noise": {**folders.NOISES["gaussian"], "sigma": 10}}
+        folders.write(tmp_path, little, three)
+        folders.write(tmp_path, folders.config(model, "impulse"), three | {"impulse_30": 30})
+    (table,) = specialists.tables(held(tmp_path))
+    found = cells(table, "ae")
+    assert {noise: round(cell.value) for noise, cell in found.items()} == {"gaussian": 24, "impulse": 30}
+    assert found["gaussian"].note == "Measured under gaussian_50, gaussian_90, which its training does not cover."
+    assert found["impulse"].note == ""

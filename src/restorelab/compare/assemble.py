@@ -118,8 +118,7 @@ def _leaderboard(held: Sequence[Board], tested: dict[str, list[Against]]) -> Sec
         found = tested.get(board.names[0], [])
         best = found[0] if found and board.best is not None and len(board.names) > 1 else None
         tables += leaderboard.tables(board, best)
-    matrix = specialists.table(held)
-    return Section("leaderboard", "Leaderboard", [*([matrix] if matrix else []), *tables])
+    return Section("leaderboard", "Leaderboard", [*specialists.tables(held), *tables])
 
 
 def _significance(shown: Sequence[Board], tested: dict[str, list[Against]]) -> Section:

@@ -1,97 +1,159 @@
 """Each network under the noise it was trained on: what a sweep of models by noises is usually made for."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
-
-import numpy as np
+from dataclasses import dataclass
 
 from restorelab.compare.agreement import Board, Column
+from restorelab.compare.levels import stages, trained_on
 from restorelab.compare.transfer_map import families, within
 from restorelab.report.table import Cell, Table
 from restorelab.study import measured
 from restorelab.study.measured import NAMES, Found
 
-Place = tuple[Board, str, list[Column]]
-"""A run on its board, and the evaluations of it that count."""
+TITLE = "Each network under the noise it was trained on"
+
+Sets = frozenset[tuple[str, str]]
+"""The images of some evaluations, by spec and bits: only numbers on the same ones stand in one column."""
 
 
-def table(boards: Sequence[Board]) -> Table | None:
-    """Networks by training noises, over all boards of the first one's metric; None without two of each.
+@dataclass(frozen=True)
+class Place:
+    """A run of a family, the evaluations of it that count, and why others than those of its training do."""
 
-    What learns nothing stands under every noise whose evaluation it was measured on.
+    title: str
+    noise: str
+    board: Board
+    name: str
+    columns: list[Column]
+    note: str = ""
+
+    @property
+    def sets(self) -> Sets:
+        """The images that it was measured on."""
+        return frozenset((column.spec, column.bits) for column in self.columns)
+
+    def found(self, metric: str) -> Found:
+        """The mean over its evaluations, a value a seed."""
+        return self.board.overall(self.name, metric, self.columns)
+
+
+def tables(boards: Sequence[Board]) -> list[Table]:
+    """Networks by training noises, over all boards of the first one's metric, a table a dataset.
+
+    One of two networks and two noises at least. A column holds numbers on the same images only: where networks were
+    measured on others under one noise, it has several. What learns nothing stands where it was measured on them.
     """
     boards = [board for board in boards if board.metric == boards[0].metric]
-    if not boards:
-        return None
-    metric, runs = boards[0].metric, boards[0].runs
     where = {name: board for board in boards for name in board.names}
-    found = families(runs, list(where))
-    noises = list(dict.fromkeys(noise for own in found.values() for noise, name in own.items()
-                                if not where[name].classical(name)))  # fmt: skip
-    trained = {title: own for title, own in found.items() if any(not where[n].classical(n) for n in own.values())}
-    if len(trained) < 2 or len(noises) < 2 or max(len(own) for own in trained.values()) < 2:
-        return None
-    columns = [_column(noise, found, where) for noise in noises]
-    cells = [_cells(column, metric) for column in columns]
-    kinds = {title: _kind(own, where) for title, own in found.items() if title not in trained}
-    rows = [[Cell(title, kinds.get(title, "")), *(own.get(title, Cell("")) for own in cells)]
-            for title in found if any(title in own for own in cells)]  # fmt: skip
+    found = families(boards[0].runs, list(where)) if boards else {}
+    trained = [_place(title, noise, name, where[name]) for title, own in found.items() for noise, name in own.items()
+               if _trains(where[name], name)]  # fmt: skip
+    groups = [group for group in _connected(trained) if _worth(group)]
+    untrained = {title: [name for name in own.values() if not _trains(where[name], name)]
+                 for title, own in found.items()}  # fmt: skip
+    return [_table(group, untrained, where, several=len(groups) > 1) for group in groups]
+
+
+def _trains(board: Board, name: str) -> bool:
+    return not board.classical(name) and not board.external(name)
+
+
+def _place(title: str, noise: str, name: str, board: Board) -> Place:
+    """The evaluations within the training's noise; without any those of its kind, or all that there are."""
+    held = [column for column in board.columns if name in board.where[column.label]]
+    if fit := [column for column in held if within(board, name, column)]:
+        return Place(title, noise, board, name, fit)
+    config = board.runs[name][0].config
+    alike = [column for column in held if any(trained_on(config, _target(board, column)))]
+    chosen = alike or held
+    labels = ", ".join(column.label for column in chosen)
+    return Place(title, noise, board, name, chosen, f"Measured under {labels}, which its training does not cover.")
+
+
+def _target(board: Board, column: Column) -> str:
+    noise = (stages(board, column) or {}).get("noise") or {}
+    return str(noise.get("_target_"))
+
+
+def _connected(places: Sequence[Place]) -> list[list[Place]]:
+    """The places in groups of families that share images under some noise, each in its order."""
+    groups: list[list[Place]] = []
+    for place in places:
+        joined = [
+            group
+            for group in groups
+            if any(
+                other.title == place.title or (other.noise, other.sets) == (place.noise, place.sets) for other in group
+            )
+        ]
+        groups = [group for group in groups if group not in joined]
+        groups.append([*(other for group in joined for other in group), place])
+    order = {id(place): number for number, place in enumerate(places)}
+    return [sorted(group, key=lambda place: order[id(place)]) for group in groups]
+
+
+def _worth(group: Sequence[Place]) -> bool:
+    """Whether there are two networks, and one with two noises."""
+    noises: dict[str, set[str]] = defaultdict(set)
+    for place in group:
+        noises[place.title].add(place.noise)
+    return len(noises) > 1 and max(map(len, noises.values())) > 1
+
+
+def _table(group: Sequence[Place], untrained: dict[str, list[str]], where: dict[str, Board], *, several: bool) -> Table:
+    metric = group[0].board.metric
+    columns: dict[tuple[str, Sets], dict[str, Place]] = defaultdict(dict)
+    for noise in dict.fromkeys(place.noise for place in group):
+        for place in group:
+            if place.noise == noise:
+                columns[noise, place.sets][place.title] = place
+    for (noise, sets), own in columns.items():
+        own |= {title: place for title, names in untrained.items()
+                if (place := _beside(title, noise, sets, names, where)) is not None}  # fmt: skip
+    cells = [_cells(own, metric) for own in columns.values()]
+    beside = [title for own in columns.values() for title in own]
+    titles = list(dict.fromkeys([*(place.title for place in group), *beside]))
+    kinds = {title: "external" if any(where[name].external(name) for name in names) else "classical"
+             for title, names in untrained.items() if names}  # fmt: skip
+    rows = [[Cell(title, kinds.get(title, "")), *(own.get(title, Cell("")) for own in cells)] for title in titles]
+    head = ["", *(f"{label}\n{NAMES.get(metric, metric)}" for label in _labels(columns))]
+    data = (group[0].board.runs[group[0].name][0].config.get("choices") or {}).get("data", "")
     notes = [
-        "Each network as trained on the column's noise, under the evaluation that goes with it. Bold: the best of its "
-        "column; whether it leads for certain is told below, where each run has its verdict."
+        "Each network as trained on the column's noise, under the evaluations that lie within it. Bold: the best of "
+        "its column; whether it leads for certain is told below, where each run has its verdict."
     ]
-    head = ["", *(f"{noise}\n{NAMES.get(metric, metric)}" for noise in noises)]
-    return Table("Each network under the noise it was trained on", head, rows, notes)
+    return Table(f"{TITLE}: {data}" if several and data else TITLE, head, rows, notes)
 
 
-def _kind(own: dict[str, str], where: dict[str, Board]) -> str:
-    return "external" if any(where[name].external(name) for name in own.values()) else "classical"
+def _beside(title: str, noise: str, sets: Sets, names: Sequence[str], where: dict[str, Board]) -> Place | None:
+    """A run that was not trained here, where it was measured on all images of a column."""
+    for name in names:
+        board = where[name]
+        held = [c for c in board.columns if (c.spec, c.bits) in sets and name in board.where[c.label]]
+        if {(column.spec, column.bits) for column in held} == sets:
+            return Place(title, noise, board, name, held)
+    return None
 
 
-def _column(noise: str, found: dict[str, dict[str, str]], where: dict[str, Board]) -> dict[str, Place]:
-    """For one noise, by family: the run and its evaluations; those of most networks count for what learns nothing."""
-    places: dict[str, Place] = {}
-    for title, own in found.items():
-        if noise in own and not where[own[noise]].classical(own[noise]):
-            board, name = where[own[noise]], own[noise]
-            held = [column for column in board.columns if name in board.where[column.label]]
-            fit = [column for column in held if within(board, name, column)] or (held if len(held) == 1 else [])
-            if fit:
-                places[title] = (board, name, fit)
-    if not places:
-        return {}
-    usual = Counter(_sets(columns) for _, _, columns in places.values()).most_common(1)[0][0]
-    for title, own in found.items():
-        for name in own.values() if title not in places else ():
-            board = where[name]
-            held = [c for c in board.columns if (c.spec, c.bits) in usual and name in board.where[c.label]]
-            if board.classical(name) and _sets(held) == usual:
-                places[title] = (board, name, held)
-    return places
+def _labels(columns: dict[tuple[str, Sets], dict[str, Place]]) -> list[str]:
+    """The noises, with the evaluations where one noise has several columns."""
+    noises = [noise for noise, _ in columns]
+    labels: list[str] = []
+    for (noise, _), own in columns.items():
+        label = noise
+        if noises.count(noise) > 1:
+            label = f"{noise}, {', '.join(column.label for column in next(iter(own.values())).columns)}"
+        same = sum(other == label or other.startswith(f"{label} (images ") for other in labels)
+        labels.append(f"{label} (images {same + 1})" if same else label)
+    return labels
 
 
-def _sets(columns: Sequence[Column]) -> frozenset[tuple[str, str]]:
-    return frozenset((column.spec, column.bits) for column in columns)
-
-
-def _cells(column: dict[str, Place], metric: str) -> dict[str, Cell]:
-    """Cells by family; only those on the same images as most are held against each other."""
-    if not column:
-        return {}
-    usual = Counter(_sets(columns) for _, _, columns in column.values()).most_common(1)[0][0]
-    found = {title: _mean(place, metric) for title, place in column.items()}
-    cells = {title: measured.cell(metric, one) for title, one in found.items()}
-    fair = [title for title, (_, _, columns) in column.items() if _sets(columns) == usual]
-    other = "Measured on other images than most of its column."
-    cells = {title: one if title in fair else measured.marked(one, "", other) for title, one in cells.items()}
-    best = measured.best(metric, {title: found[title].mean for title in fair})
-    if best is not None:
+def _cells(own: dict[str, Place], metric: str) -> dict[str, Cell]:
+    """The cells of a column by family; the best is marked where there are several."""
+    found = {title: place.found(metric) for title, place in own.items()}
+    cells = {title: measured.cell(metric, one, note=own[title].note) for title, one in found.items()}
+    best = measured.best(metric, {title: one.mean for title, one in found.items()})
+    if best is not None and len(cells) > 1:
         cells[best] = measured.marked(cells[best], "best")
     return cells
-
-
-def _mean(place: Place, metric: str) -> Found:
-    board, name, columns = place
-    parts = [board.found(name, column, metric) for column in columns]
-    why = next((part.why for part in parts if not part.values), "")
-    return Found(why=why) if why else Found(tuple(map(float, np.mean([part.values for part in parts], axis=0))))
