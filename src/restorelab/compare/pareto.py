@@ -68,7 +68,7 @@ def _chart(board: Board, title: str, axis: str, dots: dict[str, tuple[float, Fou
     values = [x for x, _ in dots.values()]
     said = f"{metric}: {board.ranked_by}."
     said += " Bars: one standard deviation over the seeds." if any(dot.low is not None for dot in drawn) else ""
-    said += " Joined: the runs that no other beats in both, by the means alone: a lead that is a tie counts."
+    said += " Joined: the runs that no other beats in both, by the means alone, whether or not the lead is decided."
     if absent:
         rest = "1 run is" if absent == 1 else f"{absent} runs are"
         said += f" {rest} not shown: nothing is learned there, or it was not measured."

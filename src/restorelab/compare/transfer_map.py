@@ -167,7 +167,7 @@ def table(board: Board) -> Table | None:
     digits = DIGITS.get(board.metric, 3)
     note = (
         f"Behind each number: the gain over the degraded input itself, to {digits} decimals. Red: a loss with "
-        "every seed, on average wider than a tie."
+        "every seed, on average not below the threshold."
     )
     return Table(
         f"{metric} under every evaluation", ["", "trained on", *(c.label for c in board.columns)], rows, [note]
@@ -185,7 +185,7 @@ def _gain(board: Board, name: str, column: Column) -> Cell:
 
 
 def _loses(board: Board, found: Found, given: Found) -> bool:
-    """Whether a run is worse than the degraded input with every seed, and by the width of a tie or more on average."""
+    """Whether a run is worse than the degraded input with every seed, and on average not by less than the threshold."""
     worse = [measured.better(board.metric, given.mean, value) for value in found.values if given.values]
     if not worse or not all(worse):
         return False

@@ -259,6 +259,6 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def win_rate(one: Sample, other: Sample, *, higher: bool) -> float:
-    """Share of the images on which `one` is better, seeds averaged, a tie counting half."""
+    """Share of the images on which `one` is better, seeds averaged, equal ones counting half."""
     ahead = one.values.mean(axis=0) - other.values.mean(axis=0)
     return float((np.sign(ahead if higher else -ahead) / 2 + 0.5).mean())
