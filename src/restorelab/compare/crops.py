@@ -28,7 +28,7 @@ SIDES = (48, 160)
 """Pixels of a crop at least and at most."""
 
 AGREE = 0.05
-"""dB by which an image restored anew may differ from what was measured before the page says so: the protocol's threshold."""
+"""dB by which an image restored anew may differ from what was measured before the page says so: the threshold."""
 
 
 @dataclass(frozen=True)
