@@ -159,10 +159,10 @@ def test_resuming_takes_the_folders_config_and_the_free_keys(settings: dict[str,
 
 def test_resuming_refuses_what_would_change_the_science(settings: dict[str, Any], tmp_path: Path) -> None:
     run = saved(settings, tmp_path / "run")
-    given = ["model=ae", "noise=impulse", "optimizer.lr=0.5", f"run_dir={run}", "resume=true"]
-    with pytest.raises(ConfigError, match=r"optimizer\.lr") as caught:
+    given = ["model=ae", "noise=impulse", "loss=l1", f"run_dir={run}", "resume=true"]
+    with pytest.raises(ConfigError, match=r"loss\._target_") as caught:
         resumption.settings(composition.compose(given), given)
-    assert "model" not in str(caught.value).split("differ:")[1].split(".")[0]
+    assert "model" not in str(caught.value)
     same = ["model=ae", "noise=impulse", f"run_dir={run}", "resume=true"]
     assert resumption.settings(composition.compose(same), same)["model"] == settings["model"]
 

@@ -1,5 +1,6 @@
 """Whether the parts of a run fit each other, found out before any data is read."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, UserError
 from restorelab.metrics import SSIM_WINDOW
 from restorelab.sample import Sample
+from restorelab.schedule import construct, plan
+from restorelab.validation import validation_names
 
 TRIED = (128, 128)
 """Height and width that a network is tried at where the data's sizes are mixed."""
@@ -116,13 +119,14 @@ def _check_weights(built: Parts, net: nn.Module) -> None:
 
 def check_training(built: Parts) -> None:
     """Build the optimizer and the scheduler on one number; they refuse what they do not take."""
-    optimizer = _try(built, "optimizer", [nn.Parameter(torch.zeros(1))])
-    _try(built, "scheduler", optimizer, total_steps=10)
+    optimizer = _try(built, "optimizer", make("optimizer", built.config["optimizer"]), [nn.Parameter(torch.zeros(1))])
+    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    _try(built, "scheduler", construct, plan(built.config["scheduler"], measured).build, optimizer, 1)
 
 
-def _try(built: Parts, key: str, *given: Any, **named: Any) -> Any:
+def _try(built: Parts, key: str, make_it: Callable[..., Any], *given: Any) -> Any:
     try:
-        return make(key, built.config[key])(*given, **named)
+        return make_it(*given)
     except REFUSALS as error:
         msg = f"{key}={built.config['choices'].get(key, '?')}: {_first_line(error)}"
         raise ConfigError(msg) from error

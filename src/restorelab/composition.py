@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from restorelab.said import Said
 
 CAUGHT = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
 """What composing a config may raise; `explained` turns it into a ConfigError."""
+
+EPOCHS = 40
+"""Epochs of a training that nothing else limits."""
 
 OPTION = re.compile(r"=(?!null$)[\w./-]*[a-z]|=\[", re.IGNORECASE)
 """An override that gives a group what may be the name of an option, or names."""
@@ -144,8 +147,10 @@ def resolve(
     if masked.length not in ("full", "short"):
         msg = f"length={masked.length}: {nearest(str(masked.length), ['full', 'short'])}"
         raise ConfigError(msg)
+    given = _given(overrides)
     if masked.length == "short":
-        _shorten(masked, overrides)
+        given |= _shorten(masked, given)
+    _limit(masked, given)
     said = _said(overrides)
     try:
         plain = OmegaConf.to_container(masked, resolve=True, throw_on_missing=False)
@@ -162,6 +167,7 @@ def resolve(
     if choices.get("model"):
         matching.match(settings, said)
     matching.relabel(settings)
+    settings["sessions"] = []  # of a run that is gone on with, its folder says them
     chosen = settings["choices"]
     if settings["name"] is None:
         parts = [chosen.get("experiment", "").replace("/", "-")] if chosen.get("experiment") else [
@@ -199,15 +205,28 @@ def _target(group: str, option: str) -> str | None:
     return _target(group, others[-1]) if others and others[-1] in options(group) else None
 
 
-def _shorten(composed: DictConfig, overrides: Sequence[str]) -> None:
-    """Apply what the experiment says of its short variant, but for the keys that the user gave a value."""
+def _given(overrides: Sequence[str]) -> set[str]:
+    """The keys and groups that overrides give a value."""
+    return {override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))}
+
+
+def _limit(composed: DictConfig, said: Set[str]) -> None:
+    """Steps that are asked for are done: they replace the epochs of a file, unless epochs are asked for as well."""
+    if "max_steps" in said and composed.max_steps is not None and "trainer.max_epochs" not in said:
+        composed.trainer.max_epochs = None
+    elif composed.max_steps is None and composed.trainer.max_epochs is None:
+        composed.trainer.max_epochs = EPOCHS
+
+
+def _shorten(composed: DictConfig, said: Set[str]) -> set[str]:
+    """Apply what the experiment says of its short variant, but for the keys that the user gave; returns its keys."""
     if not composed.short:
         msg = "length=short: this experiment states no short variant. Set max_steps=N."
         raise ConfigError(msg)
-    said = {override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))}
     for override in OverridesParser.create().parse_overrides(list(composed.short)):
         if override.key_or_group not in said:
             OmegaConf.update(composed, override.key_or_group, override.value())
+    return _given(composed.short)
 
 
 def _short(choice: Any) -> str:

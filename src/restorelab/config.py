@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from restorelab import signatures
 from restorelab.dotted import leaves
 from restorelab.errors import ConfigError, closest, nearest, nearest_key
 from restorelab.signatures import Parameter
 
-HIDDEN = ("_target_", "_partial_", "hydra", "choices")
+HIDDEN = ("_target_", "_partial_", "hydra", "choices", "sessions")
 """Keys that no message offers: they are no parameters."""
 
 HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
@@ -83,6 +83,7 @@ class Train:
     clip: float | None
     debug: bool
     choices: dict[str, Any]
+    sessions: list[Any]
 
 
 ROOT = frozenset(f.name for f in fields(Train)) - {"choices", "short"}
@@ -97,6 +98,12 @@ LIMITS = {
     "accumulate": (1, None),
 }
 """Least and greatest value of the root's numbers."""
+
+TIMING = {
+    "interval": Parameter(Literal["step", "epoch"] | None, required=False),
+    "monitor": Parameter(str | None, required=False),
+}
+"""Keys of every scheduler beside its own: when it is stepped, and with which metric. See `restorelab.schedule`."""
 
 DURATION = re.compile(r"(\d+:)?\d+:\d+:\d+")
 
@@ -214,6 +221,8 @@ def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
         return
     if parameters is None:
         parameters = _imported(f"{path}._target_", target)
+    if path == "scheduler":
+        parameters = parameters | TIMING
     given = {key: value for key, value in node.items() if key not in HYDRA_KEYS}
     _check_keys(path, given, parameters, partial=bool(node.get("_partial_")), of=target)
 

@@ -32,7 +32,7 @@ class Engine:
         ConfigError: for an accelerator or a precision that does not exist, or counts below one.
     """
 
-    max_epochs: int = 40
+    max_epochs: int | None = None
     accelerator: Accelerator = "auto"
     devices: int = 1
     precision: Precision = "32-true"
@@ -45,6 +45,8 @@ class Engine:
     validate_steps: int | None = None
     log_every: int = 50
     checkpoint_every: float | None = 300
+    keep: int = 1
+    keep_every: int | None = None
     bar: bool = True
 
     def __post_init__(self) -> None:
@@ -52,7 +54,7 @@ class Engine:
             if getattr(self, name) not in get_args(kind):
                 msg = f"trainer.{name}: {getattr(self, name)!r} does not exist. "
                 raise ConfigError(msg + nearest(getattr(self, name), get_args(kind)))
-        for name in ("max_epochs", "devices", "validate_every", "validate_steps", "log_every"):
+        for name in ("max_epochs", "devices", "validate_every", "validate_steps", "log_every", "keep", "keep_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 msg = f"trainer.{name}: {value} is too small; expected at least 1."
@@ -108,8 +110,13 @@ class Engine:
             net.compile()  # in place: keeps the names of the parameters
         return net, chosen
 
-    def trainer(self, callbacks: "Sequence[Callback]", accumulate: int, clip: float | None) -> "Trainer":
-        """Build the Lightning Trainer. Logging, checkpoints, bar and limits are our callbacks'."""
+    def trainer(
+        self, callbacks: "Sequence[Callback]", accumulate: int, clip: float | None, max_epochs: int
+    ) -> "Trainer":
+        """Build the Lightning Trainer. Logging, checkpoints, bar and limits are our callbacks'.
+
+        max_epochs: that training may enter; the `Limits` callback ends it at its last step.
+        """
         from lightning.pytorch import Trainer
 
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # which devices it sees, what it advertises
@@ -126,7 +133,7 @@ class Engine:
                 devices=self.devices,
                 strategy=strategy,
                 precision=self.precision,
-                max_epochs=self.max_epochs,
+                max_epochs=max_epochs,
                 accumulate_grad_batches=accumulate,
                 gradient_clip_val=clip,
                 check_val_every_n_epoch=None if self.validate_steps else self.validate_every,

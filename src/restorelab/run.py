@@ -13,12 +13,13 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 
-from restorelab import build, checks, results, weights
+from restorelab import build, checks, results, standing, weights
 from restorelab.build import Parts
 from restorelab.callbacks.checkpoint import Checkpoint
 from restorelab.callbacks.guard import Guard
 from restorelab.callbacks.health import Health
 from restorelab.callbacks.history import History
+from restorelab.callbacks.kept import Kept
 from restorelab.callbacks.limits import Limits
 from restorelab.callbacks.progress import Progress
 from restorelab.callbacks.release import Release
@@ -26,11 +27,15 @@ from restorelab.callbacks.throughput import Throughput
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened
 from restorelab.duration import seconds
-from restorelab.errors import UserError
+from restorelab.errors import ConfigError, UserError
 from restorelab.interruption import Interrupted, Interruption
+from restorelab.length import length, steps_in
+from restorelab.policy import Change
 from restorelab.run_folder import RunFolder, write_json
-from restorelab.task import RestorationTask, validation_names
+from restorelab.schedule import plan
+from restorelab.task import RestorationTask
 from restorelab.tracking.tracker import CsvOnly, Tracker
+from restorelab.validation import validation_names
 from restorelab.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -155,32 +160,45 @@ class Run:
     def _build(self) -> Parts:
         built = self.built or build.parts(self.settings)
         if self.settings["debug"]:
-            built.engine = replace(built.engine, max_epochs=1, compile=False, log_every=1)
+            built.engine = replace(built.engine, compile=False, log_every=1)
         return built
 
     def _fit(self, built: Parts, net: nn.Module, data: DataModule, *, channels_last: bool) -> float | None:
         """Train; gives images per second. Ranks other than the first have nothing to do afterwards."""
         settings, engine = self.settings, built.engine
-        steps = -(-len(data.train_dataloader()) // settings["accumulate"]) * engine.max_epochs
-        max_steps = 2 if settings["debug"] else settings["max_steps"]
-        total = min(steps, max_steps or steps)
+        last = standing.read(self.folder.last) if settings["resume"] else None
+        max_steps, max_epochs = (2, None) if settings["debug"] else (settings["max_steps"], engine.max_epochs)
+        batches = len(data.train_dataloader())
+        end = length(batches, settings["accumulate"], max_steps, max_epochs, last)
+        each = steps_in(batches, settings["accumulate"])
+        log.info("length: %d steps, %d in an epoch; %s", end.steps, each, end.reason)
+        measured = validation_names(list(built.evaluations), built.objective.metrics)
+        schedule = plan(settings["scheduler"], measured)
+        if schedule.interval == "validation" and not data.frozen("val"):
+            msg = f"scheduler.monitor={schedule.monitor}: there are no validation images (data.val=0)."
+            raise ConfigError(msg)
+        total = end.epochs if schedule.interval == "epoch" else end.steps
+        policy = {key: settings[key] for key in ("optimizer", "scheduler")}
+        policy["total"] = total if schedule.takes_total else None
+        change = Change(last.policy, policy) if last and last.policy and last.policy != policy else None
         task = RestorationTask(
             net,
             built.objective,
             built.degradation,
             build.make("optimizer", settings["optimizer"]),
-            build.make("scheduler", settings["scheduler"]),
-            total_steps=total,
+            schedule,
+            total=total,
+            change=change,
             evaluations=list(built.evaluations),
             protocol=built.protocol,
             channels_last=channels_last,
             seed=settings["seed"],
         )
         throughput = Throughput(built.dataset.batch_size)
-        limits = Limits(max_steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every)
+        limits = Limits(end.steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every)
         history = History(
             self.folder.metrics,
-            validation_names(list(built.evaluations), built.objective.metrics),
+            measured,
             engine.log_every,
             self.tracker.log,
         )
@@ -188,6 +206,10 @@ class Run:
         for callback in named.values():
             if hasattr(callback, "attach"):
                 callback.attach(self.folder, self.tracker)
+        monitor = f"val/{built.objective.metrics[0]}"
+        kept = Kept(self.folder, monitor, engine.keep, engine.keep_every)
+        if last is None and self.rank == 0:
+            kept.clear()  # of an earlier session that had not got to its first last.ckpt
         # Checkpoints come last: what they hold is what the others have become.
         callbacks = [
             *named.values(),
@@ -197,19 +219,20 @@ class Run:
             history,
             limits,
             throughput,
-            Progress(total, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
+            Progress(end.steps, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
             Checkpoint(
                 self.folder,
-                f"val/{built.objective.metrics[0]}",
+                monitor,
                 engine.checkpoint_every,
                 self.interruption,
                 engine.log_every,
+                kept=kept,
+                policy=policy,
             ),
         ]
-        self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"])
-        last = self.folder.last if settings["resume"] and self.folder.last.exists() else None
+        self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"], end.epochs)
         try:
-            self.trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
+            self.trainer.fit(task, datamodule=data, ckpt_path=self.folder.last if last else None, weights_only=True)
         finally:
             self.interruption.defer(False)
         self.began -= limits.before  # the run took what its earlier sessions took, too

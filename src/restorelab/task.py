@@ -14,15 +14,19 @@ from restorelab.degradations.rng import TorchDraws
 from restorelab.inference import restore
 from restorelab.metrics import Protocol
 from restorelab.objectives.objective import Objective
+from restorelab.policy import Change
 from restorelab.sample import Sample
+from restorelab.schedule import Plan, Schedule
+from restorelab.validation import validation_values
 
 
 class RestorationTask(LightningModule):
     """Train a network to undo a degradation.
 
-    net: degraded to restored. objective: gives the loss and the output, and measures it. optimizer, scheduler:
-    partials that still want the parameters, and the optimizer with the number of steps. evaluations: names of the
-    validation sets.
+    net: degraded to restored. objective: gives the loss and the output, and measures it. optimizer: a partial that
+    still takes the parameters. schedule, total: the plan of the rate, and the run's length in what that counts.
+    change: what is trained by otherwise than the checkpoint was, None for nothing. evaluations: names of the validation
+    sets.
     """
 
     def __init__(
@@ -31,9 +35,10 @@ class RestorationTask(LightningModule):
         objective: Objective,
         degradation: Degradation,
         optimizer: Callable[..., Optimizer],
-        scheduler: Callable[..., Any],
+        schedule: Plan,
         *,
-        total_steps: int,
+        total: int,
+        change: Change | None = None,
         evaluations: Sequence[str],
         protocol: Protocol,
         channels_last: bool,
@@ -42,16 +47,58 @@ class RestorationTask(LightningModule):
         super().__init__()
         self.net = net
         self.objective, self.degradation = objective, degradation
-        self.optimizer, self.scheduler, self.total_steps = optimizer, scheduler, total_steps
+        self.optimizer, self.plan, self.total, self.change = optimizer, schedule, total, change
         self.evaluations, self.protocol, self.seed = list(evaluations), protocol, seed
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self._draws: TorchDraws | None = None
+        self._measured: list[nn.Module] = []  # in a list, or it would be a part of this module
+
+    @property
+    def measured_net(self) -> nn.Module:
+        """The network that validation measures and best.ckpt holds: the trained one, or an average of it."""
+        return self._measured[0] if self._measured else self.net
+
+    def measure(self, net: nn.Module) -> None:
+        """Measure this network, which is in evaluation mode, in place of the trained one."""
+        self._measured = [net]
 
     def configure_optimizers(self) -> Any:
         """Build the optimizer over what trains, and its schedule by steps."""
         optimizer = self.optimizer([p for p in self.net.parameters() if p.requires_grad])
-        schedule = self.scheduler(optimizer, total_steps=self.total_steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        self.schedule = Schedule(self.plan, optimizer, self.total)
+        # Lightning calls `lr_scheduler_step` behind each optimizer step; what is due then is the schedule's to say.
+        config = {"scheduler": self.schedule.scheduler, "interval": "step", "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": config}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step the schedule where that is due."""
+        mean = partial(self.trainer.strategy.reduce, reduce_op="mean")
+        self.schedule.step(epoch_ends=self.trainer.is_last_batch, mean=mean)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the schedule has seen of the epoch."""
+        checkpoint["restorelab_schedule"] = self.schedule.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the schedule had seen; leave out what a changed policy makes void."""
+        self._seen = checkpoint["restorelab_schedule"]
+        if self.change is not None:
+            self.change.prepare(checkpoint)
+
+    def on_train_start(self) -> None:
+        """Take up the schedule, or bring a changed one to where the run stands."""
+        if self.change is None:
+            if seen := self.__dict__.pop("_seen", None):
+                self.schedule.load_state_dict(seen, self.device)
+            return
+        (optimizer,) = self.trainer.optimizers
+        self.change.set_numbers(optimizer, self.optimizer, self.net)
+        if self.change.schedule:
+            self.schedule = Schedule(self.plan, optimizer, self.total)
+            done = self.trainer.global_step if self.plan.interval == "step" else self.trainer.current_epoch
+            self.schedule.advance(done)
+            self.trainer.lr_scheduler_configs[0].scheduler = self.schedule.scheduler
+        self.change.tell(optimizer, self.trainer.global_step)
 
     def draws(self, sample: Sample) -> TorchDraws:
         """The stream that belongs to the sample's batch, for objectives that draw."""
@@ -63,6 +110,7 @@ class RestorationTask(LightningModule):
         """Give the loss; a pure function of the network, the sample and its counter."""
         sample.degraded = self._lay_out(sample.degraded)
         loss, _ = self.objective(self.net, sample, self.degradation, self.draws(sample))
+        self.schedule.add(loss)
         return loss
 
     def on_validation_epoch_start(self) -> None:
@@ -75,7 +123,7 @@ class RestorationTask(LightningModule):
         number, sample = batch
         assert sample.degraded is not None
         sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
-        net = partial(restore, self.net) if self.objective.restores else self.net
+        net = partial(restore, self.measured_net) if self.objective.restores else self.measured_net
         loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
         values = self.objective.measure(output, sample, self.protocol)
         sums = [values[name].sum() for name in self.objective.metrics]
@@ -88,27 +136,13 @@ class RestorationTask(LightningModule):
         means = (sums[:, :-1] / sums[:, -1:]).cpu()
         self.log_dict(validation_values(self.evaluations, self.objective.metrics, means), rank_zero_only=False)
 
+    def on_validation_end(self) -> None:
+        """Step a schedule that heeds what was measured."""
+        self.schedule.validated(self.trainer.callback_metrics)
+
     def _lay_out(self, image: Tensor | None) -> Tensor:
         assert image is not None
         return image.contiguous(memory_format=self.memory_format)
-
-
-def validation_values(evaluations: Sequence[str], metrics: Sequence[str], means: Tensor) -> dict[str, float]:
-    """Name the means: `val/psnr` over all evaluations, `val/psnr/impulse_30` for one of several.
-
-    means: (evaluations, 1 + metrics), of the loss and of each metric.
-    """
-    names = ("loss", *metrics)
-    values = {f"val/{name}": float(value) for name, value in zip(names, means.mean(dim=0), strict=True)}
-    if len(evaluations) > 1:
-        for evaluation, row in zip(evaluations, means, strict=True):
-            values |= {f"val/{name}/{evaluation}": float(value) for name, value in zip(names, row, strict=True)}
-    return values
-
-
-def validation_names(evaluations: Sequence[str], metrics: Sequence[str]) -> list[str]:
-    """The names that `validation_values` gives, in its order."""
-    return list(validation_values(evaluations, metrics, torch.zeros(len(evaluations), 1 + len(metrics))))
 
 
 def _double(device: torch.device) -> torch.device:

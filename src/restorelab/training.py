@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from restorelab import build, checks, config, launch, matching, taken, tuning
+from restorelab import build, checks, config, launch, matching, resumption, standing, taken, tuning
 from restorelab.build import Parts
 from restorelab.data.required import require, require_labels
 from restorelab.duration import seconds
@@ -74,18 +74,28 @@ def _folder(settings: Mapping[str, Any]) -> RunFolder:
 
 
 def _goes_further(settings: Mapping[str, Any], folder: RunFolder) -> bool:
-    """Whether a complete run is asked for more steps or time than it was; its result is then made anew."""
-    old = read_config(folder.path)
-    times = [seconds(config["max_time"]) if config["max_time"] else None for config in (old, settings)]
-    further = any(
-        new is None or (before is not None and new > before)
-        for before, new in (
-            (old["max_steps"], settings["max_steps"]),
-            (old["trainer"]["max_epochs"], settings["trainer"]["max_epochs"]),
-            (times[0], times[1]),
-        )
-        if new != before
-    )
-    if further:
+    """Whether a complete run is asked for more than it has done; its result is then made anew.
+
+    Raises:
+        ConfigError: where it is asked to go on otherwise, but not how far.
+    """
+    done, sessions = standing.read(folder.last), settings["sessions"]
+    if done is None or (not sessions and _limits(read_config(folder.path)) == _limits(settings)):
+        return False
+    if not done.reaches(*_limits(settings)):
         folder.result.unlink()
-    return further
+        return True
+    new = [key for key in sessions[-1]["changes"] if key not in resumption.LENGTH] if sessions else []
+    if new and sessions[-1]["step"] == done.steps:
+        msg = (
+            f"{folder.path} is complete: {', '.join(new)} changes nothing any more. Say how much longer to train: "
+            f"it has done {done.steps} steps (max_steps=...) and {done.epochs} epochs (trainer.max_epochs=...)."
+        )
+        raise ConfigError(msg)
+    return False
+
+
+def _limits(settings: Mapping[str, Any]) -> tuple[int | None, int | None, float | None]:
+    """Steps, epochs and seconds that a run is limited to."""
+    time = seconds(settings["max_time"]) if settings["max_time"] else None
+    return settings["max_steps"], settings["trainer"]["max_epochs"], time

@@ -1,42 +1,59 @@
-"""best.ckpt and last.ckpt, each written whole under a temporary name and then renamed."""
+"""best.ckpt, last.ckpt and what else is kept, each written whole under a temporary name and then renamed."""
 
-import io
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from restorelab import standing
+from restorelab.callbacks.kept import Kept, write
 from restorelab.interruption import Interrupted, Interruption
-from restorelab.run_folder import RunFolder, write_bytes
+from restorelab.run_folder import RunFolder
 
 
 class Checkpoint(Callback):
     """Keep the best weights by a metric of the validation (the highest) and everything a run needs to go on.
 
-    `best.ckpt` holds the weights that were evaluated (under EMA the averaged ones), `last.ckpt` the whole state of
+    `best.ckpt` holds the weights that were measured (under EMA the averaged ones), `last.ckpt` the whole state of
     the run. Lightning's ModelCheckpoint writes last as a copy of best, and not whole-or-nothing.
 
+    The last step of a training is always validated, once, whatever ended the training: a limit, EarlyStopping, or the
+    last epoch. An interrupted training is not: it goes on.
+
     monitor: the metric's column, such as `val/psnr`. every: seconds between mid-epoch `last.ckpt`s, None for none.
-    interruption: is polled after each batch; a run that is asked to stop writes its last.ckpt first.
+    interruption: is polled after each batch; a run that is asked to stop writes its last.ckpt first. kept: the further
+    checkpoints. policy: what the run is trained by, for last.ckpt.
     """
 
     def __init__(
-        self, folder: RunFolder, monitor: str, every: float | None, interruption: Interruption, poll: int = 1
+        self,
+        folder: RunFolder,
+        monitor: str,
+        every: float | None,
+        interruption: Interruption,
+        poll: int = 1,
+        *,
+        kept: Kept | None = None,
+        policy: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder, self.monitor, self.every, self.interruption, self.poll = folder, monitor, every, interruption, poll
-        self.best_value = float("-inf")
-        self.best_step = -1
+        self.kept, self.policy = kept or Kept(folder), dict(policy or {})
+        self.validated = -1
+        self._step = -1
+        self._loops: dict[str, Any] | None = None
+        self._measured: dict[str, torch.Tensor] = {}
         self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """Which step was best so far."""
-        return {"best_value": self.best_value, "best_step": self.best_step}
+        """The step that was validated last."""
+        return {"validated": self.validated}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best so far."""
-        self.best_value, self.best_step = state_dict["best_value"], state_dict["best_step"]
+        """Take up `state_dict`."""
+        self.validated = state_dict["validated"]
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the global random state: dropout draws from it."""
@@ -56,22 +73,27 @@ class Checkpoint(Callback):
             torch.set_rng_state(state["cpu"].cpu())
             if "cuda" in state and pl_module.device.type == "cuda":
                 torch.cuda.set_rng_state(state["cuda"].cpu(), pl_module.device)
-        self._saved = time.monotonic()
+        self.kept.open()
+        self._saved, self._step = time.monotonic(), trainer.global_step
         # From here on a signal waits for the end of its batch. Lightning's own handler, whose place ours takes, would
         # talk to the other ranks from inside the signal.
         self.interruption.defer(True)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save when it is time or when the run is asked to stop; the epoch's last batch leaves that to its end.
 
         Between two batches of one accumulated step nothing is saved: no checkpoint holds half a gradient.
         """
+        if trainer.global_step != self._step and trainer.is_global_zero:
+            self.kept.step(trainer.global_step, trainer.current_epoch, pl_module.measured_net)
+        self._step, self._loops = trainer.global_step, None
         if batch_idx + 1 == trainer.num_training_batches or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        if trainer.check_val_every_n_epoch is None and self._validates_now(trainer):
-            return  # the validation belongs to this batch; the next batch will do
+        validates = trainer.check_val_every_n_epoch is None and self._validates_now(trainer)
+        if trainer.should_stop or validates:
+            # Should training end here, in the middle of an epoch, this is the state from which it can be prolonged.
+            self._loops = trainer.fit_loop.state_dict()
+            return  # what is measured now belongs to this batch: last.ckpt is written behind it, or at the next batch
         if trainer.world_size > 1 and (batch_idx + 1) // trainer.accumulate_grad_batches % self.poll:
             return  # ranks decide together, and talking costs
         asked = self.interruption.requested
@@ -79,7 +101,7 @@ class Checkpoint(Callback):
         if trainer.world_size > 1:
             asked, due = trainer.strategy.broadcast((asked, due))
         if asked or due:
-            self._save_last(trainer)
+            self._save_last(trainer, batches=batch_idx + 1)
         if asked:
             raise Interrupted
 
@@ -89,33 +111,59 @@ class Checkpoint(Callback):
             (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch
         )
 
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Copy the weights that were measured, before another callback may put others in their place."""
+        if trainer.is_global_zero and batch_idx + 1 == sum(trainer.num_val_batches):
+            self._measured = {name: value.cpu().clone() for name, value in pl_module.measured_net.state_dict().items()}
+
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Keep the weights if they are the best yet."""
+        self.validated = trainer.global_step
         value = float(trainer.callback_metrics[self.monitor])
-        if value > self.best_value:
-            self.best_value, self.best_step = value, trainer.global_step
-            if trainer.is_global_zero:
-                state = {name: value.detach().cpu() for name, value in pl_module.net.state_dict().items()}
-                facts = {"step": trainer.global_step, "epoch": trainer.current_epoch, self.monitor: value}
-                _save(self.folder.best, {"state_dict": state, "restorelab": facts})
+        if trainer.is_global_zero:
+            facts = {"step": trainer.global_step, "epoch": trainer.current_epoch, self.monitor: value}
+            self.kept.validation(value, facts, self._measured)
+        self._measured = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the state of the run; stop here if that was asked for during the epoch's last batch or validation."""
-        self._save_last(trainer)
+        if trainer.should_stop:
+            self._validate(trainer)
+        batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready if self._loops else 0
+        self._save_last(trainer, batches=batches)
         asked = self.interruption.requested
         if trainer.world_size > 1:
             asked = trainer.strategy.broadcast(asked)
         if asked:
             raise Interrupted
 
-    def _save_last(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Validate where training ended without a further step: it was interrupted and had reached its limit."""
+        self._validate(trainer)
+
+    def _validate(self, trainer: Trainer) -> None:
+        """Validate the last step, unless that was done; as Lightning's training loop does it."""
+        if self.validated == trainer.global_step or not trainer.datamodule.frozen("val"):  # type: ignore[attr-defined]
+            return
+        connector = trainer._logger_connector
+        trainer.validating, first = True, connector._first_loop_iter
+        trainer.fit_loop.epoch_loop.val_loop.run()
+        trainer.training, connector._first_loop_iter = True, first
+
+    def _save_last(self, trainer: Trainer, *, batches: int) -> None:
+        """Write last.ckpt. batches: of the epoch that is under way, 0 at an epoch's end."""
         state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+        epochs = trainer.current_epoch + (not batches)
+        state[standing.KEY] = {
+            "steps": trainer.global_step,
+            "epochs": epochs,
+            "batches": batches,
+            "policy": self.policy,
+        }
+        if self._loops:
+            state["loops"]["fit_loop"] = self._loops
         if trainer.is_global_zero:
-            _save(self.folder.last, state)
+            write(self.folder.last, state)
         self._saved = time.monotonic()
-
-
-def _save(file: Any, state: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_bytes(file, buffer.getvalue())

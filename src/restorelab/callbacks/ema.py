@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -14,6 +14,9 @@ class EMA(Callback):
 
     decay: weight of the past at each step (Polyak & Juditsky 1992; 0.999 is common in restoration). warmup: steps
     over which the decay rises as `(1 + step) / (10 + step)`, so that a short run is not held back by its start.
+
+    The average is a network of its own, which the task measures (`RestorationTask.measured_net`). The weights that are
+    trained are never exchanged, so nothing has to be put back before the next step or after an interruption.
     """
 
     def __init__(self, decay: float = 0.999, warmup: bool = True) -> None:
@@ -22,22 +25,19 @@ class EMA(Callback):
             raise ConfigError(msg)
         self.decay, self.warmup = decay, warmup
         self._average: AveragedModel | None = None
-        self._trained: dict[str, Any] | None = None
         self._loaded: dict[str, Any] | None = None
         self._step = -1
 
-    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        """Begin with the network as it is."""
-        self._average = AveragedModel(pl_module.net, use_buffers=True)
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Bring the average to the device, or take up the checkpoint's."""
-        assert self._average is not None
-        self._average.to(pl_module.device)
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Begin with the network as it is, or take up the checkpoint's average."""
+        self._average = AveragedModel(pl_module.net, use_buffers=True).eval()
+        if pl_module.net._compiled_call_impl is not None:  # a copy of a compiled network is not compiled
+            self._average.module.compile()
         if self._loaded is not None:
             self._average.load_state_dict(self._loaded)
             self._loaded = None
         self._step = trainer.global_step
+        pl_module.measure(self._average.module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Take in the weights after each optimizer step."""
@@ -47,20 +47,6 @@ class EMA(Callback):
         decay = min(self.decay, (1 + self._step) / (10 + self._step)) if self.warmup else self.decay
         self._average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self._average.update_parameters(pl_module.net)
-
-    def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Put the average in the network's place."""
-        assert self._average is not None
-        self._trained = {name: value.clone() for name, value in pl_module.net.state_dict().items()}
-        pl_module.net.load_state_dict(self._average.module.state_dict())
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Put the network's own weights back: behind on_validation_end, where best.ckpt is written, and before
-        last.ckpt is, which wants them.
-        """
-        if self._trained is not None:
-            pl_module.net.load_state_dict(self._trained)
-            self._trained = None
 
     def state_dict(self) -> dict[str, Any]:
         """The average."""

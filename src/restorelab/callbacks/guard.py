@@ -44,6 +44,10 @@ class Guard(Callback):
         if self._first_bad is not None and int(self._first_bad) >= 0:
             self._stop(trainer, pl_module, int(self._first_bad))
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say it of the loss first: a network that has diverged gives images that are not finite."""
+        self.check(trainer, pl_module)
+
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
         """Refuse to write weights that a bad batch has touched."""
         self.check(trainer, pl_module)

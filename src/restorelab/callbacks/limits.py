@@ -1,4 +1,4 @@
-"""max_steps and max_time: end training between two batches, validated like any other end."""
+"""The end of a training, at a step or after a time, between two batches."""
 
 import time
 from typing import Any
@@ -8,13 +8,14 @@ from lightning.pytorch.callbacks import Callback
 
 
 class Limits(Callback):
-    """Ask the loop to stop at a step or after a time; Lightning then validates before it ends.
+    """Ask the loop to stop at a step or after a time.
 
-    before: seconds of fitting in earlier sessions. max_steps: optimizer steps, None for no limit. max_time: seconds of
-    fitting, those of earlier sessions included. poll: batches between two looks at the clock where ranks must agree.
+    before: seconds of fitting in earlier sessions. max_steps: optimizer steps of the whole training, whatever says how
+    many. max_time: seconds of fitting, those of earlier sessions included, None for no limit. poll: batches between two
+    looks at the clock where ranks must agree.
     """
 
-    def __init__(self, max_steps: int | None, max_time: float | None, poll: int) -> None:
+    def __init__(self, max_steps: int, max_time: float | None, poll: int) -> None:
         self.max_steps, self.max_time, self.poll = max_steps, max_time, poll
         self.before = 0.0
         self._began = time.monotonic()
@@ -36,18 +37,21 @@ class Limits(Callback):
         """Start the clock; a run that is past its limits already ends at once."""
         self._began = time.monotonic()
         over = self.max_time is not None and self.seconds >= self.max_time
-        if over or (self.max_steps is not None and trainer.global_step >= self.max_steps):
+        if trainer.world_size > 1:
+            over = trainer.strategy.broadcast(over)
+        if over or trainer.global_step >= self.max_steps:
             trainer.should_stop = True
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop where a limit is reached."""
-        if self.max_steps is not None and trainer.global_step >= self.max_steps:
+        """Stop where a limit is reached; not between two batches of one accumulated step."""
+        if trainer.global_step >= self.max_steps:
             trainer.should_stop = True
-        if self.max_time is not None:
+        if self.max_time is not None and not (batch_idx + 1) % trainer.accumulate_grad_batches:
             over = self.seconds >= self.max_time
             if trainer.world_size > 1:
-                over = (batch_idx + 1) % self.poll == 0 and trainer.strategy.broadcast(over)
+                turn = (batch_idx + 1) // trainer.accumulate_grad_batches % self.poll == 0
+                over = turn and trainer.strategy.broadcast(over)
             if over:
                 trainer.should_stop = True

@@ -46,7 +46,7 @@ class Panels(Callback):
             frozen = sets[i % len(sets)]
             place = i * len(frozen) // self.images
             degraded = frozen.image(place)
-            restored = restore(pl_module.net, degraded[None].to(pl_module.device))[0].float().cpu()
+            restored = restore(pl_module.measured_net, degraded[None].to(pl_module.device))[0].float().cpu()
             rows.append(Row(frozen.evaluation.name, degraded, restored, frozen.clean(place)))
         figure = panel(rows, pl_module.protocol, f"validation, step {trainer.global_step}")
         self.tracker.images("val/panel", rendered(figure), trainer.global_step)

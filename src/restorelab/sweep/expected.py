@@ -29,7 +29,7 @@ PLACES = ("*/*/result.json", "sweeps/*/*/result.json")
 """Where runs lie under runs_dir: of train.py and of studies, and of sweeps."""
 
 UNMEASURED = {"data": ("root", "residency"), "trainer": ("bar", "log_every", "checkpoint_every", "max_epochs",
-              "validate_every", "validate_steps", "deterministic", "keep_memory")}  # fmt: skip
+              "validate_every", "validate_steps", "deterministic", "keep_memory", "keep", "keep_every")}  # fmt: skip
 """What of these nodes says nothing of the rate."""
 
 RELATED = ("model", "data", "trainer", "accumulate", "debug")
@@ -115,7 +115,8 @@ def _steps(settings: Mapping[str, Any], epoch: int | None) -> int | None:
     if settings["debug"]:
         return 2
     wanted: int | None = settings["max_steps"]
-    whole = epoch * settings["trainer"]["max_epochs"] if epoch else None
+    epochs = settings["trainer"]["max_epochs"]
+    whole = epoch * epochs if epoch and epochs else None
     return min(wanted, whole) if wanted and whole else wanted or whole
 
 

@@ -89,7 +89,9 @@ def length(settings: Mapping[str, Any]) -> str:
     steps, time = settings["max_steps"], settings["max_time"]
     if settings["debug"]:
         return "2 steps"
-    said = f"{steps:,} steps" if steps else f"{settings['trainer']['max_epochs']:,} epochs"
+    epochs = settings["trainer"]["max_epochs"]
+    limits = [f"{steps:,} steps" if steps else "", f"{epochs:,} epochs" if epochs else ""]
+    said = " or ".join(filter(None, limits))
     return f"{said}, {time} at most" if time else said
 
 

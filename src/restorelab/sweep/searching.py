@@ -81,7 +81,7 @@ class Searching:
     def _check_metric(self, run: Planned) -> None:
         """Refuse a metric that the runs' validation does not measure."""
         from restorelab import build
-        from restorelab.task import validation_names  # brings lightning
+        from restorelab.validation import validation_names  # brings torch
 
         built = build.parts(run.settings)
         measured = validation_names(list(built.evaluations), built.objective.metrics)
