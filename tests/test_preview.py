@@ -15,7 +15,7 @@ from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError
 from restorelab.report import preview, sheet
 from restorelab.report.find import RANGES, find, the_strength
-from restorelab.report.panels import rendered
+from restorelab.report.pixels import rendered
 
 SIDE = 48
 

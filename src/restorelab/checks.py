@@ -97,6 +97,12 @@ def _check_objective(built: Parts, shape: tuple[int, int, int], given: tuple[int
 
 
 def _check_measure(built: Parts) -> None:
+    if built.protocol.color == "y" and built.dataset.channels not in (1, 3):
+        msg = (
+            f"protocol.color=y is the luma of RGB, and data.channels={built.dataset.channels}. "
+            "Set protocol.color=rgb, which measures all channels together."
+        )
+        raise ConfigError(msg)
     shape = built.dataset.train_shape if built.dataset.size else None
     if shape and min(shape) - 2 * built.protocol.border < SSIM_WINDOW:
         msg = (

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from restorelab import config as configs
-from restorelab import matching, taken
+from restorelab import matching, paths, taken
 from restorelab.config import GROUPS, conf_dir
 from restorelab.dotted import leaves
 from restorelab.errors import ConfigError, nearest, nearest_key
@@ -176,6 +176,7 @@ def resolve(
         settings["name"] = ("-".join(parts) or "run") + ("-short" if settings["length"] == "short" else "")
     if settings["threads"] is None:
         settings["threads"] = available_threads()
+    paths.make_absolute(settings)
     return settings
 
 

@@ -19,6 +19,14 @@ from restorelab.sample import Sample
 INPUT = "input_"
 """How the names of the degraded input's own values begin."""
 
+WARM_UP = 1
+"""Batches whose time does not count where there are others."""
+
+TIMED, REPEATING = 5, 1.0
+"""Batches that are timed at least, if repeating the first one takes no more than so many seconds."""
+
+QUARTILES = (0.25, 0.5, 0.75)
+
 Loss = Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]]
 Measure = Callable[[Tensor, Sample], dict[str, Tensor]]
 
@@ -33,6 +41,8 @@ class Measured:
         loss: mean over the images, NaN where no loss was given.
         seconds: what restoring took, without the loss; the first batch, which warms up, counts as the mean of the
             others where there are others.
+        image_seconds: the quartiles over the batches of the seconds that restoring one image took; None where fewer
+            than 3 batches were timed.
         dead: (C, H, W) bool, the pixels that are 0 (or less) in every restored image; None where there are no images
             of one shape.
     """
@@ -41,6 +51,7 @@ class Measured:
     values: dict[str, np.ndarray]
     loss: float
     seconds: float
+    image_seconds: tuple[float, float, float] | None = None
     dead: np.ndarray | None = None
 
     @property
@@ -120,10 +131,11 @@ def evaluate(
                 some = (output > 0).any(dim=0)
                 alive = some if alive is None else alive | some
             progress(len(sample))
+        clock.repeat()
     net.train(net_training)
     mean = total / len(frozen) if loss is not None else float("nan")
     dead = None if alive is None else ~alive.cpu().numpy()
-    return Measured(frozen, dict(values), mean, clock.seconds(len(frozen)), dead)
+    return Measured(frozen, dict(values), mean, clock.seconds(len(frozen)), clock.quartiles(), dead)
 
 
 class _Clock:
@@ -132,6 +144,7 @@ class _Clock:
     def __init__(self, net: Callable[[Tensor], Tensor], device: torch.device) -> None:
         self.net, self.device = net, device
         self._batches: list[tuple[int, float]] = []
+        self._first: Tensor | None = None
 
     def __call__(self, degraded: Tensor) -> Tensor:
         began = time.perf_counter()
@@ -139,12 +152,31 @@ class _Clock:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self._batches.append((len(degraded), time.perf_counter() - began))
+        self._first = degraded if self._first is None else self._first
         return restored
+
+    def repeat(self) -> None:
+        """Restore the first batch again until there are enough times for a spread, unless that takes too long."""
+        until = time.perf_counter() + REPEATING
+        while (
+            self._first is not None
+            and len(self._batches) < WARM_UP + TIMED
+            and time.perf_counter() + self._batches[-1][1] < until
+        ):
+            self(self._first)
 
     def seconds(self, images: int) -> float:
         """For so many images at the rate of all batches but the first, or of the only one."""
-        timed = self._batches[1:] or self._batches
+        timed = self._batches[WARM_UP:] or self._batches
         return images * sum(seconds for _, seconds in timed) / max(sum(count for count, _ in timed), 1)
+
+    def quartiles(self) -> tuple[float, float, float] | None:
+        """Of the seconds an image, over all batches but the first; None with fewer than 3."""
+        each = [seconds / count for count, seconds in self._batches[WARM_UP:]]
+        if len(each) < 3:
+            return None
+        low, middle, high = (float(value) for value in np.quantile(each, QUARTILES))
+        return low, middle, high
 
 
 def _measure(protocol: Protocol, restored: Tensor, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:

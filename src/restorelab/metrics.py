@@ -53,13 +53,16 @@ class Protocol:
         """Return everything that decides the numbers, as plain values, to be hashed and stored."""
         return {**asdict(self), "recipe": RECIPE, "psnr_cap": PSNR_CAP, "ssim": [SSIM_WINDOW, SSIM_SIGMA]}
 
-    def describe(self) -> str:
-        """Say the protocol in words, for a report."""
+    def describe(self, channels: int = 3) -> str:
+        """Say the protocol in words, for a report. channels: of the images that were measured."""
+        colour = "colour as RGB, all channels together" if self.color == "rgb" else "colour as BT.601 luma"
+        if channels != 3:
+            colour = "gray images" if channels == 1 else f"all {channels} channels together"
         parts = [
             "PSNR and SSIM per image on output clamped to [0, 1] with data range 1, then averaged",
             f"PSNR capped at {PSNR_CAP:g} dB",
             f"SSIM with a Gaussian window {SSIM_WINDOW}x{SSIM_WINDOW}, sigma {SSIM_SIGMA:g}",
-            "colour as RGB, all channels together" if self.color == "rgb" else "colour as BT.601 luma",
+            colour,
             f"border {self.border}",
             "output rounded to 8 bits" if self.quantize else "output not rounded",
             "input clipped to [0, 1]" if self.clip_input else "input as the degradation left it",

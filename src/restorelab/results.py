@@ -27,9 +27,12 @@ from restorelab.degradations.rng import PhiloxDraws
 from restorelab.evaluation import Measured, evaluate, table
 from restorelab.inference import restore
 from restorelab.report.curves import curves
-from restorelab.report.page import page
-from restorelab.report.panels import Row, panel, rendered
+from restorelab.report.detail import places
+from restorelab.report.page import degradation, page
+from restorelab.report.panels import Row, panel
+from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
+from restorelab.report.trained import trained
 from restorelab.run_folder import RunFolder, write_bytes, write_json, write_text
 from restorelab.tracking.tracker import Tracker
 from restorelab.watch import Watch
@@ -40,7 +43,7 @@ SCHEMA = 1
 """Version of result.json."""
 
 PICTURES = 4
-"""Test images in the panel of each evaluation, spread over the set."""
+"""Test images in the panel of each evaluation."""
 
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
 """What a tracker is told of the run beside its metrics."""
@@ -115,10 +118,10 @@ def write(
         images_per_second=images_per_second, seconds=time.monotonic() - began,
     )  # fmt: skip
     panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores else []
-    write_text(
-        folder.page,
-        page(built.config, facts, built.protocol.describe(), folder.curves if folder.curves.exists() else None, panels),
-    )
+    protocol = built.protocol.describe(facts["macs_of"][0])
+    degradations = {result.name: degradation(result.frozen.evaluation.config) for result in measured}
+    learned = trained(built.config, facts, folder)
+    write_text(folder.page, page(built.config, facts, protocol, degradations, learned, folder.curves, panels))
     costs = {key: facts[key] for key in COSTS}
     tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
@@ -128,7 +131,7 @@ def write(
         lines.append(f"{capped} PSNR values are at the cap")
     lines += [
         "",
-        f"protocol: {built.protocol.describe()}",
+        f"protocol: {protocol}",
         *(f"{name + ':':<9} {path}" for name, path in places.items()),
     ]
     return "\n".join(lines)
@@ -166,19 +169,13 @@ def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
 @torch.no_grad()
 def _write_panel(folder: RunFolder, net: nn.Module, result: Measured, built: Parts, tracker: Tracker) -> None:
     rows, frozen = [], result.frozen
-    count = min(PICTURES, len(frozen))
-    for i in range(count):
-        place = i * len(frozen) // count
+    for place in places(len(frozen), frozen.clean, PICTURES):
         degraded = frozen.image(place)
         restored = restore(net, degraded[None].to(built.engine.device))[0].float().cpu()
-        rows.append(Row(_short(frozen.ids[place]), degraded, restored, frozen.clean(place)))
+        rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     write_bytes(folder.images / f"{result.name}.png", encoded(picture))
     tracker.images(f"test/{result.name}", picture, None)
-
-
-def _short(name: str, length: int = 34) -> str:
-    return name if len(name) <= length else f"...{name[3 - length :]}"
 
 
 def _write_array(file: Path, array: np.ndarray) -> None:
@@ -212,6 +209,7 @@ def describe(
             "images": len(result.frozen),
             "capped": result.capped,
             "seconds": result.seconds,
+            "image_seconds": result.image_seconds,
             "dead_pixels": None if result.dead is None else int(result.dead.sum()),
             "tuned": dict(tuned[number]) if tuned else None,
             "metrics": result.metrics(),

@@ -24,6 +24,7 @@ from restorelab.callbacks.limits import Limits
 from restorelab.callbacks.progress import Progress
 from restorelab.callbacks.release import Release
 from restorelab.callbacks.throughput import Throughput
+from restorelab.data import kept
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened
 from restorelab.duration import seconds
@@ -140,6 +141,7 @@ class Run:
             world=self.world,
             smoke=self.settings["debug"],
             opened=self.opened,
+            kept=kept.read(self.folder.path),
         )
         data.setup()
         speed = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from restorelab import paths
 from restorelab.errors import ConfigError
 
 
@@ -21,6 +22,8 @@ class RunFolder:
     path: Path
 
     config = property(lambda self: self.path / "config.yaml")
+    inputs = property(lambda self: self.path / "inputs.json")
+    split = property(lambda self: self.path / "split.csv.gz")
     metrics = property(lambda self: self.path / "metrics.csv")
     per_image = property(lambda self: self.path / "per_image.csv")
     best = property(lambda self: self.path / "checkpoints" / "best.ckpt")
@@ -53,7 +56,8 @@ class RunFolder:
         self.failure.unlink(missing_ok=True)
         for left in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):  # by a run that was killed in between
             left.unlink(missing_ok=True)
-        write_text(self.config, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        placed = {**config, "run_dir": str(self.path.absolute())}
+        write_text(self.config, yaml.safe_dump(placed, sort_keys=False, allow_unicode=True))
 
 
 def choose(runs_dir: str, name: str) -> Path:
@@ -71,14 +75,17 @@ def choose(runs_dir: str, name: str) -> Path:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The resolved config that a run left."""
+    """The resolved config that a run left; its paths lead where what it reads lies now, see `paths.relocate`."""
     file = RunFolder(folder).config
     if not file.is_file():
         found = sorted(p.parent.name for p in folder.glob("*/config.yaml")) if folder.is_dir() else []
         hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
         msg = f"{folder} is no run's folder: it has no config.yaml.{hint}"
         raise ConfigError(msg)
-    return yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    config: dict[str, Any] = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    if isinstance(config, dict):
+        paths.relocate(config, folder)
+    return config
 
 
 def write_text(file: Path, text: str, *, sync: bool = True) -> None:

@@ -127,8 +127,9 @@ class RestorationTask(LightningModule):
         loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
         values = self.objective.measure(output, sample, self.protocol)
         sums = [values[name].sum() for name in self.objective.metrics]
-        row = [loss * len(sample), *sums, torch.tensor(float(len(sample)))]
-        self._sums[number] += torch.stack([value.to(self._sums) for value in row])
+        row = torch.stack([value.to(self._sums) for value in (loss * len(sample), *sums)])
+        self._sums[number, :-1] += row
+        self._sums[number, -1] += len(sample)  # a number, not a tensor: copying one to the device would wait for it
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all images and evaluations, and those of each evaluation where there are several."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from restorelab import build, checks, config, launch, matching, resumption, standing, taken, tuning
+from restorelab import build, checks, config, keeping, launch, matching, resumption, standing, taken, tuning
 from restorelab.build import Parts
 from restorelab.data.required import require, require_labels
 from restorelab.duration import seconds
@@ -32,7 +32,8 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         built = build.parts(settings)
         net = checks.check_fit(built)
         # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
-        opened = built.dataset.open(settings["split_seed"], built.degradation)
+        before = keeping.before(settings)
+        opened = built.dataset.open(settings["split_seed"], built.degradation, before)
         require(opened, _parts(settings, built, net))
         if not built.objective.restores:
             require_labels(opened)
@@ -41,6 +42,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         if settings["resume"] and folder.done and not _goes_further(settings, folder):
             return Outcome("done", 0, f"{folder.path} is complete already: {folder.result}", folder.path)
         folder.open(settings, resume=settings["resume"])
+        keeping.keep(folder, settings, built.dataset, opened, before)
         if checks.learnable(net):
             for line in (*taken.lines(settings), *matching.lines(settings, taken.trained_noise(settings))):
                 log.info("%s", line)

@@ -17,6 +17,7 @@ from restorelab.compare import patch
 from restorelab.compare.crops import SIDES, Case, choose, crops, side
 from restorelab.compare.restoring import LARGE, WINDOW
 from restorelab.metrics import Protocol
+from restorelab.report import detail
 from restorelab.study.records import PerImage, Record, Runs
 from runs import run
 
@@ -154,7 +155,7 @@ def test_one_run_shows_where_it_gains_most() -> None:
 @pytest.mark.parametrize("margin", [0, 8])
 def test_the_box_lies_where_the_weight_is(step: int, margin: int) -> None:
     weight = np.random.default_rng(step + margin).random((40, 52)) ** 4
-    x, y, wide, high = patch.busiest(weight, 16, 12, step, margin)
+    x, y, wide, high = detail.busiest(weight, 16, 12, step, margin)
     assert (wide, high) == (16, 12)
     sums = {(a, b): weight[b : b + 12, a : a + 16].sum()
             for a in range(0, 37, step) for b in range(0, 29, step)
@@ -163,9 +164,9 @@ def test_the_box_lies_where_the_weight_is(step: int, margin: int) -> None:
 
 
 def test_a_box_is_no_larger_than_the_image() -> None:
-    assert patch.busiest(np.ones((9, 7)), 64, 64) == (0, 0, 7, 9)
-    assert patch.busiest(np.ones((9, 7)), 64, 64, step=2, margin=24) == (0, 0, 6, 8)
-    assert patch.busiest(np.full((9, 7), np.nan), 4, 4)[2:] == (4, 4)
+    assert detail.busiest(np.ones((9, 7)), 64, 64) == (0, 0, 7, 9)
+    assert detail.busiest(np.ones((9, 7)), 64, 64, step=2, margin=24) == (0, 0, 6, 8)
+    assert detail.busiest(np.full((9, 7), np.nan), 4, 4)[2:] == (4, 4)
 
 
 def test_pictures_lose_no_bit() -> None:

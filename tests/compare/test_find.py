@@ -183,3 +183,49 @@ def test_a_file_called_queue_is_no_sweep(tmp_path: Path) -> None:
     folders.write(tmp_path, folders.config(), {"gaussian_50": 25})
     (tmp_path / "queue").touch()
     assert len(find([tmp_path]).runs) == 1
+
+
+def noted(path: Path, data: str, **weights: str) -> Path:
+    """Let a run say what it was made from."""
+    (path / "inputs.json").write_text(json.dumps({"data": data, "weights": weights}))
+    return path
+
+
+def test_datasets_are_told_by_content_and_named_by_what_differs_in_their_place(tmp_path: Path) -> None:
+    for place, root, data in (("a", "/x/setA/HR", "0a"), ("b", "/x/setB/HR", "0b"), ("c", "/moved/HR", "0a")):
+        settings = folders.config(data__root=root, seed=int(place == "c"))
+        noted(folders.write(tmp_path, settings, {"gaussian_50": 25}, place=place), data)
+    runs = find([tmp_path]).runs
+    assert {name: len(found) for name, found in runs.items()} == {"images=setA/HR": 2, "images=setB/HR": 1}
+
+
+def test_a_dataset_that_grew_is_another_one(tmp_path: Path) -> None:
+    for place, data in (("a", "aaaaaaaa"), ("b", "bbbbbbbb")):
+        settings = folders.config(data__root="/x/grow")
+        noted(folders.write(tmp_path, settings, {"gaussian_50": 25}, place=place), data)
+    assert sorted(find([tmp_path]).runs) == ["images=grow#aaaaaa", "images=grow#bbbbbb"]
+
+
+@pytest.mark.parametrize("key", ["ckpt", "transfer", "loss.ckpt"])
+def test_weights_are_told_by_content_and_named_by_what_differs_in_their_place(tmp_path: Path, key: str) -> None:
+    for place, content in (("A", "1"), ("B", "2"), ("C", "1")):
+        changed = {key.replace(".", "__"): f"/x/exp{place}/net_latest.v1.2.pth"}
+        settings = folders.config(seed=int(place == "C"), **changed)
+        path = folders.write(tmp_path, settings, {"gaussian_50": 25}, place=place)
+        noted(path, "0", **{key: content})
+    shown = key.rpartition(".")[2]
+    found = {name: len(runs) for name, runs in find([tmp_path]).runs.items()}
+    assert found == {f"{shown}=expA/net_latest.v1.2.pth": 2, f"{shown}=expB/net_latest.v1.2.pth": 1}
+
+
+def test_one_seed_with_weights_of_two_seeds_of_a_run_is_two_runs(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        path = folders.write(tmp_path / "a", folders.config("gated", seed=seed), {"gaussian_50": 25})
+        path = path.rename(tmp_path / "a" / f"gated-s{seed}-0000000{seed}")
+        settings = folders.config("classifier", ckpt=str(path))
+        noted(folders.write(tmp_path, settings, {"gaussian_50": 25}, place=f"c{seed}"), "0", ckpt=str(seed))
+    found = find([tmp_path])
+    assert found.left == []
+    assert sorted(found.runs) == [
+        "classifier ckpt=gated-s0-00000000", "classifier ckpt=gated-s1-00000001", "gated",
+    ]  # fmt: skip

@@ -74,9 +74,14 @@ def test_official_parts(tmp_path: Path):
         picture(tmp_path / name)
     parts = {item.id: item.split for item in Folder(tmp_path).items()}
     assert parts == {"train/a.png": "train", "train/deep/b.png": "train", "test/c.png": "test", "val/d.png": "val"}
+    assert {item.split for item in Folder(tmp_path, parts="none").items()} == {None}
+    assert Folder(tmp_path).remarks() == []
     picture(tmp_path / "only" / "train" / "a.png")
     picture(tmp_path / "only" / "other" / "a.png")
     assert {item.split for item in Folder(tmp_path / "only").items()} == {None}
+    assert "train/ (1 of 2 images lie outside" in Folder(tmp_path / "only").remarks()[0]
+    with pytest.raises(ConfigError, match=r"parts='non'\. Did you mean 'none'"):
+        Folder(tmp_path, parts="non")
 
 
 def test_fingerprint_follows_names_and_content(tmp_path: Path):

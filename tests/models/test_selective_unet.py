@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from restorelab import cost
-from restorelab.models.selective_unet import SelectiveUNet, refill
+from restorelab.models.selective_unet import RADII, SelectiveUNet, binomial, refill
+
+WINDOWS = [binomial(2 * radius) for radius in RADII]
 
 
 def test_costs_no_more_than_the_reports_best_network():
@@ -33,15 +35,15 @@ def test_refill_is_the_weighted_mean_of_unmarked_neighbours():
     marked = (image == 1).float()
     weights = torch.tensor([[1.0, 2, 1], [2, 0, 2], [1, 2, 1]])
     expected = (image[0, 0] * weights).sum() / weights.sum()
-    assert refill(image, marked)[0, 0, 1, 1].item() == pytest.approx(expected.item())
+    assert refill(image, marked, WINDOWS)[0, 0, 1, 1].item() == pytest.approx(expected.item())
 
 
 def test_refill_widens_where_all_neighbours_are_marked():
     image = torch.full((1, 1, 21, 21), 0.3)
     marked = torch.zeros_like(image)
     marked[..., 8:13, 8:13] = 1  # no unmarked pixel within two of the centre
-    assert refill(image, marked)[0, 0, 10, 10].item() == pytest.approx(0.3, abs=1e-5)
-    assert torch.equal(refill(image, torch.ones_like(image)), torch.full_like(image, 0.5))
+    assert refill(image, marked, WINDOWS)[0, 0, 10, 10].item() == pytest.approx(0.3, abs=1e-5)
+    assert torch.equal(refill(image, torch.ones_like(image), WINDOWS), torch.full_like(image, 0.5))
 
 
 def test_a_wrong_size_is_refused():

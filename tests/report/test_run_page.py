@@ -1,10 +1,90 @@
-"""The page of one run: what is coloured."""
+"""A run's page: in words that are true of this run, with its evaluation sets and times as a reader needs them."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+import runs
+from restorelab import composition, training
+from restorelab.metrics import Protocol
 from restorelab.report import page
+from restorelab.report.page import degradation
+
+
+def words(run: Path) -> str:
+    """The page's text without its markup and pictures, with single blanks."""
+    content = re.sub(
+        r"<style>.*?</style>|<details>.*?</details>|src='[^']*'", "", (run / "report.html").read_text(), flags=re.S
+    )
+    return " ".join(re.sub(r"<[^>]*>", " ", content).split())
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "trained"
+    assert runs.run(folder, "max_steps=4", "evaluation=[gaussian_50,impulse_30]").status == "done"
+    return folder
+
+
+def test_a_trained_run_says_how_it_trained_even_where_its_rate_could_not_be_measured(done: Path) -> None:
+    assert json.loads((done / "result.json").read_text())["images_per_second"] is None
+    assert "training 4 optimizer steps of 8 images; too few batches to measure the rate" in words(done)
+
+
+def test_evaluation_sets_are_a_table_of_words(done: Path) -> None:
+    text = words(done)
+    for entry in json.loads((done / "result.json").read_text())["evaluations"]:
+        strength = {"gaussian_50": "noise: Gaussian, sigma 50", "impulse_30": "noise: Impulse, amount 0.3"}
+        row = f"{entry['degradation']} {entry['images']} of the test set {strength[entry['degradation']]}"
+        assert row in text
+        assert f"{entry['spec']} {entry['bits']}" in text
+    assert "{" not in text.partition("Evaluation sets")[2].partition("Configuration")[0]
+
+
+def test_colour_is_named_only_where_there_is_colour(done: Path) -> None:
+    assert "gray images" in words(done)
+    assert "RGB" not in words(done)
+    assert "colour as RGB" in Protocol().describe(3)
+    assert "BT.601" in Protocol(color="y").describe(3)
+    assert "BT.601" not in Protocol(color="y").describe(1)
+    assert "all 4 channels" in Protocol().describe(4)
+
+
+def test_the_caption_says_how_images_were_chosen(done: Path) -> None:
+    assert "the image with the most detail is shown" in words(done)
+
+
+def test_an_evaluated_checkpoint_says_what_trained_it(done: Path, tmp_path: Path) -> None:
+    ckpt = done / "checkpoints" / "best.ckpt"
+    assert runs.run(tmp_path / "e", "train=false", f"ckpt={ckpt}").status == "done"
+    trained = (
+        "which run dncnn-photos-gaussian (seed 0) trained on data photos, noise gaussian in 4 optimizer steps of 8"
+    )
+    assert f"training none here: {ckpt} is evaluated, {trained} images" in words(tmp_path / "e")
+
+
+def test_what_learns_nothing_says_so(tmp_path: Path) -> None:
+    rest = [override for override in runs.TINY if not override.startswith("model")]
+    settings = composition.compose([*rest, "model=mean_color", f"run_dir={tmp_path / 'm'}"])
+    assert training.execute(settings).status == "done"
+    assert "training nothing to learn" in words(tmp_path / "m")
+
+
+def test_a_time_has_its_quartiles(done: Path) -> None:
+    entry = json.loads((done / "result.json").read_text())["evaluations"][0]
+    low, middle, high = entry["image_seconds"]
+    assert 0 < low <= middle <= high
+    said = f"{1000 * middle:.3g} ms an image (median batch; quartiles {1000 * low:.3g} to {1000 * high:.3g} ms)"
+    assert f"restoring under gaussian_50 {said}" in words(done)
+
+
+def test_degradations_in_words() -> None:
+    node = {"_target_": "restorelab.degradations.noise.Gaussian", "sigma": [5, 10], "clip": True, "region": None}
+    stages = {"blur": {"_target_": "x.NoBlur"}, "noise": node}
+    assert degradation(stages) == "noise: Gaussian, sigma [5, 10], clip true, region none"
+    assert degradation({"blur": {"_target_": "x.NoBlur"}}) == "none: the images are degraded already"
 
 
 @pytest.mark.parametrize(

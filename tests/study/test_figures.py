@@ -18,7 +18,7 @@ import runs as small
 from restorelab import build, composition, config, training
 from restorelab.errors import ConfigError, DataError
 from restorelab.metrics import Protocol
-from restorelab.report.panels import pixels, rendered
+from restorelab.report.pixels import pixels, rendered
 from restorelab.report.png import palette, png
 from restorelab.report.sheet import GAP, MARGIN, Picture, sheet, wrapped
 from restorelab.study.figures.activations import Activations, montage

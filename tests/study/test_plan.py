@@ -45,7 +45,7 @@ def test_every_run_with_every_seed_and_its_references():
     assert len({p.folder for p in planned}) == 6
     assert all(p.folder.parent == Path("runs/tiny") for p in planned)
     by_name = {(p.name, p.seed): p for p in planned}
-    assert by_name["smaller", 1].settings["ckpt"] == str(by_name["small", 1].folder)
+    assert by_name["smaller", 1].settings["ckpt"] == str(by_name["small", 1].folder.absolute())
     assert by_name["smaller", 1].waits_for == ("small",)
     assert by_name["small", 0].settings["model"]["depth"] == 3
 
@@ -67,7 +67,7 @@ def test_a_folder_and_threads_may_be_given():
     made = plan.plan(plan.load("tiny"), REST[:-1], [0], ["smaller"], folder=Path("there/night"), threads=3)
     assert [one.folder.parent for one in made] == [Path("there/night")] * 2
     assert made[0].settings["name"] == "night/small"
-    assert made[1].settings["ckpt"] == str(made[0].folder)
+    assert made[1].settings["ckpt"] == str(made[0].folder.absolute())
     assert [one.settings["threads"] for one in made] == [3, 3]
     (said,) = plan.plan(plan.load("tiny"), REST, [0], ["filter"], threads=3)
     assert said.settings["threads"] == 1  # by REST

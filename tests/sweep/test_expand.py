@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import runs
 from restorelab import build, checks, composition
@@ -378,19 +379,19 @@ def test_settings_are_plain_data() -> None:
     assert conf_dir().is_dir()
 
 
-def test_folders_of_images_are_told_apart_and_never_taken_for_each_other(tmp_path: Path) -> None:
-    def plan(*roots: str) -> list[Planned]:
-        given = [*REST, "model=identity", "data=folder", f"data.root={','.join(roots)}"]
-        return expand.plan(grid.expand(given), tmp_path, checker=_Nothing())
-
-    assert len({run.id for run in plan("/a/cats", "/a/dogs")}) == 2
-    with pytest.raises(ConfigError, match=r"data.root=/b/cats: /a/cats has the same last name"):
-        plan("/a/cats", "/b/cats")
+def test_folders_of_images_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
+    for name, value in (("A", 0), ("B", 9), ("C", 0)):
+        (tmp_path / name / "HR").mkdir(parents=True)
+        Image.new("L", (16, 16), value).save(tmp_path / name / "HR" / "0.png")
+    roots = ",".join(f"{tmp_path}/{name}/HR" for name in "ABC")
+    given = [*REST, "model=identity", "data=folder", f"data.root={roots}"]
+    planned = expand.plan(grid.expand(given), tmp_path, checker=_Nothing())
+    assert [run.name[-4:] for run in planned] == ["A-HR", "B-HR"]  # C holds what A holds: it is done once
 
 
 class _Nothing(Checker):
     def check(self, settings: Any) -> None:
-        """The folders are not there."""
+        """They are too few to be trained on."""
 
 
 def test_a_run_keeps_its_name_in_a_grid_with_another_axis(tmp_path: Path) -> None:

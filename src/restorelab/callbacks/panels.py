@@ -5,9 +5,12 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError
 from restorelab.inference import restore
-from restorelab.report.panels import Row, panel, rendered
+from restorelab.report.detail import places
+from restorelab.report.panels import Row, panel
+from restorelab.report.pixels import rendered
 from restorelab.run_folder import RunFolder
 from restorelab.tracking.tracker import CsvOnly, Tracker
 
@@ -15,7 +18,7 @@ from restorelab.tracking.tracker import CsvOnly, Tracker
 class Panels(Callback):
     """Show the same few validation images to the tracker at every `every`-th validation.
 
-    images: how many, spread over the set. With several evaluations each gets its share of them.
+    images: how many, chosen by their detail. With several evaluations each gets its share of them.
     """
 
     def __init__(self, images: int = 4, every: int = 5) -> None:
@@ -25,6 +28,7 @@ class Panels(Callback):
         self.images, self.every = images, every
         self.tracker: Tracker = CsvOnly()
         self._validations = 0
+        self._places: list[tuple[FrozenSet, int]] | None = None
 
     def attach(self, folder: RunFolder, tracker: Tracker) -> None:
         """Take the run's tracker; without one there is nothing to do (the run's folder has panels of the test set)."""
@@ -41,12 +45,17 @@ class Panels(Callback):
         ):
             return
         rows = []
-        sets = trainer.datamodule.frozen("val")
-        for i in range(self.images):
-            frozen = sets[i % len(sets)]
-            place = i * len(frozen) // self.images
+        if self._places is None:  # the same images each time, chosen once
+            sets = trainer.datamodule.frozen("val")
+            shares = [len(range(number, self.images, len(sets))) for number in range(len(sets))]
+            self._places = [
+                (frozen, place)
+                for frozen, share in zip(sets, shares, strict=True)
+                for place in places(len(frozen), frozen.clean, share)
+            ]
+        for frozen, place in self._places:
             degraded = frozen.image(place)
             restored = restore(pl_module.measured_net, degraded[None].to(pl_module.device))[0].float().cpu()
-            rows.append(Row(frozen.evaluation.name, degraded, restored, frozen.clean(place)))
+            rows.append(Row(f"{frozen.ids[place]}\n{frozen.evaluation.name}", degraded, restored, frozen.clean(place)))
         figure = panel(rows, pl_module.protocol, f"validation, step {trainer.global_step}")
         self.tracker.images("val/panel", rendered(figure), trainer.global_step)

@@ -13,7 +13,7 @@ from restorelab.compare import patch
 from restorelab.compare.restoring import Image, Restorer
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
-from restorelab.report.panels import shown_bands
+from restorelab.report.pixels import shown_bands
 from restorelab.study.records import Record, Runs
 
 log = logging.getLogger(__name__)

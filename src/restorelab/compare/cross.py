@@ -16,10 +16,11 @@ import torch
 from torch import nn
 
 import restorelab
-from restorelab import build, composition, results, tuning
+from restorelab import build, composition, inputs, results, tuning
 from restorelab.build import Parts
 from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
+from restorelab.data import kept
 from restorelab.data.datamodule import DataModule
 from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
@@ -75,13 +76,19 @@ def plan(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, dict[
     if names:
         named = composition.compose([f"evaluation=[{','.join(names)}]"])["evaluation"]
     configs = {folder: read_config(folder) for folder in folders if RunFolder(folder).done}
-    configs = {folder: config for folder, config in configs.items() if not config.get("external")}
+    configs = {folder: _with_content(folder, config) for folder, config in configs.items()
+               if not config.get("external")}  # fmt: skip
     planned = {}
     for folder, found in union(configs).items():
         config = configs[folder]
         here = {corrected(name, filled(entry, config)): entry for name, entry in named.items()}
         planned[folder] = {name: entry for name, entry in {**here, **found}.items() if name not in config["evaluation"]}
     return planned
+
+
+def _with_content(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's config with the hash of its dataset, which tells whether runs share their images."""
+    return {**config, "data": {**config["data"], "content": inputs.read(RunFolder(folder)).get("data")}}
 
 
 def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
@@ -152,6 +159,7 @@ def _measure(
         built.dataset, built.degradation, built.evaluations,
         seed=record.seed, split_seed=config["split_seed"], eval_seed=config["eval_seed"],
         protocol=built.protocol.spec(), device=built.engine.device, smoke=config["debug"],
+        kept=kept.read(record.path),
     )  # fmt: skip
     own, *sets = data.frozen("test")
     if own.spec != record.evaluation(first)["spec"]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from restorelab import build, results
+from restorelab import build, inputs, results
 from restorelab.compare.crossable import Entry, content
 from restorelab.evaluation import Measured
 from restorelab.run_folder import RunFolder, write_json, write_text
@@ -18,8 +18,11 @@ from restorelab.study.records import CROSS, Record
 
 
 def kept_of(record: Record, asked: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
-    """The entries of the crossed result.json that hold: all but those whose degradation or protocol is another now."""
-    if record.crossed is None:
+    """The entries of the crossed result.json that hold: all but those whose degradation or protocol is another now.
+
+    None holds where the run's weights are others now, as after going on with it.
+    """
+    if record.crossed is None or record.crossed.result.get("weights") != _weights(record):
         return {}
     before = record.crossed
     protocol = json.loads(json.dumps(build.make("protocol", record.config["protocol"]).spec()))
@@ -31,6 +34,11 @@ def kept_of(record: Record, asked: Mapping[str, Entry]) -> dict[str, dict[str, A
         and content(known[entry["degradation"]])
         == content(asked.get(entry["degradation"], known[entry["degradation"]]))
     }
+
+
+def _weights(record: Record) -> str | None:
+    """A hash of the weights that crossing measures; None where the run only evaluates, or learns nothing."""
+    return inputs.Inputs().weights(str(record.path)) if record.folder.best.is_file() else None
 
 
 def write(
@@ -49,7 +57,11 @@ def write(
     folder.path.mkdir(exist_ok=True)
     before = record.crossed
     told: dict[str, str] = {} if before is None else before.result["skipped"]
-    facts = {**record.result, "skipped": {k: v for k, v in {**told, **skipped}.items() if k not in new}}
+    facts = {
+        **record.result,
+        "weights": _weights(record),
+        "skipped": {k: v for k, v in {**told, **skipped}.items() if k not in new},
+    }
     if before is not None and len(kept) < len(before.evaluations):
         write_json(folder.result, facts | _listing(list(kept.values())))
     known: dict[str, Entry] = {} if before is None else before.config["evaluation"]

@@ -14,9 +14,11 @@ from restorelab.study.values import learned
 
 def protocol(board: Board) -> str:
     """How the board's images were measured, in a sentence."""
-    spec = board.entry(board.where[board.columns[0].label][0], board.columns[0]).get("protocol") or {}
+    name = board.where[board.columns[0].label][0]
+    spec = board.entry(name, board.columns[0]).get("protocol") or {}
+    channels = int((board.runs[name][0].result.get("macs_of") or [3])[0])
     known = {field.name for field in fields(Protocol)}
-    return Protocol(**{key: value for key, value in spec.items() if key in known}).describe()
+    return Protocol(**{key: value for key, value in spec.items() if key in known}).describe(channels)
 
 
 def facts(runs: Runs, boards: Sequence[Board]) -> list[str]:

@@ -1,21 +1,19 @@
 """Runs in folders: of a run, a sweep, a study, or of several of these; by name, and what of them is not finished."""
 
-import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from restorelab.compare import naming
+from restorelab.compare import naming, told
 from restorelab.errors import DataError, UserError, nearest
-from restorelab.run_folder import RunFolder, read_config
+from restorelab.run_folder import RunFolder
 from restorelab.study.records import Record, Runs
-from restorelab.sweep.identity import identity
 
 DEPTH = 5
 """Levels of folders that are looked through: runs/sweeps/NAME/RUN has three."""
@@ -31,9 +29,6 @@ TRAINING = (
     "clip",
 )  # fmt: skip
 """Keys of how a network is trained: the same median filter comes out of each."""
-
-WEIGHTS = ("ckpt", "transfer")
-"""Keys that may name another run's folder."""
 
 
 @dataclass(frozen=True)
@@ -204,8 +199,9 @@ def _newest(records: Sequence[Record]) -> tuple[list[tuple[str, Record]], list[L
     """One record a config and seed, with the config's identity; of several the one that ended last."""
     kept: dict[tuple[str, int], Record] = {}
     older = []
+    common = _common(records)
     for record in sorted(records, key=lambda record: record.folder.result.stat().st_mtime):
-        key = (_same_run(record), record.seed)
+        key = (common[id(record)], record.seed)
         if key in kept:
             before = kept[key].path
             said = f"found twice (seed {record.seed}): {record.path.name} is newer and counts."
@@ -215,57 +211,47 @@ def _newest(records: Sequence[Record]) -> tuple[list[tuple[str, Record]], list[L
     return sorted(((same, one) for (same, _), one in kept.items()), key=lambda found: order[id(found[1])]), older
 
 
+def _common(records: Sequence[Record]) -> dict[int, str]:
+    """By record, what it has in common with those that differ in the seed only.
+
+    Where a seed occurs with several weights, such as those of one run before and after it went on, all runs of that
+    config are told apart by the content of their weights.
+    """
+    common = {id(record): _same_run(record) for record in records}
+    weights = {id(record): told.contents(record) for record in records}
+    seen: dict[tuple[str, int], dict[str, str]] = {}
+    several = set()
+    for record in records:
+        same = common[id(record)]
+        if seen.setdefault((same, record.seed), weights[id(record)]) != weights[id(record)]:
+            several.add(same)
+    return {one: f"{same} {sorted(weights[one].items())}" if same in several else same for one, same in common.items()}
+
+
 def learning(record: Record) -> dict[str, Any]:
-    """The config; of a method that learns nothing only what it depends on."""
+    """The config as it is told; of a method that learns nothing only what it depends on."""
     learns = record.result.get("parameters") != 0
-    return {key: value for key, value in record.config.items() if learns or key not in TRAINING}
+    return {key: value for key, value in record.told.items() if learns or key not in TRAINING}
 
 
 def _same_run(record: Record) -> str:
     """What runs that differ in the seed only have in common; a method from elsewhere is one on each set of images."""
-    same = _same(learning(record), record.path)
-    if not record.external:
-        return same
-    return f"{same} {sorted((entry['spec'], entry['bits']) for entry in record.result['evaluations'])}"
-
-
-def _same(config: Mapping[str, Any], path: Path) -> str:
-    """What runs that differ in the seed only have in common: the identity of the config without it."""
-    if config.get("external"):
-        return f"external {config.get('name', path.name)}"
-    return identity(_seedless({key: value for key, value in config.items() if key != "seed"}, _weights))
-
-
-def _seedless(node: Mapping[str, Any], told: Callable[[Path], str]) -> dict[str, Any]:
-    """The node with the weights that it names told by what they were trained with, not by whose seed they are."""
-    plain: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            plain[key] = _seedless(value, told)
-        else:
-            plain[key] = told(Path(value)) if key in WEIGHTS and isinstance(value, str) else value
-    return plain
-
-
-def _weights(path: Path) -> str:
-    """Another run's weights: equal for equal configs, whatever their seeds."""
-    with contextlib.suppress(UserError, OSError, ValueError, AttributeError, yaml.YAMLError):  # it may be gone by now
-        return _same(read_config(path), path)
-    return _short(path)
-
-
-def _short(path: Path) -> str:
-    """A run's folder's name without seed and hash."""
-    return re.sub(r"-s\d+-[0-9a-f]{8}$", "", path.name)
+    if record.external:
+        images = sorted((entry["spec"], entry["bits"]) for entry in record.result["evaluations"])
+        return f"external {record.config.get('name', record.path.name)} {images}"
+    return told.seedless(learning(record), record.path)
 
 
 def _named(found: Sequence[tuple[str, Record]]) -> Runs:
     """Name the records; configs that were made without names or groups go by their folders."""
-    settings: dict[str, dict[str, Any]] = {}
+    records: dict[str, list[Record]] = {}
     for same, record in found:
-        if same not in settings:
-            name = record.config.get("name") or re.sub(r"-\d+$", "", _short(record.path))
-            settings[same] = {**_seedless(record.config, _short), "name": name}
+        records.setdefault(same, []).append(record)
+    told.tell(records)
+    settings: dict[str, dict[str, Any]] = {}
+    for same, (record, *_) in records.items():
+        name = record.config.get("name") or re.sub(r"-\d+$", "", told.short(record.path))
+        settings[same] = {**record.told, "name": name}
     names = naming.names(settings)
     for same, record in found:
         record.name = names[same]

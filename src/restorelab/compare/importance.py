@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from restorelab.callbacks import history
-from restorelab.compare import anova, divergence, naming
+from restorelab.compare import anova, divergence, naming, told
 from restorelab.compare.charts.data import Bar, Bars
 from restorelab.compare.crossable import OF_TRAINING
 from restorelab.errors import UserError
@@ -94,10 +94,10 @@ def _alike(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Point]:
                 _, values = record.curve(f"val/{metric}")
             except UserError:
                 continue
-            sets[_validated(record.config)].append(Point(naming.flat(record.config), name, _best(values, metric)))
+            sets[_validated(record.told)].append(Point(naming.flat(record.told), name, _best(values, metric)))
     for path in pruned:
         try:
-            config = read_config(path)
+            config = told.like(read_config(path), path, [record for name in runs for record in runs[name]])
             column = history.read(RunFolder(path).metrics)[f"val/{metric}"]
         except (OSError, KeyError, ValueError, UserError):
             continue

@@ -1,6 +1,7 @@
 """What differs between configs, and names made of it: `dual_ae-impulse`, `lr=0.001`."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -83,7 +84,8 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str):
-        return value.rpartition(".")[2] if value.count(".") > 1 and " " not in value else value
+        dotted = value.count(".") > 1 and re.fullmatch(r"[\w.]+", value)
+        return value.rpartition(".")[2] if dotted else value
     return json.dumps(value, separators=(",", ":"), default=str)
 
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from restorelab import build
-from restorelab.compare import patch
-from restorelab.compare.patch import Box
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
 from restorelab.evaluation import exact
 from restorelab.inference import restore
+from restorelab.report import detail
+from restorelab.report.detail import Box
 from restorelab.study.records import Record
 
 LARGE, WINDOW = 384, 256
@@ -82,11 +82,11 @@ class Restorer:
             text.append(f"The time for pictures was up: {len(late)} of {len(records)} runs are not shown.")
         if window[2:] != (width, height):
             text.append(f"Of images beyond {LARGE} pixels a window of {WINDOW} was restored for the pictures.")
-        box = self._place(made, patch.cut(clean, window), window, side, scale, whole=window[2:] == (width, height))
+        box = self._place(made, detail.cut(clean, window), window, side, scale, whole=window[2:] == (width, height))
         inner = (box[0] - window[0], box[1] - window[1], box[2], box[3])
         return Image(
-            frozen.ids[place], clean, (width, height), box, patch.cut(degraded, box, scale), patch.cut(clean, box),
-            {name: patch.cut(image, inner) for name, image in made.items()}, psnr, text,
+            frozen.ids[place], clean, (width, height), box, detail.cut(degraded, box, scale), detail.cut(clean, box),
+            {name: detail.cut(image, inner) for name, image in made.items()}, psnr, text,
         )  # fmt: skip
 
     @staticmethod
@@ -94,19 +94,21 @@ class Restorer:
         height, width = clean.shape[-2:]
         if max(height, width) <= LARGE:
             return 0, 0, width, height
-        return patch.busiest(patch.detail(clean), WINDOW, WINDOW, step=np.lcm(16, scale))
+        return detail.busiest(detail.detail(clean), WINDOW, WINDOW, step=np.lcm(16, scale))
 
     @staticmethod
     def _place(made: Mapping[str, Tensor], clean: Tensor, window: Box, side: int, scale: int, *, whole: bool) -> Box:
         """Where the runs differ most; with one run where it errs most, without any where there is most to see."""
         ours = torch.stack([image.clamp(0, 1) for image in made.values()]) if made else None
         if ours is None:
-            weight = patch.detail(clean)
+            weight = detail.detail(clean)
         elif len(ours) > 1:
             weight = ours.std(0).mean(0).numpy()
         else:
             weight = (ours[0] - clean).abs().mean(0).numpy()
-        x, y, wide, high = patch.busiest(weight, side, side, step=scale, margin=0 if whole else MARGIN // scale * scale)
+        x, y, wide, high = detail.busiest(
+            weight, side, side, step=scale, margin=0 if whole else MARGIN // scale * scale
+        )
         return x + window[0], y + window[1], wide, high
 
     @torch.inference_mode()
@@ -120,18 +122,18 @@ class Restorer:
             output = record.restored(evaluation, record.per_image(evaluation).ids.index(image))
             if output is None:
                 raise DataError("its outputs are not at hand.")
-            return patch.cut(output.float(), window)
+            return detail.cut(output.float(), window)
         net, protocol = self._net(record, evaluation), build.make("protocol", record.config["protocol"])
         fixed = getattr(net, "size", None) is not None
-        given = degraded if fixed else patch.cut(degraded, window, scale)
+        given = degraded if fixed else detail.cut(degraded, window, scale)
         with exact():
             output = restore(net, protocol.prepare(given[None]))[0].float()
-        truth = clean if fixed else patch.cut(clean, window)
+        truth = clean if fixed else detail.cut(clean, window)
         if output.shape != truth.shape:
             raise DataError(f"its output is {tuple(output.shape)}, no image of {tuple(truth.shape)}.")
         if whole:
             psnr[record.name] = float(protocol.measure(output[None], clean[None])["psnr"])
-        return patch.cut(output, window) if fixed else output
+        return detail.cut(output, window) if fixed else output
 
     def _net(self, record: Record, evaluation: str) -> nn.Module:
         """The run's network; loaded anew only where it has values that were tuned for the evaluation."""

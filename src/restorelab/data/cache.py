@@ -14,7 +14,7 @@ import time
 import uuid
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,10 +31,14 @@ from restorelab.data.lock import alone_with, lock_of
 from restorelab.data.paging import each_page
 from restorelab.data.table import Table, open_table
 from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.inputs import digest
 
 __all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_text"]
 
 log = logging.getLogger(__name__)
+
+_told: set[Path] = set()
+"""Entries of which this process has said what there is to say."""
 
 RECIPE = 2
 """Version of an entry: raise it when `decode` or `build` make other bytes of the same files."""
@@ -47,13 +51,16 @@ def prepare(
     limit: int | None = None,
     seed: int = 0,
     on_bad: OnBad = "few",
+    began: str | None = None,
+    only: Collection[str] = (),
     cache_dir: Path | None = None,
 ) -> Table:
     """Open the decoded dataset, decoding it first where no entry of the cache fits or the entry is damaged.
 
     `limit` picks that many items at random by `seed` before anything is decoded; the choice depends on the set of ids
     only, and a smaller limit picks a part of what a larger one does. `on_bad` (see `build.judge`) also holds for an
-    entry made earlier: its bad images are named again.
+    entry made earlier: its bad images are named again. `began` is the name of the entry that a run began with: where
+    the dataset is another one now, the images with the ids `only` are taken, as far as they are there, and no limit.
 
     Raises:
         ConfigError: options that mean nothing.
@@ -64,27 +71,23 @@ def prepare(
     if limit is not None and limit < 1:
         raise ConfigError(f"data.limit={limit}; at least 1, or null for all images")
     start = time.perf_counter()
-    kind = type(source)
     options: dict[str, Any] = asdict(decoding)
-    if limit is not None:
-        options |= {"limit": limit, "seed": seed}
-    made_from = {
-        "recipe": RECIPE,
-        "source": f"{kind.__module__}.{kind.__qualname__}",
-        "fingerprint": source.fingerprint(),
-        "options": options,
-    }
-    key = hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()[:20]
+    choice = {} if limit is None else {"limit": limit, "seed": seed}
     root = (cache_dir or cache_root()) / "tables"
-    target = root / f"{kind.__name__.lower()}-{key}"
+    made_from = _made_from(source, options | choice)
+    changed = began is not None and _name(source, made_from) != began
+    if changed:
+        made_from["options"] = options | {"only": digest(sorted(only))}
+    target = root / _name(source, made_from)
     table = _open_if_whole(target)
     if table is None:
         with alone_with(target, unusable):
             table = _open_if_whole(target)  # another run may have made it while this one waited
             if table is None:
-                items = source.items()
-                items = each_page(items, decoding.channels) if decoding.pages == "all" else items
-                items = _pick(items, limit, seed)
+                items = listed(source, decoding)
+                items = [one for one in items if one.id in only] if changed else _pick(items, limit, seed)
+                if changed and not items:
+                    raise DataError("the dataset holds none of the images that the run began with.")
                 log.info("decoding %d images, once, into %s", len(items), target)
                 _make(target, items, made_from, decoding=decoding, on_bad=on_bad)
                 table = open_table(target)
@@ -93,9 +96,27 @@ def prepare(
     warned = f", {table.warned} of them from files that warned" if table.warned else ""
     size = size_text(table.nbytes)
     log.info("dataset ready in %.2f s: %d images%s, %s, %s", seconds, len(table), warned, size, target)
-    for remark in table.remarks:
-        log.warning("dataset: %s", remark)
+    if target not in _told:  # some commands open a dataset once a run
+        for remark in table.remarks:
+            log.warning("dataset: %s", remark)
+        _told.add(target)
     return table
+
+
+def listed(source: Source, decoding: Decoding) -> Sequence[Item]:
+    """The images of a source; pages of a file count where all are read."""
+    items = source.items()
+    return each_page(items, decoding.channels) if decoding.pages == "all" else items
+
+
+def _made_from(source: Source, options: dict[str, Any]) -> dict[str, Any]:
+    kind = f"{type(source).__module__}.{type(source).__qualname__}"
+    return {"recipe": RECIPE, "source": kind, "fingerprint": source.fingerprint(), "options": options}
+
+
+def _name(source: Source, made_from: dict[str, Any]) -> str:
+    key = hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()[:20]
+    return f"{type(source).__name__.lower()}-{key}"
 
 
 def _open_if_whole(folder: Path) -> Table | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.kept import Kept
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.store import TableStore, choose
 from restorelab.data.stored import to_unit
@@ -44,6 +45,7 @@ class DataModule(LightningDataModule):
     `fixed`. evaluations: the fixed degradations of validation and test. seed: of the run (order, crops, training
     noise). device: where resident images lie and degradation runs. rank, world: this process among those that train
     together. smoke: a few batches of each part only. opened: what `dataset.open` gave, where that was called before.
+    kept: the division that a run keeps in its folder, in place of a new one.
 
     Ranks open the decoded table themselves; whoever comes first makes it, under a lock.
     """
@@ -63,6 +65,7 @@ class DataModule(LightningDataModule):
         world: int = 1,
         smoke: bool = False,
         opened: Opened | None = None,
+        kept: Kept | None = None,
     ) -> None:
         super().__init__()
         self.dataset, self.degradation, self.evaluations = dataset, degradation, evaluations
@@ -72,14 +75,14 @@ class DataModule(LightningDataModule):
         self._draws: TorchDraws | None = None
         self._sets: dict[str, list[FrozenSet]] = {}
         self._loader: TrainLoader | None = None
-        self._opened = opened
+        self._opened, self._kept = opened, kept
         self._ready = False
 
     def setup(self, stage: str | None = None) -> None:
         """Open the table and split it; `stage` changes nothing."""
         if self._ready:
             return
-        self.table, self.rows = self._opened or self.dataset.open(self.split_seed, self.degradation)
+        self.table, self.rows = self._opened or self.dataset.open(self.split_seed, self.degradation, self._kept)
         if self.smoke:
             self.rows = self.rows.first(4 * self.dataset.batch_size)
         self._ready = True

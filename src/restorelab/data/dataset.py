@@ -12,8 +12,10 @@ from restorelab.data import cache
 from restorelab.data.cache import Table
 from restorelab.data.decode import Decoding
 from restorelab.data.item import Source
+from restorelab.data.kept import Changes, Kept
 from restorelab.data.pairing import Division, divide
 from restorelab.data.split import Amount, has_parts
+from restorelab.degradations.mixture import Each
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, DataError
 
@@ -115,10 +117,11 @@ class Dataset:
         size = _pair(self.size) if self.size else None
         return Decoding(self.channels, size, self.resize, self.pages, self.white, self.max_megapixels)
 
-    def open(self, split_seed: int, degradation: Degradation | None = None) -> Opened:
+    def open(self, split_seed: int, degradation: Degradation | None = None, kept: Kept | None = None) -> Opened:
         """Decode (once; later runs open the cache) and split: the table and its rows by part.
 
         degradation: the training's, which may say which images it shows under which noise; None for the images alone.
+        kept: the division of a run that was begun, which counts in place of a new one.
 
         Raises:
             ConfigError: for a split that does not go with the dataset or the degradation.
@@ -131,21 +134,35 @@ class Dataset:
             limit=self.limit,
             seed=split_seed,
             on_bad=self.on_bad,
+            began=kept.table if kept else None,
+            only=kept.ids if kept else (),
         )
         if table.degraded_pixels is not None:
             _check_pairs(table)
             if degradation is not None:
                 refuse_degrading(degradation)
         noise = None if degradation is None else degradation.noise
-        rows = divide(table, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
+        if kept is not None:
+            rows = kept.division(table, list(noise.noises) if isinstance(noise, Each) else [])
+        else:
+            rows = divide(table, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
         for remark in getattr(source, "remarks", list)():
             log.warning("%s", remark)
-        if self.test == "all":
+        if kept is not None:
+            how = "divided as when the run began"
+        elif self.test == "all":
             how = "data.test=all, so every image is measured"
         else:
             how = "split by the dataset's own parts" if has_parts(table) else f"split by {self.split_by}"
         log.info("%s: %s", how, rows.describe())
         return table, rows
+
+    def changes(self, table: Table, kept: Kept) -> Changes:
+        """How the dataset differs from what a run began with; images that `limit` left out are not known as such."""
+        if table.folder.name == kept.table:
+            return Changes()
+        now = cache.listed(self.make_source(), self.decoding) if self.limit is None else ()
+        return kept.changes(table, [item.id for item in now])
 
     def make_source(self) -> Source:
         """The source at its root."""

@@ -18,7 +18,7 @@ from restorelab.data.gate import require
 from restorelab.data.item import Encoded, Page, Slice
 from restorelab.data.pixels import Facts, Picture, Refused, level, resized, shape, to_channels, turn
 from restorelab.data.raster import OPENERS, Raster
-from restorelab.data.tiff import Tiff
+from restorelab.data.tiff import MAGICS, Tiff
 from restorelab.errors import ConfigError, DataError, nearest
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".webp", ".gif", ".npy", ".npz")
@@ -131,18 +131,6 @@ def pages(encoded: Encoded, channels: int) -> int:
         return 1
 
 
-def size(encoded: Encoded, channels: int) -> tuple[int, int] | None:
-    """Height and width as stored, from the header; None where it cannot be read, which decoding will say."""
-    if isinstance(encoded, np.ndarray):
-        return encoded.shape[0], encoded.shape[1]
-    number = encoded.number if isinstance(encoded, Page) else 1
-    try:
-        with warned.heard(), _named(encoded):
-            return _open(_bytes(encoded.file if isinstance(encoded, Page) else encoded), channels).size(number)
-    except BadImage:
-        return None
-
-
 class _named:  # noqa: N801 - a context
     """Turns whatever decoders throw into BadImage: they meet any bytes at all, and it all means the same."""
 
@@ -217,7 +205,7 @@ def _bytes(encoded: Path | Slice) -> bytes:
 
 
 def _opener(head: bytes) -> Callable[[bytes, int], Raster | Tiff | Array] | None:
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    if head.startswith(MAGICS):
         return lambda data, channels: Tiff(data)
     if head.startswith((MAGIC, b"PK\3\4")):
         return Array

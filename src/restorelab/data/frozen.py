@@ -105,6 +105,11 @@ class FrozenSet:
         return bool((shapes == shapes[:1]).all())
 
     @property
+    def channels(self) -> int:
+        """Channels of the clean images."""
+        return int(self.table.shapes[self.rows[0], 0]) if len(self.rows) else 3
+
+    @property
     def ids(self) -> list[str]:
         """The images' ids, in the set's order."""
         return [self.table.ids[row] for row in self.rows]

@@ -37,9 +37,6 @@ DENSEST = {PngImageFile: 1032, GifImageFile: 4096, JpegImageFile: 512, PpmImageF
 JPEG_FILL = 128
 """What libjpeg fills an image with from where its data end."""
 
-JPEG_BLOCK = 16
-"""Rows of a JPEG's largest block. Fewer that are missing are what a flipped bit does, too."""
-
 
 class Raster:
     """A file in memory that Pillow reads; `opener` is Pillow's class for it.
@@ -85,7 +82,7 @@ class Raster:
                 raise Refused("an animated PNG of 16-bit colour, of which only the first frame can be read")
             array = _png16(self.data, self.image.height, self.image.width)
             alpha = array.shape[2] - 1 if array.shape[2] in (2, 4) else None
-            return Picture(array, 3 if array.shape[2] > 2 else 1, alpha, orientation=_orientation(self.image))
+            return Picture(array, 3 if array.shape[2] > 2 else 1, alpha, orientation=orientation_of(self.image))
         if self.opener is PpmImageFile and self.image.mode == "RGB":
             arguments = self.image.tile[0][3]
             if isinstance(arguments, tuple) and arguments[1] > 255:
@@ -98,7 +95,7 @@ class Raster:
         elif number == 1 and self.opener is not WebPImageFile:  # libwebp notices by itself
             _check_filled(image, self._open(1), places)
         found = picture(image)
-        found.orientation = _orientation(image)
+        found.orientation = orientation_of(image)
         return found
 
     def _open(self, number: int) -> Any:
@@ -144,10 +141,10 @@ def _check_filled(image: Image.Image, again: Any, places: list[tuple[int, int, i
         raise Refused(f"damaged: its data end before its {image.width}x{image.height} pixels do")
 
 
-def _check_jpeg(data: bytes, image: Image.Image) -> None:
+def _check_jpeg(data: bytes, image: JpegImageFile) -> None:
     """Where an image ends in libjpeg's fill, ask libjpeg for its warnings: by kornia, which holds Python's lock.
 
-    Raises Refused where rows are missing; a few blocks are what flipped bits cost, and a warning.
+    Raises Refused where more than half a row of blocks is missing; less is what a flipped bit costs, and a warning.
     """
     corner = image.crop((image.width - 1, image.height - 1, image.width, image.height))
     if corner.tobytes() != bytes([JPEG_FILL] * len(image.getbands())):
@@ -155,10 +152,11 @@ def _check_jpeg(data: bytes, image: Image.Image) -> None:
     try:
         kornia_io.decode_image_jpegturbo(data, "rgb")
     except Exception as error:
-        rows = (np.asarray(image).reshape(image.height, -1) == JPEG_FILL).all(axis=1)
-        missing = image.height if rows.all() else int(np.argmin(rows[::-1]))
-        if missing >= JPEG_BLOCK:
-            raise Refused(f"damaged: the last {missing} of its {image.height} rows are not in its data") from error
+        rows = 8 * max(layer[2] for layer in image.layer)
+        last = np.asarray(image)[-rows:].reshape(-1, len(image.getbands()))
+        if (last == JPEG_FILL).all(axis=1).mean() > 0.5:
+            promise = f"its data end before its {image.width}x{image.height} pixels do"
+            raise Refused(f"damaged: {promise}") from error
         warned.warn("a JPEG whose data end early")
 
 
@@ -188,7 +186,7 @@ def _png16(data: bytes, height: int, width: int) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(image)).view(">u2").astype(np.uint16)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8, read by hand: photographs whose other tags are broken still get turned."""
     exif = image.info.get("exif") or b""
     start = exif[6:] if exif.startswith(b"Exif\0\0") else exif

@@ -21,8 +21,11 @@ class _Count:
             self.files += 1
             self.total += number
 
-    def __str__(self) -> str:
-        return f"{self.files:,} image{'s' * (self.files > 1)} ({self.first}{' for one' * (self.files > 1)})"
+    def does(self, singular: str, plural: str) -> str:
+        """How many images, the first by its name, and the verb."""
+        if self.files == 1:
+            return f"1 image ({self.first}) {singular}"
+        return f"{self.files:,} images ({self.first} for one) {plural}"
 
 
 @dataclass
@@ -56,38 +59,36 @@ class Remarks:
 
     def sentences(self) -> list[str]:
         """A sentence each of what a reader would not expect."""
-        found, channels = [], self.decoding.channels
+        found, asked = [], self.decoding
         if self.warned.files:
-            found.append(f"{self.warned} warned while being decoded, and may have wrong pixels: {self.warning}.")
+            warned = self.warned.does("warned", "warned")
+            found.append(f"{warned} while being decoded, and may have wrong pixels: {self.warning}.")
         if self.pages.files:
             found.append(
-                f"{self.pages} hold several pages or frames, {self.pages.total:,} in all: the first of each is taken; "
-                "data.pages=all takes each as an image."
+                f"{self.pages.does('holds', 'hold')} several pages or frames, {self.pages.total:,} in all: the first "
+                "of each is taken; data.pages=all takes each as an image."
             )
         if self.dropped.files:
             usual = {1: "the gray or colour bands", 3: "the first three, or a gray one,"}
-            taken = usual.get(channels, f"the first {channels}")
             found.append(
-                f"{self.dropped} have more bands than data.channels={channels} shows, none of which is marked as "
-                f"transparency: {taken} are taken."
+                f"{self.dropped.does('has', 'have')} more bands than data.channels={asked.channels} shows, none "
+                f"of them marked as transparency: {usual.get(asked.channels, f'the first {asked.channels}')} are taken."
             )
         if self.transparent.files:
-            found.append(f"{self.transparent} are transparent, and were laid on white.")
+            found.append(f"{self.transparent.does('is', 'are')} transparent, and laid on white.")
         if self.rounded.files:
-            found.append(
-                f"{self.rounded} have floating-point or wider samples, and were rounded to 16 bits, by at most "
-                "1/131070 of white."
-            )
+            has = self.rounded.does("has", "have")
+            found.append(f"{has} floating-point or wider samples, rounded to 16 bits, by at most 1/131070 of white.")
         if self.clipped.files:
-            white = 1 if self.decoding.white is None else self.decoding.white
             found.append(
-                f"{self.clipped} have samples below 0 or above data.white={white:g}, {self.clipped.total:,} in all, "
-                "which were clipped."
+                f"{self.clipped.does('has', 'have')} samples below 0 or above data.white={asked.white}, "
+                f"{self.clipped.total:,} in all, which were clipped."
             )
         bound = next((white for white in DEPTHS if self.largest <= white), None)
         if self.deep.files and bound is not None:
             found.append(
-                f"No sample of {self.deep} with 16 bits exceeds {bound}. If they hold {DEPTHS[bound]}-bit values, say "
-                f"data.white={bound}: without it white is 65535, and PSNR and SSIM are far too high."
+                f"No sample of the {self.deep.files:,} images with 16 bits exceeds {bound}. If they hold "
+                f"{DEPTHS[bound]}-bit values, say data.white={bound}: without it white is 65535, the images are dark, "
+                "and their PSNR and SSIM are not those of images whose white is white."
             )
         return found

@@ -16,6 +16,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from restorelab.data.pixels import Picture, Refused
 
+MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF file begins: little-endian, big-endian, and both again for BigTIFF."""
+
 RATIOS = {1: 1, 5: 4096, 8: 1032, 32773: 64, 32946: 1032, 34925: None, 50000: None}
 """Compressions of bytes (none, LZW, deflate, PackBits, LZMA, Zstandard): what a byte can unpack to; None: anything."""
 

@@ -48,13 +48,12 @@ class TorchDraws:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.generator = torch.Generator(device=device)
-        self._host = torch.Generator()
+        self._key: tuple[int | str, ...] = ()
 
     def reseed(self, *key: int | str) -> "TorchDraws":
         """Start the stream that belongs to `key`."""
-        seed = derive(*key)
-        self.generator.manual_seed(seed)
-        self._host.manual_seed(seed ^ 1)
+        self._key = key
+        self.generator.manual_seed(derive(*key))
         return self
 
     def uniform(self, shape: Sequence[int], like: Tensor) -> Tensor:
@@ -80,8 +79,7 @@ class TorchDraws:
 
     def categories(self, count: int, size: int) -> list[int]:
         """See `Draws.categories`."""
-        drawn = torch.randint(count, (size,), generator=self._host)
-        return torch.bincount(drawn, minlength=count).tolist()
+        return PhiloxDraws(*self._key).categories(count, size)
 
 
 class PhiloxDraws:

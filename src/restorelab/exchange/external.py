@@ -16,7 +16,9 @@ from restorelab.exchange.measuring import Scored
 from restorelab.exchange.names import file_names
 from restorelab.exchange.score import Method
 from restorelab.models.identity import Identity
-from restorelab.report.panels import Row, panel, rendered
+from restorelab.report.detail import places
+from restorelab.report.panels import Row, panel
+from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
 from restorelab.run_folder import RunFolder, choose, write_bytes, write_json, write_text
 
@@ -120,12 +122,9 @@ def _facts(built: Parts, found: Sequence[Scored], method: Method, exported: Path
 def _draw(file: Path, one: Scored, folder: Path, built: Parts, method: Method) -> None:
     """The panel that a run has: degraded, restored, clean and error of a few images."""
     frozen, rows = one.measured.frozen, []
-    count = min(results.PICTURES, len(frozen))
     shapes, ids = _shapes(one), frozen.ids
-    for i in range(count):
-        place = i * len(frozen) // count
+    for place in places(len(frozen), frozen.clean, results.PICTURES):
         channels, height, width = shapes[place]
         image = outputs.read(folder / one.files[ids[place]]["file"], (channels, height, width)).image
-        title = ids[place] if len(ids[place]) <= 34 else f"...{ids[place][-31:]}"
-        rows.append(Row(title, frozen.image(place), image, frozen.clean(place)))
+        rows.append(Row(ids[place], frozen.image(place), image, frozen.clean(place)))
     write_bytes(file, encoded(rendered(panel(rows, built.protocol, f"{method.name}: {one.measured.name}"))))

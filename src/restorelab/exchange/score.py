@@ -130,7 +130,7 @@ def score(
     left = [entry.name for entry in read.evaluations if entry.name not in there]
     if left:
         lines.append(f"not scored, as {folder} has no such folder: {', '.join(left)}")
-    lines.append(f"protocol: {built.protocol.describe()}")
+    lines.append(f"protocol: {built.protocol.describe(frozen[0].channels)}")
     if read.part == "test":
         place = external.write(built, found, there, method, exported, out, runs_dir=runs_dir, copy=copy)
         lines.append(f"run:      {place}")

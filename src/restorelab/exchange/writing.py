@@ -15,7 +15,7 @@ from restorelab.exchange import manifest
 from restorelab.exchange.manifest import Exported, Image, Manifest
 from restorelab.exchange.names import file_names
 from restorelab.metrics import Protocol
-from restorelab.report.panels import pixels, shown_bands
+from restorelab.report.pixels import pixels, shown_bands
 from restorelab.run_folder import write_json
 
 README = """\
@@ -93,7 +93,8 @@ def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: 
             Pillow.fromarray(pixels(given)).save(looked_at / f"{image.file}.png")
     if new.clean:
         _write_clean(new, sets, folder / "clean")
-    words, channels = protocol.describe(), [image.shape[0] for entry in new.evaluations for image in entry.images]
+    words = protocol.describe(sets[0].channels)
+    channels = [image.shape[0] for entry in new.evaluations for image in entry.images]
     (folder / "README.md").write_text(
         README.format(
             title=f"{', '.join(entry.name for entry in new.evaluations)}: {new.part} images",

@@ -1,10 +1,16 @@
 """A small U-Net that treats the pixels at 0 and 1, which impulse noise may have struck, apart from the others."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorelab.models.shape import check_shape
+
+RADII = (4, 2, 1)
+"""Of the windows of 9x9, 5x5 and 3x3 pixels that a marked pixel is refilled from."""
 
 
 class SelectiveUNet(nn.Module):
@@ -51,6 +57,8 @@ class SelectiveUNet(nn.Module):
         self.leave = nn.Conv2d(full, 2 * channels, 3, padding=1)
         for parameter in (*self.leave.parameters(), *self.tune.parameters()):
             nn.init.zeros_(parameter)
+        for radius in RADII:  # buffers, so that they lie on the device: building them at each call would wait for it
+            self.register_buffer(f"window_{radius}", binomial(2 * radius), persistent=False)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """Restore `degraded: (B, C, H, W)` in [0, 1]; the result has its shape and is not clamped.
@@ -59,7 +67,8 @@ class SelectiveUNet(nn.Module):
         """
         check_shape("SelectiveUNet", degraded, self.channels, self.multiple, self.minimum)
         marked = ((degraded <= 0) | (degraded >= 1)).to(degraded.dtype)
-        base = torch.lerp(degraded, refill(degraded, marked), marked)
+        windows = [self.get_buffer(f"window_{radius}") for radius in RADII]
+        base = torch.lerp(degraded, refill(degraded, marked, windows), marked)
         first = F.relu(self.enter(torch.cat([base, degraded - base, marked], dim=1)))
         one = first + F.relu(self.full_in(first))
         two = F.relu(self.down1(one))
@@ -77,28 +86,25 @@ class SelectiveUNet(nn.Module):
         return base + gate * other * (1 - marked) + struck * marked
 
 
-def refill(image: Tensor, marked: Tensor) -> Tensor:
+def refill(image: Tensor, marked: Tensor, windows: Sequence[Tensor]) -> Tensor:
     """Average of the unmarked neighbours of each pixel, near ones counting more, from as small a window as has any.
 
-    image, marked: (B, C, H, W), marked 1 or 0. Windows of 3x3, 5x5 and 9x9 with binomial weights; where even the
-    largest has no unmarked pixel, 0.5. The result has the shape of `image`.
+    image, marked: (B, C, H, W), marked 1 or 0. windows: weights along a side of each window, the widest first; where
+    even that one has no unmarked pixel, 0.5. The result has the shape of `image`.
     """
     kept = 1 - marked
-    found = torch.full_like(image, 0.5)
-    for radius in (4, 2, 1):
-        weights = _binomial(2 * radius, image)
+    filled = torch.full_like(image, 0.5)
+    for weights in windows:
         total = _blur(image * kept, weights)
         count = _blur(kept, weights)
-        found = torch.where(count > 1e-3 / 4**radius, total / count.clamp(min=1e-6), found)
-    return found
+        # Less than the weight of a corner, the smallest there is: no unmarked pixel but for rounding.
+        filled = torch.where(count > 1e-3 / 4 ** (len(weights) // 2), total / count.clamp(min=1e-6), filled)
+    return filled
 
 
-def _binomial(order: int, like: Tensor) -> Tensor:
-    """The row `order` of Pascal's triangle, divided by its sum."""
-    row = torch.ones(1, dtype=torch.float32)
-    for _ in range(order):
-        row = F.pad(row, (0, 1)) + F.pad(row, (1, 0))
-    return (row / row.sum()).to(like)
+def binomial(order: int) -> Tensor:
+    """The row `order` of Pascal's triangle, divided by its sum: (order + 1,)."""
+    return torch.tensor([math.comb(order, k) / 2**order for k in range(order + 1)])
 
 
 def _blur(image: Tensor, weights: Tensor) -> Tensor:

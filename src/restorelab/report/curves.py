@@ -4,16 +4,23 @@ import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from restorelab.report.sheet import wrapped
 
 LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "accuracy": "accuracy"}
 """The metrics that have an axis of their own, where they were measured."""
+
+
+LETTERS = 13
+"""Of the title that an inch holds."""
 
 
 def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draw the columns of a metrics.csv: training and validation loss in one axis, each metric in its own."""
     names = [name for name in LABELS if f"val/{name}" in history]
     figure = Figure(figsize=(3.7 * (1 + len(names)), 3.2), dpi=110, layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle("\n".join(wrapped(title, int(figure.get_figwidth() * LETTERS))), fontsize=10)
     axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]
     _draw(axes[0], history, "train/loss", "training")
     _draw(axes[0], history, "val/loss", "validation")
@@ -28,6 +35,7 @@ def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     for axis, label in zip(axes, ("loss", *(LABELS[name] for name in names)), strict=True):
         axis.set_xlabel("optimizer steps", fontsize=8)
         axis.set_title(label, fontsize=9)
+        axis.xaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=7)
         if axis.lines:

@@ -3,20 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from restorelab.metrics import Protocol
+from restorelab.report.detail import Box, busiest, cut, detail
+from restorelab.report.pixels import shown_bands
+from restorelab.report.sheet import CELL, DPI, GAP, MARGIN, Picture, sheet, shown, times
 
-ERROR_SCALE = 0.25
-"""Absolute error that is drawn black; smaller ones lie between white and it."""
+RANGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Absolute errors that the brightest colour may stand for."""
+
+COLOURS = "magma"
+"""Of matplotlib, perceptually uniform: black is no error, the brightest is the end of the range."""
+
+BAR = 10
+"""Pixels that the bar of the colours is high."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One image of a panel: `degraded`, `restored`, `clean` are (C, H, W) in [0, 1]; `title` stands at the left."""
+    """One image of a panel: `degraded`, `restored`, `clean` are (C, H, W) in [0, 1]; `title` is its name."""
 
     title: str
     degraded: Tensor
@@ -24,55 +33,74 @@ class Row:
     clean: Tensor
 
 
-def panel(rows: Sequence[Row], protocol: Protocol, title: str, *, scale: float = 1.9) -> Figure:
-    """Draw a panel. The error is the absolute difference, its mean over the channels, on a scale up to 0.25."""
+def panel(rows: Sequence[Row], protocol: Protocol, title: str) -> Figure:
+    """Draw a panel. The error is the absolute difference, its mean over the channels.
+
+    The colours of the error reach to the degraded images' root mean squared error, rounded up to one of `RANGES`: it is
+    the same for every network, so that panels of one evaluation can be compared. Of an image larger than a cell the
+    part with the most detail is shown; the numbers are of the whole image.
+    """
+    given = [protocol.measure_input(row.degraded[None], row.clean[None]) for row in rows]
+    got = [protocol.measure(row.restored[None], row.clean[None]) for row in rows]
+    errors = [(row.restored.clamp(0, 1) - row.clean).abs().mean(dim=0) for row in rows]
+    most = reach(float(np.sqrt(np.mean([float(values["mse"]) for values in given]))))
+    lines = []
+    for row, before, after, error in zip(rows, given, got, errors, strict=True):
+        box = _box(row)
+        size = (box[3], box[2])
+        zoom, scale = times(*size), max(1, row.clean.shape[-2] // row.degraded.shape[-2])
+        notes = (f"input: {_note(before)}", _note(after), row.title + _part(box, row.clean))
+        images = (cut(row.degraded, box, scale), cut(row.restored, box), cut(row.clean, box))
+        line = [shown(image, size, zoom, CELL, note) for image, note in zip(images, notes, strict=True)]
+        coloured = colours(cut(error, box).numpy() / most)
+        line.append(Picture(coloured, size[0] * zoom, size[1] * zoom, f"mean error {float(error.mean()):.4f}"))
+        lines.append(line)
+    wide = max(picture.width for line in lines for picture in line)
+    nothing = Picture(np.full((1, 1), 255, np.uint8), BAR, wide)
+    bar = Picture(colours(np.linspace(0, 1, 256)[None]), BAR, wide)
+    heads = [("degraded", ""), ("restored", ""), ("clean", ""), ("absolute error", "")]
     bands = shown_bands(len(rows[0].clean))
     title = f"{title} ({bands})" if bands else title
-    heads = ("degraded", "restored", "clean", f"error (0 to {ERROR_SCALE})")
-    width, height = scale * 4 + 0.2, (scale + 0.3) * len(rows) + 0.55
-    figure = Figure(figsize=(width, height), dpi=110)
-    figure.suptitle(title, fontsize=10, y=1 - 0.08 / height, va="top")
-    # Places are known: a layout engine, which draws everything twice to find them, takes most of a short run's end.
-    place = {"left": 0.06 / width, "right": 1 - 0.06 / width, "top": 1 - 0.5 / height, "bottom": 0.24 / height}
-    axes = figure.subplots(len(rows), 4, squeeze=False, gridspec_kw={**place, "wspace": 0.05, "hspace": 0.3 / scale})
-    for line, row in zip(axes, rows, strict=True):
-        given = protocol.measure_input(row.degraded[None], row.clean[None])
-        got = protocol.measure(row.restored[None], row.clean[None])
-        notes = (_note(given), _note(got), row.title, f"mean {(row.restored - row.clean).abs().mean():.4f}")
-        error = (row.restored.clamp(0, 1) - row.clean).abs().mean(dim=0)
-        for axis, image, note in zip(line, (row.degraded, row.restored, row.clean), notes, strict=False):
-            axis.imshow(pixels(image), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axis.set_xlabel(note, fontsize=7)
-        line[3].imshow(error.numpy(), cmap="gray_r", vmin=0, vmax=ERROR_SCALE, interpolation="nearest")
-        line[3].set_xlabel(notes[3], fontsize=7)
-    for axis, head in zip(axes[0], heads, strict=True):
-        axis.set_title(head, fontsize=8)
-    for axis in axes.flat:
-        axis.set_xticks([])
-        axis.set_yticks([])
+    figure = sheet([*lines, [nothing, nothing, nothing, bar]], heads, title=title)
+    _ends(figure, wide, most)
     return figure
 
 
-def shown_bands(channels: int) -> str:
-    """What a picture shows of an image whose channels are neither gray nor RGB, in words; else nothing."""
-    if channels in (1, 3):
-        return ""
-    return f"band 1 of {channels}" if channels < 3 else f"bands 1 to 3 of {channels} as red, green and blue"
+def reach(error: float) -> float:
+    """The end of the colours' range for degraded images with that root mean squared error."""
+    return next((value for value in RANGES if value >= error), RANGES[-1])
 
 
-def pixels(image: Tensor) -> np.ndarray:
-    """(C, H, W) in [0, 1] to (H, W) or (H, W, 3) uint8, clamped and rounded; of other channels see `shown_bands`."""
-    image = image[: 1 if len(image) < 3 else 3]
-    array = (image.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
-    return array[0] if len(array) == 1 else array.transpose(1, 2, 0)
+def colours(share: np.ndarray) -> np.ndarray:
+    """Shares of the range (H, W), 1 and more being its end, as colours (H, W, 3) uint8."""
+    return np.asarray(matplotlib.colormaps[COLOURS](np.nan_to_num(share, nan=1.0), bytes=True))[..., :3]
 
 
-def rendered(figure: Figure) -> np.ndarray:
-    """The figure as (H, W, 3) uint8."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
+def _box(row: Row) -> Box:
+    height, width = row.clean.shape[-2:]
+    if max(height, width) <= CELL:
+        return 0, 0, width, height
+    return busiest(detail(row.clean), CELL, CELL, step=max(1, height // row.degraded.shape[-2]))
+
+
+def _part(box: Box, clean: Tensor) -> str:
+    height, width = clean.shape[-2:]
+    return "" if box[2:] == (width, height) else f"\n{box[2]}x{box[3]} of its {width}x{height} pixels"
 
 
 def _note(values: dict[str, Tensor]) -> str:
     return f"{float(values['psnr']):.2f} dB, SSIM {float(values['ssim']):.3f}"
+
+
+def _ends(figure: Figure, wide: int, most: float) -> None:
+    """Write what the bar's colours stand for under it: the sheet's last row, in the last column."""
+    width, height = (float(side) * DPI for side in figure.get_size_inches())
+    cell = (width - 2 * MARGIN + GAP) / 4 - GAP
+    left = width - MARGIN - cell / 2 - wide / 2
+    for share, text, align in (
+        (0.0, "0", "left"),
+        (0.5, f"{most / 2:g}", "center"),
+        (1.0, f"{most:g} or more", "right"),
+    ):
+        place = ((left + share * wide) / width, (MARGIN + 14) / height)
+        figure.text(*place, text, fontsize=7, ha=align, va="top", color="#333333")

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from restorelab.report.panels import rendered
+from restorelab.report.pixels import rendered
 
 
 def png(figure: Figure) -> bytes:

@@ -19,7 +19,7 @@ from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
 from restorelab.metrics import Protocol
 from restorelab.report import sheet
-from restorelab.report.panels import shown_bands
+from restorelab.report.pixels import shown_bands
 from restorelab.report.sheet import CELL, times
 
 MOST = 64
@@ -217,13 +217,12 @@ def figure(shown: Sequence[Shown], images: Sequence[Image], title: str) -> Figur
     image is shown where it is larger than a cell. Downsampled images are enlarged to the clean one's size.
     """
     sizes = [image.clean.shape[-2:] for image in images]
-    cell = max(min(max(size), CELL) * times(*size) for size in sizes)
     means = [f"mean {one.values['psnr'].mean():.2f} dB, SSIM {one.values['ssim'].mean():.3f}" for one in shown]
     heads = zip(("clean", *(one.column.name for one in shown)), (images[0].size, *means), strict=True)
     rows = []
     for line, (image, size) in enumerate(zip(images, sizes, strict=True)):
         pictures = [image.clean, *(one.degraded[line] for one in shown)]
-        notes = [_short(image.id, cell), *(_note(one, line) for one in shown)]
+        notes = [image.id, *(_note(one, line) for one in shown)]
         rows.append([sheet.shown(picture, size, times(*size), CELL, note)
                      for picture, note in zip(pictures, notes, strict=True)])  # fmt: skip
     return sheet.sheet(rows, list(heads), title=title)
@@ -238,8 +237,3 @@ def _note(one: Shown, line: int) -> str:
         elif not np.isnan(values[line]):
             drawn.append(f"{name} {values[line]:.3g}")
     return f"{one.values['psnr'][line]:.2f} dB, SSIM {one.values['ssim'][line]:.3f}\n{', '.join(drawn)}"
-
-
-def _short(name: str, cell: int) -> str:
-    length = max(12, cell // 5)
-    return name if len(name) <= length else f"...{name[3 - length :]}"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from restorelab.report.panels import pixels
+from restorelab.report.pixels import pixels
 
 CELL = 192
 """Pixels a side that a picture takes, about: a whole multiple of the image's own."""
@@ -63,16 +63,24 @@ def shown(image: Tensor, whole: Sequence[int], zoom: int, most: int, note: str =
 
 
 def wrapped(text: str, letters: int) -> list[str]:
-    """Lines of at most `letters` where the text allows: it breaks behind spaces, underscores, hyphens and slashes."""
+    """Lines of at most `letters`: it breaks behind spaces, underscores, hyphens, slashes and dots, and long words."""
     found = []
     for given in text.split("\n"):
         lines = [""]
-        for piece in re.findall(r"[^\s_/-]*[\s_/-]+|[^\s_/-]+", given):
+        pieces = re.findall(r"[^\s_/.-]*[\s_/.-]+|[^\s_/.-]+", given)
+        for piece in (part for whole in pieces for part in _pieces(whole, letters)):
             if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > letters:
                 lines.append("")
             lines[-1] += piece
         found += [line.rstrip() for line in lines]
     return found
+
+
+def _pieces(word: str, letters: int) -> list[str]:
+    """A word that is longer than a line in parts of a line's length; any other as it is."""
+    if len(word.rstrip()) <= letters:
+        return [word]
+    return [word[start : start + letters] for start in range(0, len(word), letters)]
 
 
 def sheet(
@@ -84,7 +92,7 @@ def sheet(
 ) -> Figure:
     """Draw rows of pictures. heads: above each column, a name and a softer line. labels: to the left of each row.
 
-    Names, notes and labels that are too long for their place are broken into lines.
+    Names, notes, labels and a title that are too long for their place are broken into lines.
     """
     cell = max(picture.width for row in rows for picture in row)
     names = [wrapped(name, max(FEW, int((cell + GAP) / HEAD))) for name, _ in heads]
@@ -95,16 +103,17 @@ def sheet(
     below = [6 + 13 * max(map(len, row)) for row in notes]
     sides = [wrapped(label, MANY) for label in labels]
     left = MARGIN + (int(LABEL * max(len(line) for side in sides for line in side)) + GAP if sides else 0)
-    top = TITLE if title else MARGIN
     heights = [max(picture.height for picture in row) for row in rows]
     width = left + max(map(len, rows)) * (cell + GAP) - GAP + MARGIN
+    titles = wrapped(title, max(FEW, int((width - 2 * MARGIN) / HEAD)))
+    top = TITLE + 17 * (len(titles) - 1) if title else MARGIN
     height = top + head + sum(heights) + sum(below) + MARGIN
     canvas = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
 
     def text(x: float, y: float, words: str, **style: Any) -> None:
         canvas.text(x / width, 1 - y / height, words, **{"va": "top", "linespacing": 1.15, **style})
 
-    text(MARGIN, 10, title, fontsize=10)
+    text(MARGIN, 10, "\n".join(titles), fontsize=10)
     for i, (name, (_, soft)) in enumerate(zip(names, heads, strict=True)):
         x = left + i * (cell + GAP) + cell / 2
         for number, line in enumerate(name):

@@ -8,6 +8,7 @@ from typing import Any
 
 from restorelab import composition, config
 from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.inputs import Inputs
 from restorelab.study import hardware
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
@@ -145,7 +146,7 @@ def plan(
     for name in reversed(study.runs):
         if name in wanted:
             wanted |= set(_references(study.runs[name]))
-    composer, checker = Composer(threads, listed=listed), Checker()
+    composer, checker, inputs = Composer(threads, listed=listed), Checker(), Inputs()
     planned: dict[tuple[str, int], Planned] = {}
     for seed in seeds if seeds is not None else study.seeds:
         for name, own in study.runs.items():
@@ -154,7 +155,7 @@ def plan(
             try:
                 before = _before(study, [*own, *overrides], seed, planned)
                 settings = composer.compose([*_resolved([*own, *overrides], before), f"seed={seed}"])
-                settings = placed(settings, folder or Path(settings["runs_dir"]) / study.name, name)
+                settings = placed(settings, folder or Path(settings["runs_dir"]) / study.name, name, inputs)
                 composer.planned[settings["run_dir"]] = settings
                 if all((other.folder / "result.json").is_file() for other in before.values()):
                     checker.check(settings)
@@ -162,7 +163,8 @@ def plan(
                 msg = f"run {name}: {error}"
                 raise type(error)(msg) from error
             used = tuple(_effective([*own, *overrides]))
-            planned[name, seed] = Planned(name, seed, settings, tuple(before), used)
+            planned[name, seed] = one = Planned(name, seed, settings, tuple(before), used)
+            inputs.promise(one.folder, one.id.rpartition("-")[2])  # what starts from its weights is told by this
     return list(planned.values())
 
 

@@ -41,6 +41,7 @@ class Record:
         seed: the run's seed.
         path: its folder.
         config: resolved, plain data.
+        told: the config that names and tables are made from; where runs are compared, `compare.told` changes it.
         result: the content of result.json.
         run: the folder that holds its weights and its curve: `path`, but for what `crossed` gives.
     """
@@ -53,6 +54,7 @@ class Record:
             raise DataError(msg)
         self.config = run_folder.read_config(path)
         self.result: dict[str, Any] = json.loads(self.folder.result.read_text())
+        self.told = self.config
         self.seed = int(self.config["seed"])
 
     @property
@@ -198,6 +200,7 @@ class Record:
 
     def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
         """The images the run was measured on; needs the dataset (or its cache)."""
+        from restorelab.data import kept
         from restorelab.data.datamodule import DataModule
 
         built = build.parts(self.config)
@@ -205,6 +208,7 @@ class Record:
             built.dataset, built.degradation, {evaluation: built.evaluations[evaluation]},
             seed=self.seed, split_seed=self.config["split_seed"], eval_seed=self.config["eval_seed"],
             protocol=built.protocol.spec(), device=built.engine.device, smoke=self.config["debug"],
+            kept=kept.read(self.run),
         )  # fmt: skip
         return data.frozen(part)[0]
 

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from restorelab import composition
 from restorelab.dotted import within
 from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.inputs import Inputs
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.grid import Combination
-from restorelab.sweep.identity import UNSCIENTIFIC, identity, own_images
+from restorelab.sweep.identity import UNSCIENTIFIC, identity
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.settings import Sweep
 
@@ -34,20 +35,21 @@ def plan(
     only: Sequence[str] = (),
     composer: Composer | None = None,
     checker: "Checker | None" = None,
+    inputs: Inputs | None = None,
 ) -> list[Planned]:
     """Compose and check every run: an error in the last one is found before the first one starts.
 
     Combinations that come to the same run after all are one run, and the log says so.
 
-    folder: of the sweep, see `sweep_folder`. only: names of runs; empty: all. composer, checker: to be used again for
-    the next trial of a search; `Composer(threads)` gives each run its share of the CPU's threads.
+    folder: of the sweep, see `sweep_folder`. only: names of runs; empty: all. composer, checker, inputs: to be used
+    again for the next trial of a search; `Composer(threads)` gives each run its share of the CPU's threads.
 
     Raises:
         ConfigError: naming the combination.
     """
     from restorelab.sweep.checker import Checker  # brings torch
 
-    composer, checker = composer or Composer(), checker or Checker()
+    composer, checker, inputs = composer or Composer(), checker or Checker(), inputs or Inputs()
     planned: dict[str, Planned] = {}
     told = time.monotonic()
     for number, combination in enumerate(combinations, start=1):
@@ -63,18 +65,17 @@ def plan(
             msg = f"run {number:,} of {len(combinations):,} ({_said(combination)}): {error}"
             raise type(error)(msg) from error
         name = combination.label or grid.UNSAFE.sub("-", settings["name"])
-        one = Planned(name, settings["seed"], placed(settings, folder, name), swept=dict(combination.swept))
+        one = Planned(name, settings["seed"], placed(settings, folder, name, inputs), swept=dict(combination.swept))
         mark = one.id.rpartition("-")[2]
         if mark in planned:
-            _same_images(planned[mark].settings, settings)
             log.info("%s (%s): the same run as %s; done once", one.id, _said(combination), planned[mark].id)
         planned.setdefault(mark, one)
-    _begun(planned, folder)
+    _begun(planned, folder, inputs)
     require("only", only, (one.name for one in planned.values()))
     return [one for one in planned.values() if not only or one.name in only]
 
 
-def _begun(planned: dict[str, Planned], folder: Path) -> None:
+def _begun(planned: dict[str, Planned], folder: Path, inputs: Inputs) -> None:
     """Let runs that the folder holds keep the names that they had there, in a grid with other axes."""
     known = {file.stem[-8:]: file.stem for file in (folder / "queue").glob("*.json")}
     for mark, one in planned.items():
@@ -82,15 +83,7 @@ def _begun(planned: dict[str, Planned], folder: Path) -> None:
             name, logger = before.removesuffix(f"-s{one.seed}-{mark}"), one.settings["logger"]
             if logger.get("name") == one.id:
                 logger["name"] = None
-            planned[mark] = replace(one, name=name, settings=placed(one.settings, folder, name))
-
-
-def _same_images(one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
-    """Refuse two folders of images of one name: their runs would be taken for the same."""
-    roots = [own_images(settings) for settings in (one, other)]
-    if roots[0] != roots[1]:
-        msg = f"data.root={roots[1]}: {roots[0]} has the same last name, by which folders are told apart; rename one."
-        raise ConfigError(msg)
+            planned[mark] = replace(one, name=name, settings=placed(one.settings, folder, name, inputs))
 
 
 def _said(combination: Combination) -> str:
@@ -109,12 +102,12 @@ def require(key: str, wanted: Sequence[str], names: Iterable[str]) -> None:
             raise ConfigError(msg)
 
 
-def placed(settings: dict[str, Any], folder: Path, name: str) -> dict[str, Any]:
+def placed(settings: dict[str, Any], folder: Path, name: str, inputs: Inputs | None = None) -> dict[str, Any]:
     """A run's config with its name and its place in a sweep; W&B's group is the sweep, unless the user named one.
 
-    settings: resolved; changed in place, and given back.
+    settings: resolved; changed in place, and given back. inputs: see `identity`.
     """
-    run, sweep = f"{name}-s{settings['seed']}-{identity(settings)}", folder.resolve().name
+    run, sweep = f"{name}-s{settings['seed']}-{identity(settings, inputs)}", folder.resolve().name
     settings["name"], settings["run_dir"] = f"{sweep}/{name}", str(folder / run)
     logger = settings["logger"]
     for key, value in (("group", sweep), ("name", run)):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.inputs import Inputs
 from restorelab.run_folder import RunFolder
 from restorelab.sweep import expand
 from restorelab.sweep.checker import Checker
@@ -27,7 +28,7 @@ class Searching:
 
     def __init__(self, search: Search, folder: Path, composer: Composer) -> None:
         self.search, self.folder = search, folder
-        self.composer, self.checker = composer, Checker()
+        self.composer, self.checker, self.inputs = composer, Checker(), Inputs()
         self._open = deque(search.open_trials())
         self._numbers: dict[str, list[int]] = {}
         self._seen: dict[str, int] = {}
@@ -91,7 +92,8 @@ class Searching:
 
     def _planned(self, trial: Trial) -> Planned:
         combination = Combination(trial.overrides, trial.swept, labels([trial.swept])[0])
-        return expand.plan([combination], self.folder, composer=self.composer, checker=self.checker)[0]
+        return expand.plan([combination], self.folder, composer=self.composer, checker=self.checker,
+                           inputs=self.inputs)[0]  # fmt: skip
 
     def prune(self, run: Planned) -> bool:
         """Report what the run has measured since the last look; True where it need not go on."""

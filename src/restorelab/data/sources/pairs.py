@@ -7,9 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from PIL import Image
-
 from restorelab.data.factor import factor_of
+from restorelab.data.header import size_of
 from restorelab.data.item import Item
 from restorelab.data.sources.folder import grouping, images_below, name_below, summary
 from restorelab.data.sources.matching import ANY, Side, check, letters, matched, stars
@@ -17,9 +16,6 @@ from restorelab.data.sources.parts import Parts, check_parts, official_parts, pa
 from restorelab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
-
-FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "PPM", "WEBP")
-"""What `decode` reads; the header of nothing else is opened."""
 
 
 class Pairs:
@@ -100,7 +96,7 @@ class Pairs:
     def factor(self) -> int:
         """By how much the degraded images are smaller, as the headers of the first readable pair say; 1 for nothing."""
         for degraded, clean in self._pairs.values():
-            sizes = _size(clean), _size(degraded)
+            sizes = size_of(clean), size_of(degraded)
             if all(sizes):
                 return factor_of(*sizes) or 1  # type: ignore[arg-type]
         return 1
@@ -154,7 +150,7 @@ def check_sizes(pairs: Mapping[str, tuple[Path, Path]]) -> int:
     Raises:
         DataError: where pairs have no whole factor, or not the same one.
     """
-    sizes = {name: (_size(clean), _size(degraded)) for name, (degraded, clean) in pairs.items()}
+    sizes = {name: (size_of(clean), size_of(degraded)) for name, (degraded, clean) in pairs.items()}
     factors = {name: factor_of(*both) for name, both in sizes.items() if all(both)}  # type: ignore[arg-type]
     common = Counter(factors.values()).most_common(1)[0][0] if factors else 1
     unlike = [name for name, factor in factors.items() if factor != common or factor is None]
@@ -167,13 +163,3 @@ def check_sizes(pairs: Mapping[str, tuple[Path, Path]]) -> int:
             f"{', or smaller by one whole factor' if common in (1, None) else ''}."
         )
     return common if common and common > 1 else 0
-
-
-def _size(path: Path) -> tuple[int, int] | None:
-    """Height and width of the upright image, from its header; None where that cannot be read."""
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5
-            return (image.width, image.height) if turned else (image.height, image.width)
-    except Exception:  # any bytes at all may be met here; decoding says what is wrong with them
-        return None

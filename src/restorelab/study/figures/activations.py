@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from restorelab.errors import ConfigError, nearest
-from restorelab.report.panels import pixels
+from restorelab.report.pixels import pixels
 from restorelab.report.sheet import Picture, sheet
 from restorelab.study.figures.shown import Images, View, pictures
 from restorelab.study.records import Runs

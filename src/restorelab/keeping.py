@@ -1,0 +1,55 @@
+"""What a run keeps of its dataset and its weights when it begins, and what it makes of changes when it goes on."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from restorelab import inputs
+from restorelab.data import kept as split
+from restorelab.data.dataset import Dataset, Opened
+from restorelab.data.kept import Kept
+from restorelab.errors import ConfigError, DataError
+from restorelab.run_folder import RunFolder, write_json
+
+log = logging.getLogger(__name__)
+
+
+def before(settings: Mapping[str, Any]) -> Kept | None:
+    """The division that a run began with; None for a run that begins.
+
+    Raises:
+        ConfigError: where weights that the run began with are others now.
+        DataError: where the run has trained, and what it trained on is not known.
+    """
+    if not settings["resume"] or not settings["run_dir"]:
+        return None
+    folder = RunFolder(Path(settings["run_dir"]))
+    found = split.read(folder.path)
+    if found is None and folder.last.exists():
+        msg = f"{folder.path} has no {folder.split.name}: which images it was trained on is not known. Start a new run."
+        raise DataError(msg)
+    began = inputs.read(folder).get("weights", {})
+    for key, content in inputs.weights_of(settings).items():
+        if found is not None and began.get(key, content) != content:
+            msg = f"{key}: these are other weights than those that {folder.path} began with. Start a new run."
+            raise ConfigError(msg)
+    return found
+
+
+def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opened: Opened, began: Kept | None) -> None:
+    """Write `split.csv.gz` and `inputs.json` of a run that begins; of one that goes on, say and note what changed."""
+    table, rows = opened
+    used = split.of(table, rows)
+    if began is None:
+        split.write(folder, used)
+        data = inputs.Inputs().data(settings["data"])
+        facts = {"data": data, "table": used.table, "weights": inputs.weights_of(settings)}
+        write_json(folder.inputs, facts)
+        return
+    if changes := dataset.changes(table, began):
+        log.warning("the images are not those that the run began with: %s", changes)
+        facts = inputs.read(folder)
+        if changes.removed or changes.changed:
+            facts["data"] = inputs.digest([facts.get("data"), used.digest])
+        write_json(folder.inputs, {**facts, "changes": [*facts.get("changes", []), str(changes)]})

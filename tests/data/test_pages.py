@@ -1,0 +1,122 @@
+"""Files of several pages, frames or pictures; and what a dataset says of how it was decoded."""
+
+import io
+import logging
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, MpoImagePlugin
+from reading import read
+
+from restorelab.data.cache import Table, prepare
+from restorelab.data.decode import Decoding, decode, pages
+from restorelab.data.item import Page
+from restorelab.data.sources.folder import Folder
+from restorelab.data.sources.pairs import Pairs
+from restorelab.errors import DataError
+
+STACK = np.random.default_rng(0).integers(0, 256, (4, 24, 32)).astype(np.uint8)
+
+
+def stack(path: Path, kind: str) -> Path:
+    frames = [Image.fromarray(page) for page in STACK]
+    if kind in ("gif", "webp", "png"):
+        options = {"lossless": True} if kind == "webp" else {}
+        frames[0].save(path, kind, save_all=True, append_images=frames[1:], duration=40, **options)
+    elif kind == "planes":  # one page's tags for all of them
+        tifffile.imwrite(path, STACK.astype(np.uint16), photometric="minisblack", truncate=True)
+    elif kind == "pyramid":  # the stack's pages, and the first one made small
+        with tifffile.TiffWriter(path) as file:
+            for page in STACK:
+                file.write(page, metadata=None)
+            file.write(STACK[0, ::2, ::2], subfiletype=1, metadata=None)
+    else:
+        tifffile.imwrite(path, STACK, photometric="minisblack", ome=kind == "ome", imagej=kind == "imagej")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["tif", "ome", "imagej", "planes", "pyramid", "gif", "webp", "png"])
+def test_every_page_of_a_file(tmp_path: Path, kind: str):
+    path = stack(tmp_path / "a", kind)
+    assert pages(path, 1) == 4
+    assert decode(path, Decoding(1)).facts.pages == 4
+    for number, page in enumerate(STACK, start=1):
+        assert np.abs(read(Page(path, number), 1)[0].astype(int) - page).max() <= (1 if kind == "webp" else 0)
+    assert np.array_equal(read(Page(path, 1), 1), read(path, 1))
+
+
+def test_pictures_of_a_multi_picture_jpeg(tmp_path: Path):
+    """Thumbnails, and pictures whose kind is left open (gain maps of phones), are no pages."""
+    path = tmp_path / "a.jpg"
+    frames = [Image.fromarray(np.kron(page, np.ones((2, 2), np.uint8))) for page in STACK]
+    frames[0].save(path, "MPO", save_all=True, append_images=frames[1:])
+    assert pages(path, 1) == 1  # Pillow writes kind 0, undefined
+    data = path.read_bytes()
+    with Image.open(path) as image:
+        assert isinstance(image, MpoImagePlugin.MpoImageFile)
+        entries = [(entry["Size"], entry["DataOffset"]) for entry in image.mpinfo[0xB002]]
+    for size, offset in entries[1:3]:  # attributes stand before size and offset: multi-frame, disparity
+        kept = struct.pack("<II", size, offset)
+        data = data.replace(b"\0\0\0\0" + kept, struct.pack("<I", 0x020002) + kept)
+    path.write_bytes(data)
+    assert pages(path, 1) == 3
+    for number, frame in enumerate(frames[:3], start=1):
+        stream = io.BytesIO()
+        frame.save(stream, "JPEG")
+        with Image.open(stream) as alone:
+            assert np.array_equal(read(Page(path, number), 1)[0], np.asarray(alone))
+
+
+def get(root: Path, **options: Any) -> Table:
+    return prepare(Folder(root / "images"), Decoding(**options), cache_dir=root / "cache")
+
+
+def test_pages_all_makes_images_of_one_group(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "images").mkdir()
+    stack(tmp_path / "images" / "z.tif", "tif")
+    Image.fromarray(STACK[0]).save(tmp_path / "images" / "one.png")
+    caplog.set_level(logging.INFO)
+    table = get(tmp_path)
+    assert table.ids == ["one.png", "z.tif"]
+    assert "1 image (z.tif) holds several pages or frames, 4 in all: the first of each is taken" in caplog.text
+    table = get(tmp_path, pages="all")
+    assert table.ids == ["one.png", "z.tif#1", "z.tif#2", "z.tif#3", "z.tif#4"]
+    assert table.groups == ["one.png", *["z.tif"] * 4]
+    assert np.array_equal(table.block((1, 24, 32))[1:, 0], STACK)
+    assert table.remarks == []
+
+
+def test_pairs_are_joined_page_by_page(tmp_path: Path):
+    for name in ("blur", "sharp"):
+        (tmp_path / name).mkdir()
+        stack(tmp_path / name / "z.tif", "tif")
+    table = prepare(Pairs(tmp_path), Decoding(1, pages="all"), cache_dir=tmp_path / "c")
+    assert np.array_equal(table.degraded(2)[0], STACK[2])
+    tifffile.imwrite(tmp_path / "blur" / "z.tif", STACK[:3], photometric="minisblack")
+    with pytest.raises(DataError, match=r"z\.tif: the clean file has 4 pages and its degraded partner 3"):
+        prepare(Pairs(tmp_path), Decoding(1, pages="all"), cache_dir=tmp_path / "c")
+
+
+def test_a_dataset_says_what_was_done_to_its_files(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    bands = np.random.default_rng(0).integers(0, 4096, (24, 32, 4)).astype(np.uint16)
+    tifffile.imwrite(folder / "nir.tif", bands, photometric="rgb", extrasamples=["unspecified"])
+    tifffile.imwrite(folder / "clear.tif", bands, photometric="rgb", extrasamples=["unassalpha"])
+    np.save(folder / "float.npy", bands / np.float32(4095))
+    caplog.set_level(logging.INFO)
+    for _ in range(2):  # the entry keeps it for the next run
+        said = get(tmp_path, channels=3).remarks
+        assert len(said) == 4
+    assert "more bands than data.channels=3" in said[0]
+    assert "laid on white" in said[1]
+    assert "rounded to 16 bits" in said[2]
+    assert "the 2 images with 16 bits exceeds 4095. If they hold 12-bit values, say data.white=4095" in said[3]
+    assert caplog.text.count("data.white=4095") == 1  # said once, however often a command opens it
+    table = get(tmp_path, channels=4, white=2000)
+    over = [int((bands > 2000).sum())] * 2
+    assert any(f"above data.white=2000, {sum(over):,} in all" in sentence for sentence in table.remarks)
