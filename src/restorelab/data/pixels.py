@@ -1,5 +1,6 @@
 """Decoded pixels in hand: white level, transparency, rotation, channels and size, alike at 8 and 16 bits."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +21,7 @@ class Facts:
     Attributes:
         pages: how many pages, frames or pictures its file holds.
         warnings: of the image libraries.
-        transparent: it had an alpha channel, and was laid on white.
+        transparent: some of it was, and it was laid on white.
         dropped: bands that are neither colour nor transparency, and were left out.
         rounded: its samples were floating-point, or integers of another white level, and were rounded to 16 bits.
         largest: the largest sample of a 16-bit image that was stored as it is.
@@ -111,33 +112,41 @@ def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
     facts.dropped = bands - colours - (picture.alpha is not None)
     shown = pixels[..., :colours]
     if picture.alpha is not None:
-        facts.transparent = True
-        shown = _on_white(shown, pixels[..., picture.alpha], picture.premultiplied)
+        alpha = pixels[..., picture.alpha]
+        facts.transparent = bool((alpha < np.iinfo(alpha.dtype).max).any())
+        shown = _on_white(shown, alpha, picture.premultiplied) if facts.transparent else shown
     if channels == colours:
         return shown
     return _luma(shown) if channels == 1 else np.repeat(shown, 3, axis=2)
 
 
 def _on_white(colours: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
-    """`(H, W, 1 or 3)` over white by `alpha` (H, W), rounded once; a band at a time, for the memory's sake."""
+    """`(H, W, 1 or 3)` over white by `alpha` (H, W), rounded once."""
     top = np.uint32(np.iinfo(colours.dtype).max)  # 65535 * 65535 + 32767 still fits 32 bits
-    opaque = alpha.astype(np.uint32)
     shown = np.empty_like(colours)
-    for band in range(colours.shape[2]):
-        wide = colours[..., band].astype(np.uint32)
+    for rows in _blocks(colours):
+        wide, clear = colours[rows].astype(np.uint32), top - alpha[rows, :, None].astype(np.uint32)
         if premultiplied:
-            shown[..., band] = np.minimum(wide + (top - opaque), top)
+            shown[rows] = np.minimum(wide + clear, top)
         else:
-            shown[..., band] = (wide * opaque + top * (top - opaque) + top // np.uint32(2)) // top
+            shown[rows] = (wide * (top - clear) + top * clear + top // np.uint32(2)) // top
     return shown
 
 
 def _luma(colours: np.ndarray) -> np.ndarray:
     """Gray `(H, W, 1)` of RGB: the weights sum to 65536, and 65535 * 65536 + 32768 still fits 32 bits."""
-    total = np.full(colours.shape[:2], 32768, np.uint32)
-    for band, weight in enumerate((19595, 38470, 7471)):
-        total += colours[..., band] * np.uint32(weight)
-    return (total >> np.uint32(16)).astype(colours.dtype)[..., None]
+    gray = np.empty((*colours.shape[:2], 1), colours.dtype)
+    for rows in _blocks(colours):
+        red, green, blue = (colours[rows, :, band].astype(np.uint32) for band in range(3))
+        total = red * np.uint32(19595) + green * np.uint32(38470) + blue * np.uint32(7471) + np.uint32(32768)
+        gray[rows, :, 0] = total >> np.uint32(16)
+    return gray
+
+
+def _blocks(pixels: np.ndarray) -> Iterator[slice]:
+    """Some rows after another: wider copies of all of a large image would take several times its memory."""
+    count = max(1, (1 << 18) // max(1, pixels.shape[1]))
+    return (slice(start, start + count) for start in range(0, len(pixels), count))
 
 
 def turn(pixels: Pixels, orientation: int) -> Pixels:

@@ -73,7 +73,8 @@ class Raster:
     def need(self, number: int) -> int:
         """Bytes of memory that decoding takes, about."""
         height, width = self.size(number)
-        return height * width * (24 if self.is_png16 else 12)
+        bands = 3 if self.image.mode == "P" else len(self.image.getbands())
+        return height * width * (24 if self.is_png16 else 6 + 4 * bands)
 
     def load(self, number: int) -> Picture:
         """Decode picture or frame `number`, from 1."""

@@ -65,7 +65,7 @@ class Tiff:
             raise Refused(f"a TIFF volume of {page.imagedepth} slices behind one page; save each slice as a page")
         _check_data(page, len(self.data))
         samples = page.imagelength * page.imagewidth * page.samplesperpixel
-        return int(samples * 3 * max(1, _bits(page) // 8))
+        return int(samples * (3 if page.compression == 1 else 5) * max(1, _bits(page) // 8))
 
     def load(self, number: int) -> Picture:
         """Decode page `number`, from 1."""
