@@ -24,6 +24,7 @@ from restorelab.study.pooled import Pooled
 from restorelab.study.printed import beats
 from restorelab.study.records import Record, Runs
 from restorelab.study.tables import Leaderboard, ModelByEvaluation
+from restorelab.tracking.leaderboard import typed
 from study.synthetic import groups, write
 
 IMAGES = 10
@@ -404,6 +405,17 @@ def test_csv_has_the_numbers_in_full(runs: Runs) -> None:
     assert float(own["strong MSE"]) == pytest.approx(np.mean(errors), rel=1e-8)
     assert float(own["strong MSE std"]) == pytest.approx(np.std(errors, ddof=1), rel=1e-8)
     assert dict(zip(head, rows[3], strict=True))["strong MSE"] == "-"
+
+
+def test_csv_has_the_verdicts_beside_the_numbers(tmp_path: Path) -> None:
+    records = [record(tmp_path, "net", s, {"e": 30.0 + 0.1 * s}) for s in range(3)]
+    records.append(record(tmp_path, "median", 0, {"e": 25.0}, parameters=0))
+    table = ModelByEvaluation("t", ["net", "median"], ["e"], ["psnr"])(Runs(records))
+    *_, lead = csv.DictReader(io.StringIO(table.to_csv()))
+    assert float(lead["e PSNR (dB)"]) == pytest.approx(5.1)
+    assert lead["e PSNR (dB) verdict"] == "better"
+    columns, rows = typed(table)  # for W&B
+    assert dict(zip(columns, rows[-1], strict=True))["e PSNR (dB) verdict"] == "better"
 
 
 def test_markdown_is_a_table(runs: Runs) -> None:

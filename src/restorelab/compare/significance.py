@@ -174,7 +174,7 @@ def cell(found: Verdict | None, metric: str) -> Cell:
     if found is None:
         return Cell("")
     mark: Mark = found.verdict if found.verdict in ("better", "worse") else ""
-    return Cell(found.verdict, difference(found, metric), value=found.difference, mark=mark)
+    return Cell(found.verdict, difference(found, metric), value=found.difference, mark=mark, verdict=found.verdict)
 
 
 def difference(found: Verdict, metric: str) -> str:

@@ -22,6 +22,7 @@ class Cell:
         mark: "best" of its column; "classical", the best that learns nothing; "both"; "better" or "worse" than what it
             is held against; "report", a number of the report's.
         note: a sentence for below the table; equal ones share a number.
+        verdict: of a difference, a word of `study.verdict`, for the CSV; people read it in `text` or `aside`.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Cell:
     deviation: float | None = None
     mark: Mark = ""
     note: str = ""
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,22 +101,24 @@ class Table:
         return "\n".join([*lines, "\\end{table}"]) + "\n"
 
     def to_csv(self) -> str:
-        """Numbers in full; a column `<head> std` where there are deviations; the row's notes in the last column."""
+        """Numbers in full; columns `<head> std` and `<head> verdict` where there are any; the row's notes last."""
         spread = [any(row[i].deviation is not None for row in self.rows) for i in range(len(self.head))]
+        judged = [any(row[i].verdict for row in self.rows) for i in range(len(self.head))]
         head = []
-        for name, deviations in zip(self.head, spread, strict=True):
+        for name, deviations, verdicts in zip(self.head, spread, judged, strict=True):
             flat = name.replace("\n", " ")
-            head += [flat, f"{flat} std"] if deviations else [flat]
+            head += [flat, *([f"{flat} std"] if deviations else []), *([f"{flat} verdict"] if verdicts else [])]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([*head, "notes"])
         for row in self.rows:
             cells: list[str] = []
-            for cell, deviations in zip(row, spread, strict=True):
+            for cell, deviations, verdicts in zip(row, spread, judged, strict=True):
                 plain = cell.text + (f" ({cell.aside})" if cell.aside else "")
                 cells.append(plain if cell.value is None else f"{cell.value:.9g}")
                 if deviations:
                     cells.append("" if cell.deviation is None else f"{cell.deviation:.9g}")
+                cells += [cell.verdict] if verdicts else []
             writer.writerow([*cells, "; ".join(dict.fromkeys(cell.note for cell in row if cell.note))])
         return text.getvalue()
 

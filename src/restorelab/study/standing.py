@@ -51,14 +51,14 @@ def judged(cells: Sequence[Cell], pairs: Sequence[Pair | None]) -> list[Cell]:
             kept.append(cell)
             continue
         verdict, _ = next(left)
-        shown = replace(cell, aside=f"{cell.aside} {verdict}".strip())
+        shown = replace(cell, aside=f"{cell.aside} {verdict}".strip(), verdict=verdict)
         kept.append(marked(shown, verdict) if verdict in ("better", "worse") else shown)  # type: ignore[arg-type]
     return kept
 
 
 def legend(cells: Sequence[Cell]) -> list[str]:
     """What the verdicts in a table's cells mean; nothing where there are none."""
-    words = {word for cell in cells for word in cell.aside.split()} & (MEANING.keys() - {"not judged"})
+    words = {cell.verdict for cell in cells}
     said = [f"{word}: {meaning}" for word, meaning in MEANING.items() if word in words]
     return [" ".join(said)] if said else []
 

@@ -119,7 +119,7 @@ def _own_service() -> Iterator[None]:
 
 
 def typed(table: Table) -> tuple[list[str], list[list[Value]]]:
-    """Columns and rows of a table with numbers as numbers, in full; `<head> std` where there are deviations.
+    """Columns and rows of a table with numbers in full; `<head> std` and `<head> verdict` where there are any.
 
     A column with a number in it holds numbers only, None where there is none; any other holds text.
     """
@@ -136,6 +136,9 @@ def typed(table: Table) -> tuple[list[str], list[list[Value]]]:
         if any(cell.deviation is not None for cell in cells):
             columns.append(_new(f"{name} std", columns))
             parts.append([_number(cell.deviation) for cell in cells])
+        if any(cell.verdict for cell in cells):
+            columns.append(_new(f"{name} verdict", columns))
+            parts.append([cell.verdict for cell in cells])
     return columns, [list(row) for row in zip(*parts, strict=True)]
 
 
