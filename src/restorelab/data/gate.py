@@ -10,6 +10,10 @@ SHARE = 0.5
 """Of the memory at hand when decoding begins: what images in flight may take together."""
 
 
+SMALL = 1 << 26
+"""Bytes up to which nobody asks how much memory there is: the question takes longer than a small image."""
+
+
 class Gate:
     """Lets tasks take memory until its `total` bytes are taken; the oldest task that is not done always may.
 
@@ -49,7 +53,7 @@ class Gate:
 
 def require(size: int, what: str) -> None:
     """Raise DataError where `size` bytes are more than there is: not the file's fault, so it is not a bad image."""
-    free = memory.available()
+    free = memory.available() if size > SMALL else size
     if size > free:
         raise DataError(
             f"{what}: decoding it takes about {size / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are available. "

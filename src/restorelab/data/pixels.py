@@ -107,7 +107,8 @@ def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
         facts.dropped = bands - channels
         return np.asarray(pixels)[..., :channels]
     if isinstance(pixels, Image.Image):
-        return pixels.convert("L" if channels == 1 else "RGB")
+        mode = "L" if channels == 1 else "RGB"
+        return pixels if pixels.mode == mode else pixels.convert(mode)
     colours = 3 if channels == 3 and bands - (picture.alpha is not None) >= 3 else picture.colours
     facts.dropped = bands - colours - (picture.alpha is not None)
     shown = pixels[..., :colours]

@@ -20,7 +20,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from restorelab.data import warned
-from restorelab.data.pixels import Picture, Pixels, Refused
+from restorelab.data.pixels import Picture, Refused
 
 OPENERS: tuple[tuple[tuple[bytes, ...], type[Any]], ...] = (
     ((b"\xff\xd8\xff",), JpegImageFile),
@@ -88,16 +88,36 @@ class Raster:
             arguments = self.image.tile[0][3]
             if isinstance(arguments, tuple) and arguments[1] > 255:
                 raise Refused("a colour PPM with more than 8 bits a sample; save it as PNG or TIFF")
-        image = self._open(number)
+        image = self.image if number == 1 else self._open(number)
         places = [tile[1] for tile in image.tile]
         image.load()
         if self.opener is JpegImageFile:
             _check_jpeg(self.data[self.pictures[number - 1]], image)
         elif number == 1 and self.opener is not WebPImageFile:  # libwebp notices by itself
-            _check_filled(image, self._open(1), places)
+            self._check_filled(image, places)
         found = picture(image)
         found.orientation = orientation_of(image)
         return found
+
+    def _check_filled(self, image: Image.Image, places: list[tuple[int, int, int, int]]) -> None:
+        """Raise Refused where some pixels are not the file's: they are what the image was before it was decoded.
+
+        Pillow begins with 0; only an image that ends with a row of that, or has its rows interlaced, is decoded again.
+        """
+        last = image.crop((0, image.height - 1, image.width, image.height))
+        if last.getbbox(alpha_only=False) is not None and not image.info.get("interlace"):
+            return
+        again = self._open(1)
+        prepare = again.load_prepare
+
+        def prepared() -> None:
+            prepare()
+            again.im.paste(1 if len(again.getbands()) == 1 else (1,) * len(again.getbands()), (0, 0, *again.size))
+
+        again.load_prepare = prepared
+        again.load()
+        if any(image.crop(place).tobytes() != again.crop(place).tobytes() for place in places):
+            raise Refused(f"damaged: its data end before its {image.width}x{image.height} pixels do")
 
     def _open(self, number: int) -> Any:
         if len(self.pictures) > 1:
@@ -120,26 +140,6 @@ def _pictures(image: JpegImageFile, data: bytes) -> list[slice]:
     except Exception:  # the index is broken; the first picture is an ordinary JPEG
         return [slice(None)]
     return found
-
-
-def _check_filled(image: Image.Image, again: Any, places: list[tuple[int, int, int, int]]) -> None:
-    """Raise Refused where some pixels are not the file's: they are what the image was before `again` is decoded.
-
-    Pillow begins with 0; only an image that ends with a row of that, or has its rows interlaced, is decoded again.
-    """
-    last = image.crop((0, image.height - 1, image.width, image.height))
-    if last.getbbox(alpha_only=False) is not None and not image.info.get("interlace"):
-        return
-    prepare = again.load_prepare
-
-    def prepared() -> None:
-        prepare()
-        again.im.paste(1 if len(again.getbands()) == 1 else (1,) * len(again.getbands()), (0, 0, *again.size))
-
-    again.load_prepare = prepared
-    again.load()
-    if any(image.crop(place).tobytes() != again.crop(place).tobytes() for place in places):
-        raise Refused(f"damaged: its data end before its {image.width}x{image.height} pixels do")
 
 
 def _check_jpeg(data: bytes, image: JpegImageFile) -> None:
@@ -172,8 +172,9 @@ def picture(image: Image.Image) -> Picture:
         gray = image.mode == "LA"
         array = np.asarray(image if gray else image.convert("RGBA"))
         return Picture(array, 1 if gray else 3, array.shape[2] - 1)
-    pixels: Pixels = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    return Picture(pixels, len(pixels.getbands()) if isinstance(pixels, Image.Image) else 1)
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return Picture(image, len(image.getbands()))
 
 
 def _png16(data: bytes, height: int, width: int) -> np.ndarray:
