@@ -68,7 +68,9 @@ def parts(config: Mapping[str, Any]) -> Parts:
     """
     configs.check_values(config)
     stages = {stage: config[stage] for stage in STAGES}
-    dataset: Dataset = make("data", config["data"])
+    objective: Objective = make("objective", config["objective"])
+    protocol: Protocol = make("protocol", config["protocol"])
+    dataset: Dataset = make("data", config["data"], least=protocol.least if objective.restores else 1)
     training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
     pairing.check(training.noise, dataset.split_by)
     evaluations = {}
@@ -96,7 +98,7 @@ def parts(config: Mapping[str, Any]) -> Parts:
         dataset=dataset,
         degradation=training,
         evaluations=evaluations,
-        objective=make("objective", config["objective"]),
-        protocol=make("protocol", config["protocol"]),
+        objective=objective,
+        protocol=protocol,
         engine=make("trainer", config["trainer"]),
     )

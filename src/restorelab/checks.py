@@ -1,6 +1,7 @@
 """Whether the parts of a run fit each other, found out before any data is read."""
 
 from collections.abc import Callable
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 
 from restorelab import weights
 from restorelab.build import Parts, make
+from restorelab.data.dataset import Dataset
+from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, UserError
 from restorelab.metrics import SSIM_WINDOW
@@ -16,8 +19,8 @@ from restorelab.sample import Sample
 from restorelab.schedule import construct, plan
 from restorelab.validation import validation_names
 
-TRIED = (128, 128)
-"""Height and width that a network is tried at where the data's sizes are mixed."""
+TRIED = 128
+"""Height and width, about, that a network is tried at where the data's sizes are mixed."""
 
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, UserError)
 """What a network or a loss may raise for a shape that it does not take."""
@@ -58,9 +61,8 @@ def check_network(built: Parts, net: nn.Module) -> None:
         msg = f"{_name(built)} {verb} {size[0]}x{size[1]} only, and data.size=null leaves the sizes as they are: "
         msg += f"data.size=[{size[0]},{size[1]}]."
         raise ConfigError(msg)
-    height, width = shape or TRIED
+    (height, width), given = sizes(built.dataset, built.degradation, net)
     channels = built.dataset.channels
-    given = built.degradation.output_size((height, width))
     what = f"{_name(built)} with {channels}x{height}x{width} images" + (
         "" if given == (height, width) else f" degraded to {given[0]}x{given[1]}"
     )
@@ -72,7 +74,7 @@ def check_network(built: Parts, net: nn.Module) -> None:
     except NotImplementedError:
         return  # an operator without a meta kernel: the first batch will tell
     except REFUSALS as error:
-        msg = f"{what}: the network does not take them ({_first_line(error)}). {_advice(net, known=bool(shape))}"
+        msg = f"{what}: the network does not take them ({first_line(error)}). {_advice(net, known=bool(shape))}"
         raise ConfigError(msg) from error
     if not restores and isinstance(restored, Tensor) and restored.ndim == 2:
         return  # what the objective makes of it depends on the data's labels
@@ -81,10 +83,33 @@ def check_network(built: Parts, net: nn.Module) -> None:
         kind = "" if restores else f", and objective={built.config['choices'].get('objective', '?')} wants (B, classes)"
         msg = f"{what}: the network gives {got} back{kind}. {_advice(net, known=bool(shape))}"
         raise ConfigError(msg)
-    _check_objective(built, (channels, height, width), given)
+    check_objective(built, (channels, height, width), given)
 
 
-def _check_objective(built: Parts, shape: tuple[int, int, int], given: tuple[int, int]) -> None:
+def sizes(dataset: Dataset, degradation: Degradation, net: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width of a training image and of its degraded version.
+
+    Where the data says none, those of about `TRIED` pixels that the downsampling and the network can divide.
+
+    Raises:
+        ConfigError: for a size or a crop that the degradation, or the factor of real pairs, does not divide.
+    """
+    factor = dataset.factor
+    unit = max(int(getattr(degradation.downsample, "factor", 1)), factor) * int(getattr(net, "multiple", 1))
+    side = -(-TRIED // lcm(unit, dataset.multiple)) * lcm(unit, dataset.multiple)
+    height, width = dataset.train_shape or (side, side)
+    if factor == 1:
+        return (height, width), degradation.output_size((height, width))
+    if dataset.size:
+        msg = f"data.size: the degraded images of the pairs are smaller by {factor} and keep their own size: "
+        raise ConfigError(f"{msg}data.size=null data.resize=none, with data.crop for the clean images.")
+    if height % factor or width % factor:
+        msg = f"data.crop: {height}x{width} is not a multiple of the pairs' factor {factor}."
+        raise ConfigError(msg)
+    return (height, width), (height // factor, width // factor)
+
+
+def check_objective(built: Parts, shape: tuple[int, int, int], given: tuple[int, int]) -> None:
     """Try the objective on one image for real: autocast, which it leaves, knows no meta device."""
     clean = torch.zeros(1, *shape)
     sample = Sample(torch.zeros(1, dtype=torch.int64), clean, clean.new_zeros(1, shape[0], *given))
@@ -92,7 +117,7 @@ def _check_objective(built: Parts, shape: tuple[int, int, int], given: tuple[int
         built.objective(lambda degraded: clean, sample, built.degradation, TorchDraws())
     except REFUSALS as error:
         size = "x".join(map(str, shape))
-        msg = f"loss={built.config['choices'].get('loss', '?')} with {size} images: {_first_line(error)}"
+        msg = f"loss={built.config['choices'].get('loss', '?')} with {size} images: {first_line(error)}"
         raise ConfigError(msg) from error
 
 
@@ -134,7 +159,7 @@ def _try(built: Parts, key: str, make_it: Callable[..., Any], *given: Any) -> An
     try:
         return make_it(*given)
     except REFUSALS as error:
-        msg = f"{key}={built.config['choices'].get(key, '?')}: {_first_line(error)}"
+        msg = f"{key}={built.config['choices'].get(key, '?')}: {first_line(error)}"
         raise ConfigError(msg) from error
 
 
@@ -150,7 +175,8 @@ def _name(built: Parts) -> str:
     return f"model={built.config['choices'].get('model') or built.config['model']['_target_']}"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line; its type where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

@@ -49,6 +49,11 @@ class Protocol:
         if self.color not in ("rgb", "y"):
             raise ConfigError(f"protocol.color={self.color!r}. {nearest(self.color, ['rgb', 'y'])}")
 
+    @property
+    def least(self) -> int:
+        """The height and width that an image needs to be measured."""
+        return SSIM_WINDOW + 2 * self.border
+
     def spec(self) -> dict[str, Any]:
         """Return everything that decides the numbers, as plain values, to be hashed and stored."""
         return {**asdict(self), "recipe": RECIPE, "psnr_cap": PSNR_CAP, "ssim": [SSIM_WINDOW, SSIM_SIGMA]}

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from restorelab import build, checks, config, keeping, launch, matching, resumption, standing, taken, tuning
+from restorelab import build, checks, config, keeping, launch, matching, resumption, sizes, standing, taken, tuning
 from restorelab.build import Parts
-from restorelab.data.required import require, require_labels
+from restorelab.data.required import require_labels
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.run import FAILED, Outcome, execute_here, trace_of
@@ -31,10 +32,10 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         config.check_names(settings)
         built = build.parts(settings)
         net = checks.check_fit(built)
-        # A dataset that is missing, or has to be decoded first, is found before a folder is made for the run.
+        # A dataset that is missing, does not fit, or has to be decoded first, is found before the run has a folder.
         before = keeping.before(settings)
-        opened = built.dataset.open(settings["split_seed"], built.degradation, before)
-        require(opened, _parts(settings, built, net))
+        fits = partial(sizes.check, built, net, parts=_parts(settings, built, net))
+        opened = built.dataset.open(settings["split_seed"], built.degradation, before, fits)
         if not built.objective.restores:
             require_labels(opened)
         folder = _folder(settings)

@@ -343,8 +343,8 @@ def test_a_noise_without_an_image_is_told():
     dataset = Dataset(lambda root: Arrays(((20, 20),) * 6), val=1, test=1, split_by="pair")
     opened = dataset.open(0, Degradation(noise=Each(FOUR)))
     with pytest.raises(DataError, match=r"test has 1 images and shows none of them under the noise gaussian_\d0, "):
-        require(opened, ("test",))
-    require(opened, ("train",))
+        require(*opened, ("test",))
+    require(*opened, ("train",))
 
 
 def test_configs_say_what_belongs_to_what():

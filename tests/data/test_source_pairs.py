@@ -244,6 +244,33 @@ def test_crops_cut_both_images_at_one_place(tmp_path: Path, on_gpu: bool):
     assert len(corners) > 1
 
 
+@pytest.mark.parametrize("on_gpu", [False, True])
+@pytest.mark.parametrize(("height", "crop"), [(20, (8, 6)), (6, (16, 32))])
+def test_crops_of_a_factor_show_the_same(tmp_path: Path, height: int, crop: tuple[int, int], on_gpu: bool):
+    """A clean image is its degraded one with every pixel doubled, and a row and a column more; the second is padded."""
+    for i in range(4):
+        small = np.random.default_rng(i).integers(0, 256, (height, 12), np.uint8)
+        large = np.pad(small.repeat(2, 0).repeat(2, 1), ((0, 1), (0, 1)))
+        for folder, image in (("lr", small), ("hr", large)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(image).save(
+                tmp_path / folder / f"{i}x2.png" if folder == "lr" else tmp_path / folder / f"{i}.png"
+            )
+    source = Pairs(tmp_path, "lr", "hr", degraded_name="*x2")
+    assert source.factor == 2
+    table, rows = Dataset(lambda root: Pairs(root, "lr", "hr", "*x2"), root=str(tmp_path), val=0, test=0).open(0)
+    assert {tuple(shape) for shape in table.shapes.tolist()} == {(1, 2 * height, 24)}
+    store = TableStore(table, rows["train"], crop, torch.device("cpu"), True, pad=True)
+    store._on_gpu = on_gpu  # by one indexed gather; it runs on any device
+    for key in range(8):
+        fields = store.gather(rows["train"], None, (key,))
+        assert fields["clean"] is not None
+        assert fields["degraded"] is not None
+        assert fields["clean"].shape[-2:] == crop
+        doubled = fields["degraded"].repeat_interleave(2, -1).repeat_interleave(2, -2)
+        assert torch.equal(doubled, fields["clean"])
+
+
 def test_the_real_pairs(shared: Path):
     """The blurred image itself, brought to 256x256, has a mean squared error of 0.00359 on the six pairs."""
     root = shared / "data" / "gopro_pairs"

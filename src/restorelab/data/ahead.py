@@ -5,11 +5,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from restorelab.data.decode import BadImage, Decoded, Decoding, decode
+from restorelab.data.factor import cut
 from restorelab.data.gate import Gate
 from restorelab.data.item import Item
 
@@ -74,8 +75,13 @@ def _decoded(item: Item, decoding: Decoding, reserve: Callable[[int], None] = la
         clean, degraded = decode(item.clean, decoding, reserve), None
         if item.degraded is not None:
             degraded = decode(item.degraded, decoding, lambda size: reserve(clean.pixels.nbytes + size))
-        partner = None if degraded is None else degraded.pixels
-        return Ready(clean, degraded, hashed(clean.pixels, partner, item.label))
+        pixels, partner = cut(clean.pixels, None if degraded is None else degraded.pixels, decoding.multiple)
+        if not pixels.size:
+            raise BadImage(item.id, f"smaller than data.multiple={decoding.multiple}")
+        content = hashed(pixels, partner, item.label)
+        if degraded is not None and partner is not None:
+            degraded = replace(degraded, pixels=partner)
+        return Ready(replace(clean, pixels=pixels), degraded, content)
     except BadImage as bad:
         return bad
 

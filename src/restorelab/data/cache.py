@@ -14,7 +14,7 @@ import time
 import uuid
 import zipfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +51,7 @@ def prepare(
     limit: int | None = None,
     seed: int = 0,
     on_bad: OnBad = "few",
+    check: Callable[[Sequence[Item]], object] | None = None,
     began: str | None = None,
     only: Collection[str] = (),
     cache_dir: Path | None = None,
@@ -59,8 +60,9 @@ def prepare(
 
     `limit` picks that many items at random by `seed` before anything is decoded; the choice depends on the set of ids
     only, and a smaller limit picks a part of what a larger one does. `on_bad` (see `build.judge`) also holds for an
-    entry made earlier: its bad images are named again. `began` is the name of the entry that a run began with: where
-    the dataset is another one now, the images with the ids `only` are taken, as far as they are there, and no limit.
+    entry made earlier: its bad images are named again. `check` is called with the images right before they are decoded,
+    and may refuse them. `began` is the name of the entry that a run began with: where the dataset is another one now,
+    the images with the ids `only` are taken, as far as they are there, and no limit.
 
     Raises:
         ConfigError: options that mean nothing.
@@ -88,6 +90,8 @@ def prepare(
                 items = [one for one in items if one.id in only] if changed else _pick(items, limit, seed)
                 if changed and not items:
                     raise DataError("the dataset holds none of the images that the run began with.")
+                if check is not None:
+                    check(items)
                 log.info("decoding %d images, once, into %s", len(items), target)
                 _make(target, items, made_from, decoding=decoding, on_bad=on_bad)
                 table = open_table(target)

@@ -130,7 +130,13 @@ class DataModule(LightningDataModule):
             msg = "noise.fixed=true with data.crop and a downsample: the crops would not meet. Set data.crop=null."
             raise ConfigError(msg)
         store = TableStore(
-            self.table, self.rows["train"], crop, self.device, resident, self._fixed() if fixed else None
+            self.table,
+            self.rows["train"],
+            crop,
+            self.device,
+            resident,
+            self._fixed() if fixed else None,
+            pad=self.dataset.small == "pad",
         )
         shown = None if self.rows.shown is None else list(self.rows.shown["train"].values())
         order = Order(

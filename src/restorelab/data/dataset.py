@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +12,12 @@ import numpy as np
 from restorelab.data import cache
 from restorelab.data.cache import Table
 from restorelab.data.decode import Decoding
-from restorelab.data.item import Source
+from restorelab.data.factor import factor_of
+from restorelab.data.header import Headers, read_headers
+from restorelab.data.item import Item, Source
 from restorelab.data.kept import Changes, Kept
 from restorelab.data.pairing import Division, divide
+from restorelab.data.small import Small, leave_out
 from restorelab.data.split import Amount, has_parts
 from restorelab.degradations.mixture import Each
 from restorelab.degradations.pipeline import Degradation
@@ -23,6 +27,9 @@ log = logging.getLogger(__name__)
 
 Opened = tuple[Table, Division]
 """A decoded table and its rows by part."""
+
+Check = Callable[[Table | Headers, Division], None]
+"""Holds a dataset, decoded or not, and its division against what a run needs."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,12 @@ class Dataset:
         max_megapixels: larger images count as unreadable; the memory at hand bounds them in any case.
         size: every image is brought to this (height, width) or square; None leaves the sizes as they are.
         resize: how: `stretch` changes the aspect, `crop` cuts the middle, `none` refuses images of another size.
+        multiple: images are cut at the bottom and the right until their sides are multiples of this, for a downsample
+            of that factor or a network that needs it; 1 leaves them.
         crop: training shows random crops of this height and width; None shows whole images.
+        small: what is done about images that are smaller than the crop, or too small to be measured: `error` stops,
+            `pad` continues training images by reflection, `skip` leaves them out. Both leave out what cannot be
+            measured.
         augment: what training does to an image besides: `flip` left-right, `dihedral` the eight of a square.
         limit: how many images to use, picked at random by split_seed; None uses all.
         batch_size: images a step and device.
@@ -52,6 +64,7 @@ class Dataset:
             and `test` are then of pairs.
         residency: `device` keeps the training images on the device, `stream` reads them along, `auto` decides.
         on_bad: `few` leaves unreadable images out while they are few, `skip` always, `error` stops.
+        least: the height and width that an image needs to be measured; not a key of a config, the protocol decides.
     """
 
     source: Callable[..., Source]
@@ -62,7 +75,9 @@ class Dataset:
     max_megapixels: float = 1000
     size: int | Sequence[int] | None = None
     resize: Literal["stretch", "crop", "none"] = "none"
+    multiple: int = 1
     crop: int | Sequence[int] | None = None
+    small: Small = "error"
     augment: Literal["none", "flip", "dihedral"] = "none"
     limit: int | None = None
     batch_size: int = 128
@@ -72,9 +87,10 @@ class Dataset:
     split_by: Literal["group", "image", "pair"] = "group"
     residency: Literal["auto", "device", "stream"] = "auto"
     on_bad: Literal["few", "skip", "error"] = "few"
+    least: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "eval_batch_size", "limit"):
+        for name in ("batch_size", "eval_batch_size", "limit", "multiple"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 msg = f"data.{name}: {value} is too small; at least 1 is wanted."
@@ -101,6 +117,9 @@ class Dataset:
                 f"data.augment=dihedral turns images; {self.train_shape} is not square. Set data.crop or augment=flip."
             )
             raise ConfigError(msg)
+        if self.size and any(side % self.multiple for side in _pair(self.size)):
+            msg = f"data.size: the sides of {self.size} are not multiples of data.multiple={self.multiple}."
+            raise ConfigError(msg)
         if self.size and self.crop and any(c > s for c, s in zip(_pair(self.crop), _pair(self.size), strict=True)):
             msg = f"data.crop: {self.crop} is larger than data.size {self.size}."
             raise ConfigError(msg)
@@ -115,13 +134,29 @@ class Dataset:
     def decoding(self) -> Decoding:
         """How files become pixels."""
         size = _pair(self.size) if self.size else None
-        return Decoding(self.channels, size, self.resize, self.pages, self.white, self.max_megapixels)
+        return Decoding(self.channels, size, self.resize, self.pages, self.white, self.max_megapixels, self.multiple)
 
-    def open(self, split_seed: int, degradation: Degradation | None = None, kept: Kept | None = None) -> Opened:
+    @property
+    def factor(self) -> int:
+        """By how much the degraded images of real pairs are smaller, as the files' headers say; 1 without a dataset."""
+        try:
+            return int(getattr(self.make_source(), "factor", 1))
+        except DataError:
+            return 1
+
+    def open(
+        self,
+        split_seed: int,
+        degradation: Degradation | None = None,
+        kept: Kept | None = None,
+        check: Check | None = None,
+    ) -> Opened:
         """Decode (once; later runs open the cache) and split: the table and its rows by part.
 
         degradation: the training's, which may say which images it shows under which noise; None for the images alone.
         kept: the division of a run that was begun, which counts in place of a new one.
+        check: raises where the images do not fit the run. It is asked before anything is decoded, where the headers of
+        all files can be read, and once more with the table.
 
         Raises:
             ConfigError: for a split that does not go with the dataset or the degradation.
@@ -134,6 +169,7 @@ class Dataset:
             limit=self.limit,
             seed=split_seed,
             on_bad=self.on_bad,
+            check=None if check is None or kept else partial(self._check_headers, split_seed, degradation, check),
             began=kept.table if kept else None,
             only=kept.ids if kept else (),
         )
@@ -142,11 +178,14 @@ class Dataset:
             if degradation is not None:
                 refuse_degrading(degradation)
         noise = None if degradation is None else degradation.noise
+        remarks: list[str] = []
         if kept is not None:
             rows = kept.division(table, list(noise.noises) if isinstance(noise, Each) else [])
         else:
-            rows = divide(table, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
-        for remark in getattr(source, "remarks", list)():
+            rows, remarks = self._divided(table, split_seed, degradation)
+        if check is not None:
+            check(table, rows)
+        for remark in [*remarks, *getattr(source, "remarks", list)()]:
             log.warning("%s", remark)
         if kept is not None:
             how = "divided as when the run began"
@@ -163,6 +202,23 @@ class Dataset:
             return Changes()
         now = cache.listed(self.make_source(), self.decoding) if self.limit is None else ()
         return kept.changes(table, [item.id for item in now])
+
+    def _divided(
+        self, found: Table | Headers, split_seed: int, degradation: Degradation | None
+    ) -> tuple[Division, list[str]]:
+        """The rows by part, without images that are too small, where these are left out, and what to say of them."""
+        noise = None if degradation is None else degradation.noise
+        rows = divide(found, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
+        return leave_out(found, rows, self.small, self.train_shape if self.crop else None, self.least)
+
+    def _check_headers(
+        self, split_seed: int, degradation: Degradation | None, check: Check, items: Sequence[Item]
+    ) -> None:
+        """Check what the headers say, where they say it of all images."""
+        size = _pair(self.size) if self.size else None
+        found = read_headers(items, channels=self.channels, size=size, multiple=self.multiple)
+        if found is not None:
+            check(found, self._divided(found, split_seed, degradation)[0])
 
     def make_source(self) -> Source:
         """The source at its root."""
@@ -190,13 +246,16 @@ def refuse_degrading(degradation: Degradation, evaluation: str | None = None, ad
 
 
 def _check_pairs(table: Table) -> None:
+    """Raise DataError unless the degraded images have the clean ones' size, or are smaller by one factor."""
     assert table.degraded_shapes is not None
-    unlike = np.flatnonzero((table.shapes != table.degraded_shapes).any(axis=1))
-    if len(unlike):
+    sizes = np.concatenate([table.shapes[:, 1:], table.degraded_shapes[:, 1:]], axis=1).tolist()
+    factors = [factor_of((size[0], size[1]), (size[2], size[3])) for size in sizes]
+    unlike = [row for row, factor in enumerate(factors) if factor is None or factor != factors[0]]
+    if unlike:
         one, other = ("x".join(map(str, shapes[unlike[0]])) for shapes in (table.degraded_shapes, table.shapes))
         msg = (
             f"{len(unlike)} of {len(table)} pairs differ in size: of {table.ids[unlike[0]]} the degraded image is "
-            f"{one} and the clean one {other} (channels x height x width). Pairs of one size are wanted."
+            f"{one} and the clean one {other} (channels x height x width). Expected: one size, or one factor for all."
         )
         raise DataError(msg)
 

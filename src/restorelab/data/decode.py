@@ -58,6 +58,7 @@ class Decoding:
         white: the sample that means white where samples have more than 8 bits; None is 65535 for 16-bit samples, and 1
             for floating-point ones. The samples are scaled by it to 16 bits.
         max_megapixels: larger images are refused.
+        multiple: the sides of every image are cut to multiples of this, see `factor.py`.
 
     """
 
@@ -67,6 +68,7 @@ class Decoding:
     pages: Literal["first", "all"] = "first"
     white: float | None = None
     max_megapixels: float = 1000
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         if self.channels < 1:

@@ -1,4 +1,9 @@
-"""Pairs of a factor: a degraded image that is smaller than its clean partner, as in super-resolution."""
+"""Pairs of a factor: a degraded image that is smaller than its clean partner, as in super-resolution.
+
+Sides are cut at the bottom and at the right, to multiples of the factor and of `data.multiple`.
+"""
+
+from math import lcm
 
 import numpy as np
 
@@ -9,7 +14,7 @@ Size = tuple[int, int]
 def factor_of(clean: Size, degraded: Size) -> int | None:
     """By how much a degraded image is smaller, 1 for equal sizes; None where that is no whole factor.
 
-    A clean image whose sides the factor does not divide may be larger by the remainder, which `cut` takes off.
+    A clean image whose sides the factor does not divide may be larger by the remainder.
     """
     factor = clean[0] // max(degraded[0], 1)
     if factor < 1 or tuple(side // factor for side in clean) != tuple(degraded):
@@ -17,16 +22,20 @@ def factor_of(clean: Size, degraded: Size) -> int | None:
     return factor if factor > 1 or clean == degraded else None
 
 
-def cut(clean: np.ndarray, degraded: np.ndarray | None, multiple: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Take off rows at the bottom and columns at the right.
-
-    clean: `(C, H, W)`, brought to sides that are multiples of `multiple`, and of the factor by which `degraded`
-    (C, h, w), its partner, is smaller. The partner keeps what shows the same; of sizes without a factor it is left.
-    """
-    factor = 1 if degraded is None else factor_of(clean.shape[1:], degraded.shape[1:])
+def cut_sizes(clean: Size, degraded: Size | None, multiple: int) -> tuple[Size, Size | None]:
+    """The sizes of an image and of its partner once they are cut; as they are where they have no factor."""
+    factor = 1 if degraded is None else factor_of(clean, degraded)
     if factor is None:
         return clean, degraded
-    unit = int(np.lcm(multiple, factor))
-    height, width = (side // unit * unit for side in clean.shape[1:])
-    pair = None if degraded is None else degraded[:, : height // factor, : width // factor]
-    return clean[:, :height, :width], pair
+    unit = lcm(multiple, factor)
+    height, width = (side // unit * unit for side in clean)
+    return (height, width), None if degraded is None else (height // factor, width // factor)
+
+
+def cut(clean: np.ndarray, degraded: np.ndarray | None, multiple: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Cut an image `(C, H, W)` and its partner `(C, h, w)`; both still show the same."""
+    pair = None if degraded is None else (degraded.shape[1], degraded.shape[2])
+    (height, width), smaller = cut_sizes((clean.shape[1], clean.shape[2]), pair, multiple)
+    if degraded is not None and smaller is not None:
+        degraded = degraded[:, : smaller[0], : smaller[1]]
+    return clean[:, :height, :width], degraded

@@ -1,6 +1,8 @@
-"""The size of an image from its file's header, without reading the rest."""
+"""The sizes of images from their files' headers, without reading the rest."""
 
 import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -9,8 +11,25 @@ import tifffile
 
 from restorelab.data import warned
 from restorelab.data.arrays import MAGIC, band_axis
+from restorelab.data.decode import MIN_SIDE
+from restorelab.data.factor import Size, cut_sizes
+from restorelab.data.item import Encoded, Item
 from restorelab.data.raster import OPENERS, orientation_of
 from restorelab.data.tiff import MAGICS
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What is known of a dataset that is not decoded; each field as that of `table.Table`."""
+
+    ids: list[str]
+    groups: list[str]
+    splits: list[str | None] | None
+    shapes: np.ndarray
+    degraded_shapes: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 def size_of(path: Path, channels: int = 3) -> tuple[int, int] | None:
@@ -49,3 +68,35 @@ def _npy_shape(stream: IO[bytes]) -> tuple[int, ...]:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     return read(stream)[0]
+
+
+def read_headers(items: Sequence[Item], *, channels: int, size: Size | None, multiple: int) -> Headers | None:
+    """The sizes that images will have once they are decoded; None where not all headers can be read.
+
+    size: what all images are brought to. multiple: what their sides are cut to multiples of.
+    """
+    shapes, degraded_shapes = [], []
+    for item in items:
+        clean = size or _size_of(item.clean, channels)
+        pair = None if item.degraded is None else size or _size_of(item.degraded, channels)
+        if clean is None or (item.degraded is not None and pair is None):
+            return None
+        clean, pair = cut_sizes(clean, pair, multiple)
+        if min(clean) < MIN_SIDE:  # a placeholder, which decoding leaves out
+            return None
+        shapes.append((channels, *clean))
+        degraded_shapes.append((channels, *(pair or clean)))
+    paired = bool(items) and items[0].degraded is not None
+    return Headers(
+        [item.id for item in items],
+        [item.group for item in items],
+        [item.split for item in items],
+        np.array(shapes, np.int64).reshape(-1, 3),
+        np.array(degraded_shapes, np.int64).reshape(-1, 3) if paired else None,
+    )
+
+
+def _size_of(encoded: Encoded, channels: int) -> Size | None:
+    if isinstance(encoded, np.ndarray):
+        return encoded.shape[0], encoded.shape[1]
+    return size_of(encoded, channels) if isinstance(encoded, Path) else None

@@ -59,7 +59,7 @@ class Kept:
         table: the name of the decoded dataset that it was made from; another one means that the dataset changed.
         parts: by part, its images.
         contents: the hash of each image.
-        unread: ids of images that could not be read.
+        unread: ids of images that could not be read, or were left out.
     """
 
     table: str
@@ -136,7 +136,8 @@ def of(table: Table, rows: Division) -> Kept:
         }
     kept = {name for part in parts.values() for name in part}
     contents = {name: content for name, content in contents_of(table).items() if name in kept}
-    return Kept(table.folder.name, parts, contents, frozenset(name for name, _ in table.bad))
+    out = {name for name, _ in table.bad} | (set(table.ids) - kept)
+    return Kept(table.folder.name, parts, contents, frozenset(out))
 
 
 def contents_of(table: Table) -> dict[str, str]:

@@ -55,6 +55,13 @@ class Division(dict[str, np.ndarray]):
             {part: {name: rows[:count] for name, rows in shown.items()} for part, shown in self.shown.items()}
         )
 
+    def without(self, part: str, rows: np.ndarray) -> "Division":
+        """The division without some rows of one part."""
+        if self.shown is None:
+            return Division({**self, part: np.setdiff1d(self[part], rows)})
+        left = {name: np.setdiff1d(found, rows) for name, found in self.shown[part].items()}
+        return Division.of_pairs({**self.shown, part: left})
+
     def describe(self) -> str:
         """The numbers of images, or of pairs: `900 train, 50 val, 50 test`."""
         if self.shown is None:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from restorelab.data.dataset import Opened
-from restorelab.data.split import has_parts
+from restorelab.data.pairing import Division
+from restorelab.data.split import Rows, has_parts
 from restorelab.errors import DataError
 
 
-def require(opened: Opened, parts: Sequence[str]) -> None:
+def require(found: Rows, rows: Division, parts: Sequence[str]) -> None:
     """Raise DataError where a part that a run needs has no image."""
-    _, rows = opened
     for part in parts:
         if not len(rows[part]):
-            raise DataError(_without(opened, part))
+            raise DataError(_without(found, rows, part))
         empty = [name for name, shown in (rows.shown or {}).get(part, {}).items() if not len(shown)]
         if empty:
             msg = (
@@ -22,12 +22,11 @@ def require(opened: Opened, parts: Sequence[str]) -> None:
             raise DataError(msg)
 
 
-def _without(opened: Opened, part: str) -> str:
+def _without(found: Rows, rows: Division, part: str) -> str:
     """What to do about a part that has no image."""
-    table, rows = opened
-    counts = ", ".join(f"{len(found)} {name}" for name, found in rows.items())
-    said = f"{len(table.ids)} images split into {counts}: the run needs some for {part}."
-    if part == "train" and has_parts(table):
+    counts = ", ".join(f"{len(some)} {name}" for name, some in rows.items())
+    said = f"{len(found.ids)} images split into {counts}: the run needs some for {part}."
+    if part == "train" and has_parts(found):
         return (
             f"{said} The dataset names no training images, and none are taken from its other parts. Add some, such as "
             "a folder train/, or only measure: train=false ckpt=RUN, or a model that learns nothing. "

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from restorelab.data.cache import Table
 from restorelab.data.frozen import FrozenSet
+from restorelab.data.pairing import Division
+from restorelab.data.small import reflected, refuse, window
 from restorelab.data.stored import as_tensor
 from restorelab.degradations.rng import derive
-from restorelab.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class TableStore:
     Attributes:
         table: the decoded dataset.
         rows: the training rows.
-        crop: height and width of the crops, None for whole images.
+        crop: height and width of the crops, None for whole images. In pairs of a factor, of the clean image's.
+        pad: images smaller than the crop are continued by reflection.
         device: where resident images lie.
         resident: whether they lie there.
         frozen: training noise drawn once (`noise.fixed=true`), one set of degraded images a variant.
@@ -56,15 +58,14 @@ class TableStore:
     device: torch.device
     resident: bool
     frozen: list[FrozenSet] | None = None
+    pad: bool = False
 
     def __post_init__(self) -> None:
         shapes = self.table.shapes[self.rows]
-        if self.crop:
-            small = np.flatnonzero((shapes[:, 1:] < np.array(self.crop)).any(axis=1))
-            if len(small):
-                first = self.table.ids[self.rows[small[0]]]
-                msg = f"data.crop={list(self.crop)}: {len(small)} images are smaller, {first} for one."
-                raise DataError(f"{msg} Lower data.crop, or set data.size.")
+        if self.crop and not self.pad:
+            refuse(self.table, Division({"train": self.rows}), ["train"], self.crop, 1)
+        pairs = self.table.degraded_shapes
+        self.factor = 1 if pairs is None else int(shapes[0, 1] // pairs[self.rows[0], 1])
         uniform = bool((shapes == shapes[0]).all())
         self.buckets = (
             [self.rows]
@@ -93,8 +94,8 @@ class TableStore:
         shapes, corners = self.table.shapes[rows], None
         if self.crop:
             generator = np.random.Generator(np.random.Philox(key=derive("crop", *key)))
-            slack = shapes[:, 1:] - np.array(self.crop)
-            corners = np.floor(generator.random(slack.shape) * (slack + 1)).astype(np.int64)
+            slack = np.maximum(shapes[:, 1:] - np.array(self.crop), 0) // self.factor
+            corners = np.floor(generator.random(slack.shape) * (slack + 1)).astype(np.int64) * self.factor
         degraded = None
         if self.frozen is not None:
             degraded = self._frozen(rows, counts, corners)
@@ -102,7 +103,7 @@ class TableStore:
             offsets, pair_shapes = self.table.degraded_offsets, self.table.degraded_shapes
             assert offsets is not None
             assert pair_shapes is not None
-            degraded = self._take(self._pair, offsets[rows], pair_shapes[rows], corners)
+            degraded = self._take(self._pair, offsets[rows], pair_shapes[rows], corners, self.factor)
         label = None if self._labels is None else self._labels[torch.from_numpy(rows)]
         clean = self._take(self._clean, self.table.offsets[rows], shapes, corners)
         fields = {"clean": clean, "degraded": degraded, "label": label}
@@ -117,12 +118,17 @@ class TableStore:
         for noisy, places, part in zip(self.frozen, self._places, np.split(rows, ends), strict=True):
             images += [noisy.image(int(place)) for place in places[part]]
         if corners is not None and self.crop:
-            h, w = self.crop
-            images = [image[:, y : y + h, x : x + w] for image, (y, x) in zip(images, corners, strict=True)]
+            crop = self.crop
+            images = [window(image, y, x, crop, edge=False) for image, (y, x) in zip(images, corners, strict=True)]
         return torch.stack(images)
 
-    def _take(self, pixels: Tensor, offsets: np.ndarray, shapes: np.ndarray, corners: np.ndarray | None) -> Tensor:
-        """Gather images, or crops at `corners` (B, 2), from the flat pixels."""
+    def _take(
+        self, pixels: Tensor, offsets: np.ndarray, shapes: np.ndarray, corners: np.ndarray | None, factor: int = 1
+    ) -> Tensor:
+        """Gather images, or crops, from the flat pixels.
+
+        corners: (B, 2) of the crops, in the clean image; None for whole images. factor: by which these are smaller.
+        """
         channels, height, width = (int(n) for n in shapes[0])
         if corners is None:
             # Images of one shape lie together, so they are rows of one matrix from the first of them on.
@@ -132,20 +138,21 @@ class TableStore:
             index = torch.from_numpy((offsets - first) // size).to(pixels.device)
             return matrix.index_select(0, index).view(-1, channels, height, width)
         assert self.crop is not None
-        h, w = self.crop
+        h, w = (side // factor for side in self.crop)
+        corners, edge = corners // factor, self.factor > 1
         if not self._on_gpu:
             out = torch.empty((len(offsets), channels, h, w), dtype=pixels.dtype)
             for i, (offset, (c, rows, columns), (y, x)) in enumerate(zip(offsets, shapes, corners, strict=True)):
                 image = pixels[offset : offset + c * rows * columns].view(c, rows, columns)
-                out[i] = image[:, y : y + h, x : x + w]
+                out[i] = window(image, y, x, (h, w), edge=edge)
             return out
-        start = torch.from_numpy(offsets + corners[:, 0] * shapes[:, 2] + corners[:, 1]).to(pixels.device)
+        # (B, h) and (B, w): the rows and columns of each image that its crop shows
+        down = reflected(corners[:, :1] + np.arange(h), shapes[:, 1:2], edge=edge)
+        across = torch.from_numpy(reflected(corners[:, 1:] + np.arange(w), shapes[:, 2:], edge=edge)).to(pixels.device)
+        begin = torch.from_numpy(offsets[:, None] + down * shapes[:, 2:]).to(pixels.device)
         plane = torch.from_numpy(shapes[:, 1] * shapes[:, 2]).to(pixels.device)
-        stride = torch.from_numpy(shapes[:, 2]).to(pixels.device)
-        ranges = [torch.arange(n, device=pixels.device) for n in (channels, h, w)]
-        index = start[:, None, None, None] + plane[:, None, None, None] * ranges[0][:, None, None]
-        index = index + stride[:, None, None, None] * ranges[1][:, None] + ranges[2]
-        return pixels[index]
+        planes = plane[:, None, None, None] * torch.arange(channels, device=pixels.device)[:, None, None]
+        return pixels[begin[:, None, :, None] + planes + across[:, None, None, :]]
 
 
 def _places(rows: np.ndarray, total: int) -> np.ndarray:

@@ -105,7 +105,7 @@ def divided(owner: str, size: tuple[int, int], factor: int) -> tuple[int, int]:
     height, width = size
     if height % factor or width % factor:
         raise ConfigError(
-            f"downsample={owner}: images of {height}x{width} are not divisible by factor {factor}. Choose a size with "
-            f"multiples of {factor}."
+            f"downsample={owner}: images of {height}x{width} are not divisible by factor {factor}. Choose a size or "
+            f"a crop with multiples of {factor}; data.multiple={factor} cuts whole images to them."
         )
     return height // factor, width // factor

@@ -32,7 +32,7 @@ def open_sets(settings: Mapping[str, Any], part: str) -> tuple[Parts, list[Froze
     """
     built = build.parts(settings)
     opened = built.dataset.open(settings["split_seed"], built.degradation)
-    require(opened, [part])
+    require(*opened, [part])
     data = DataModule(
         built.dataset, built.degradation, built.evaluations,
         seed=settings["seed"], split_seed=settings["split_seed"], eval_seed=settings["eval_seed"],

@@ -123,7 +123,7 @@ def _cost(settings: Mapping[str, Any]) -> Cost:
         net = build.make("model", settings["model"])
     dataset = build.make("data", settings["data"])
     degradation = Degradation(**{stage: build.make(stage, settings[stage]) for stage in STAGES})
-    height, width = degradation.output_size(dataset.train_shape or checks.TRIED)
+    _, (height, width) = checks.sizes(dataset, degradation, net)
     parameters = cost.parameters(net)
     macs = cost.macs(net, (dataset.channels, height, width)) if parameters else None
     return Cost(parameters, macs, trains=bool(settings["train"]) and checks.learnable(net))
