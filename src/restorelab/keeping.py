@@ -29,12 +29,17 @@ def before(settings: Mapping[str, Any]) -> Kept | None:
     if found is None and folder.last.exists():
         msg = f"{folder.path} has no {folder.split.name}: which images it was trained on is not known. Start a new run."
         raise DataError(msg)
+    if found is not None:
+        _refuse_other_weights(folder, inputs.weights_of(settings))
+    return found
+
+
+def _refuse_other_weights(folder: RunFolder, now: Mapping[str, str]) -> None:
     began = inputs.read(folder).get("weights", {})
-    for key, content in inputs.weights_of(settings).items():
-        if found is not None and began.get(key, content) != content:
+    for key in began.keys() | now.keys():
+        if began.get(key) != now.get(key):
             msg = f"{key}: these are other weights than those that {folder.path} began with. Start a new run."
             raise ConfigError(msg)
-    return found
 
 
 def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opened: Opened, began: Kept | None) -> None:
@@ -50,6 +55,6 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
     if changes := dataset.changes(table, began):
         log.warning("the images are not those that the run began with: %s", changes)
         facts = inputs.read(folder)
-        if changes.removed or changes.changed:
+        if changes.removed:
             facts["data"] = inputs.digest([facts.get("data"), used.digest])
         write_json(folder.inputs, {**facts, "changes": [*facts.get("changes", []), str(changes)]})

@@ -18,9 +18,12 @@ log = logging.getLogger(__name__)
 FREE = (
     "run_dir", "runs_dir", "data_dir", "resume", "threads", "logger", "callbacks.panels", "data.residency",
     "data.eval_batch_size", "trainer.bar", "trainer.log_every", "trainer.checkpoint_every", "trainer.keep",
-    "trainer.keep_every", "trainer.keep_memory",
+    "trainer.keep_every", "trainer.keep_memory", "data.root", "ckpt", "transfer", "loss.ckpt",
 )  # fmt: skip
-"""Keys that may be changed without a word: where, how it is shown, what is kept. `threads` may change the last bits."""
+"""Keys that may be changed without a word: where, how it is shown, what is kept. `threads` may change the last bits.
+
+Images and weights may lie elsewhere; `keeping` sees to it that they are the same.
+"""
 
 LENGTH = ("max_steps", "trainer.max_epochs", "max_time")
 """Keys that say how long a run is."""

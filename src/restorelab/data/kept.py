@@ -4,8 +4,9 @@
 `noises`, the variants of the training noise that the part shows the image under, where these are divided. Images
 without a part could not be read when the run began.
 
-When a run goes on, its images stay in their parts. Images that are new in the dataset are left out; those that are
-gone or that changed are reported. A test image that changed into one that was trained on is refused.
+When a run goes on, its images stay in their parts. Images that are new in the dataset are left out, and the run goes
+on without those that are gone; both are said. An image of another content is refused: what a run learns from does not
+change under way, and a test image must not become one that was trained on.
 """
 
 import csv
@@ -37,18 +38,16 @@ class Changes:
 
     added: Sequence[str] = ()
     removed: Sequence[str] = ()
-    changed: Sequence[str] = ()
 
     def __str__(self) -> str:
         told = [
             (self.added, "added, left out of this run"),
             (self.removed, "removed or unreadable, the run goes on without"),
-            (self.changed, "of another content, used as they are now"),
         ]
         return "; ".join(f"{len(ids):,} {words}: {_some(ids)}" for ids, words in told if ids)
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
+        return bool(self.added or self.removed)
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,9 @@ class Kept:
         """The rows of each part in a table, as far as the images are in it. noises: the variants of the training noise.
 
         Raises:
-            DataError: where an image of val or test is now one that was trained on.
+            DataError: where an image has another content now.
         """
-        self._refuse_leaks(table)
+        self._refuse_changed(table)
         rows = {name: row for row, name in enumerate(table.ids)}
         found = {part: [(rows[name], shown) for name, shown in kept.items() if name in rows]
                  for part, kept in self.parts.items()}  # fmt: skip
@@ -98,27 +97,19 @@ class Kept:
 
     def changes(self, table: Table, listed: Sequence[str]) -> Changes:
         """What is different in a table. listed: ids of all images that the dataset has now, where that is known."""
-        now = contents_of(table)
         ids = self.ids
-        return Changes(
-            added=sorted(set(listed) - ids - self.unread),
-            removed=sorted(ids - now.keys()),
-            changed=sorted(name for name in ids & now.keys() if now[name] != self.contents[name]),
-        )
+        return Changes(sorted(set(listed) - ids - self.unread), sorted(ids - set(table.ids)))
 
-    def _refuse_leaks(self, table: Table) -> None:
-        now = contents_of(table)
-        train = self.parts["train"]
-        trained = {self.contents[name] for name in train} | {now[name] for name in train if name in now}
-        for part in ("val", "test"):
-            changed = [name for name in self.parts[part] if name in now and now[name] != self.contents[name]]
-            leaked = [name for name in changed if name not in train and now[name] in trained]
-            if leaked:
-                msg = (
-                    f"{len(leaked)} images of {part} ({_some(leaked)}) have changed since the run began, and are now "
-                    "images that it was trained on. Put the dataset back as it was, or start a new run."
-                )
-                raise DataError(msg)
+    def _refuse_changed(self, table: Table) -> None:
+        changed = sorted(
+            name for name, now in contents_of(table).items() if name in self.contents and now != self.contents[name]
+        )
+        if changed:
+            msg = (
+                f"{len(changed):,} of {len(self.contents):,} images have another content than when the run began "
+                f"({_some(changed)}). Put the dataset back as it was, or start a new run."
+            )
+            raise DataError(msg)
 
 
 def of(table: Table, rows: Division) -> Kept:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import restorelab
-from restorelab import composition
+from restorelab import composition, paths
 from restorelab.errors import ConfigError
+from restorelab.inputs import Inputs
 from restorelab.run_folder import write_json
 from restorelab.study import plan as studies
 from restorelab.study.plan import Study
@@ -73,10 +74,22 @@ def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
     from restorelab.sweep.search.search import Search
 
     with tempfile.TemporaryDirectory() as scratch:  # a dry search leaves no journal
-        search = Search(Path(scratch) if sweep.dry else folder, sweep, overrides)
+        search = Search(Path(scratch) if sweep.dry else folder, sweep, overrides, _content(composer, overrides))
         source = Searching(search, folder, composer)
         first = source.ask() if sweep.dry else None
     return Asked(folder, [first] if first else source.done(), source=source)
+
+
+def _content(composer: Composer, overrides: Sequence[str]) -> dict[str, str]:
+    """What the trials of a search read, by content: a dataset or weights of the same name may have changed since."""
+    fixed = [str(one.input_line) for one in grid.parse(overrides) if not one.is_sweep_override()]
+    try:
+        config = composer.compose(fixed)
+    except ConfigError:  # it lacks what is searched
+        return {}
+    read = Inputs()
+    found = {f"content of {dotted}": read.weights(node[key]) for node, key, dotted in paths.weights(config)}
+    return found | {"content of data": read.data(config["data"])}
 
 
 def _check_baseline(sweep: Sweep, planned: Sequence[Planned]) -> None:

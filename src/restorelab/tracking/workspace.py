@@ -135,10 +135,18 @@ def differing(configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     groups = [group for group in dict.fromkeys(g for own in choices for g in own) if group not in HOW]
     chosen = [group for group in groups if len({str(own.get(group)) for own in choices}) > 1]
     left = {"evaluation", *chosen}
-    flat = [_flat({k: v for k, v in scientific(config).items() if k not in left}) for config in configs]
+    flat = [_flat({k: v for k, v in _placed(config).items() if k not in left}) for config in configs]
     keys = dict.fromkeys(key for own in flat for key in own)
     values = [key for key in keys if len({repr(own.get(key)) for own in flat}) > 1]
     return tuple([*(f"{group}_name" for group in chosen), *values][:MOST])
+
+
+def _placed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What is scientific, and where the images lie, by which W&B knows the dataset."""
+    plain = scientific(config)
+    if isinstance(plain.get("data"), dict):
+        plain["data"]["root"] = config["data"].get("root")
+    return plain
 
 
 def _flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -12,14 +12,18 @@ from restorelab.sweep.settings import Sweep
 Value = TypeVar("Value")
 
 
-def described(settings: Sweep, metric: str, space: Space) -> dict[str, str]:
-    """All that makes a search this one. The number of trials does not: there may be more of them later."""
+def described(settings: Sweep, metric: str, space: Space, content: Mapping[str, str]) -> dict[str, str]:
+    """All that makes a search this one. The number of trials does not: there may be more of them later.
+
+    content: what tells the dataset and the weights that the trials read, by key.
+    """
     return {
         "search": str(settings.search),
         "metric": metric,
         "pruner": settings.pruner or "none",
         "search_seed": str(settings.search_seed),
         **space.described(),
+        **content,
     }
 
 

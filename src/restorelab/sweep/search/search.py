@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,14 +37,16 @@ class Search:
     the result, and counts as one of `trials`.
 
     folder: of the sweep. settings: `search`, `trials`, `metric`, `pruner`, `search_seed`. overrides: of the command
-    line, without the sweep's own keys.
+    line, without the sweep's own keys. content: what tells the dataset and the weights that the trials read, by key.
 
     Raises:
         ConfigError: for what cannot be searched, an unknown name, a missing package, or a journal of another search.
         DataError: for a journal that cannot be read.
     """
 
-    def __init__(self, folder: Path, settings: Sweep, overrides: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, settings: Sweep, overrides: Sequence[str], content: Mapping[str, str] | None = None
+    ) -> None:
         self.metric, compared = target.checked(settings.metric)
         self.higher = compared.higher
         self.space = space.read(overrides)
@@ -66,7 +68,7 @@ class Search:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / journal.NAME
         self._storage = journal.open_journal(self.file)
-        self._id = self._begin(asked.described(settings, self.metric, self.space))
+        self._id = self._begin(asked.described(settings, self.metric, self.space, content or {}))
         for trial in self._all():  # one was being drawn when the process was killed
             if not trial.state.is_finished():
                 self._draw(trial._trial_id)
