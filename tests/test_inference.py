@@ -16,9 +16,10 @@ from restorelab.models.mnist_mlp_ae import MnistMlpAE
 class Spy(nn.Module):
     """Enlarges by `scale`, and remembers what it was given."""
 
-    def __init__(self, multiple: int = 1, minimum: int = 1, scale: int = 1):
+    def __init__(self, multiple: int = 1, minimum: int = 1, scale: int = 1, receptive_field: int | None = None):
         super().__init__()
         self.multiple, self.minimum, self.scale = multiple, minimum, scale
+        self.receptive_field = receptive_field
         self.given: list[torch.Tensor] = []
 
     def forward(self, degraded):
@@ -94,6 +95,19 @@ def test_tiles_bound_what_the_network_sees():
     assert {given.shape for given in net.given} == {(2, 1, 16, 16)}
     assert torch.equal(restore(net, image, tile=512), image)
     assert net.given[-1].shape == (2, 1, 52, 40)
+
+
+def test_large_images_are_tiled_where_that_gives_the_same(monkeypatch: pytest.MonkeyPatch):
+    image = torch.rand(1, 1, 50, 37)
+    monkeypatch.setattr("restorelab.inference.LARGE", 1000)
+    monkeypatch.setattr("restorelab.inference.TILE", 16)
+    for field, sides in ((5, {16}), (None, {50, 37})):
+        net = Spy(receptive_field=field)
+        assert torch.equal(restore(net, image), image)
+        assert {side for given in net.given for side in given.shape[-2:]} == sides
+    net = Spy(receptive_field=5)
+    assert torch.equal(restore(net, image[..., :20]), image[..., :20])
+    assert net.given[-1].shape == (1, 1, 50, 20)
 
 
 def test_modes_and_gradients():

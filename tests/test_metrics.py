@@ -82,6 +82,14 @@ def test_ssim_of_many_images_is_that_of_each():
     torch.testing.assert_close(ssim(restored, clean), alone.repeat(64), rtol=1e-12, atol=0)
 
 
+def test_ssim_of_a_large_image_is_taken_in_bands(monkeypatch: pytest.MonkeyPatch):
+    restored, clean = (image.double() for image in pair(count=2))
+    whole = ssim(restored, clean)
+    for rows in (1, 7, restored.shape[-2] - 11):
+        monkeypatch.setattr("restorelab.metrics.BAND", rows * restored.shape[1] * restored.shape[-1])
+        torch.testing.assert_close(ssim(restored, clean), whole, rtol=1e-12, atol=0)
+
+
 def test_cap_and_broken_values():
     restored, clean = pair()
     restored[0] = clean[0]

@@ -7,6 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+LARGE, TILE = 1 << 24, 2048
+"""Pixels of an image beyond which it is restored in tiles, where that gives the same, and pixels a side of those: the
+layers of a network of 32 channels take 14 GB each for a photograph of 108 megapixels, and 0.5 GB for a tile."""
+
 
 @torch.inference_mode()
 def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overlap: int | None = None) -> Tensor:
@@ -19,12 +23,15 @@ def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overla
     `tile` (pixels of the input, brought up to the network's multiple) bounds the memory: the image is restored in
     squares of that side that share at least `overlap` pixels, each giving its middle. From `overlap >= receptive_field
     - 1` on, the default where the network says its `receptive_field`, the result is that of the whole image, for
-    networks that treat every place alike; otherwise the default is 32. Foreign networks need declare nothing.
+    networks that treat every place alike; otherwise the default is 32. Foreign networks need declare nothing. Without
+    `tile`, images of more than `LARGE` pixels are tiled if the network says its `receptive_field`.
 
     Raises ValueError where the network takes only one size, where its output is no whole multiple of its input, and
     where the overlap leaves nothing of a tile.
     """
     _check_size(net, degraded)
+    if tile is None and degraded.shape[-2] * degraded.shape[-1] > LARGE and getattr(net, "receptive_field", None):
+        tile = TILE
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
     try:

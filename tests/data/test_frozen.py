@@ -63,6 +63,15 @@ def together(chosen: FrozenSet, batch_size: int, world: int = 1) -> dict[int, to
     }
 
 
+def test_batches_of_large_images_are_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = frozen(tmp_path, Arrays(((20, 24),) * 9))
+    monkeypatch.setattr("restorelab.data.frozen.BATCH_VALUES", 3 * 20 * 24)
+    assert [len(places) for places in chosen.places(4)] == [3, 3, 3]
+    assert [len(places) for places in chosen.places(2)] == [2, 2, 2, 2, 1]
+    monkeypatch.setattr("restorelab.data.frozen.BATCH_VALUES", 1)
+    assert [len(places) for places in chosen.places(4)] == [1] * 9
+
+
 @pytest.mark.parametrize("shapes", [((20, 24),) * 9, ((20, 24), (16, 12)) * 4])
 def test_bits_do_not_depend_on_batches_ranks_or_order(tmp_path: Path, shapes: tuple[tuple[int, int], ...]) -> None:
     chosen = frozen(tmp_path, Arrays(shapes))

@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 RECIPE = 2  # 2: Gaussian blur reaches 3 sigma; 25 and 25.0 are one strength
 """Version of the way frozen sets are made; part of every spec. Raise it when the bits change on purpose."""
 
+BATCH_VALUES = 1 << 26
+"""Pixels times channels of a batch at most, whatever `data.eval_batch_size` says: 256 MiB, and what is made of them."""
+
 DISK_SHARE = 0.25
 """How much of the free disk one set may take; a larger one is made anew at each use, with the same bits."""
 
@@ -130,12 +133,16 @@ class FrozenSet:
         return self._pixels[self._offsets[place] : self._offsets[place + 1]].view(*self._shapes[place].tolist())
 
     def places(self, batch_size: int, rank: int = 0, world: int = 1) -> list[np.ndarray]:
-        """Which images form each batch: of one shape; with several ranks each takes every world-th, unpadded."""
+        """Which images form each batch: of one shape, and fewer of large ones.
+
+        With several ranks each takes every world-th image, unpadded.
+        """
         self._check_sizes()
         shapes, found = self.table.shapes[self.rows], []
         for shape in np.unique(shapes, axis=0):
             same = np.flatnonzero((shapes == shape).all(axis=1))[rank::world]
-            found += [same[i : i + batch_size] for i in range(0, len(same), batch_size)]
+            count = max(1, min(batch_size, BATCH_VALUES // int(shape.prod())))
+            found += [same[i : i + count] for i in range(0, len(same), count)]
         return found
 
     def batches(self, batch_size: int, rank: int = 0, world: int = 1) -> Iterator[Sample]:
