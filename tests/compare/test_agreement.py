@@ -61,8 +61,27 @@ def test_the_largest_group_is_the_first_table(tmp_path: Path) -> None:
         write(tmp_path, name, {"impulse_30": 20})
     first, second = boards(held(tmp_path))
     assert set(first.names) == {"b", "c"}
-    assert (first.suffix, second.suffix) == ("", " (leaderboard 2)")
+    assert (first.suffix, second.suffix) == (" (impulse_30)", " (gaussian_50)")
     assert "other evaluations (gaussian_50, not impulse_30)" in second.why
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ([{"choices__data": "mnist"}, {"choices__data": "photos"}], [" (mnist)", " (photos)"]),
+        ([{"data__root": "/x/set5"}, {"data__root": "/y/set12/"}], [" (set5)", " (set12)"]),
+        ([{}, {}], [" (ae)", " (dual_ae)"]),  # nothing else tells them apart
+    ],
+)
+def test_tables_are_called_after_what_tells_them_apart(
+    changed: list[dict[str, str]], told: list[str], tmp_path: Path
+) -> None:
+    for model, more, spec in zip(("ae", "dual_ae"), changed, ("s", "other"), strict=True):
+        settings = folders.config(model, **more)
+        folders.write(tmp_path, settings, {"gaussian_50": 25}, place=model, entry={"spec": spec})
+    found = boards(held(tmp_path))
+    assert sorted(board.suffix for board in found) == sorted(told)
+    assert not any("leaderboard" in board.suffix for board in found)
 
 
 def test_an_evaluation_ties_runs_together_that_share_no_other(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The page in a real browser: what a reader does with mouse and keys, and what must never happen."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,39 @@ def test_the_filter_and_the_chips_take_away_rows_and_columns(opened: Opened) -> 
     assert opened.run(visible) == 1 + 3 * 2 + 3
     groups = "[...document.querySelectorAll('th.group')].filter(h => h.offsetParent)"
     assert opened.run(f"{groups}.map(h => h.colSpan)") == [2] * 3
+
+
+def test_a_table_wider_than_the_page_says_so_and_goes_there(opened: Opened) -> None:
+    more = opened.tab.locator("#leaderboard .more")
+    assert more.is_visible()
+    assert re.fullmatch(r"\d+ more columns →", more.text_content() or "")
+    cells = opened.run("document.querySelector('#leaderboard tbody tr').cells.length")
+    opened.tab.locator("#leaderboard .chip[data-head=SSIM]").click()  # the fewer columns, the fewer out of sight
+    opened.tab.locator("#leaderboard .chip[data-head=MSE]").click()
+    opened.tab.wait_for_function("document.querySelector('#leaderboard .more').hidden")
+    opened.tab.locator("#leaderboard .chip[data-head=SSIM]").click()
+    opened.tab.locator("#leaderboard .chip[data-head=MSE]").click()
+    opened.tab.wait_for_function("!document.querySelector('#leaderboard .more').hidden")
+    for _ in range(cells):
+        if not more.is_visible():
+            break
+        more.click()
+        opened.tab.wait_for_timeout(50)
+    assert not more.is_visible()
+    last = opened.tab.locator("#leaderboard tbody tr").first.locator("td").last
+    box, scroll = last.bounding_box(), opened.tab.locator("#leaderboard .scroll").bounding_box()
+    assert box["x"] + box["width"] <= scroll["x"] + scroll["width"] + 1
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1400])
+def test_no_table_is_cut_without_saying_so(width: int, browser: Any, file: Path) -> None:
+    opened = Opened(browser, file, viewport={"width": width, "height": 800})
+    cut = "[...document.querySelectorAll('.scroll')].filter(s => s.offsetParent && s.scrollWidth > s.clientWidth + 4)"
+    silent = ".filter(s => s.previousElementSibling.className !== 'more' || s.previousElementSibling.hidden)"
+    assert opened.run(f"{cut}.length") >= 1
+    assert opened.run(f"{cut}{silent}.length") == 0
+    assert not opened.wrong
+    opened.context.close()
 
 
 def test_the_slider_moves_the_clip_by_keys_and_by_mouse(opened: Opened) -> None:
@@ -283,7 +317,8 @@ def test_long_names_break_where_they_may(browser: Any, tmp_path: Path, monkeypat
 def test_nothing_sticks_out_of_any_window(browser: Any, file: Path, width: int) -> None:
     opened = Opened(browser, file, viewport={"width": width, "height": 780})
     assert opened.run("document.documentElement.scrollWidth") == width
-    drawn = "[...document.querySelectorAll('.drawings')].map(d => [...d.children].filter(c => c.offsetParent).length)"
+    shown = "[...d.querySelectorAll('.drawing')].filter(c => c.offsetParent).length"
+    drawn = f"[...document.querySelectorAll('.drawings')].map(d => {shown})"
     assert set(opened.run(drawn)) == {1}
     small = "[...document.querySelectorAll('.chart')].filter(c => c.offsetParent ?? c.getBoundingClientRect().width)"
     letters = f"Math.min(...{small}.map(c => 12 * c.getBoundingClientRect().width / c.viewBox.baseVal.width))"

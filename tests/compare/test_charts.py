@@ -3,7 +3,7 @@
 import math
 import re
 import xml.etree.ElementTree as ET
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -64,6 +64,28 @@ def test_ticks_of_a_log_axis() -> None:
     assert ticks.logarithmic(5, 75, 6) == [5, 10, 20, 50]
     assert len(ticks.logarithmic(1e-9, 1e9, 5)) <= 5
     assert ticks.logarithmic(21.0, 24.0, 5) == [21.0, 22.0, 23.0, 24.0]  # no 1, 2 or 5 times a power lies in it
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 2), (1, 4), (9.5, 10.5), (0, 13), (-0.2, 1.2), (0, 40_000)])
+@pytest.mark.parametrize("most", [3, 6, 11])
+def test_between_whole_numbers_there_are_no_ticks(low: float, high: float, most: int) -> None:
+    found = ticks.linear(low, high, most, whole=True)
+    assert found
+    assert all(value == int(value) for value in found)
+    assert len(found) <= most + 1
+    assert all(value == int(value) for value in ticks.logarithmic(max(low, 0.3), high, most, whole=True))
+
+
+def test_an_axis_of_trials_or_steps_has_whole_ticks() -> None:
+    trials = Scatter("t", "trial", "y", [Dot("ae-gaussian", float(i), 20.0 + i) for i in range(3)])
+    steps = Lines("t", "optimizer steps", "y", [Series("ae-gaussian", [1.0, 2.0, 3.0], [1.0, 2.0, 4.0])])
+    for chart in (trials, steps):
+        for size in draw.SIZES:
+            below = [text.text or "" for text in svg(chart, size).iter() if text.get("text-anchor") == "middle"]
+            assert below
+            assert all(text.isdigit() for text in below), (chart.x_label, below)
+    other = Scatter("t", "minutes", "y", [Dot("ae-gaussian", x, 20.0) for x in (0.5, 1.0)])
+    assert any("." in (text.text or "") for text in svg(other).iter() if text.get("text-anchor") == "middle")
 
 
 def test_numbers_as_they_are_written() -> None:
@@ -145,6 +167,39 @@ def test_no_name_covers_another_or_a_point(size: str) -> None:
         points = [(float(c.get("cx", 0)), float(c.get("cy", 0))) for c in of(drawing, "target") if c.get("cx")]
         assert not [(x, y) for x, y in points for b in found if b[0] + 1 < x < b[2] - 1 and b[1] + 1 < y < b[3] - 1]
     assert len(boxes_of_names(svg(charts(MANY[:5])["pareto"][0]))) == 5  # where there is room, all are named
+
+
+Line = tuple[tuple[float, float], tuple[float, float]]
+
+
+def intervals(drawing: ET.Element) -> list[Line]:
+    """The ends of the upright and level lines through the points."""
+    found: list[Line] = []
+    for one in of(drawing, "error"):
+        x, y, way, end = re.findall(r"M([\d.]+) ([\d.]+)([VH])([\d.]+)", one.get("d", ""))[0]
+        last = (x, end) if way == "V" else (end, y)
+        found.append(((float(x), float(y)), (float(last[0]), float(last[1]))))
+    return found
+
+
+def crosses(line: Line, box: tuple[float, float, float, float]) -> bool:
+    (xs, ys), (left, top, right, bottom) = zip(*line, strict=True), box
+    return max(xs) > left and min(xs) < right and max(ys) > top and min(ys) < bottom
+
+
+@pytest.mark.parametrize("size", draw.SIZES)
+@pytest.mark.parametrize("count", [2, 5, 12])
+def test_no_line_runs_through_a_name(size: str, count: int) -> None:
+    rng = np.random.default_rng(4)
+    xs, ys = (np.sort(rng.uniform(*ends, count)).tolist() for ends in ((1, 50), (20, 30)))
+    dots = [Dot(name, x, y, y - 0.2, y + 0.2, True, x * 0.9, x * 1.2) for name, x, y in zip(MANY, xs, ys, strict=False)]
+    drawing = svg(Scatter("t", "x", "y", dots), size)
+    corners = places(of(drawing, "front")[0].get("d", ""))
+    found = [*pairwise(corners), *intervals(drawing)]
+    assert len(found) == 2 * count - 1 + 2 * count
+    named = boxes_of_names(drawing)
+    assert named
+    assert not [(line, box) for line in found for box in named if crosses(line, box)]
 
 
 def test_a_line_goes_through_its_values_and_is_broken_at_gaps() -> None:

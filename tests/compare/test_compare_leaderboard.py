@@ -10,7 +10,7 @@ import pytest
 from tests.compare import folders
 from tests.study import synthetic
 
-from restorelab.compare import leaderboard, significance
+from restorelab.compare import leaderboard, pareto, significance
 from restorelab.compare.agreement import Board, alike, boards
 from restorelab.compare.find import find
 from restorelab.report.table import Table
@@ -34,35 +34,57 @@ def rows(table: Table) -> dict[str, dict[str, object]]:
 def test_one_evaluation_is_one_table_with_all_that_was_asked(tmp_path: Path) -> None:
     write(tmp_path)
     found = board(tmp_path)
-    (table,) = leaderboard.tables(found, None)
+    table, costs = leaderboard.tables(found, None)
     assert [row[0].text for row in table.rows] == ["degraded input", "dual_ae", "ae", "median"]
     own = rows(table)["dual_ae"]
     values = [record.metric("gaussian_50", "psnr") for record in found.runs["dual_ae"]]
     cell = own["gaussian_50\nPSNR (dB)"]
     assert (cell.value, cell.deviation) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
-    assert {head: own[head].value for head in leaderboard.COSTS} == pytest.approx({
+    spent = rows(costs)["dual_ae"]
+    assert {head: spent[head].value for head in leaderboard.COSTS} == pytest.approx({
         "parameters": 250_000, "MACs": 2_500_000, "time (s)": 101, "images/s": 100, "ms/image": 3000 / 120,
         "memory (MiB)": 3, "seeds": 3,
     })  # fmt: skip
-    assert own["MACs"].text == "2.5 M"
+    assert spent["MACs"].text == "2.5 M"
     assert {"gaussian_50\nSSIM", "gaussian_50\nMSE"} <= set(table.head)
     assert rows(table)["degraded input"]["gaussian_50\nPSNR (dB)"].value == 15
 
 
+def test_a_time_has_the_quartiles_of_its_batches(tmp_path: Path) -> None:
+    for name, spread in (("ae", [0.001, 0.002, 0.004]), ("dual_ae", None)):
+        folders.write(tmp_path, folders.config(name), {"gaussian_50": 25}, place=name, entry={"image_seconds": spread})
+    folders.write(
+        tmp_path, folders.config("ae", seed=1), {"gaussian_50": 25}, entry={"image_seconds": [0.002, 0.003, 0.005]}
+    )
+    found = board(tmp_path)
+    _, costs = leaderboard.tables(found, None)
+    cells = {name: row["ms/image"] for name, row in rows(costs).items()}
+    assert (cells["ae"].text, cells["ae"].aside, cells["ae"].value) == ("2.5", "1\N{EN DASH}5", pytest.approx(2.5))
+    assert (cells["dual_ae"].text, cells["dual_ae"].aside) == ("25", "")  # one time only: 3 s for 120 images
+    told = {row["run"]: row["costs"] for row in leaderboard.plain(found, [])["rows"]}
+    assert told["ae"]["image_seconds_quartiles"] == (0.001, 0.005)
+    (chart,) = [one for one in pareto.charts(found) if "restore" in one.x_label]
+    assert {(dot.label, dot.left, dot.right) for dot in chart.dots} == {("ae", 1.0, 5.0), ("dual_ae", None, None)}
+
+
 def test_best_and_best_classical_are_marked_and_a_classical_method_has_no_spread(tmp_path: Path) -> None:
     write(tmp_path)
-    (table,) = leaderboard.tables(board(tmp_path), None)
+    table, costs = leaderboard.tables(board(tmp_path), None)
     marks = {name: row["gaussian_50\nPSNR (dB)"].mark for name, row in rows(table).items()}
     assert marks == {"degraded input": "", "dual_ae": "best", "ae": "", "median": "classical"}
     median = rows(table)["median"]
-    assert (median[""].aside, median["seeds"].text, median["gaussian_50\nPSNR (dB)"].aside) == ("classical", "", "")
+    assert (median[""].aside, rows(costs)["median"]["seeds"].text, median["gaussian_50\nPSNR (dB)"].aside) == (
+        "classical",
+        "",
+        "",
+    )
 
 
 def test_each_run_says_how_it_stands_to_the_best(tmp_path: Path) -> None:
     write(tmp_path)
     found = board(tmp_path)
     (best,) = significance.against(found, ["dual_ae"])
-    (table,) = leaderboard.tables(found, best)
+    table, *_ = leaderboard.tables(found, best)
     standing = {name: row["gaussian_50\nagainst dual_ae"].text for name, row in rows(table).items()}
     assert standing == {"degraded input": "", "dual_ae": "best", "ae": "worse", "median": "worse"}
 
@@ -77,7 +99,7 @@ def test_the_verdict_is_of_the_column_that_ranks(tmp_path: Path) -> None:
     found = board(tmp_path)
     assert (found.ranked_by, found.best) == ("gaussian_50", "c")
     (best,) = significance.against(found, ["c"])
-    (table,) = leaderboard.tables(found, best)
+    table, *_ = leaderboard.tables(found, best)
     standing = {name: row["gaussian_50\nagainst c"].text for name, row in rows(table).items()}
     assert standing == {"degraded input": "", "c": "best", "a": "worse", "b": "worse"}
     assert significance.summary(best, found).startswith("Against c, under gaussian_50: worse: a, b")
@@ -90,7 +112,7 @@ def test_one_group_of_images_decides_nothing_and_says_so(tmp_path: Path) -> None
             folders.write(tmp_path, folders.config(name, seed=seed), {"gaussian_50": mean}, place=name, of=one)
     found = board(tmp_path)
     (best,) = significance.against(found, ["a"])
-    (table,) = leaderboard.tables(found, best)
+    table, *_ = leaderboard.tables(found, best)
     cell = rows(table)["b"]["gaussian_50\nagainst a"]
     assert cell.text == "-"
     assert "are of one group" in cell.note
@@ -115,16 +137,16 @@ def test_many_evaluations_are_a_table_a_metric_with_the_mean_first(tmp_path: Pat
 def test_what_was_not_measured_is_a_dash_with_the_reason(tmp_path: Path) -> None:
     folders.write(tmp_path, folders.config("ae"), {"gaussian_50": 26, "impulse_30": 22})
     folders.write(tmp_path, folders.config("dual_ae"), {"gaussian_50": 27}, macs=None)
-    (table,) = leaderboard.tables(board(tmp_path), None)
+    table, costs, *_ = leaderboard.tables(board(tmp_path), None)
     row = rows(table)["dual_ae"]
-    assert (row["impulse_30\nPSNR (dB)"].text, row["MACs"].text) == ("-", "-")
+    assert (row["impulse_30\nPSNR (dB)"].text, rows(costs)["dual_ae"]["MACs"].text) == ("-", "-")
     assert "not measured under impulse_30" in row["impulse_30\nPSNR (dB)"].note
 
 
 def test_no_number_is_a_dash_and_never_the_best(tmp_path: Path) -> None:
     folders.write(tmp_path, folders.config("ae"), {"gaussian_50": 26})
     folders.write(tmp_path, folders.config("dual_ae"), {"gaussian_50": 27}, metrics={"test/psnr": None})
-    (table,) = leaderboard.tables(board(tmp_path), None)
+    table, *_ = leaderboard.tables(board(tmp_path), None)
     marks = {name: (row["gaussian_50\nPSNR (dB)"].text, row["gaussian_50\nPSNR (dB)"].mark)
              for name, row in rows(table).items()}  # fmt: skip
     assert marks["dual_ae"] == ("-", "")
@@ -138,7 +160,7 @@ def test_a_classifier_is_ranked_by_accuracy(tmp_path: Path) -> None:
         result["evaluations"][0]["metrics"] = {"test/accuracy": accuracy, "test/entropy": 1.0, "test/loss": 1.0}
         (path / "result.json").write_text(json.dumps(result))
     found = board(tmp_path)
-    (table,) = leaderboard.tables(found, None)
+    table, *_ = leaderboard.tables(found, None)
     assert [row[0].text for row in table.rows] == ["b", "a"]
     assert table.head[1:3] == ["gaussian_50\naccuracy", "gaussian_50\ncross-entropy"]
 
@@ -148,10 +170,10 @@ def test_a_method_from_elsewhere_stands_among_the_others(tmp_path: Path) -> None
     settings = {"name": "theirs", "seed": 0, "external": True}
     folders.write(tmp_path, settings, {"gaussian_50": 30}, parameters=None, macs=None, seconds=None,
                   images_per_second=None, peak_memory=None)  # fmt: skip
-    (table,) = leaderboard.tables(board(tmp_path), None)
+    table, costs = leaderboard.tables(board(tmp_path), None)
     assert [row[0].text for row in table.rows][1] == "theirs"
     row = rows(table)["theirs"]
-    assert (row[""].aside, row["parameters"].text) == ("external", "-")
+    assert (row[""].aside, rows(costs)["theirs"]["parameters"].text) == ("external", "-")
 
 
 def test_plain_data_has_every_number_and_is_json(tmp_path: Path) -> None:
@@ -170,7 +192,7 @@ def test_latex_has_a_line_a_row_with_as_many_cells_as_columns(tmp_path: Path) ->
     write(tmp_path)
     found = board(tmp_path)
     (best,) = significance.against(found, ["dual_ae"])
-    (table,) = leaderboard.tables(found, best)
+    table, *_ = leaderboard.tables(found, best)
     text = table.to_latex()
     body = text.split("\\midrule\n")[1].split("\\bottomrule")[0].strip().splitlines()
     assert len(body) == len(table.rows)
@@ -188,7 +210,7 @@ def test_latex_has_a_line_a_row_with_as_many_cells_as_columns(tmp_path: Path) ->
 def test_csv_has_them_in_full(tmp_path: Path) -> None:
     write(tmp_path)
     found = board(tmp_path)
-    (table,) = leaderboard.tables(found, None)
+    table, *_ = leaderboard.tables(found, None)
     read = {row[""]: row for row in csv.DictReader(io.StringIO(table.to_csv()))}
     values = [record.metric("gaussian_50", "psnr") for record in found.runs["ae"]]
     assert float(read["ae"]["gaussian_50 PSNR (dB)"]) == pytest.approx(np.mean(values), rel=1e-8)
@@ -198,6 +220,6 @@ def test_csv_has_them_in_full(tmp_path: Path) -> None:
 def test_where_the_input_is_the_best_it_has_the_mark(tmp_path: Path) -> None:
     for name in ("ae", "dual_ae"):
         folders.write(tmp_path, folders.config(name), {"gaussian_50": 12}, place=name)  # the input has 15 dB
-    (table,) = leaderboard.tables(board(tmp_path), None)
+    table, *_ = leaderboard.tables(board(tmp_path), None)
     marks = {name: row["gaussian_50\nPSNR (dB)"].mark for name, row in rows(table).items()}
     assert marks == {"degraded input": "best", "ae": "", "dual_ae": ""}

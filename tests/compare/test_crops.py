@@ -138,7 +138,16 @@ def test_the_images_are_those_that_differ_and_the_ends_and_the_middle() -> None:
     assert found[0][1] == "Most different: 24.0 to 29.0 dB, input 15.0 dB"
     assert [why.partition(":")[0] for _, why in found] == ["Most different", "Median", "Hardest", "Easiest"]
     assert [place for place, _ in choose(psnr, np.full(7, 15.0), 1)] == [3]
-    assert len(choose(psnr, np.full(7, 15.0), 50)) == 7
+    every = choose(psnr, np.full(7, 15.0), 50)
+    assert len(every) == len({why.partition(":")[0] for _, why in every}) == 7
+    assert every[4][1].startswith("Most different, no. 4: ")
+
+
+def test_an_image_that_is_several_things_says_so() -> None:
+    found = choose(np.array([[20.0, 30.0, 25.0], [21.0, 36.0, 25.5]]), np.full(3, 15.0), 3)
+    assert [(place, why.partition(":")[0]) for place, why in found] == [
+        (1, "Most different, easiest"), (2, "Median"), (0, "Hardest"),
+    ]  # fmt: skip
 
 
 def test_a_run_that_does_not_improve_the_input_does_not_choose_the_images() -> None:
@@ -148,7 +157,7 @@ def test_a_run_that_does_not_improve_the_input_does_not_choose_the_images() -> N
 
 def test_one_run_shows_where_it_gains_most() -> None:
     found = choose(np.array([[20.0, 21.0, 22.0]]), np.array([10.0, 19.0, 20.0]), 1)
-    assert found == [(0, "Largest gain: 20.0 dB, input 10.0 dB")]
+    assert found == [(0, "Largest gain, hardest: 20.0 dB, input 10.0 dB")]
 
 
 @pytest.mark.parametrize("step", [1, 4])

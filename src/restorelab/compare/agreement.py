@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,7 @@ class Board:
         crossed: whether evaluations that crossing added count.
         why: why these runs are not on the first board; empty for that.
         ranking: the columns over whose mean the runs are ranked, and `ranked_by` that in words.
-        number: of the board, from 1: the largest is the first.
+        told: what tells it from the other boards, such as its dataset; empty where there is no other.
     """
 
     runs: Runs
@@ -54,7 +54,7 @@ class Board:
     where: dict[str, list[str]]
     crossed: bool = False
     why: str = ""
-    number: int = 1
+    told: str = ""
     ranking: list[Column] = field(default_factory=list, init=False)
     ranked_by: str = field(default="", init=False)
 
@@ -64,11 +64,7 @@ class Board:
     @property
     def suffix(self) -> str:
         """What the title of a chart or table of this board ends with, so that those of two boards are told apart."""
-        if self.number == 1:
-            return ""
-        if not self.crossed:
-            return f" (leaderboard {self.number})"
-        return f" ({self.names[0]}{f' and {len(self.names) - 1} more' if len(self.names) > 1 else ''})"
+        return f" ({self.told})" if self.told else ""
 
     @property
     def decides(self) -> str:
@@ -206,9 +202,43 @@ def boards(
     for part in sorted(parts, key=lambda part: (-len(part), -size[part[0]])):
         board = _board(runs, part, held, order, crossed=crossed)
         if found:
-            board.why, board.number = _why(board, found[0]), len(found) + 1
+            board.why = _why(board, found[0])
         found.append(board)
+    for board, told in zip(found, _told(found), strict=True):
+        board.told = told
     return found
+
+
+def _told(boards: Sequence[Board]) -> list[str]:
+    """What tells each board from the others, as few facts as do: its dataset, folder, evaluations, images, a run."""
+    facts = [_facts(board) for board in boards]
+    differing = [kind for kind in zip(*facts, strict=True) if len(set(kind)) > 1]
+    for count in range(1, len(differing) + 1):
+        told = [", ".join(filter(None, own)) for own in zip(*differing[:count], strict=True)]
+        if len(set(told)) == len(told) and all(told):
+            return told
+    return [""] * len(boards)
+
+
+def _facts(board: Board) -> tuple[str, ...]:
+    """What a reader may know a board by, the plainest first; the last is another one for each board."""
+    records = [board.runs[name][0] for name in board.names]
+    nodes = [record.config.get("data") or {} for record in records]
+    images = {int(board.entry(board.where[c.label][0], c).get("images") or 0) for c in board.columns}
+    more = f" and {len(board.names) - 1} more" if len(board.names) > 1 else ""
+    return (
+        _listed((record.config.get("choices") or {}).get("data") for record in records),
+        _listed(str(node["root"]).rstrip("/").rpartition("/")[2] for node in nodes if node.get("root")),
+        _listed(column.label for column in board.columns),
+        f"{' or '.join(f'{count:,}' for count in sorted(images))} images",
+        f"by {board.metric}",
+        f"{board.names[0]}{more}",
+    )
+
+
+def _listed(names: Iterable[str | None]) -> str:
+    found = list(dict.fromkeys(name for name in names if name))
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
 
 
 def _natural(name: str) -> list[tuple[int, str | int]]:

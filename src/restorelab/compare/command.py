@@ -108,9 +108,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def text(comparison: "Comparison") -> str:
-    """The first table and what is to be said of it, for a terminal."""
+    """The first tables and what is to be said of them, for a terminal."""
     section = comparison.section("leaderboard")
-    parts = [plain(table) for table in (section.tables[:1] if section else [])]
+    parts = [plain(table) for table in (section.tables[:2] if section else [])]
     significance = comparison.section("significance")
     parts += significance.text if significance else []
     parts += [f"not compared: {reason}" for reason in comparison.refused[:10]]

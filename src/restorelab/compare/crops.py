@@ -107,23 +107,29 @@ def side(tiles: int) -> int:
 def choose(psnr: np.ndarray, given: np.ndarray, count: int) -> list[tuple[int, str]]:
     """Which images to show, and why, from `psnr` (runs, images) and the inputs' own, `given` (images).
 
-    The one that the runs differ on most, a middling one, the hardest and the easiest, and then more that differ. A run
-    that does not improve its input differs from all others on every image, and is not asked.
+    The one that the runs differ on most, a middling one, the hardest and the easiest; one that is several of these says
+    so, and more that differ take the places that are left. A run that does not improve its input differs from all
+    others on every image, and is not asked.
     """
     better = psnr[np.nanmean(psnr, axis=1) > np.nanmean(given)]
     asked = better if len(better) > 1 else psnr
     mean, low, high = asked.mean(axis=0), asked.min(axis=0), asked.max(axis=0)
     spread = high - low if len(psnr) > 1 else mean - given
     order, apart = np.argsort(mean, kind="stable"), np.argsort(-spread, kind="stable")
-    first = "Most different" if len(psnr) > 1 else "Largest gain"
-    ranked = [(int(apart[0]), first), (int(order[len(order) // 2]), "Median"), (int(order[0]), "Hardest"),
-              (int(order[-1]), "Easiest"), *((int(place), first) for place in apart[1:])]  # fmt: skip
-    found: dict[int, str] = {}
-    for place, why in ranked:
-        if place not in found and len(found) < count:
-            between = f"{low[place]:.1f} to {high[place]:.1f} dB" if len(asked) > 1 else f"{mean[place]:.1f} dB"
-            found[place] = f"{why}: {between}, input {given[place]:.1f} dB"
-    return list(found.items())
+    first = "most different" if len(psnr) > 1 else "largest gain"
+    reasons: dict[int, list[str]] = {}
+    for place, why in ((apart[0], first), (order[len(order) // 2], "median"), (order[0], "hardest"),
+                       (order[-1], "easiest")):  # fmt: skip
+        reasons.setdefault(int(place), []).append(why)
+    for rank, place in enumerate(apart[1:], start=2):
+        if int(place) not in reasons:
+            reasons[int(place)] = [f"{first}, no. {rank}"]
+    found = []
+    for place, whys in list(reasons.items())[:count]:
+        between = f"{low[place]:.1f} to {high[place]:.1f} dB" if len(asked) > 1 else f"{mean[place]:.1f} dB"
+        why = ", ".join(whys)
+        found.append((place, f"{why[:1].upper()}{why[1:]}: {between}, input {given[place]:.1f} dB"))
+    return found
 
 
 def _view(

@@ -1,9 +1,10 @@
 """The leaderboard: models by evaluations, what they cost, and how each stands to the best; as tables and as plain data.
 
-With one or two evaluations all metrics stand in one table; with more, a table a metric, and one of what the runs cost.
+With one evaluation all metrics stand in one table, with more there is a table a metric; what the runs cost stands in a
+table of its own: wider ones do not fit on a page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,26 +15,20 @@ from restorelab.report.table import Cell, Table
 from restorelab.study import measured
 from restorelab.study.compared import INPUT, OVERALL, large
 from restorelab.study.measured import NAMES, Found
-
-NARROW = 2
-"""Evaluations up to which all metrics stand in one table."""
+from restorelab.study.records import Record
 
 COSTS = ("parameters", "MACs", "time (s)", "images/s", "ms/image", "memory (MiB)", "seeds")
 
 
 def tables(board: Board, best: Against | None) -> list[Table]:
     """The tables of a board, the metric that ranks first. best: all runs against the leader."""
-    labels = ", ".join(column.label for column in board.columns)
-    title = "Leaderboard" if board.number == 1 else f"Leaderboard {board.number}, {labels}"
-    notes = _notes(board)
-    if len(board.columns) <= NARROW:
-        columns = [(column, metric) for column in _groups(board) for metric in board.metrics]
-        return [_table(title, board, columns, best, costs=True, notes=notes)]
+    title, notes = f"Leaderboard{board.suffix}", _notes(board)
+    parts = [board.metrics] if len(board.columns) == 1 else [[metric] for metric in board.metrics]
     found = []
-    for metric in board.metrics:
-        columns = [(column, metric) for column in _groups(board)]
-        leads = metric == board.metric
-        named = f"{title}: {NAMES.get(metric, metric)}"
+    for metrics in parts:
+        columns = [(column, metric) for column in _groups(board) for metric in metrics]
+        named = title if len(parts) == 1 else f"{title}: {NAMES.get(metrics[0], metrics[0])}"
+        leads = board.metric in metrics
         found.append(_table(named, board, columns, best if leads else None, costs=False, notes=notes[:-1]))
     found.insert(1, _table(f"{title}: costs", board, [], None, costs=True, notes=notes[-1:]))
     return found
@@ -111,12 +106,29 @@ def costs(board: Board, name: str) -> dict[str, Found]:
              for key in ("parameters", "macs", "seconds", "images_per_second", "peak_memory")}  # fmt: skip
     times = []
     for record in board.runs[name]:
-        own = [record.evaluation(c.evaluation) for c in board.columns if c.evaluation in record.evaluations]
-        known = [(entry["seconds"], entry["images"]) for entry in own if entry.get("seconds") and entry.get("images")]
-        if known:
-            times.append(sum(seconds for seconds, _ in known) / sum(images for _, images in known))
+        own = [median for entry in _timed(board, record) if (median := _quartiles(entry)[1])]
+        if own:
+            times.append(float(np.mean(own)))
     found["image_seconds"] = Found(tuple(times)) if times else Found(why=f"{name}: no time was measured.")
     return found
+
+
+def image_seconds(board: Board, name: str) -> tuple[float, float] | None:
+    """The spread of the seconds that an image takes: the lowest and highest quartile over evaluations and seeds."""
+    told = [entry["image_seconds"] for record in board.runs[name] for entry in _timed(board, record)
+            if entry.get("image_seconds")]  # fmt: skip
+    return (min(one[0] for one in told), max(one[2] for one in told)) if told else None
+
+
+def _timed(board: Board, record: Record) -> list[dict[str, Any]]:
+    names = {column.evaluation for column in board.columns} & set(record.evaluations)
+    return [record.evaluation(name) for name in sorted(names)]
+
+
+def _quartiles(entry: Mapping[str, Any]) -> Sequence[float]:
+    """Of the seconds an image; where there is no spread three times the mean, 0 where no time was measured."""
+    mean = (entry.get("seconds") or 0.0) / (entry.get("images") or 1)
+    return entry.get("image_seconds") or (mean, mean, mean)
 
 
 def sizes(board: Board) -> list[str]:
@@ -131,7 +143,7 @@ def _costs(board: Board, name: str) -> list[Cell]:
     cells = []
     for key, unit, form in (
         ("parameters", 1, "{:,.0f}"), ("macs", 1, ""), ("seconds", 1, "{:,.0f}"), ("images_per_second", 1, "{:,.0f}"),
-        ("image_seconds", 1e-3, "{:.3g}"), ("peak_memory", 2**20, "{:,.0f}"),
+        ("image_seconds", 1e-3, ""), ("peak_memory", 2**20, "{:,.0f}"),
     ):  # fmt: skip
         one = found[key]
         if not one.values:
@@ -139,9 +151,17 @@ def _costs(board: Board, name: str) -> list[Cell]:
             cells.append(Cell("") if untold else Cell("-", note=one.why))
             continue
         value = one.mean / unit
-        cells.append(Cell(form.format(value) if form else large(value), value=value))
+        spread = image_seconds(board, name) if key == "image_seconds" else None
+        aside = f"{_short(spread[0] / unit)}\N{EN DASH}{_short(spread[1] / unit)}" if spread else ""
+        text = form.format(value) if form else large(value) if key == "macs" else _short(value)
+        cells.append(Cell(text, aside, value))
     seeds = [record.seed for record in board.runs[name]]
     return [*cells, Cell("" if nothing else str(len(seeds)), value=None if nothing else len(seeds))]
+
+
+def _short(value: float) -> str:
+    """Three digits, or all of a number of hundreds and more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _notes(board: Board) -> list[str]:
@@ -156,8 +176,9 @@ def _notes(board: Board) -> list[str]:
     return [
         *notes,
         f"MACs: multiply-accumulates for one image{counted}. Time: of the whole run, evaluation included. images/s: in "
-        "training. ms/image: restoring a test image, in batches, on the machine of the run. Memory: its peak, of the "
-        "GPU or, on a CPU, of the process.",
+        "training. ms/image: restoring a test image, in batches, on the machine of the run: the median batch and, in "
+        "small, from the lower to the upper quartile of the batches. Memory: its peak, of the GPU or, on a CPU, of the "
+        "process.",
     ]
 
 
@@ -172,7 +193,8 @@ def plain(board: Board, comparisons: Sequence[Against]) -> dict[str, Any]:
             "rank": rank, "run": name, "seeds": [record.seed for record in records],
             "classical": board.classical(name), "external": board.external(name), "evaluations": evaluations,
             "mean": {metric: _number(board.overall(name, metric)) for metric in board.metrics},
-            "costs": {key: _number(found) for key, found in costs(board, name).items()},
+            "costs": {key: _number(found) for key, found in costs(board, name).items()}
+            | {"image_seconds_quartiles": image_seconds(board, name)},
             "folders": [str(record.path) for record in records],
         })  # fmt: skip
     return {

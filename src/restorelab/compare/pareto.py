@@ -6,7 +6,7 @@ import numpy as np
 
 from restorelab.compare.agreement import Board
 from restorelab.compare.charts.data import Dot, Scatter
-from restorelab.compare.leaderboard import costs, sizes
+from restorelab.compare.leaderboard import costs, image_seconds, sizes
 from restorelab.study.measured import LOWER, NAMES, Found
 
 AXES = {
@@ -52,11 +52,20 @@ def charts(board: Board) -> list[Scatter]:
                 dots[name] = (cost.mean / unit, quality)
         if len(dots) < 2:
             continue
-        found.append(_chart(board, title, axis, dots, len(board.names) - len(dots)))
+        spreads = {name: image_seconds(board, name) for name in dots} if key == "image_seconds" else {}
+        ends = {name: (low / unit, high / unit) for name, spread in spreads.items() if spread for low, high in [spread]}
+        found.append(_chart(board, title, axis, dots, ends, len(board.names) - len(dots)))
     return found
 
 
-def _chart(board: Board, title: str, axis: str, dots: dict[str, tuple[float, Found]], absent: int) -> Scatter:
+def _chart(
+    board: Board,
+    title: str,
+    axis: str,
+    dots: dict[str, tuple[float, Found]],
+    ends: dict[str, tuple[float, float]],
+    absent: int,
+) -> Scatter:
     higher = board.metric not in LOWER
     on = front([(x, y.mean) for x, y in dots.values()], higher=higher)
     metric = NAMES.get(board.metric, board.metric)
@@ -64,10 +73,11 @@ def _chart(board: Board, title: str, axis: str, dots: dict[str, tuple[float, Fou
     for (name, (x, y)), first in zip(dots.items(), on, strict=True):
         spread = float(np.std(y.values, ddof=1)) if len(y.values) > 1 else None
         low, high = (y.mean - spread, y.mean + spread) if spread else (None, None)
-        drawn.append(Dot(name, x, y.mean, low, high, first))
+        drawn.append(Dot(name, x, y.mean, low, high, first, *ends.get(name, (None, None))))
     values = [x for x, _ in dots.values()]
     said = f"{metric}: {board.ranked_by}."
     said += " Bars: one standard deviation over the seeds." if any(dot.low is not None for dot in drawn) else ""
+    said += " Across: the quartiles of the batches." if ends else ""
     said += " Joined: the runs that no other beats in both, by the means alone, whether or not the lead is decided."
     if absent:
         rest = "1 run is" if absent == 1 else f"{absent} runs are"

@@ -51,3 +51,24 @@ all(".tabular").forEach((part) => {
   };
   chips.forEach((chip) => chip.addEventListener("click", () => { press(chip, !pressed(chip)); draw(); }));
 });
+// A table or drawing that is wider than its place says so, with the number of columns out of sight, and goes there.
+all(".scroll, .drawing").forEach((scroll) => {
+  const more = document.createElement("button");
+  more.type = "button";
+  more.className = "more";
+  scroll.before(more);
+  const hidden = () => {
+    const right = scroll.getBoundingClientRect().right + 4;
+    return [...(one("tbody tr", scroll)?.cells ?? [])].filter((cell) => !cell.hidden && cell.getBoundingClientRect().right > right).length;
+  };
+  const draw = () => {
+    more.hidden = scroll.scrollLeft + scroll.clientWidth > scroll.scrollWidth - 5;
+    const count = more.hidden ? 0 : hidden();
+    more.textContent = count ? `${count} more column${count === 1 ? "" : "s"} \u2192` : "more \u2192";
+  };
+  more.addEventListener("click", () => scroll.scrollBy({ left: scroll.clientWidth * 0.7 }));
+  scroll.addEventListener("scroll", draw, { passive: true });
+  new ResizeObserver(draw).observe(scroll);
+  new MutationObserver(draw).observe(scroll, { subtree: true, attributes: true, attributeFilter: ["hidden"] });
+  draw();
+});

@@ -42,7 +42,9 @@ class Lines:
 
 @dataclass(frozen=True)
 class Dot:
-    """One point; `low` and `high` are the ends of its interval in y. `front` dots are joined: the Pareto front."""
+    """One point; `low` and `high` are the ends of its interval in y, `left` and `right` of that in x. `front` dots are
+    joined: the Pareto front.
+    """
 
     label: str
     x: float
@@ -50,6 +52,8 @@ class Dot:
     low: float | None = None
     high: float | None = None
     front: bool = False
+    left: float | None = None
+    right: float | None = None
 
 
 @dataclass(frozen=True)

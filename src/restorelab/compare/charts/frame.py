@@ -23,13 +23,17 @@ def rows(tall: float) -> int:
 
 @dataclass(frozen=True)
 class Axis:
-    """Values from `low` to `high`, drawn from pixel `start` to `end`; of y, which grows upward, `start` is larger."""
+    """Values from `low` to `high`, drawn from pixel `start` to `end`; of y, which grows upward, `start` is larger.
+
+    whole: its values are counts, so that only whole numbers are ticks.
+    """
 
     low: float
     high: float
     start: float
     end: float
     log: bool = False
+    whole: bool = False
 
     def place(self, value: float) -> float:
         """The pixel of a value; NaN for NaN, and for what a log axis has not."""
@@ -42,7 +46,7 @@ class Axis:
     def ticks(self, most: int) -> list[float]:
         """Nice numbers on it."""
         found = ticks.logarithmic if self.log else ticks.linear
-        return found(self.low, self.high, most)
+        return found(self.low, self.high, most, whole=self.whole)
 
 
 @dataclass(frozen=True)

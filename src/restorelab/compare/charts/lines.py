@@ -16,24 +16,23 @@ MOST, ALL = 160, 6000
 FEW = 12
 """Points up to which each has a marker."""
 
-ROOM = 170
-"""Pixels that names at the right may take at most."""
+ROOM, KEY = 170, 46
+"""Pixels that names at the right may take at most, and those that their joints and keys take."""
 
 
 def lines(chart: Lines, looks: Looks, wide: float, high: float, name: str) -> str:
     """Draw; names stand at the ends of the lines where the drawing is wide enough. name: unique, for its clipping."""
     named = wide > 560
     letters = SIZE - 0.5
-    right = min(ROOM, max((width(one.label, letters) for one in chart.series), default=0)) + 46 if named else BESIDE
+    right = min(ROOM, max((width(one.label, letters) for one in chart.series), default=0)) + KEY if named else BESIDE
     low, high_y = visible(chart.series)
     left = left_of((low, high_y), high)
     xs = [x for one in chart.series for x in one.x if not chart.log_x or x > 0]
     x_low, x_high = ticks.extent(xs, 0.0)
     if chart.log_x and xs:  # a single place has no stretch of its own
         x_low, x_high = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) / 2, max(xs) * 2)
-    frame = Frame(
-        wide, high, Axis(x_low, x_high, left, wide - right, chart.log_x), Axis(low, high_y, high - BELOW, ABOVE)
-    )  # fmt: skip
+    x = Axis(x_low, x_high, left, wide - right, chart.log_x, ticks.counts(xs))
+    frame = Frame(wide, high, x, Axis(low, high_y, high - BELOW, ABOVE))
     parts = [
         frame.clip(name),
         *(_shade(span, frame) for span in chart.shaded),
@@ -152,6 +151,6 @@ def _names(series: Sequence[Series], looks: Looks, frame: Frame, room: float) ->
         near = edge - x < broad / 5  # a line that ends long before is told by its colour and dashes
         joint = path([(x, y), (edge + 5, y), (edge + 17, height)], class_="joint") if near else ""
         key = path([(edge + 17, height), (edge + 33, height)], class_="line", stroke_dasharray=look.dash)
-        text = words(short(label, room - 46, size), edge + 38, height + 4, class_="name", font_size=size)
+        text = words(short(label, room - KEY + 1, size), edge + 38, height + 4, class_="name", font_size=size)
         found.append(element("g", joint, key, text, class_=f"run {look.css}", data_run=str(look.number)))
     return "".join(found)

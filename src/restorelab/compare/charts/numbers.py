@@ -47,9 +47,12 @@ def _lines(chart: Lines) -> Table:
 
 def _scatter(chart: Scatter) -> Table:
     head = ["", chart.x_label, chart.y_label, "low", "high", "front"]
-    rows = [
-        [*_row(dot.label, [dot.x, dot.y, dot.low, dot.high]), Cell("yes" if dot.front else "")] for dot in chart.dots
-    ]
+    across = any(dot.left is not None for dot in chart.dots)
+    rows = []
+    for dot in chart.dots:
+        row = [*_row(dot.label, [dot.x, dot.y, dot.low, dot.high]), Cell("yes" if dot.front else "")]
+        rows.append([*row, cell(dot.left), cell(dot.right)] if across else row)
+    head += [f"{chart.x_label}, {side} quartile" for side in ("lower", "upper")] if across else []
     return Table(chart.title, head, rows)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from restorelab.compare.charts import ticks
 from restorelab.compare.charts.apart import Rectangle, beside, free
@@ -21,11 +22,12 @@ def scatter(chart: Scatter, looks: Looks, wide: float, high: float, name: str) -
     ]
     y_low, y_high = ticks.extent([v for dot in dots for v in (dot.y, dot.low, dot.high)], 0.08)
     left = left_of((y_low, y_high), high)
-    frame = Frame(wide, high, Axis(*_x_extent(dots, chart.log_x), left, wide - BESIDE, chart.log_x),
-                  Axis(y_low, y_high, high - BELOW, ABOVE))  # fmt: skip
-    parts = [frame.drawn(chart.x_label, chart.y_label), _front(dots, frame)]
+    whole = ticks.counts(dot.x for dot in dots)
+    x = Axis(*_x_extent(dots, chart.log_x), left, wide - BESIDE, chart.log_x, whole)
+    frame = Frame(wide, high, x, Axis(y_low, y_high, high - BELOW, ABOVE))
+    parts = [frame.drawn(chart.x_label, chart.y_label), path(_steps(dots, frame), class_="front")]
     parts += [_dot(dot, chart, looks, frame) for dot in dots]
-    parts.append(_names(dots, looks, frame))
+    parts.append(_names(dots, looks, frame, _lines_of(dots, frame)))
     return picture(wide, high, *parts, title=chart.title, text=described(chart), kind="scatter")
 
 
@@ -39,7 +41,7 @@ def described(chart: Scatter) -> str:
 
 
 def _x_extent(dots: Sequence[Dot], log: bool) -> tuple[float, float]:
-    xs = [dot.x for dot in dots]
+    xs = [x for dot in dots for x in (dot.x, dot.left, dot.right) if x is not None and (x > 0 or not log)]
     if not log or not xs:
         return ticks.extent(xs, 0.07)
     low, high = math.log10(min(xs)), math.log10(max(xs))
@@ -47,8 +49,8 @@ def _x_extent(dots: Sequence[Dot], log: bool) -> tuple[float, float]:
     return 10 ** (low - room), 10 ** (high + room)
 
 
-def _front(dots: Sequence[Dot], frame: Frame) -> str:
-    """The front as steps: what is the best for no more than that x."""
+def _steps(dots: Sequence[Dot], frame: Frame) -> list[tuple[float, float]]:
+    """The corners of the front, which runs in steps: what is the best for no more than that x."""
     front = sorted((dot for dot in dots if dot.front), key=lambda dot: dot.x)
     points: list[tuple[float, float]] = []
     for dot in front:
@@ -58,7 +60,19 @@ def _front(dots: Sequence[Dot], frame: Frame) -> str:
         points.append((x, y))
     if points:
         points.append((frame.x.end, points[-1][1]))
-    return path(points, class_="front")
+    return points
+
+
+def _lines_of(dots: Sequence[Dot], frame: Frame) -> list[Rectangle]:
+    """What is drawn beside the markers, as thin rectangles: the front's steps and the intervals."""
+    ends = list(pairwise(_steps(dots, frame)))
+    for dot in dots:
+        x, y = frame.x.place(dot.x), frame.y.place(dot.y)
+        if dot.low is not None and dot.high is not None:
+            ends.append(((x, frame.y.place(dot.low)), (x, frame.y.place(dot.high))))
+        if dot.left is not None and dot.right is not None:
+            ends.append(((frame.x.place(dot.left), y), (frame.x.place(dot.right), y)))
+    return [(min(a, c) - 1, min(b, d) - 1, max(a, c) + 1, max(b, d) + 1) for (a, b), (c, d) in ends]
 
 
 def _dot(dot: Dot, chart: Scatter, looks: Looks, frame: Frame) -> str:
@@ -70,6 +84,10 @@ def _dot(dot: Dot, chart: Scatter, looks: Looks, frame: Frame) -> str:
         error = element("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}", class_="error")
         tip[1] += f" [{ticks.exact(dot.low)}, {ticks.exact(dot.high)}]"
     tip.append(f"{chart.x_label}: {ticks.exact(dot.x)}")
+    if dot.left is not None and dot.right is not None:
+        left, right = frame.x.place(dot.left), frame.x.place(dot.right)
+        error += element("path", d=f"M{left:.1f} {y:.1f}H{right:.1f}", class_="error")
+        tip[2] += f" [{ticks.exact(dot.left)}, {ticks.exact(dot.right)}]"
     if dot.front:
         tip.append("on the Pareto front")
     target = element("circle", cx=x, cy=y, r=11, class_="target")
@@ -77,7 +95,8 @@ def _dot(dot: Dot, chart: Scatter, looks: Looks, frame: Frame) -> str:
                    data_run=str(look.number), data_tip="\n".join(tip))  # fmt: skip
 
 
-def _names(dots: Sequence[Dot], looks: Looks, frame: Frame) -> str:
+def _names(dots: Sequence[Dot], looks: Looks, frame: Frame, lines: Sequence[Rectangle]) -> str:
+    """The names that find a place beside their point, clear of all other names, points and lines."""
     left, top, broad, tall = frame.box
     within = (left, top - 8, left + broad + 6, top + tall)
     places = [(dot, frame.x.place(dot.x), frame.y.place(dot.y)) for dot in dots]
@@ -88,7 +107,7 @@ def _names(dots: Sequence[Dot], looks: Looks, frame: Frame) -> str:
         own = (x - 6, y - 6, x + 6, y + 6)
         others = [one for one in taken if one != own]
         for place, anchor in beside(x, y, width(label, SIZE - 1), SIZE, 9):
-            if free(place, others, within):
+            if free(place, [*others, *lines], within):
                 taken.append(place)
                 at = {"start": place[0], "end": place[2], "middle": (place[0] + place[2]) / 2}[anchor]
                 text = words(label, at, place[3] - 2, class_="name", text_anchor=anchor, font_size=SIZE - 1)

@@ -11,30 +11,37 @@ MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 """A true minus, as wide as a plus; what stands where there is no number."""
 
 
-def step(low: float, high: float, most: int) -> float:
-    """The smallest nice step that makes at most `most` ticks between two numbers."""
+def counts(values: Iterable[float]) -> bool:
+    """Whether all values are whole numbers, such as steps or trials, between which an axis has no ticks."""
+    return all(float(value).is_integer() for value in values)
+
+
+def step(low: float, high: float, most: int, *, whole: bool = False) -> float:
+    """The smallest nice step that makes at most `most` ticks between two numbers. whole: a whole number."""
     if not high > low:
         return 1.0
-    rough = (high - low) / max(most, 1)
+    rough = max((high - low) / max(most, 1), 1.0 if whole else 0.0)
     power = 10.0 ** math.floor(math.log10(rough))
-    return next((nice * power for nice in STEPS if nice * power >= rough * (1 - 1e-9)), 10 * power)
+    sizes = [nice * power for nice in STEPS if not whole or (nice * power).is_integer()]
+    return next((size for size in sizes if size >= rough * (1 - 1e-9)), 10 * power)
 
 
-def linear(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between `low` and `high`, at most about `most`."""
-    size = step(low, high, most)
+def linear(low: float, high: float, most: int = 6, *, whole: bool = False) -> list[float]:
+    """Round numbers between `low` and `high`, at most about `most`. whole: only whole ones."""
+    size = step(low, high, most, whole=whole)
     first, last = math.ceil(low / size - 1e-9), math.floor(high / size + 1e-9)
     return [round(place * size, 12) + 0.0 for place in range(first, last + 1)]
 
 
-def logarithmic(low: float, high: float, most: int = 6) -> list[float]:
+def logarithmic(low: float, high: float, most: int = 6, *, whole: bool = False) -> list[float]:
     """Round numbers between `low` and `high`, both above 0, for a log axis: decades, or 1 2 5 where few of them fit."""
     bottom, top = math.floor(math.log10(low) - 1e-9), math.ceil(math.log10(high) + 1e-9)
     for within in ((1, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
         found = [m * 10.0**power for power in range(bottom, top + 1) for m in within]
         found = [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        found = [value for value in found if not whole or value >= 1]
         if len(found) <= most:
-            return found if len(found) > 1 else linear(low, high, most)
+            return found if len(found) > 1 else linear(low, high, most, whole=whole)
     return found[:: -(-len(found) // most)]
 
 
