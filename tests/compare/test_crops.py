@@ -46,6 +46,7 @@ class Frozen:
 
     def __init__(self, clean: list[Tensor], scale: int = 1) -> None:
         self.ids = [f"i{n}" for n in range(len(clean))]
+        self.channels = len(clean[0]) if clean else 3
         self._clean, self._scale = clean, scale
         noise = torch.Generator().manual_seed(0)
         small = [image[..., ::scale, ::scale] for image in clean]

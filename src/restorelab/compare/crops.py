@@ -142,7 +142,7 @@ def _view(
         text.append(f"The {most} runs with the highest PSNR are shown; left out: {_list(left)}.")
     frozen = _frozen(list(own.values()), evaluation)
     order = {image: place for place, image in enumerate(frozen.ids)}
-    bands = shown_bands(int(frozen.table.shapes[frozen.rows[0], 0]))
+    bands = shown_bands(frozen.channels)
     text += [f"The pictures show {bands}."] if bands else []
     shared = [image for image in next(iter(own.values())).per_image(evaluation).ids if image in order]
     psnr = np.stack([_column(record, evaluation, "psnr", shared) for record in own.values()])
