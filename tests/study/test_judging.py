@@ -84,6 +84,10 @@ def test_a_stand_in_has_its_relations_judged_and_no_number_of_the_reports(three)
     judged = judge(claims, Runs(records, stand_in=["Data: the report used svhn, these runs mnist."]))
     assert [one.verdict for one in judged] == ["not judged", "holds", "holds", "not judged"]
     assert judged[0].numbers.startswith("bad 25.0")
+    assert "; not judged: a number of the report's own data" in judged[0].numbers
+    one = [record for record in records if record.seed == 0]
+    (few,) = judge(claims[:1], Runs(one, stand_in=["Data: others."]))
+    assert (few.verdict, "would" in few.numbers, few.p) == ("not judged", False, None)  # not what it would be
     assert judged[0].numbers.endswith("stand in for them (Data: the report used svhn, these runs mnist)")
     assert (judged[0].p, judged[0].corrected) == (None, None)
 

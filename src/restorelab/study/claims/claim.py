@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from restorelab.errors import UserError
+from restorelab.study import hardware
 from restorelab.study.claims.deciding import Part, conjunction
 from restorelab.study.claims.judged import Judged
 from restorelab.study.metric import METRICS
@@ -56,13 +57,21 @@ class Claim(ABC):
         """The finished runs that it is about."""
         return [record for name in self.about if name in runs for record in runs[name]]
 
-    def __call__(self, runs: Runs, family: int = 1) -> Judged:
-        """Judge it; `family` is the number of claims that it will be corrected with."""
+    def __call__(self, runs: Runs, family: int = 1, withheld: str = "") -> Judged:
+        """Judge it.
+
+        family: the number of claims that it will be corrected with. withheld: why it is not judged; its numbers are
+        told all the same.
+        """
         try:
-            whole = conjunction(self.parts(runs, draws_for(self.comparisons * family)))
+            whole = conjunction(self.parts(runs, draws_for(self.comparisons * family)), told=not withheld)
         except UserError as error:
             return Judged(self.finding, self.test, "not judged", str(error), 0)
         test = f"{self.test} {whole.interval}".rstrip()
+        if self.timed:
+            whole = replace(whole, numbers=f"{whole.numbers}; on {hardware.named(self.records(runs))}")
+        if withheld:
+            return Judged(self.finding, test, "not judged", f"{whole.numbers}; not judged: {withheld}", whole.seeds)
         if whole.powered:
             return Judged(self.finding, test, whole.outcome, whole.numbers, whole.seeds, whole.p)
         count = "1 seed" if whole.seeds == 1 else f"{whole.seeds} seeds"

@@ -18,7 +18,8 @@ ORDER: tuple[Outcome, ...] = ("reversed", "undecided", "tie", "holds")
 class Part:
     """One thing that a finding says, decided: `outcome` before any thought of seeds, `p` against it.
 
-    interval: what the interval is over, as a sentence; empty without one.
+    numbers: what came out, without what it decides. interval: what the interval is over, as a sentence; empty without
+    one.
     """
 
     outcome: Outcome
@@ -32,7 +33,6 @@ class Part:
 def part(found: Estimate, low: float, high: float, numbers: str, *, threshold: float | None = None) -> Part:
     """Decide whether a number lies between `low` and `high`; see `verdict.decide`."""
     decision = decide(found, low, high, threshold=threshold)
-    numbers += SAID.get(decision.outcome, "")
     return Part(decision.outcome, decision.p, numbers, found.seeds, found.powered, interval(found))
 
 
@@ -47,12 +47,12 @@ def interval(found: Estimate) -> str:
     return f"{CONFIDENCE:.0%} interval over {found.over}{alone} ({found.resamples:,} resamples, {how})."
 
 
-def conjunction(parts: Sequence[Part]) -> Part:
+def conjunction(parts: Sequence[Part], *, told: bool = True) -> Part:
     """What all parts say together: it holds where each does, and is reversed where any is.
 
     Where some do not hold and none is reversed, it is a tie if all of these are ties, and else undecided. p of "holds"
     is the largest (an intersection-union test needs no correction), p of "reversed" the smallest of the reversed parts
-    times the number of parts (Bonferroni).
+    times the number of parts (Bonferroni). told: the numbers say of each part where it is not decided.
     """
     outcomes = {one.outcome for one in parts}
     outcome = next(word for word in ORDER if word in outcomes)
@@ -60,7 +60,7 @@ def conjunction(parts: Sequence[Part]) -> Part:
     p = None
     if known:
         p = min(1.0, min(known) * len(parts)) if outcome == "reversed" else max(known)
-    numbers = "; ".join(one.numbers for one in parts if one.numbers)
+    numbers = "; ".join(one.numbers + SAID.get(one.outcome, "") * told for one in parts if one.numbers)
     intervals = " ".join(dict.fromkeys(one.interval for one in parts if one.interval))
     powered = all(one.powered for one in parts)
     return Part(outcome, p, numbers, min(one.seeds for one in parts), powered, intervals)

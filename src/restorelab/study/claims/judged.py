@@ -45,23 +45,16 @@ def judge(claims: Iterable["Claim"], runs: Runs, machine: hardware.Machine | Non
     machine: of the report. Times are judged on such machines only, and on a stand-in no absolute number is.
     """
     claims = list(claims)
-    judged = [_withheld(claim, claim(runs, len(claims)), runs, machine) for claim in claims]
+    judged = [claim(runs, len(claims), _withheld(claim, runs, machine)) for claim in claims]
     corrected = correct([one.verdict for one in judged], [one.p for one in judged])
     return [_corrected(one, *after) for one, after in zip(judged, corrected, strict=True)]
 
 
-def _withheld(claim: "Claim", one: Judged, runs: Runs, machine: hardware.Machine | None) -> Judged:
-    """The claim as judged, or not judged where its numbers may not be held against the report's."""
-    if one.verdict == "not judged":
-        return one
-    records = claim.records(runs)
-    why = hardware.differs(records, machine) if claim.timed else ""
+def _withheld(claim: "Claim", runs: Runs, machine: hardware.Machine | None) -> str:
+    """Why a claim's numbers may not be held against the report's; empty where they may."""
     if claim.absolute and runs.stand_in:
-        why = f"a number of the report's own data, and these runs stand in for them ({runs.stand_in[0].rstrip('.')})"
-    numbers = f"{one.numbers}; on {hardware.named(records)}" if claim.timed else one.numbers
-    if not why:
-        return replace(one, numbers=numbers)
-    return replace(one, verdict="not judged", numbers=f"{numbers}; not judged: {why}", p=None)
+        return f"a number of the report's own data, and these runs stand in for them ({runs.stand_in[0].rstrip('.')})"
+    return hardware.differs(claim.records(runs), machine) if claim.timed else ""
 
 
 def _corrected(one: Judged, verdict: Verdict, p: float | None) -> Judged:
