@@ -193,14 +193,15 @@ def _anchor(section: str, name: str) -> str:
 
 
 def _claim(name: str, one: Judged) -> str:
-    facts = [f"{one.seeds} seed{'' if one.seeds == 1 else 's'}"]
+    facts = [f"{one.seeds} seed{'' if one.seeds == 1 else 's'}"] if one.seeds else []
     if one.p is not None:
         facts.append(f"p {_p(one.p)}" + ("" if one.corrected is None else f", corrected {_p(one.corrected)}"))
+    aside = f" ({'; '.join(facts)})" if facts else ""
     chip = f"<span class='chip {one.verdict.replace(' ', '-')}'>{html.escape(one.verdict)}</span>"
     return (
         f"<div class=claim id='{_anchor('findings', name)}'>{chip}<div>"
         f"<p><b>{html.escape(one.finding)}</b></p><p class=numbers>{html.escape(one.numbers)}</p>"
-        f"<p class=notes>{html.escape(one.test)} ({'; '.join(facts)})</p></div></div>"
+        f"<p class=notes>{html.escape(one.test)}{aside}</p></div></div>"
     )
 
 

@@ -1,6 +1,6 @@
 """Pixels that a network's output leaves at 0, whatever it is shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class DeadPixels(Claim):
         at_least, at_most: pixels (times channels). at_most=0 says that there are none.
         share: at least this share of the image's pixels (times channels). One of the three is needed.
         evaluation: null for the run's first.
+        absolute: false where the count follows from the network alone, whatever the images.
     """
 
     run: str
@@ -32,6 +33,7 @@ class DeadPixels(Claim):
     at_most: int | None = None
     share: float | None = None
     evaluation: str | None = None
+    absolute: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None and self.share is None:
