@@ -68,7 +68,7 @@ def test_a_wrong_name_is_told_with_the_nearest(overrides: list[str], words: list
         (["noise.sigma=abc"], ["noise.sigma", "'abc'", "a number or a list of numbers"]),
         (["noise.sigma=null"], ["noise.sigma", "null"]),
         (["data.batch_size=1.5"], ["data.batch_size", "1.5", "a whole number"]),
-        (["data.channels=2"], ["data.channels", "1 or 3"]),
+        (["data.channels=2.5"], ["channels", "2.5", "a whole number"]),
         (["trainer.compile=maybe"], ["trainer.compile", "'maybe'", "true or false"]),
         (["debug=1"], ["debug", "true or false"]),
         (["optimizer.lr=abc"], ["optimizer.lr", "'abc'", "a number"]),
