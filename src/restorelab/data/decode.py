@@ -147,7 +147,7 @@ class _named:  # noqa: N801 - a context
         if isinstance(error, FileNotFoundError):
             raise BadImage(_name(self.encoded), "no such file") from None
         if isinstance(error, MemoryError):
-            require(1 << 62, _name(self.encoded))
+            raise DataError(f"{_name(self.encoded)}: decoding it took all of the memory there was.") from error
         if isinstance(error, Exception) and not isinstance(error, DataError):
             reason = f"cannot be decoded ({type(error).__name__}: {' '.join(str(error).split())})"
             raise BadImage(_name(self.encoded), reason) from error

@@ -14,7 +14,9 @@ import numpy as np
 import tifffile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from restorelab.data import warned
 from restorelab.data.pixels import Picture, Refused
+from restorelab.data.raster import picture
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF file begins: little-endian, big-endian, and both again for BigTIFF."""
@@ -39,10 +41,11 @@ class Tiff:
     def _pictures(self) -> list[Any]:
         found: list[Any] = []
         try:
-            found += [page for page in self.file.pages if not int(getattr(page, "subfiletype", 0)) & NOT_A_PICTURE]
-        except Exception:  # a chain of pages that breaks off: what comes before is whole
-            if not len(self.file.pages):
-                raise
+            for page in self.file.pages:
+                if not int(getattr(page, "subfiletype", 0)) & NOT_A_PICTURE:
+                    found.append(page)
+        except Exception as error:  # a chain of pages that breaks off: what comes before is whole
+            warned.warn(f"its pages break off: {error}")
         return found or [self.file.pages[0]]
 
     def _planes(self) -> int:
@@ -50,8 +53,9 @@ class Tiff:
         page = self.pictures[0]
         if len(self.pictures) > 1 or not (self.file.is_imagej or self.file.is_shaped) or page.compression != 1:
             return 1
-        size = int(np.prod(page.shape))
-        return max(1, int(np.prod(self.file.series[0].shape)) // size) if size else 1
+        size = int(np.prod(page.shape)) * max(1, _bits(page) // 8)
+        held = (len(self.data) - min(page.dataoffsets, default=0)) // max(1, size)
+        return max(1, min(held, int(np.prod(self.file.series[0].shape)) // max(1, int(np.prod(page.shape)))))
 
     def size(self, number: int) -> tuple[int, int]:
         """Height and width of a page as stored."""
@@ -90,8 +94,6 @@ class Tiff:
         return self.pictures[(number - 1) // self.planes]
 
     def _by_pillow(self, page: Any) -> Picture:
-        from restorelab.data.raster import picture  # which opens TIFFs by this module
-
         if page.sampleformat not in (1, 4) or _bits(page) not in (1, 2, 4, 8, 16):
             raise Refused(f"{_bits(page)} bits a sample, {_name(page.sampleformat)}, {_name(page.compression)}")
         if _bits(page) == 16 and page.samplesperpixel > 1:
