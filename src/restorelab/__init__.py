@@ -3,26 +3,37 @@
 `restorelab.load(run_dir)` gives a trained network back. Importing this package imports nothing heavy.
 """
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
 __version__ = "0.1.0"
 
 
-def load(run_dir: str | PathLike[str], device: str = "cpu") -> Any:
-    """The trained network of a run, in evaluation mode: its best weights, or those it evaluated, on `device`.
+def load(
+    source: str | PathLike[str],
+    device: str = "cpu",
+    *,
+    model: Any = None,
+    clamp: bool = True,
+    trust: Sequence[str] = (),
+) -> Any:
+    """The trained network of a run, in evaluation mode, on `device`: a `torch.nn.Module`.
 
-    Returns a `torch.nn.Module`, degraded (B, C, h, w) to restored (B, C, H, W), in [0, 1]. Never unpickles code.
-    Raises ConfigError where the folder holds no run, or a run that has no weights yet.
+    It takes degraded images (B, C, h, w) and returns restored ones (B, C, H, W), clamped to [0, 1] as the protocol
+    measures them. `clamp=False` leaves the network's own output, which may lie outside; train on with that.
+
+    source: a run's folder, for the weights that it evaluated (its best ones, or those of its `ckpt`); a checkpoint in
+    a run's folder; or any other file of weights, which then needs `model`: a module to load them into, or the overrides
+    that compose one, such as `["model=dncnn", "data.channels=3"]`.
+
+    Neither code in the folder nor code that its config.yaml names is run, except that of the packages in `trust`:
+    `trust=["my_package"]` for a network of your own. Nothing but tensors and plain containers is unpickled.
+
+    Raises:
+        ConfigError: where there is no run, no weights yet, weights of another network, or code that is not trusted.
+        DataError: for a file of weights that is damaged.
     """
-    from pathlib import Path
+    from restorelab import loading
 
-    from restorelab import build, run_folder, weights
-
-    folder = run_folder.RunFolder(Path(run_dir))
-    config = run_folder.read_config(folder.path)
-    net = build.make("model", config["model"])
-    if any(True for _ in net.parameters()):
-        only_evaluated = config["ckpt"] and not config["train"]
-        weights.load_into(net, Path(config["ckpt"]) if only_evaluated else folder.best)
-    return net.to(device).eval()
+    return loading.load(source, device, model=model, clamp=clamp, packages=trust)

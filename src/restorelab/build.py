@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from torch import nn
 
 from restorelab import config as configs
+from restorelab import file_names, trust
 from restorelab.data import pairing
 from restorelab.data.dataset import Dataset, refuse_degrading
 from restorelab.data.frozen import Evaluation
@@ -17,29 +20,44 @@ from restorelab.errors import ConfigError, UserError
 from restorelab.metrics import Protocol
 from restorelab.objectives.objective import Objective
 
+SPECIAL: dict[str, Any] = {"_target_": "", "_args_": (), "_partial_": False}
+"""Keys of a node that say how its target is called, as in Hydra, and what stands for one that is not there."""
+
 
 def make(path: str, node: Any, **extra: Any) -> Any:
-    """Build what a config node names.
+    """Build what a config node names: mappings with a `_target_`, at any depth, become what that gives.
+
+    Values are taken literally, `${...}` too: a composed config is resolved already, and one that was read is text.
+    extra: further arguments of the outermost target.
 
     Raises:
-        ConfigError: naming the node, where its target refuses the values.
+        ConfigError: naming the node, where it names what it may not (see `restorelab.trust`), or where its target
+            refuses the values.
     """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
+    trust.check(path, node)
+    return _built(path, node, extra)
 
+
+def _built(path: str, node: Any, extra: Mapping[str, Any]) -> Any:
+    if isinstance(node, list | tuple):
+        return [_built(f"{path}[{place}]", value, {}) for place, value in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    build = node.get("_recursive_", True)
+    values = {key: _built(f"{path}.{key}", value, {}) if build else value for key, value in node.items()}
+    if "_target_" not in node:
+        return values
+    target, args, later = (values.pop(key, default) for key, default in SPECIAL.items())
+    given = {key: value for key, value in values.items() if key not in configs.HYDRA_KEYS} | dict(extra)
     try:
-        return instantiate(node, _convert_="all", **extra)
-    except InstantiationException as error:
-        cause = error.__cause__
-        while cause is not None:
-            if isinstance(cause, UserError):
-                said = str(cause)
-                raise type(cause)(said if said.startswith(path) else f"{path}: {said}") from cause
-            if cause.__cause__ is None:
-                break
-            cause = cause.__cause__
-        reason = f"{type(cause).__name__}: {cause}" if cause else str(error).splitlines()[0]
-        msg = f"{path}: {node.get('_target_', node)} refuses these values ({reason})."
+        module, _, name = target.rpartition(".")
+        callable_ = getattr(import_module(module), name)
+        return partial(callable_, *args, **given) if later else callable_(*args, **given)
+    except UserError as error:
+        said = str(error)
+        raise type(error)(said if said.startswith(path) else f"{path}: {said}") from error
+    except Exception as error:
+        msg = f"{path}: {target} refuses these values ({type(error).__name__}: {error})."
         raise ConfigError(msg) from error
 
 
@@ -66,6 +84,8 @@ def parts(config: Mapping[str, Any]) -> Parts:
     Raises:
         ConfigError: for values that a part refuses.
     """
+    for group in configs.GROUPS:
+        trust.check(group, config[group])
     configs.check_values(config)
     stages = {stage: config[stage] for stage in STAGES}
     objective: Objective = make("objective", config["objective"])
@@ -75,6 +95,7 @@ def parts(config: Mapping[str, Any]) -> Parts:
     pairing.check(training.noise, dataset.split_by)
     evaluations = {}
     for name, entry in config["evaluation"].items():
+        file_names.require("evaluation", name)  # of a config that was read, too
         chosen = {stage: entry.get(stage) or stages[stage] for stage in STAGES}
         degradation = Degradation(**{s: make(f"evaluation.{name}.{s}", node) for s, node in chosen.items()})
         if degradation.variants > 1:

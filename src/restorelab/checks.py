@@ -13,7 +13,7 @@ from restorelab.build import Parts, make
 from restorelab.data.dataset import Dataset
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
-from restorelab.errors import ConfigError, UserError
+from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.metrics import SSIM_WINDOW
 from restorelab.sample import Sample
 from restorelab.schedule import construct, plan
@@ -43,8 +43,7 @@ def check_fit(built: Parts) -> nn.Module:
     _check_measure(built)
     _check_weights(built, net)
     check_training(built)
-    for name, node in built.config["callbacks"].items():
-        _check_callback(name, make(f"callbacks.{name}", node))
+    _check_callbacks(built)
     return net
 
 
@@ -140,9 +139,9 @@ def _check_measure(built: Parts) -> None:
 def _check_weights(built: Parts, net: nn.Module) -> None:
     ckpt = built.config["ckpt"]
     if built.config["transfer"] is not None:
-        weights.find(Path(built.config["transfer"]))
+        weights.transferable(net, Path(built.config["transfer"]))
     if ckpt is not None:
-        weights.find(Path(ckpt))
+        weights.fitted(net, Path(ckpt))
     elif learnable(net) and not built.config["train"]:
         msg = f"train=false: {_name(built)} has weights to learn; say whose, ckpt=RUN/checkpoints/best.ckpt."
         raise ConfigError(msg)
@@ -163,12 +162,27 @@ def _try(built: Parts, key: str, make_it: Callable[..., Any], *given: Any) -> An
         raise ConfigError(msg) from error
 
 
-def _check_callback(name: str, callback: Any) -> None:
+def _check_callbacks(built: Parts) -> None:
+    """Hold the named callbacks against what Lightning would only refuse when training has begun."""
+    if not built.config["callbacks"]:
+        return
     from lightning.pytorch.callbacks import Callback
 
-    if not isinstance(callback, Callback):
-        msg = f"callbacks.{name}: {type(callback).__name__} is no lightning.pytorch.callbacks.Callback."
-        raise ConfigError(msg)
+    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    seen: dict[str, str] = {}
+    for name, node in built.config["callbacks"].items():
+        callback = make(f"callbacks.{name}", node)
+        if not isinstance(callback, Callback):
+            msg = f"callbacks.{name}: {type(callback).__name__} is no lightning.pytorch.callbacks.Callback."
+            raise ConfigError(msg)
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor not in measured:
+            msg = f"callbacks.{name}.monitor: no validation measures {monitor!r}. {nearest(monitor, measured)}"
+            raise ConfigError(msg)
+        other = seen.setdefault(callback.state_key, name)
+        if other != name and type(callback).state_dict is not Callback.state_dict:
+            msg = f"callbacks.{name}: a checkpoint cannot tell it from callbacks.{other}; leave one of them out."
+            raise ConfigError(msg)
 
 
 def _name(built: Parts) -> str:

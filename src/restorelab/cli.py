@@ -140,7 +140,7 @@ def train(argv: list[str]) -> int:
         print(TRAIN.replace("OPTIONS", usage.options(conf_dir() / "train.yaml")))
     own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
     several = [argument for argument in argv if argument in ("-m", "--multirun")]
-    rest = _prepared([argument for argument in argv if argument not in several])
+    rest = _prepared([argument for argument in argv if argument not in several], several=bool(several))
     before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
     try:
         with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
@@ -168,10 +168,14 @@ def _is_override(argument: str) -> bool:
     return argument.startswith("~") or ("=" in argument and not argument.startswith("-"))
 
 
-def _prepared(arguments: list[str]) -> list[str]:
-    """Overrides with those of an evaluated checkpoint's run; left alone where flags stand among them."""
-    from restorelab import composition
+def _prepared(arguments: list[str], *, several: bool) -> list[str]:
+    """Overrides with paths quoted and with those of an evaluated checkpoint's run, but for where flags are among them.
 
+    several: a comma parts several values.
+    """
+    from restorelab import composition, quoting
+
+    arguments = quoting.paths(arguments, several=several)
     return composition.prepared(arguments) if all(map(_is_override, arguments)) else arguments
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
 from restorelab import config as configs
-from restorelab import matching, paths, taken
+from restorelab import file_names, matching, paths, quoting, taken, trust
 from restorelab.config import GROUPS, conf_dir
 from restorelab.dotted import leaves
 from restorelab.errors import ConfigError, nearest, nearest_key
@@ -37,6 +38,11 @@ def user_conf() -> Path | None:
     return own if own.is_dir() and own.resolve() != conf_dir().resolve() else None
 
 
+def searched() -> list[str]:
+    """What tells Hydra of the user's own ./conf."""
+    return [f"hydra.searchpath=[{quoting.quoted(f'file://{own}')}]"] if (own := user_conf()) else []
+
+
 def conf_dirs() -> list[Path]:
     """The shipped folder, and last the user's own. Of two files of one name Hydra takes the first, `find` the last."""
     return [folder for folder in (conf_dir(), user_conf()) if folder]
@@ -54,6 +60,8 @@ def find(group: str, name: str) -> Path:
     Raises:
         ConfigError: where there is none.
     """
+    for part in name.split("/"):
+        file_names.require(group, part)
     for folder in reversed(conf_dirs()):
         if (file := folder / group / f"{name}.yaml").is_file():
             return file
@@ -83,7 +91,8 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: for anything that is wrong in the overrides or in a file.
     """
-    extra = [f"hydra.searchpath=[file://{user_conf()}]"] if user_conf() else []
+    overrides = quoting.paths(overrides)
+    extra = searched()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
             composed = hydra_compose("train", [*prepared(overrides), *extra], return_hydra_config=True)
@@ -162,8 +171,10 @@ def resolve(
     settings["choices"] = (named | _replaced(settings, named, said)) if named else settings.get("choices", {})
     settings.setdefault("evaluation", {matching.OWN: {}})
     if choices.get("model"):  # composed here from its groups, and not a run's config that is composed again
+        trust.note(settings)  # before anything is taken from a run's folder
         taken.take(settings, overrides, said, planned)
     configs.check_names(settings)
+    trust.trust(settings["trust"] if choices.get("model") else _trusted(overrides))
     if choices.get("model"):
         matching.match(settings, said)
     matching.relabel(settings)
@@ -178,6 +189,13 @@ def resolve(
         settings["threads"] = available_threads()
     paths.make_absolute(settings)
     return settings
+
+
+def _trusted(overrides: Sequence[str]) -> list[str]:
+    """The packages that the command line trusts, whatever the file says that is composed."""
+    values = [one.value() for one in OverridesParser.create().parse_overrides(list(overrides))
+              if one.key_or_group == "trust"]  # fmt: skip
+    return [str(name) for value in values for name in (value if isinstance(value, list) else [value])]
 
 
 def _replaced(settings: Mapping[str, Any], named: Mapping[str, str], said: Said) -> dict[str, str]:
@@ -247,8 +265,9 @@ def explained(error: Exception, overrides: Sequence[str] = ()) -> ConfigError:
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return ConfigError(f"{cause.full_key}: {_at_key(cause)}")
     if isinstance(error, OverrideParseException):
-        return ConfigError(f"{error.override}: not a valid override. {_one_line(error)} Write key=value, and quote "
-                           "values with commas, spaces or brackets for the shell.")  # fmt: skip
+        key, equals, value = str(error.override).partition("=")
+        how = f", and quote a value that is text: {quoting.argument(key, value)}" if equals else ""
+        return ConfigError(f"{error.override}: not a valid override. {_one_line(error)} Write key=value{how}.")
     return ConfigError(_of_hydra(error, overrides))
 
 
@@ -280,7 +299,14 @@ def _of_hydra(error: Exception, overrides: Sequence[str]) -> str:
     if "Multiple values for evaluation" in text:
         return "noise: one of its options only; several at once are noise=mixture and noise=each."
     if "Ambiguous value" in text:
-        return f"{name}: several values. For a run with each add -m; for one list write key=[a,b]."
+        keys = {one.partition("=")[0].lstrip("+"): one for one in overrides}
+        given = keys.get(name, name if "=" in name else f"{name}=a,b")
+        key, _, value = given.partition("=")
+        listed, text = shlex.quote(f"{key}=[{value}]"), quoting.argument(key, value)
+        return (
+            f"{given}: several values. For a run with each add -m; for one list write {listed}; for one text with a "
+            f"comma {text}."
+        )
     if text.startswith("Config group override"):
         wrong = [o for o in overrides if o.partition("=")[0] in ("", *GROUPS, "experiment") and not OPTION.search(o)]
         return (

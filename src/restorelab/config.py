@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from restorelab import signatures
+from restorelab import file_names, signatures
 from restorelab.dotted import leaves
 from restorelab.errors import ConfigError, closest, nearest, nearest_key
 from restorelab.signatures import Parameter
@@ -41,6 +41,9 @@ GROUPS = (
     "callbacks",
 )
 """The config groups of a run, in the order in which they are reported."""
+
+NAMED = ("evaluation", "callbacks")
+"""Groups whose keys are names that the user gives."""
 
 Node = dict[str, Any]
 
@@ -82,6 +85,7 @@ class Train:
     accumulate: int
     clip: float | None
     debug: bool
+    trust: list[str]
     choices: dict[str, Any]
     sessions: list[Any]
 
@@ -104,6 +108,9 @@ TIMING = {
     "monitor": Parameter(str | None, required=False),
 }
 """Keys of every scheduler beside its own: when it is stepped, and with which metric. See `restorelab.schedule`."""
+
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+"""A target: a module and a name in it. Anything else could lead the look-up of its source to other files."""
 
 DURATION = re.compile(r"(\d+:)?\d+:\d+:\d+")
 
@@ -129,6 +136,9 @@ def check_names(config: Mapping[str, Any]) -> None:
     root = {f.name: Parameter(f.type, required=f.default is MISSING) for f in fields(Train)}
     _check_keys("", dict(config), root)
     _check_root(config)
+    for group in NAMED:
+        for name in config[group]:
+            file_names.require(group, name)
     for group in GROUPS:
         _walk(group, config[group], foreign=False)
 
@@ -154,9 +164,10 @@ def _check_root(config: Mapping[str, Any]) -> None:
         if config[key] is not None and not config[key].strip():
             msg = f"{key}: it is empty. Name one, or leave it out."
             raise ConfigError(msg)
-    if config["name"] is not None and (Path(config["name"]).is_absolute() or ".." in Path(config["name"]).parts):
-        msg = f"name: {config['name']!r} leads out of runs_dir. Use run_dir to name a folder anywhere."
-        raise ConfigError(msg)
+    for part in (config["name"] or "run").split("/"):  # a name may have folders
+        if reason := file_names.refusal(part):
+            msg = f"name: {config['name']!r} cannot be a folder in runs_dir: {part!r} {reason}. Use run_dir to name a "
+            raise ConfigError(f"{msg}folder anywhere.")
 
 
 def check_values(config: Mapping[str, Any]) -> None:
@@ -179,8 +190,6 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
         for i, child in enumerate(node):
             _walk(f"{path}[{i}]", child, foreign=foreign)
         return
-    if path.count(".") == 1 and path.startswith(("callbacks.", "evaluation.")):
-        _check_entry(path, node)
     if not isinstance(node, Mapping):
         return
     if "_target_" in node:
@@ -189,6 +198,8 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
         msg = f"{path}: no _target_. Every file of conf/{path}/ names one; got the keys {', '.join(map(str, node))}."
         raise ConfigError(msg)
     for key, child in node.items():
+        if path in NAMED:
+            _check_entry(f"{path}.{key}", child)
         if key not in HYDRA_KEYS:
             _walk(f"{path}.{key}", child, foreign=foreign)
 
@@ -209,7 +220,7 @@ def _check_entry(path: str, node: Any) -> None:
 
 def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
     target = node["_target_"]
-    if not isinstance(target, str) or "." not in target:
+    if not isinstance(target, str) or not DOTTED.fullmatch(target):
         msg = f"{path}._target_: {target!r} is not a dotted name such as restorelab.models.ae.AE."
         raise ConfigError(msg)
     parameters = signatures.from_source(target)

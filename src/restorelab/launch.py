@@ -13,7 +13,7 @@ from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from restorelab import logs
+from restorelab import logs, trust
 from restorelab.errors import UserError
 from restorelab.run import FAILED, Outcome, execute_here
 from restorelab.run_folder import RunFolder, write_json
@@ -61,6 +61,7 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
 def _rank(settings: dict[str, Any], said: str) -> None:
     """One rank's process."""
     logs.set_up(logging.INFO if os.environ.get("RANK") == "0" else logging.WARNING)
+    trust.note(settings)  # the parent, which hands them over, has checked them
     outcome = execute_here(settings, RunFolder(Path(settings["run_dir"])))
     if os.environ.get("RANK") == "0":
         facts = {"status": outcome.status, "exit_status": outcome.exit_status, "message": outcome.message,

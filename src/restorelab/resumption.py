@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from restorelab import standing
+from restorelab import quoting, standing
 from restorelab.dotted import within
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError
@@ -16,7 +16,7 @@ from restorelab.standing import Standing
 log = logging.getLogger(__name__)
 
 FREE = (
-    "run_dir", "runs_dir", "data_dir", "resume", "threads", "logger", "callbacks.panels", "data.residency",
+    "run_dir", "runs_dir", "data_dir", "resume", "trust", "threads", "logger", "callbacks.panels", "data.residency",
     "data.eval_batch_size", "trainer.bar", "trainer.log_every", "trainer.checkpoint_every", "trainer.keep",
     "trainer.keep_every", "trainer.keep_memory", "data.root", "ckpt", "transfer", "loss.ckpt",
 )  # fmt: skip
@@ -71,7 +71,7 @@ def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
         merged["sessions"] = _sessions(old, done.steps, changes)
         said = "; ".join(f"{key}: {before} -> {after}" for key, (before, after) in changes.items())
         log.info("resume: from step %d on with other settings: %s", done.steps, said)
-    return merged
+    return {**merged, "trust": new["trust"]}  # whom to trust is never taken from a folder
 
 
 def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], given: Sequence[str], folder: RunFolder) -> None:
@@ -91,7 +91,7 @@ def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], given: Sequen
         msg = (
             f"resume=true: {folder.path} was begun with other values: {'; '.join(refused.values())}. What a run learns "
             f"cannot be changed on the way; leave out {', '.join(refused)}, or start a new run from its weights: "
-            f"ckpt={folder.best}."
+            f"{quoting.argument('ckpt', folder.best)}."
         )
         raise ConfigError(msg)
 

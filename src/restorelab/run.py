@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 
-from restorelab import build, checks, results, standing, weights
+from restorelab import build, checks, quoting, results, standing, weights
 from restorelab.build import Parts
 from restorelab.callbacks.checkpoint import Checkpoint
 from restorelab.callbacks.guard import Guard
@@ -77,7 +77,11 @@ def execute_here(
             message = run()
             return Outcome("done", 0, message, folder.path)
         except (Interrupted, KeyboardInterrupt) as error:
-            how = f"resume with run_dir={folder.path} resume=true" if folder.last.exists() else "nothing was saved yet"
+            how = (
+                f"resume with {quoting.argument('run_dir', folder.path)} resume=true"
+                if folder.last.exists()
+                else "nothing was saved yet"
+            )
             return run.fail("interrupted", error, f"interrupted; {how}", interruption.exit_status)
         except UserError as error:
             outcome = run.fail("failed", error, str(error), error.exit_status)

@@ -82,10 +82,16 @@ def read_config(folder: Path) -> dict[str, Any]:
         hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
         msg = f"{folder} is no run's folder: it has no config.yaml.{hint}"
         raise ConfigError(msg)
-    config: dict[str, Any] = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    if isinstance(config, dict):
-        paths.relocate(config, folder)
-    return config
+    try:
+        content = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError) as error:
+        msg = f"{file} is damaged: it is not YAML ({' '.join(str(error).split())[:200]})."
+        raise ConfigError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{file} is damaged: it holds a {type(content).__name__}, not keys and values."
+        raise ConfigError(msg)
+    paths.relocate(content, folder)
+    return content
 
 
 def write_text(file: Path, text: str, *, sync: bool = True) -> None:

@@ -1,12 +1,13 @@
 """How far a run is, as its last.ckpt says."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from restorelab import quoting
 from restorelab.errors import DataError
+from restorelab.run_folder import RunFolder
 
 KEY = "restorelab_standing"
 """Where last.ckpt says it."""
@@ -40,19 +41,48 @@ def read(file: Path) -> Standing | None:
     """The standing in a last.ckpt, None where there is none yet.
 
     Raises:
-        DataError: for a file that is damaged or that another program wrote.
+        DataError: for a file that is damaged or that another program wrote; says what is left to go on from.
     """
-    import torch
+    from restorelab import weights  # brings torch
 
     if not file.is_file():
         return None
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        content = weights.content(file, "resume")
         return Standing(**content[KEY], seconds=content["callbacks"]["Limits"]["seconds"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        msg = (
-            f"{file} is damaged or not of this program ({reason}); the run cannot go on from it. Remove it and say "
-            f"resume=true to train from the beginning, or start a new run with ckpt={file.with_name('best.ckpt')}."
-        )
-        raise DataError(msg) from error
+    except DataError as error:
+        raise DataError(f"{error} {_left(file, file.with_name('best.ckpt'), 'best')}") from error
+    except (KeyError, TypeError) as error:
+        msg = f"resume: {file} does not hold the state of a run ({type(error).__name__}: {error})."
+        raise DataError(f"{msg} {_left(file, file.with_name('best.ckpt'), 'best')}") from error
+
+
+def require_whole(folder: RunFolder) -> None:
+    """Refuse to go on in a folder whose checkpoints cannot be read, before anything else is done to it.
+
+    Raises:
+        DataError: naming the file, and what is left to go on from.
+    """
+    from restorelab import weights
+
+    read(folder.last)
+    if not folder.best.exists():
+        return
+    try:
+        weights.read(folder.best, "resume")
+    except DataError as error:
+        raise DataError(f"{error} {_left(folder.best, folder.last, 'last')}") from error
+
+
+def _left(file: Path, other: Path, which: str) -> str:
+    """What there is to go on from without a checkpoint. other: the one beside it, with the `which` weights."""
+    from restorelab import weights
+
+    try:
+        whole = other.exists() and bool(weights.read(other))
+    except DataError:
+        whole = False
+    again = f"remove {file} and say resume=true to train from the beginning" if which == "best" else ""
+    new = f"start a new run from the {which} weights, {quoting.argument('ckpt', other)}" if whole else ""
+    ways = ", or ".join(way for way in (new, again) if way) or f"remove {file.parents[1]} and begin anew"
+    return f"The run cannot go on from it, and nothing was changed: {ways}."

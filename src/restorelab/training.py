@@ -32,6 +32,8 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         config.check_names(settings)
         built = build.parts(settings)
         net = checks.check_fit(built)
+        if settings["resume"]:
+            standing.require_whole(RunFolder(Path(settings["run_dir"])))
         # A dataset that is missing, does not fit, or has to be decoded first, is found before the run has a folder.
         before = keeping.before(settings)
         fits = partial(sizes.check, built, net, parts=_parts(settings, built, net))

@@ -107,11 +107,30 @@ def test_what_is_no_output(tmp_path: Path):
             outputs.read(tmp_path / name, COLOUR)
 
 
+@pytest.mark.parametrize("name", ["a", "a.png", "a.JPG"])
+@pytest.mark.parametrize("file", ["a.png", "a.npy", "a.PNG", "A.tif", "a.TIFF"])
+def test_the_file_of_an_image_is_found_by_its_name(tmp_path: Path, name: str, file: str):
+    """Sets that were exported before have `119082.png` for a name, and a method writes 119082.png for it."""
+    (tmp_path / file).touch()
+    assert outputs.find(outputs.present(tmp_path), name) == tmp_path / file
+
+
+def test_a_name_with_an_ending_of_its_own_is_found_first(tmp_path: Path):
+    for file in ("a.png", "a.png.npy"):
+        (tmp_path / file).touch()
+    assert outputs.find(outputs.present(tmp_path), "a.png") == tmp_path / "a.png.npy"
+
+
 def test_one_file_an_image(tmp_path: Path):
     with pytest.raises(Refused, match="missing"):
-        outputs.find(tmp_path, "a")
+        outputs.find(outputs.present(tmp_path), "a")
     (tmp_path / "a.png").touch()
-    assert outputs.find(tmp_path, "a") == tmp_path / "a.png"
     (tmp_path / "a.npy").touch()
     with pytest.raises(Refused, match=r"as \.npy and \.png"):
-        outputs.find(tmp_path, "a")
+        outputs.find(outputs.present(tmp_path), "a")
+    (tmp_path / "b.jpg").touch()
+    with pytest.raises(Refused, match=r"is there as b\.jpg; wanted with one of"):
+        outputs.find(outputs.present(tmp_path), "b")
+    (tmp_path / "image_0001_out.png").touch()
+    with pytest.raises(Refused, match=r"is missing.*the folder has image_0001_out\.png"):
+        outputs.find(outputs.present(tmp_path), "image_0001")

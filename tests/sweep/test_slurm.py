@@ -307,7 +307,7 @@ def test_a_run_on_several_devices_gets_an_interpreter_and_argv_of_its_own(monkey
     monkeypatch.setattr(os, "execv", lambda path, argv: started.append([path, *argv]))
     monkeypatch.setattr(worker, "execute", lambda file: 0)
     inside.slurm("a.json", 2)
-    assert started == [[sys.executable, sys.executable, "-m", "restorelab.sweep.worker", "a.json"]]
+    assert started == [[sys.executable, sys.executable, "-P", "-m", "restorelab.sweep.worker", "a.json"]]
     assert signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN  # the new interpreter would die of it
 
 

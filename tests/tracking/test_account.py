@@ -14,9 +14,11 @@ ONLINE = {"WANDB_API_KEY": KEY}
 
 @pytest.fixture(autouse=True)
 def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home without a login."""
+    """A home without a login, and a folder without W&B's settings."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "NETRC", "WANDB_BASE_URL", "http_proxy", "HTTP_PROXY"):
+    monkeypatch.chdir(tmp_path)
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "NETRC", "WANDB_BASE_URL", "http_proxy", "HTTP_PROXY", "WANDB_DIR",
+                 "WANDB_PROJECT", "WANDB_ENTITY", "WANDB_DISABLED", "WANDB_CONFIG_DIR"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 
@@ -28,12 +30,59 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("offline", ONLINE, "offline"),
         ("online", {}, "online"),
         ("online", {"WANDB_MODE": "offline"}, "offline"),
+        ("auto", {**ONLINE, "WANDB_MODE": "dryrun"}, "offline"),
+        ("auto", {**ONLINE, "WANDB_MODE": "run"}, "online"),
+        ("auto", {**ONLINE, "WANDB_MODE": "shared"}, "shared"),
+        ("offline", {**ONLINE, "WANDB_MODE": "online"}, "offline"),
+        ("online", {**ONLINE, "WANDB_MODE": "disabled"}, "disabled"),
+        ("online", {**ONLINE, "WANDB_DISABLED": "true"}, "disabled"),
+        ("auto", {**ONLINE, "WANDB_DISABLED": "false"}, "online"),
     ],
 )
 def test_mode(mode: str, environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert account.choose_mode(mode)[0] == expected
+
+
+@pytest.mark.parametrize("asked", ["auto", "online"])
+@pytest.mark.parametrize("place", ["wandb/settings", ".config/wandb/settings"])
+@pytest.mark.parametrize("command", ["offline", "disabled"])
+def test_wandbs_own_commands_are_heeded_with_a_key(
+    command: str, place: str, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`wandb offline` and `wandb disabled` write these files."""
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text(f"[default]\nmode = {command}\n")
+    mode, reason = account.choose_mode(asked)  # type: ignore[arg-type]
+    assert mode == command
+    assert f"wandb {command}" in reason
+
+
+def test_disabled_sends_nothing_by_a_command_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    with serving() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        with pytest.raises(UserError, match=r"disabled \(WANDB_MODE=disabled\): nothing is sent"):
+            account.require()
+        assert not server.asked
+
+
+def test_project_and_entity_are_wandbs_where_the_config_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert account.place(None, None) == ("restorelab", None)
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    monkeypatch.setenv("WANDB_ENTITY", "us")
+    assert account.place(None, None) == ("mine", "us")
+    assert account.place("asked", None) == ("asked", "us")
+
+
+def test_a_login_under_wandb_offline_can_still_sync(tmp_path: Path) -> None:
+    """The environment of the command that uploads overrides the file."""
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "settings").write_text("[default]\nmode = offline\n")
+    assert account.online()["WANDB_MODE"] == "online"
 
 
 @pytest.mark.parametrize("host", ["api.wandb.ai", "wandb.example.org"])

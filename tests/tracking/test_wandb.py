@@ -132,6 +132,34 @@ def test_start_that_fails_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.M
         WandB().start({}, tmp_path, "name", resumed=False)
 
 
+@pytest.mark.parametrize("name", ["WANDB_MODE", "WANDB_DISABLED"])
+def test_disabled_starts_and_writes_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    monkeypatch.setenv(name, "disabled" if name == "WANDB_MODE" else "1")
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    monkeypatch.setattr(wandb, "init", lambda **rest: pytest.fail("W&B was started"))
+    tracker = WandB(mode="online")
+    tracker.start({}, tmp_path, "name", resumed=False)
+    tracker.log({"train/loss": 1.0}, 1)
+    tracker.images("x", np.zeros((2, 2, 3), np.uint8), 1)
+    tracker.finish({}, failed=False)
+    assert not list(tmp_path.iterdir())
+    assert name in tracker.describe()
+
+
+def test_wandb_dir_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    (tmp_path / "elsewhere").mkdir()
+    tracker = WandB()
+    tracker.start({}, tmp_path / "run", "name", resumed=False)
+    tracker.finish({}, failed=False)
+    assert len(list((tmp_path / "elsewhere" / "wandb").glob("offline-run-*"))) == 1
+    assert not list((tmp_path / "run" / "wandb").glob("offline-run-*"))
+    assert f"restorelab sync {tmp_path / 'elsewhere'}" in tracker.describe()
+
+
 def test_setting_that_wandb_does_not_know_is_a_clear_error(tmp_path: Path) -> None:
     code = """
 import sys

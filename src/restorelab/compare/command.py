@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restorelab import collector
+from restorelab import collector, trust
 from restorelab.errors import ConfigError, nearest
+from restorelab.exchange.options import listed
 
 if TYPE_CHECKING:
     from restorelab.compare.comparison import Comparison
@@ -23,6 +24,8 @@ restorelab compare RUN_OR_SWEEP ... [key=value ...]: one page that holds runs an
   evaluations=A,B   the evaluations that count; all, where none is named
   metric=psnr       what ranks and is tested: psnr, ssim, mse, accuracy, entropy
   pictures=4        images of each evaluation that each network restores for the page; 0 for none
+  trust=A,B         packages with networks of your own: code that a run's config.yaml names is run only if it is
+                    restorelab's, or in a package that you trust
 
   restorelab compare runs/sweeps/mine runs/dncnn baseline=dncnn
 """
@@ -38,6 +41,7 @@ class Options:
     evaluations: str = ""
     metric: str = ""
     pictures: str = "4"
+    trust: str = ""
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -86,7 +90,8 @@ def run(argv: Sequence[str]) -> int:
     inside = options.folders[0] if len(options.folders) == 1 else Path()
     folder = Path(options.out).expanduser() if options.out else inside / "comparison"
     began = time.monotonic()
-    evaluations = [name for name in options.evaluations.strip("[]").split(",") if name]
+    trust.trust(listed(options.trust))
+    evaluations = listed(options.evaluations)
     found = build(
         options.folders, baseline=options.baseline or None, evaluations=evaluations or None,
         metric=options.metric or None,

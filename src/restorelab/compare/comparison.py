@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from restorelab.file_names import refusal
 from restorelab.report.table import Table
 from restorelab.run_folder import write_json, write_text
 from restorelab.study.records import Runs
@@ -114,7 +115,7 @@ def _earlier(folder: Path) -> set[str]:
         told = json.loads((folder / "leaderboard.json").read_text())["tables"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    return {name for name in told if isinstance(name, str) and "/" not in name}
+    return {name for name in told if refusal(name) is None}
 
 
 def tables(comparison: Comparison) -> dict[str, Table]:

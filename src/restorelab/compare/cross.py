@@ -165,7 +165,7 @@ def _measure(
     if own.spec != record.evaluation(first)["spec"]:
         msg = f"the dataset, or how it is evaluated, has changed since the run was measured under {first}."
         raise DataError(msg)
-    net = restorelab.load(record.path, device=str(built.engine.device))
+    net = restorelab.load(record.path, device=str(built.engine.device), clamp=False)
     net, channels_last = _laid_out(built, net)
     built.objective.to(built.engine.device)
     draws = PhiloxDraws("objective", data.eval_seed)

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from restorelab.data.lock import alone_with
 from restorelab.errors import DataError
+from restorelab.file_names import refusal
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,10 @@ def install(url: str, root: Path, *, max_bytes: int, sha256: str | None = None, 
     Raises:
         DataError: as `download` and `unpack`, and for a name that is there already.
     """
-    archive = download(url, root / PurePosixPath(unquote(urlsplit(url).path)).name, sha256=sha256, md5=md5)
+    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    if reason := refusal(name):
+        raise DataError(f"{url}: the archive's name, {name!r}, {reason}")
+    archive = download(url, root / name, sha256=sha256, md5=md5)
     folder = root / f".{archive.name}.unpacked"
     shutil.rmtree(folder, ignore_errors=True)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from restorelab import composition, run_folder
+from restorelab import composition, run_folder, trust
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.exchange import options
 
@@ -13,7 +13,7 @@ USAGE = """\
 restorelab export-set out=FOLDER [key=value ...]: the frozen inputs of every evaluation, for any other method.
 
   data=photos noise=impulse ...   the configuration, as for train: its data, evaluations and protocol count
-  run=RUN_DIR     that of a run instead
+  run=RUN_DIR     that of a run instead; trust=PACKAGE,... for code of your own that it names
   part=test       test, or val to tune a method on: nothing is ever chosen on test images
   clean=false     true: the true images too
   out=FOLDER      a new folder; what it holds, README.md in it says
@@ -23,7 +23,7 @@ restorelab export-set out=FOLDER [key=value ...]: the frozen inputs of every eva
   restorelab score mine set=set name=mine
 """
 
-OWN = ("out", "part", "clean", "run")
+OWN = ("out", "part", "clean", "run", "trust")
 PARTS = ("test", "val")
 
 
@@ -41,6 +41,7 @@ def run(argv: Sequence[str]) -> int:
     if "out" not in given:
         msg = "export-set: say where to, out=FOLDER."
         raise ConfigError(msg)
+    trust.trust(options.listed(given.get("trust", "")))
     part, clean = given.get("part", "test"), options.truth("clean", given.get("clean", "false"))
     if part not in PARTS:
         msg = f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images."

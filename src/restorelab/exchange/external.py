@@ -13,8 +13,8 @@ from restorelab.build import Parts
 from restorelab.errors import UserError
 from restorelab.exchange import kept, outputs
 from restorelab.exchange.measuring import Scored
-from restorelab.exchange.names import file_names
 from restorelab.exchange.score import Method
+from restorelab.file_names import file_names
 from restorelab.models.identity import Identity
 from restorelab.report.detail import places
 from restorelab.report.panels import Row, panel

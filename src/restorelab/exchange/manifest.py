@@ -1,13 +1,14 @@
 """manifest.json of an exported set: which image lies in which file, and what names the set."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import restorelab
 from restorelab.errors import DataError
+from restorelab.file_names import refusal
 
 SCHEMA = 1
 FILE = "manifest.json"
@@ -111,6 +112,7 @@ def read(folder: Path) -> Manifest:
             Exported(**{**entry, "images": [_image(image) for image in entry["images"]]})
             for entry in content["evaluations"]
         ]
+        _check_names(file, evaluations)
         return Manifest(
             content["part"], content["clean"], content["protocol"], content["config"], evaluations,
             content["restorelab"],
@@ -118,6 +120,15 @@ def read(folder: Path) -> Manifest:
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{file}: cannot be read ({type(error).__name__}: {error}). Export the set anew."
         raise DataError(msg) from error
+
+
+def _check_names(file: Path, evaluations: Sequence[Exported]) -> None:
+    """Refuse names that lead out of the folder of a method's outputs: the set may be anybody's."""
+    names = [name for entry in evaluations for name in (entry.name, entry.folder, *(one.file for one in entry.images))]
+    for name in names:
+        if reason := refusal(name):
+            msg = f"{file}: the name {str(name)[:60]!r} {reason}, so it can be no file of the set. It is not used."
+            raise DataError(msg)
 
 
 def _image(entry: Mapping[str, Any]) -> Image:

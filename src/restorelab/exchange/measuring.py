@@ -78,17 +78,20 @@ def measure(folder: Path, entry: Exported, frozen: FrozenSet, protocol: Protocol
     """
     found: list[Path] = []
     missing: list[tuple[str, str]] = []
+    present = outputs.present(folder)
     for image in entry.images:
         try:
-            found.append(outputs.find(folder, image.file))
+            found.append(outputs.find(present, image.file))
         except Refused as refusal:
             missing.append((image.file, str(refusal)))
+    shared = [file.name for file, times in Counter(found).items() if times > 1]
+    missing += [(name, "stands for several images of the set; name the files as the set's are") for name in shared]
     _complain(missing, entry, folder)
     reading = _Reading(found, entry)
     result = evaluate(Identity(), frozen, protocol, batch_size=BATCH, loss=reading)
     _complain(reading.bad, entry, folder)
     values = sum(torch.Size(image.shape).numel() for image in entry.images)
-    present = {file.name for file in folder.iterdir() if file.suffix in outputs.ENDINGS}
+    given = {file for files in present.values() for file in files if file.suffix.lower() in outputs.ENDINGS}
     return Scored(
         measured=replace(result, loss=float("nan"), seconds=float("nan")),
         files={image.id: {"file": file.name, "digest": reading.digests[place]}
@@ -97,7 +100,7 @@ def measure(folder: Path, entry: Exported, frozen: FrozenSet, protocol: Protocol
         outside=reading.outside / values,
         clamped=reading.clamped,
         collapsed=reading.collapsed,
-        strange=len(present - {file.name for file in found}),
+        strange=len(given - set(found)),
     )  # fmt: skip
 
 

@@ -47,6 +47,11 @@ def truth(key: str, value: str) -> bool:
     return value == "true"
 
 
+def listed(value: str) -> list[str]:
+    """The names in `a,b` or `[a,b]`."""
+    return [name.strip() for name in value.strip("[]").split(",") if name.strip()]
+
+
 def whole(key: str, value: str) -> int:
     """A whole number from 0 on; ConfigError for anything else."""
     if not value.isdecimal():

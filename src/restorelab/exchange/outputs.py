@@ -1,7 +1,9 @@
 """What a method wrote for an image, brought to (C, H, W) float32; and why a file cannot be that."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import tifffile
 import torch
 from torch import Tensor
 
-from restorelab.data.decode import BadImage, Decoding, decode
+from restorelab.data.decode import EXTENSIONS, BadImage, Decoding, decode
 from restorelab.data.pixels import Refused
 
 ENDINGS = (".npy", ".png", ".tif", ".tiff")
@@ -35,18 +37,36 @@ class Output:
     collapsed: bool
 
 
-def find(folder: Path, name: str) -> Path:
-    """The file of an image, of whichever ending.
+def present(folder: Path) -> dict[str, list[Path]]:
+    """The files of a folder by their names without ending, in lower case: systems differ in what they tell apart."""
+    found: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and not file.name.startswith("."):
+            found.setdefault(file.stem.casefold(), []).append(file)
+    return found
+
+
+def find(files: Mapping[str, Sequence[Path]], name: str) -> Path:
+    """The file of an image among those that are present, of whichever ending.
+
+    name: of the image in the set. Where it ends as an image's file does, `a.png` is meant as well as `a.png.npy`.
 
     Raises:
         Refused: where there is none, or several.
     """
-    found = [file for ending in ENDINGS if (file := folder / f"{name}{ending}").is_file()]
-    if not found:
-        raise Refused(f"is missing; wanted with one of the endings {', '.join(ENDINGS)}")
-    if len(found) > 1:
-        raise Refused(f"is there as {' and '.join(file.suffix for file in found)}; one of them is wanted")
-    return found[0]
+    named, bare = PurePosixPath(name.casefold()), name.casefold()
+    stems = [bare, named.stem] if named.suffix in EXTENSIONS else [bare]
+    found = next((files[stem] for stem in stems if stem in files), [])
+    wanted = [file for file in found if file.suffix.lower() in ENDINGS]
+    if len(wanted) == 1:
+        return wanted[0]
+    if wanted:
+        raise Refused(f"is there as {' and '.join(file.suffix for file in wanted)}; one of them is wanted")
+    if found:
+        raise Refused(f"is there as {found[0].name}; wanted with one of the endings {', '.join(ENDINGS)}")
+    near = get_close_matches(stems[-1], list(files), n=1)
+    hint = f" (the folder has {files[near[0]][0].name})" if near else ""
+    raise Refused(f"is missing; wanted with one of the endings {', '.join(ENDINGS)}{hint}")
 
 
 def read(file: Path, shape: Shape) -> Output:
@@ -73,10 +93,10 @@ def read(file: Path, shape: Shape) -> Output:
 def _array(file: Path, channels: int) -> tuple[np.ndarray, str]:
     """The values as stored, and what they are."""
     try:
-        if file.suffix == ".npy":
+        if file.suffix.lower() == ".npy":
             array = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped, a header that lies takes no memory
             return array, f"npy {array.dtype}"
-        if file.suffix == ".png":
+        if file.suffix.lower() == ".png":
             gray = _gray_png(file)
         else:
             floats, gray = _tiff(file)
@@ -89,7 +109,7 @@ def _array(file: Path, channels: int) -> tuple[np.ndarray, str]:
         raise Refused(bad.reason) from None
     except (OSError, ValueError, EOFError, IndexError, tifffile.TiffFileError) as error:
         raise Refused(f"cannot be read ({' '.join(str(error).split())})") from error
-    return pixels, f"{file.suffix[1:4]} {8 * pixels.itemsize} bits"
+    return pixels, f"{file.suffix[1:4].lower()} {8 * pixels.itemsize} bits"
 
 
 def _tiff(file: Path) -> tuple[np.ndarray | None, bool]:

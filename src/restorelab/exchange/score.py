@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from restorelab import trust
 from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.exchange import options
 
@@ -24,12 +25,13 @@ restorelab score DIR set=FOLDER name=METHOD [key=value ...]: measure any method'
   root=FOLDER     where the dataset lies here, for its true images, if not where it did for the set
   parameters=N macs=N seconds=S   what is known of the method: trainable parameters (0: it learns nothing, and needs no
                   seeds to be called better), multiply-accumulates for an image, what its training took
+  trust=PACKAGE,...   packages whose code the set may name, for images or noise of your own; else only restorelab's
   seed=0          which of several trainings this is: each is scored by itself, under one name
 
   restorelab score mine set=set name=mine && restorelab compare runs/mine runs/dncnn-photos-gaussian
 """
 
-OWN = ("set", "name", "out", "runs_dir", "copy", "root", "parameters", "macs", "seconds", "seed")
+OWN = ("set", "name", "out", "runs_dir", "copy", "root", "parameters", "macs", "seconds", "seed", "trust")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     first, *rest = argv
-    if "=" in first:
+    if "=" in first and not Path(first).expanduser().is_dir():
         msg = f"score {first}: first comes the folder of the outputs, score DIR set=FOLDER name=METHOD."
         raise ConfigError(msg)
     given, _ = options.split("score", rest, OWN, of_run=False)
@@ -69,6 +71,7 @@ def run(argv: Sequence[str]) -> int:
     if not folder.is_dir():
         msg = f"score {first}: there is no such folder."
         raise ConfigError(msg)
+    trust.trust(options.listed(given.get("trust", "")))
     copy = options.truth("copy", given.get("copy", "false"))
     root = given.get("root")
     print(score(folder, Path(given["set"]).expanduser(), _method(given), out, runs_dir=given.get("runs_dir", "runs"),

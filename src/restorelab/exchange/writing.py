@@ -9,11 +9,12 @@ import numpy as np
 from PIL import Image as Pillow
 from torch import Tensor
 
+from restorelab.data.decode import EXTENSIONS
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
 from restorelab.exchange import manifest
 from restorelab.exchange.manifest import Exported, Image, Manifest
-from restorelab.exchange.names import file_names
+from restorelab.file_names import file_names
 from restorelab.metrics import Protocol
 from restorelab.report.pixels import pixels, shown_bands
 from restorelab.run_folder import write_json
@@ -55,7 +56,7 @@ def described(
 ) -> Manifest:
     """The manifest of frozen sets. An image has one file name in all evaluations."""
     ids = list(dict.fromkeys(name for frozen in sets for name in frozen.ids))
-    files = dict(zip(ids, file_names(ids), strict=True))
+    files = dict(zip(ids, file_names(ids, EXTENSIONS), strict=True))
     folders = file_names([frozen.evaluation.name for frozen in sets])
     evaluations = []
     for frozen, folder in zip(sets, folders, strict=True):

@@ -34,7 +34,7 @@ class Perceptual(nn.Module):
                 "loss.ckpt is not set: a run of the classifier is wanted, such as that of "
                 "experiment=stl10_dsc/classifier."
             )
-        weights.load_into(network, Path(ckpt))
+        weights.load_into(network, Path(ckpt), "loss.ckpt")
         self.distance = distance
         self.network: Any = network.eval().requires_grad_(False)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from restorelab import composition, config
+from restorelab import composition, config, file_names, quoting, trust
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.inputs import Inputs
 from restorelab.study import hardware
@@ -69,6 +69,10 @@ def load(name: str) -> Study:
         raise ConfigError(msg)
     study = Study(name=name, **content)
     hardware.of_report(study.report)
+    for part in ("runs", "tables", "figures", "claims"):
+        for entry in getattr(study, part):
+            file_names.require(f"{file}: {part}", entry)
+    trust.note([study.tables, study.figures, study.claims])
     for part in ("tables", "figures", "claims"):
         for entry, node in getattr(study, part).items():
             config.check_node(f"{part}.{entry}", node)
@@ -192,4 +196,7 @@ def _before(
 
 
 def _resolved(overrides: Sequence[str], before: Mapping[str, Planned]) -> list[str]:
-    return [REFERENCE.sub(lambda found: f"='{before[found.group(1)].folder}'", override) for override in overrides]
+    return [
+        REFERENCE.sub(lambda found: f"={quoting.quoted(str(before[found.group(1)].folder))}", override)
+        for override in overrides
+    ]

@@ -173,7 +173,7 @@ class Record:
 
     def net(self, evaluation: str) -> nn.Module:
         """The network, in evaluation mode; with the values that were tuned for this evaluation, where there are any."""
-        net: nn.Module = restorelab.load(self.run)
+        net: nn.Module = restorelab.load(self.run, clamp=False)
         tuned = self.evaluation(evaluation).get("tuned")
         if tuned:
             net.settings.use(**tuned)  # type: ignore[union-attr, operator]

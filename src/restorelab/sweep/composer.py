@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from restorelab import composition
+from restorelab import composition, quoting
 from restorelab.config import conf_dir
 from restorelab.sweep.grid import is_group
 
@@ -62,6 +62,7 @@ class Composer:
         Raises:
             ConfigError: as `composition.compose` does.
         """
+        overrides = quoting.paths(overrides)
         try:
             parsed = [self._parse(override) for override in composition.prepared(overrides, self.planned)]
             base = self._base([one for one, for_hydra in parsed if for_hydra])
@@ -80,10 +81,8 @@ class Composer:
     def _base(self, chosen: Sequence[Override]) -> _Base:
         key = tuple(str(one.input_line) for one in chosen)
         if key not in self._bases:
-            user = composition.user_conf()
-            extra = [f"hydra.searchpath=[file://{user}]"] if user else []
             with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                composed = compose("train", [*key, *extra], return_hydra_config=True)
+                composed = compose("train", [*key, *composition.searched()], return_hydra_config=True)
             choices = composed.hydra.runtime.choices
             masked = OmegaConf.masked_copy(composed, [str(name) for name in composed if name != "hydra"])
             OmegaConf.set_struct(masked, value=True)  # as Hydra does before it applies values

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restorelab import composition
+from restorelab import composition, file_names
 from restorelab.dotted import within
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.inputs import Inputs
@@ -132,9 +132,8 @@ def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
         return base / sweep.study
     if "name" in said and not said["name"].is_sweep_override() and said["name"].value() is not None:
         name = str(said["name"].value())
-        if set(name) <= {"."}:
-            msg = f"name={name}: a folder cannot be called so."
-            raise ConfigError(msg)
+        for part in name.split("/"):
+            file_names.require("name", part)
         return base / "sweeps" / name
     asked = sorted(_text(key, override) for key, override in said.items() if _counts(key.lstrip("+~")))
     if sweep.search:

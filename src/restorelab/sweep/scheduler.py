@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from restorelab import trust
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
 from restorelab.sweep.ledger import UNFINISHED, Attempt, Ledger, State
@@ -153,7 +154,8 @@ class Scheduler:
         self._pending.extendleft(reversed(kept))
 
     def _job(self, run: Planned) -> Job:
-        return Job(run.id, queue.file(self.folder, run.id), int(run.settings["trainer"]["devices"]))
+        devices = int(run.settings["trainer"]["devices"])
+        return Job(run.id, queue.file(self.folder, run.id), devices, tuple(trust.named(run.settings)))
 
     def _ask(self) -> bool:
         """Get a run from the source, if there is one that this sweep has not done yet."""

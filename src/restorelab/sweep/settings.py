@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin
 
-from restorelab import composition, config, signatures
+from restorelab import composition, config, quoting, signatures
 from restorelab.config import DURATION, Train
 from restorelab.errors import ConfigError, nearest
 from restorelab.sweep import grid
@@ -74,7 +74,7 @@ def split(arguments: Sequence[str]) -> tuple[Sweep, list[str]]:
     sweep = defaults()
     given = {name: getattr(sweep, name) for name in TYPES} | own
     given["executor_options"] = {**(given["executor_options"] or {}), **options}
-    return _checked(given, ""), rest
+    return _checked(given, ""), quoting.paths(rest, several=True)
 
 
 def defaults() -> Sweep:

@@ -1,6 +1,6 @@
 """One run of a sweep, in a process of its own: claim it, execute it, mark it. All that an executor calls.
 
-`python -m restorelab.sweep.worker SWEEP/queue/ID.json` does it in a new interpreter.
+`python -m restorelab.sweep.worker SWEEP/queue/ID.json [--trust=NAME,NAME]` does it in a new interpreter.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from typing import IO, Any
 import yaml
 from tqdm import tqdm
 
-from restorelab import logs
+from restorelab import logs, trust
 from restorelab.errors import UserError
 from restorelab.interruption import Interrupted
 from restorelab.run_folder import RunFolder, read_config
@@ -34,26 +34,43 @@ TAKEN = 75
 """Exit status of a worker that found its run in another's hands (EX_TEMPFAIL of sysexits.h: try again later)."""
 
 PARENT = "--with-parent="
+TRUST = "--trust="
 
 BEAT = 1.0
 """Seconds between two heartbeats, and so until a worker hears that it should stop."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Execute the resolved config in a file, in this process. `--with-parent=PID`: end when that parent is gone."""
+    """Execute the resolved config in a file, in this process.
+
+    `--with-parent=PID`: end when that parent is gone. `--trust=NAME,NAME`: what the file may name beyond restorelab's
+    own classes.
+    """
+    for argument in argv:
+        if argument.startswith(TRUST):
+            trust.trust(argument.removeprefix(TRUST).split(","))
     parents = [int(argument.removeprefix(PARENT)) for argument in argv if argument.startswith(PARENT)]
     orphaned = (lambda: os.getppid() != parents[0]) if parents else None
     return execute(Path(argv[0]), orphaned)
 
 
-def child(file: str, environment: Mapping[str, str]) -> None:
+def arguments(file: Path, named: Sequence[str]) -> list[str]:
+    """The command of a new interpreter that executes the config in a file, which may name `named`.
+
+    -P: without the current folder before everything else, where a torch.py may lie.
+    """
+    return [sys.executable, "-P", "-m", __name__, str(file), *([f"{TRUST}{','.join(named)}"] if named else [])]
+
+
+def child(file: str, environment: Mapping[str, str], named: Sequence[str] = ()) -> None:
     """What a forked process does: leave the terminal's group, set its environment, send its output to the run's log.
 
-    environment: such as CUDA_VISIBLE_DEVICES; set before anything asks for a device.
+    environment: such as CUDA_VISIBLE_DEVICES; set before anything asks for a device. named: see `Job`.
     """
     with contextlib.suppress(PermissionError):  # it leads its group already
         os.setsid()  # Ctrl-C is for the sweep, which asks its runs to stop; a hard stop reaches a run's own children
     os.environ.update(environment)
+    trust.trust(named)
     parent = multiprocessing.parent_process()
     assert parent is not None
     sentinel = parent.sentinel

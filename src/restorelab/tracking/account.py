@@ -5,13 +5,25 @@ import os
 import socket
 import subprocess
 import sys
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from restorelab.errors import UserError
 
-Mode = Literal["online", "offline"]
+if TYPE_CHECKING:
+    from wandb import Settings
+
+Mode = Literal["disabled", "offline", "online", "shared"]
+"""What W&B is told; `shared` is online, with several writers of one run."""
+
+MODES: dict[str, Mode] = {"dryrun": "offline", "run": "online", "offline": "offline", "online": "online",
+                          "shared": "shared", "disabled": "disabled"}  # fmt: skip
+"""What WANDB_MODE and W&B's settings files may say, and what it means."""
+
+PROJECT = "restorelab"
+"""The project where nobody names one."""
 
 CONNECT = 5.0
 """Seconds in which the server's door must open."""
@@ -22,11 +34,30 @@ ANSWER = 45.0
 LOGIN = "import wandb; wandb.login(verify=True, prompt=False)"
 
 
+def settings() -> "Settings":
+    """W&B's own settings, read anew: the files that `wandb offline` and the like write, then the environment.
+
+    Raises:
+        UserError: for a value that W&B does not know.
+    """
+    from wandb import Settings
+
+    found = Settings()
+    folder = Path(os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
+    found.settings_system = str(folder / "settings")
+    try:
+        found.update_from_system_settings()
+        found.update_from_env_vars(dict(os.environ))
+    except ValueError as error:
+        said = " ".join(line.strip() for line in str(error).splitlines()[:3])
+        msg = f"W&B: {said} Mend that WANDB_ variable, or say logger=csv."
+        raise UserError(msg) from error
+    return found
+
+
 def server() -> str:
     """The server's address: WANDB_BASE_URL, else W&B's own settings."""
-    from wandb.sdk import wandb_setup
-
-    return os.environ.get("WANDB_BASE_URL") or str(wandb_setup.singleton().settings.base_url)
+    return os.environ.get("WANDB_BASE_URL") or str(settings().base_url)
 
 
 def key_place() -> str | None:
@@ -44,25 +75,61 @@ def key_place() -> str | None:
     return None
 
 
+def off() -> str | None:
+    """Where W&B is disabled, what says so; then nothing of W&B is started, written or sent."""
+    if os.environ.get("WANDB_DISABLED", "").strip().lower() not in ("", "0", "false", "no", "off"):
+        return f"WANDB_DISABLED={os.environ['WANDB_DISABLED']}"
+    if os.environ.get("WANDB_MODE") == "disabled":  # known without importing wandb
+        return "WANDB_MODE=disabled"
+    return "`wandb disabled`; `wandb enabled` undoes it" if settings().mode == "disabled" else None
+
+
 def choose_mode(asked: Literal["auto", "online", "offline"]) -> tuple[Mode, str]:
-    """Online or offline, and why. The environment's WANDB_MODE comes first; `auto` is online where there is a key."""
+    """How W&B is to run, and why.
+
+    The most reserved of three counts: WANDB_MODE, or else W&B's settings files (`wandb offline`); `asked`; and being
+    logged in, without which `auto` is offline.
+    """
+    if reason := off():
+        return "disabled", reason
     forced = os.environ.get("WANDB_MODE")
-    if forced in ("offline", "online"):
-        return ("offline" if forced == "offline" else "online"), f"WANDB_MODE={forced}"
-    if asked != "auto":
-        return asked, f"logger.mode={asked}"
+    told: Mode = MODES[str(settings().mode)]
+    if told == "offline":
+        return told, f"WANDB_MODE={forced}" if forced else "`wandb offline`; `wandb online` undoes it"
+    if asked == "offline":
+        return asked, "logger.mode=offline"
+    if forced:
+        return told, f"WANDB_MODE={forced}"
+    if asked == "online":
+        return asked, "logger.mode=online"
     place = key_place()
     return ("online", place) if place else ("offline", "not logged in; `wandb login`, or logger.mode=online")
+
+
+def place(project: str | None, entity: str | None) -> tuple[str, str | None]:
+    """Project and entity of a run: as asked, else as W&B's own settings say (WANDB_PROJECT, WANDB_ENTITY)."""
+    own = settings()
+    return project or own.project or PROJECT, entity or own.entity
+
+
+def folder(default: Path) -> str:
+    """Where W&B's folder of a run goes: WANDB_DIR, else `default`. Absolute: W&B's service may run elsewhere."""
+    return str(Path(os.environ.get("WANDB_DIR") or default).expanduser().resolve())
 
 
 def require() -> None:
     """Make sure that there is a key, that the server can be reached, and that it knows the key.
 
-    Asked before an upload: W&B itself, without a network, tries again for hours and says nothing.
+    Asked before an upload that a command was given for. W&B itself, without a network, tries again for hours and says
+    nothing. Offline (WANDB_MODE, `wandb offline`) means that runs are not uploaded while they are made; uploading them
+    later, by a command, is what it is for. Disabled means never.
 
     Raises:
         UserError: with what is missing and how to mend it.
     """
+    if reason := off():
+        msg = f"W&B is disabled ({reason}): nothing is sent."
+        raise UserError(msg)
     address = server()
     place = key_place()
     if place is None:
@@ -88,8 +155,9 @@ def require() -> None:
 
 def online() -> dict[str, str]:
     """The environment for a W&B command that talks to the server: quick to give up, and not offline."""
-    left = ("WANDB_MODE", "WANDB_SILENT", "WANDB_SERVICE")  # the last is this process's own, with its own settings
+    left = ("WANDB_SILENT", "WANDB_SERVICE")  # the last is this process's own, with its own settings
     environment = {name: value for name, value in os.environ.items() if name not in left}
+    environment["WANDB_MODE"] = "online"  # over the settings files, too
     for what in ("GRAPHQL", "FILE_STREAM", "FILE_TRANSFER"):
         environment.setdefault(f"WANDB_X_{what}_RETRY_MAX", "4")
     return environment

@@ -43,6 +43,8 @@ def log_leaderboard(
     if not isinstance(tracker, WandB) or not tables:
         return None
     try:
+        if account.off():
+            return None
         return _log(tables, sweep_dir.resolve(), tracker, page)
     except Exception as error:  # nothing that W&B may do is worth a sweep
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -54,21 +56,23 @@ def _log(tables: Sequence[Table], sweep_dir: Path, tracker: Any, page: Path | No
     import wandb
 
     group = tracker.group or sweep_dir.name
-    digest = hashlib.sha256(f"{tracker.entity}/{tracker.project}/{group}".encode()).hexdigest()
+    project, entity = account.place(tracker.project, tracker.entity)
+    digest = hashlib.sha256(f"{entity}/{project}/{group}".encode()).hexdigest()
     run_id = f"{JOB}-{digest[:8]}"
     mode, _ = account.choose_mode(tracker.mode)
-    for earlier in (sweep_dir / "wandb").glob(f"offline-run-*-{run_id}"):
+    folder = Path(account.folder(sweep_dir))
+    for earlier in (folder / "wandb").glob(f"offline-run-*-{run_id}"):
         shutil.rmtree(earlier)  # the same tables, before the sweep was gone on with
-    with _kept_below(sweep_dir / "wandb"), _own_service():
+    with _kept_below(folder / "wandb"), _own_service():
         run = wandb.init(
-            project=tracker.project,
-            entity=tracker.entity,
+            project=project,
+            entity=entity,
             group=group[:128],
             job_type=JOB,
             name=f"{group[:115]} comparison",
             id=run_id,
             resume="allow",
-            dir=str(sweep_dir),
+            dir=str(folder),
             mode=mode,
             reinit="finish_previous",
             settings=wandb.Settings(

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from restorelab.errors import UserError
+from restorelab.file_names import refusal
 from restorelab.tracking import account
 
 log = logging.getLogger(__name__)
@@ -30,14 +32,15 @@ class WandB:
     Offline W&B cannot continue a run: each session of a resumed run is an offline run of its own with the same id,
     which uploading joins again, and the run's metrics.csv stays the truth.
 
-    project, entity, group, tags: as in wandb.init. name: how the run is called there; null is <name>-<seed>. mode:
-    `auto` is online where the user is logged in (WANDB_API_KEY, or W&B's host in ~/.netrc), else offline; the
-    environment's WANDB_MODE overrides it.
+    project, entity, group, tags: as in wandb.init; project and entity null: as WANDB_PROJECT, WANDB_ENTITY or W&B's
+    settings files say, else the project restorelab. name: how the run is called there; null is <name>-<seed>. mode:
+    `auto` is online where the user is logged in (WANDB_API_KEY, or W&B's host in ~/.netrc), else offline. Nothing is
+    sent against WANDB_MODE or W&B's settings files, and where those disable W&B nothing of it is started or written.
     """
 
     def __init__(
         self,
-        project: str = "restorelab",
+        project: str | None = None,
         entity: str | None = None,
         group: str | None = None,
         name: str | None = None,
@@ -48,24 +51,31 @@ class WandB:
         self.tags, self.mode = list(tags), mode
         self._run: Any = None
         self._path: Path | None = None
+        self._why = "not started"
 
     def start(self, config: Mapping[str, Any], run_dir: Path, name: str, *, resumed: bool) -> None:
         """Open the run in `run_dir`; goes on with the same id where it was begun before."""
-        import wandb
-
         mode, reason = account.choose_mode(self.mode)
         log.info("W&B: %s (%s)", mode, reason)
+        if mode == "disabled":
+            self._why = f"disabled ({reason})"
+            return
+        import wandb
+
+        project, entity = account.place(self.project, self.entity)
         identity = run_dir / "wandb" / "id.txt"
         continued = resumed and identity.is_file()
-        run_id = identity.read_text().strip() if continued else secrets.token_hex(4)
+        run_id = identity.read_text().strip() if continued else ""
+        if refusal(run_id):  # none yet, or damaged: it becomes a folder's name
+            continued, run_id = False, secrets.token_hex(4)
         identity.parent.mkdir(parents=True, exist_ok=True)
         identity.write_text(run_id)
         choices = {group: choice for group, choice in dict(config.get("choices", {})).items() if group not in HOW}
         tags = [*self.tags, *(f"{group}={choice}" for group, choice in choices.items())]
         try:
             self._run = wandb.init(
-                project=self.project,
-                entity=self.entity,
+                project=project,
+                entity=entity,
                 group=None if self.group is None else self.group[: LONGEST["name"]],
                 job_type="train" if config.get("train", True) else "evaluate",
                 tags=[tag[: LONGEST["tag"]] for tag in tags],
@@ -73,7 +83,7 @@ class WandB:
                 id=run_id,
                 # Offline it asks for nothing, but is kept: without it, uploading a later session replaces the first.
                 resume="allow" if continued else None,
-                dir=str(run_dir.resolve()),  # W&B's service may have been started elsewhere
+                dir=account.folder(run_dir),
                 config=shown(config),
                 mode=mode,
                 reinit="finish_previous",
@@ -90,7 +100,8 @@ class WandB:
             raise UserError(msg) from error
         if self.group is not None:
             _link(run_dir, Path(self._run.dir).parent)
-        self._path = run_dir / "wandb" / Path(self._run.dir).parent.name
+        session = Path(self._run.dir).parent
+        self._path = session if os.environ.get("WANDB_DIR") else run_dir / "wandb" / session.name
         self._url = None if self._run.offline else self._run.url
         self._run.define_metric("step", hidden=True)
         self._run.define_metric("*", step_metric="step")
@@ -101,6 +112,8 @@ class WandB:
 
     def images(self, key: str, image: np.ndarray, step: int | None) -> None:
         """Log a picture, (H, W, 3) uint8: W&B turns floats in [0, 1] black."""
+        if self._run is None:
+            return
         import wandb
 
         self._say(lambda run: run.log({key: wandb.Image(image)} | ({} if step is None else {"step": step})))
@@ -114,8 +127,8 @@ class WandB:
     def describe(self) -> str:
         """Where to look."""
         if self._path is None:
-            return "not started"
-        upload = f"restorelab sync {self._path.parents[1]}"
+            return self._why
+        upload = f"restorelab sync {shlex.quote(str(self._path.parents[1]))}"
         return self._url or f"{self._path} (offline; upload with: {upload}, as wandb sync does)"
 
     def _say(self, what: Callable[[Any], None]) -> None:

@@ -1,6 +1,5 @@
 """`restorelab workspace [SWEEP ...]`: a saved W&B workspace that shows sweeps at once, by wandb's own package."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +52,7 @@ class Content:
     groups: tuple[str, ...] = ()
     columns: tuple[str, ...] = COLUMNS
     evaluations: tuple[str, ...] = ()
-    project: str = "restorelab"
+    project: str = account.PROJECT
     entity: str | None = None
     name: str = "restorelab"
 
@@ -72,7 +71,7 @@ def run(argv: Sequence[str]) -> int:
     _package()
     account.require()
     try:
-        entity = content.entity or os.environ.get("WANDB_ENTITY") or _own_entity()
+        entity = content.entity or _own_entity()
         workspace: Any = build(content, entity)
         saved = workspace.save()
     except Exception as error:  # of the server, in whatever shape the package hands it on
@@ -88,7 +87,7 @@ def read(argv: Sequence[str]) -> Content:
     sweeps = []
     for argument in argv:
         key, equals, value = argument.partition("=")
-        if not equals:
+        if not equals or Path(argument).is_dir():
             sweeps.append(argument)
         elif key not in KEYS:
             msg = f"workspace {argument}: {nearest(key, KEYS)}"
@@ -103,12 +102,13 @@ def read(argv: Sequence[str]) -> Content:
         configs += own
     logger = _logger(configs[0]) if configs else {}
     evaluations = dict.fromkeys(name for config in configs for name in config.get("evaluation") or {})
+    project, entity = account.place(*(said.get(key) or logger.get(key) for key in ("project", "entity")))
     return Content(
         groups=tuple(dict.fromkeys(groups)),
         columns=differing(configs) or COLUMNS,
         evaluations=tuple(evaluations),
-        project=said.get("project") or logger.get("project") or "restorelab",
-        entity=said.get("entity") or logger.get("entity"),
+        project=project,
+        entity=entity,
         name=said.get("name") or ", ".join(dict.fromkeys(groups)) or "all runs",
     )
 

@@ -10,12 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from restorelab import quoting
 from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
 from restorelab.data.download import download, unpack
 from restorelab.data.item import Item
 from restorelab.data.sources.parts import Parts, check_parts, official_parts, remark
 from restorelab.errors import ConfigError, DataError
+from restorelab.file_names import refusal
 
 
 class Folder:
@@ -72,7 +74,8 @@ class Folder:
         """Download the archive at `url` and unpack it into the root, which must be new or empty."""
         if self.root is None or self.url is None:
             raise DataError("a folder is fetched with data.root=FOLDER and data.source.url=ADDRESS of a tar or zip.")
-        name = PurePosixPath(unquote(urlsplit(self.url).path)).name or "archive"
+        name = PurePosixPath(unquote(urlsplit(self.url).path)).name
+        name = "archive" if refusal(name) else name
         if self.root.is_dir() and any(self.root.iterdir()):
             raise DataError(f"{self.root} is not empty; nothing is fetched into it.")
         kept = self.root.with_name(f".{self.root.name}.download")
@@ -86,7 +89,7 @@ class Folder:
             raise DataError("a folder of images needs data.root=FOLDER (data.root is not set).")
         if not self.root.is_dir():
             how = (
-                f"`restorelab fetch data=folder data.root={self.root}` brings it from {self.url}."
+                f"`restorelab fetch data=folder {quoting.argument('data.root', self.root)}` brings it from {self.url}."
                 if self.url
                 else "Set data.root to a folder that holds images, in any depth."
             )

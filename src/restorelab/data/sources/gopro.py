@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from restorelab import quoting
 from restorelab.data.download import install
 from restorelab.data.item import Item
 from restorelab.data.sources.folder import images_below, summary
@@ -104,9 +105,10 @@ class GoPro:
             if all((base / part).is_dir() for part in PARTS):
                 return base
         lacking = " and ".join(part for part in PARTS if not (root / part).is_dir())
+        place = quoting.argument("data.root", root)
         raise DataError(
             f"GoPro was looked for in {root}, which holds no {lacking} (nor does GOPRO_Large in it). "
-            f"`restorelab fetch data=gopro data.root={root}` brings it (about 9 GB) from {URL}, or set "
+            f"`restorelab fetch data=gopro {place}` brings it (about 9 GB) from {URL}, or set "
             "data.root=FOLDER. For some pairs without this layout there is data=pairs."
         )
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from restorelab import quoting
 from restorelab.data.content import hashes
 from restorelab.data.download import download
 from restorelab.data.item import Encoded, Item, Slice
@@ -94,9 +95,10 @@ class ImdbWiki:
                 return folder
         tar = root / f"{part}_crop.tar"
         if not tar.is_file():
+            place = quoting.argument("data.root", root)
             raise DataError(
                 f"IMDB-WIKI was looked for in {root}, which holds neither {part}_crop.tar nor the unpacked folder "
-                f"{part}_crop. `restorelab fetch data=imdb_wiki data.source.part={part} data.root={root}` brings the "
+                f"{part}_crop. `restorelab fetch data=imdb_wiki data.source.part={part} {place}` brings the "
                 f"tar ({GIGABYTES[part]} GB, academic research only) from {HOST}, or set data.root=FOLDER."
             )
         return tar

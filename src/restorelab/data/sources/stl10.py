@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from restorelab import quoting
 from restorelab.data.content import by_name
 from restorelab.data.download import install
 from restorelab.data.item import Item
@@ -92,9 +93,10 @@ class Stl10:
             if not self._missing(base):
                 return base
         missing = min((self._missing(base) for base in bases), key=len)
+        place = quoting.argument("data.root", root)
         raise DataError(
             f"STL-10 was looked for in {root} and its stl10_binary, which lack {', '.join(missing)}. "
-            f"`restorelab fetch data=stl10 data.root={root}` brings all files (2.6 GB), or set data.root=FOLDER."
+            f"`restorelab fetch data=stl10 {place}` brings all files (2.6 GB), or set data.root=FOLDER."
         )
 
 

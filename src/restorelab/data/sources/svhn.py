@@ -8,6 +8,7 @@ import numpy as np
 from scipy.io import loadmat, whosmat
 from scipy.io.matlab import matfile_version
 
+from restorelab import quoting
 from restorelab.data.content import hashes
 from restorelab.data.download import download
 from restorelab.data.item import Item
@@ -94,9 +95,10 @@ class Svhn:
         alone = next((other for other in ("train", "test") if list(root.glob(f"{other}_32x32*.mat"))), None)
         advice = f" Or split what is there: 'data.source.parts=[{alone}]' data.val=0.1 data.test=0.2." if alone else ""
         extra = " data.source.extra=true" if part == "extra" else ""
+        place = quoting.argument("data.root", root)
         raise DataError(
             f"SVHN was looked for in {root}, which holds no {whole.name}. "
-            f"`restorelab fetch data=svhn data.root={root}{extra}` brings it from {HOST}, or set data.root=FOLDER."
+            f"`restorelab fetch data=svhn {place}{extra}` brings it from {HOST}, or set data.root=FOLDER."
             f"{advice if part != 'extra' else ''}"
         )
 

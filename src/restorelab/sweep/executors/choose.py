@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from restorelab import build, composition, config
+from restorelab import build, composition, config, trust
 from restorelab.errors import ConfigError
 from restorelab.sweep.executors.executor import Executor
 from restorelab.sweep.settings import Sweep
@@ -16,6 +16,7 @@ def executor(sweep: Sweep) -> Executor:
     """
     node = {**_read(sweep.executor), **sweep.executor_options}
     shared = {"workers": sweep.workers, "devices": sweep.devices, "per_device": sweep.per_device}
+    trust.note(node)
     config.check_node("executor", {**node, **shared})
     made: Executor = build.make("executor", node, **shared)
     return made

@@ -14,11 +14,14 @@ class Job:
         id: the run's.
         file: its resolved config, `SWEEP/queue/<id>.json`; `worker.execute(file)` does the rest.
         devices: GPUs (or processes, on a CPU) that the run wants for itself; more than one makes it a distributed run.
+        named: callables beyond restorelab's own that the run's config names. The sweep composed it, and so trusts them;
+            the file alone would not be believed.
     """
 
     id: str
     file: Path
     devices: int = 1
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from restorelab import trust
 from restorelab.interruption import Interrupted
 from restorelab.sweep import worker
 
@@ -14,11 +16,11 @@ STOPPED = 128 + signal.SIGTERM
 """Exit status of a run that was told to stop before it was claimed, as a shell would give it."""
 
 
-def slurm(file: str, devices: int) -> int:
+def slurm(file: str, devices: int, named: Sequence[str] = ()) -> int:
     """Execute the resolved config in a file, as the job of SLURM that this process is; gives the exit status.
 
     A run on several devices becomes an interpreter with its own argv, in this process's place: so nobody stands between
-    it and SLURM's signals.
+    it and SLURM's signals. named: see `Job`.
     """
     # One process a job is all that SLURM starts: Lightning must not take its tasks for ranks, nor requeue the job.
     for name in ("SLURM_NTASKS", "SLURM_NTASKS_PER_NODE"):
@@ -27,23 +29,24 @@ def slurm(file: str, devices: int) -> int:
     for number in (signal.SIGUSR1, signal.SIGUSR2):  # what is ignored stays so in the new interpreter
         signal.signal(number, signal.SIG_IGN if several else _stop)
     if several:
-        os.execv(sys.executable, [sys.executable, "-m", worker.__name__, file])
-    return _execute(file)
+        os.execv(sys.executable, worker.arguments(Path(file), named))
+    return _execute(file, named)
 
 
-def ray(file: str, devices: int, folder: str) -> int:
+def ray(file: str, devices: int, named: Sequence[str], folder: str) -> int:
     """Execute the resolved config in a file, in the worker process of Ray that this is; gives the exit status.
 
-    folder: where the sweep was started: relative paths of a config are meant from there.
+    named: see `Job`. folder: where the sweep was started: relative paths of a config are meant from there.
     """
     os.chdir(folder)
     if devices > 1:  # whatever starts the ranks would start Ray's worker again in each
-        command = [sys.executable, "-m", worker.__name__, file, f"{worker.PARENT}{os.getpid()}"]
+        command = [*worker.arguments(Path(file), named), f"{worker.PARENT}{os.getpid()}"]
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    return _execute(file)
+    return _execute(file, named)
 
 
-def _execute(file: str) -> int:
+def _execute(file: str, named: Sequence[str]) -> int:
+    trust.trust(named)
     try:
         return worker.execute(Path(file))
     except Interrupted:

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,7 +110,8 @@ class Local:
         context: Any = multiprocessing.get_context("forkserver")
         for _ in range(2):  # a server that was killed is started anew once
             self.warm()
-            process: BaseProcess = context.Process(target=worker.child, args=(str(job.file), environment), name=job.id)
+            given = (str(job.file), environment, job.named)
+            process: BaseProcess = context.Process(target=worker.child, args=given, name=job.id)
             try:
                 process.start()
             except (OSError, EOFError) as error:
@@ -123,7 +123,7 @@ class Local:
         return None
 
     def _spawn(self, job: Job, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", worker.__name__, str(job.file), f"{worker.PARENT}{os.getpid()}"]
+        command = [*worker.arguments(job.file, job.named), f"{worker.PARENT}{os.getpid()}"]
         inherited = {**os.environ, **environment}
         return subprocess.Popen(command, env=inherited, stdin=subprocess.DEVNULL, start_new_session=True)
 

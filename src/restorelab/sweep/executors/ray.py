@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +74,12 @@ class Ray:
 
     def start(self, job: Job) -> None:
         """Submit a task."""
-        job = Job(job.id, job.file.absolute(), job.devices)
+        job = replace(job, file=job.file.absolute())
         self._afar.begin(job)
         # A run on several GPUs takes whole ones; without any, its processes share what CPUs it gets.
         gpus = 0.0 if not self._gpus else 1 / self._per_device if job.devices == 1 else job.devices
         task = self._ray.remote(max_retries=0, max_calls=1, num_cpus=self.threads, num_gpus=gpus)(inside.ray)
-        self._tasks[job.id] = task.options(name=job.id).remote(str(job.file), job.devices, str(Path.cwd()))
+        self._tasks[job.id] = task.options(name=job.id).remote(str(job.file), job.devices, job.named, str(Path.cwd()))
 
     def ended(self, timeout: float) -> list[Ended]:
         """Wait for tasks, and collect what they return or raise."""

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -123,7 +124,7 @@ class Slurm:
 
     def start(self, job: Job) -> None:
         """Note a job; `ended` submits what was noted since it was last called."""
-        job = Job(job.id, job.file.absolute(), job.devices)
+        job = replace(job, file=job.file.absolute())
         self._afar.begin(job)
         self._waiting[job.id] = job
 
@@ -158,7 +159,7 @@ class Slurm:
             executor = self._executor(jobs[0])
             try:
                 with executor.batch():
-                    submitted = [executor.submit(inside.slurm, str(job.file), job.devices) for job in jobs]
+                    submitted = [executor.submit(inside.slurm, str(job.file), job.devices, job.named) for job in jobs]
             except (FailedJobError, FailedSubmissionError, OSError) as error:
                 said = " ".join(str(error).split())
                 if not self._accepted:

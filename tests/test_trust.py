@@ -1,0 +1,198 @@
+"""A run folder from somebody else is data: what it names is refused before it is imported."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import restorelab
+import runs
+from restorelab import build, cli, composition, resumption, training, trust
+from restorelab.compare import command
+from restorelab.errors import ConfigError, UserError
+from restorelab.exchange import export_set
+from restorelab.sweep import worker
+
+MARK = """
+import pathlib
+pathlib.Path(__file__).with_name("executed").touch()
+from torch import nn
+from os import getcwd
+class Net(nn.Identity):
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that another test composed counts here."""
+    monkeypatch.setattr(trust, "_noted", set())
+    monkeypatch.setattr(trust, "_packages", set())
+
+
+@pytest.fixture
+def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An importable module that leaves a file when it is imported; gives that file."""
+    (tmp_path / "foreign_net.py").write_text(MARK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path / "executed"
+    sys.modules.pop("foreign_net", None)
+
+
+def folder(place: Path, **changes: Any) -> Path:
+    """A run folder as somebody else may hand it over: its config names what `changes` say."""
+    config = {**runs.settings(place), **changes}
+    trust._noted.clear()
+    place.mkdir()
+    (place / "config.yaml").write_text(yaml.safe_dump(config))
+    return place
+
+
+OWN = ("channels", "depth", "features", "batch_norm", "residual")
+
+NODES = {
+    "hub": {"_target_": "torch.hub.load", "repo_or_dir": "/x", "model": "net", "source": "local"},
+    "module": {"_target_": "foreign_net.Net"},
+    "nested": {"_target_": "restorelab.models.identity.Identity", "net": {"_target_": "foreign_net.Net"}},
+    "in a list": {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "foreign_net.Net"}]},
+    "attribute of ours": {"_target_": "restorelab.build.nn.Identity"},
+    "function of ours": {"_target_": "restorelab.run_folder.write_text", "file": "/tmp/x", "text": "x"},
+    "our command line": {"_target_": "restorelab.cli.main", "argv": ["cache", "clean"]},
+    "attribute of torch": {"_target_": "torch.nn.modules.module.torch.load", "f": "x"},
+    "callback that writes": {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "dirpath": "/"},
+    "not recursive": {"_target_": "foreign_net.Net", "_recursive_": False},
+    "a path": {"_target_": "restorelab./tmp/evil.Net"},
+    "no name": {"_target_": {"_target_": "foreign_net.Net"}},
+}
+
+
+@pytest.mark.parametrize("node", NODES.values(), ids=NODES)
+def test_what_is_not_restorelabs_is_refused_by_name_and_never_imported(tmp_path: Path, evil: Path, node: Any):
+    run = folder(tmp_path / "theirs", model=node)
+    with pytest.raises(ConfigError, match=r"_target_"):
+        restorelab.load(run)
+    with pytest.raises(ConfigError, match=r"_target_"):
+        build.parts({**runs.settings(tmp_path / "x"), "callbacks": {"a": node}})
+    assert not evil.exists()
+
+
+def test_resuming_exporting_and_a_queued_config_refuse_too(tmp_path: Path, evil: Path, capfd: Any):
+    """And leave the folder as it was."""
+    run = folder(tmp_path / "theirs", model={"_target_": "foreign_net.Net"}, trust=["foreign_net"])
+    before = sorted(run.rglob("*"))
+    assert cli.main(["train", f"run_dir={run}", "resume=true"]) == 2
+    assert "foreign_net.Net" in capfd.readouterr().err
+    assert sorted(run.rglob("*")) == before
+    noise = {"_target_": "foreign_net.Net", "fixed": False}
+    with pytest.raises(UserError, match=r"noise\._target_: foreign_net\.Net"):
+        export_set.run([f"run={folder(tmp_path / 'noisy', noise=noise)}", f"out={tmp_path / 'set'}"])
+    assert not (tmp_path / "set").exists()
+    queue = tmp_path / "sweep" / "queue"
+    queue.mkdir(parents=True)
+    (tmp_path / "sweep" / "ledger").mkdir()
+    settings = yaml.safe_load((run / "config.yaml").read_text())
+    outcome = training.execute({**settings, "run_dir": str(tmp_path / "sweep" / "a")})
+    assert outcome.exit_status == 2
+    assert "foreign_net.Net" in outcome.message
+    assert not evil.exists()
+
+
+def test_trust_by_name_and_only_what_the_package_defines_itself(tmp_path: Path, evil: Path):
+    run = folder(tmp_path / "theirs", model={"_target_": "foreign_net.Net"})
+    with pytest.raises(ConfigError, match=r"add trust=\[foreign_net\]"):
+        restorelab.load(run)
+    assert type(restorelab.load(run, trust=["foreign_net"])).__name__ == "Net"
+    with pytest.raises(ConfigError):  # the trust ended with the call
+        restorelab.load(run)
+    for name, words in {"foreign_net.getcwd": "is defined in posix", "foreign_net.pathlib.Path": "imported"}.items():
+        with pytest.raises(ConfigError, match=words):
+            restorelab.load(folder(tmp_path / name, model={"_target_": name}), trust=["foreign_net"])
+    with pytest.raises(ConfigError, match=r"trust: '\.\./x'"):
+        restorelab.load(run, trust=["../x"])
+
+
+def test_a_network_that_the_command_line_names_is_the_users_own(tmp_path: Path, evil: Path):
+    """To resume with the model given again, or with `trust`, is to say that it is one's own."""
+    runs.settings(tmp_path / "x", *(f"~model.{key}" for key in OWN), "model._target_=foreign_net.Net")
+    build.make("model", {"_target_": "foreign_net.Net"})
+    trust._noted.clear()
+    run = folder(tmp_path / "theirs", model={"_target_": "foreign_net.Net"}, trust=["foreign_net"])
+    argv = [f"run_dir={run}", "resume=true", "trust=[foreign_net]"]
+    resumed = resumption.settings(runs.settings(run, *argv), argv)
+    assert resumed["trust"] == ["foreign_net"]
+    build.parts(resumed)
+
+
+def test_interpolations_of_a_file_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SECRET", "told")
+    name = r"${oc.env:SECRET} \${x} $y"
+    assert build.make("logger", {"_target_": "restorelab.tracking.wandb.WandB", "project": name}).project == name
+    hidden = "${oc.create:{_target_: torch.hub.load, repo_or_dir: x, model: y}}"
+    made = build.make("x", {"_target_": "restorelab.tracking.wandb.WandB", "project": hidden})
+    assert made.project == hidden
+
+
+def test_a_worker_believes_its_sweep_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seen: list[set[str]] = []
+    monkeypatch.setattr(worker, "execute", lambda file, orphaned: seen.append(set(trust._packages)) or 0)
+    node = {"a": [{"_target_": "foreign_net.Net"}]}
+    assert trust.named(node) == []  # what was read from a folder and not composed is not handed on
+    trust.note(node)
+    command = worker.arguments(tmp_path / "a.json", trust.named(node))
+    worker.main(command[4:])
+    assert seen == [{"foreign_net.Net"}]
+    assert worker.arguments(tmp_path, trust.named({"_target_": "torch.optim.Adam"})) == [*command[:4], str(tmp_path)]
+
+
+def test_an_evaluated_checkpoint_of_somebody_else_brings_no_code(tmp_path: Path, evil: Path):
+    """Its network is taken from its run's config; so would be what that names."""
+    run = folder(tmp_path / "theirs", model={"_target_": "foreign_net.Net"}, trust=["foreign_net"])
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "best.ckpt").touch()
+    composed = composition.compose(["train=false", f"ckpt={run / 'checkpoints' / 'best.ckpt'}", "logger=csv"])
+    assert composed["model"]["_target_"] == "foreign_net.Net"
+    with pytest.raises(ConfigError, match=r"add trust=\[foreign_net\]"):
+        build.parts(composed)
+    assert trust.named(composed) == []
+    assert not evil.exists()
+
+
+def test_a_config_that_is_composed_again_from_a_folder_is_read(tmp_path: Path, evil: Path, capfd: Any):
+    """--config-dir THEIRS --config-name config: Hydra composes it, and it is still theirs."""
+    run = folder(tmp_path / "theirs", model={"_target_": "foreign_net.Net"}, trust=["foreign_net"])
+    argv = ["train", "--config-dir", str(run), "--config-name", "config", f"run_dir={tmp_path / 'mine'}"]
+    assert cli.main(argv) == 2
+    assert "add trust=[foreign_net]" in capfd.readouterr().err
+    assert not evil.exists()
+    assert not (tmp_path / "mine").exists()
+
+
+def test_every_shipped_config_may_be_read_back():
+    assert {"restorelab.models.dncnn.DnCNN", "torch.optim.Adam", "restorelab.tracking.wandb.WandB"} < trust.shipped()
+    assert all(trust.require("x", target) is None for target in trust.shipped())
+
+
+def test_comparing_shows_numbers_without_running_anything():
+    assert command.parse(["runs", "trust=a,b"] if Path("runs").is_dir() else [".", "trust=a,b"]).trust == "a,b"
+
+
+def test_a_package_beside_conf_is_importable_and_shadows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As for `python train.py`; the console script's path lacks the current folder."""
+    (tmp_path / "own_package").mkdir()
+    (tmp_path / "own_package" / "net.py").write_text("from torch import nn\nclass Net(nn.Identity): pass\n")
+    for name in ("torch", "colorsys"):  # one that is imported already, one that is not
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    before = list(sys.path)
+    trust.note({"model": {"_target_": "torch.nn.Identity"}, "x": {"_target_": "colorsys.rgb_to_yiq"}})
+    assert sys.path == before
+    trust.note({"model": {"_target_": "own_package.net.Net"}})
+    assert sys.path == [*before, str(tmp_path)]
+    assert type(build.make("model", {"_target_": "own_package.net.Net"})).__name__ == "Net"
+    sys.modules.pop("colorsys", None)
+    import colorsys
+
+    assert Path(colorsys.__file__).parent != tmp_path
