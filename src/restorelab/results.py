@@ -109,8 +109,8 @@ def write(
     if measured:
         write_per_image(folder.per_image, measured)
     title = str(built.config["name"])
-    if folder.metrics.is_file():
-        picture = rendered(curves(history.read(folder.metrics), title))
+    if folder.metrics.is_file() and (rows := history.read(folder.metrics)):
+        picture = rendered(curves(rows, title))
         write_bytes(folder.curves, encoded(picture))
         tracker.images("curves", picture, None)
     facts = describe(

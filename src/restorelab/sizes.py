@@ -17,10 +17,11 @@ from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
 from restorelab.inference import restore
 
-TRIED = 12
-"""Sizes that the network is tried at, of those that occur: the smallest, the largest, and some between."""
-
 Size = tuple[int, int]
+"""Height and width."""
+
+TRIED = 6
+"""Sizes that the network is tried at, of those that occur: the smallest, the largest, and some between."""
 
 
 def check(built: Parts, net: nn.Module, found: Table | Headers, rows: Division, parts: Sequence[str]) -> None:
@@ -37,18 +38,28 @@ def check(built: Parts, net: nn.Module, found: Table | Headers, rows: Division, 
     crop = dataset.train_shape if dataset.crop else None
     if dataset.small == "error":
         refuse(found, rows, parts, crop, dataset.least)
+    known: set[tuple[Size, Size, bool]] = set()
     for part in parts:
         if part == "train" and crop:
             continue  # the crop was tried before any file was looked at
         each = [built.degradation] if part == "train" else [e.degradation for e in built.evaluations.values()]
         for degradation in each:
-            _check_part(built, net, found, rows[part], degradation, part)
+            _check_part(built, net, found, rows[part], degradation, part, known)
 
 
 def _check_part(
-    built: Parts, net: nn.Module, found: Table | Headers, rows: np.ndarray, degradation: Degradation, part: str
+    built: Parts,
+    net: nn.Module,
+    found: Table | Headers,
+    rows: np.ndarray,
+    degradation: Degradation,
+    part: str,
+    known: set[tuple[Size, Size, bool]],
 ) -> None:
-    """Try every size that occurs with the degradation, some with the network, and the smallest with the loss."""
+    """Try every size that occurs with the degradation, some with the network, and the smallest with the loss.
+
+    known: what was tried already, the sizes of input and output and whether it was for training.
+    """
     sizes, first, counts = np.unique(found.shapes[rows], axis=0, return_index=True, return_counts=True)
     order = np.argsort(sizes[:, 1:].prod(axis=1), kind="stable")
     tried = set(np.linspace(0, len(order) - 1, min(TRIED, len(order))).round().astype(int).tolist())
@@ -57,10 +68,12 @@ def _check_part(
         clean = (int(sizes[number, 1]), int(sizes[number, 2]))
         try:
             given = _given(found, row, degradation, clean)
-            if place in tried:
+            case = given, clean, part == "train"
+            if place in tried and case not in known:
+                known.add(case)
                 _try_network(built, net, given, clean, training=part == "train")
-            if place == 0:
-                checks.check_objective(built, (built.dataset.channels, *clean), given)
+                if place == 0:
+                    checks.check_objective(built, (built.dataset.channels, *clean), given)
         except UserError as error:
             others = f" (and {counts[number] - 1} more of {part} of its size)" if counts[number] > 1 else ""
             msg = f"{found.ids[row]}{others}, {clean[0]}x{clean[1]}: {error}"

@@ -181,7 +181,8 @@ def test_real_pairs(tmp_path: Path):
     assert table.degraded_pixels is not None
     by_id = {item.id: item for item in items}
     for row, name in enumerate(table.ids):
-        assert np.array_equal(table.clean(row)[0], by_id[name].clean)
+        # Of 9 rows the factor 2 leaves 8.
+        assert np.array_equal(table.clean(row)[0], by_id[name].clean[:8])
         assert np.array_equal(table.degraded(row)[0], by_id[name].degraded)
     again = pickle.loads(pickle.dumps(table))
     assert np.array_equal(again.degraded(5), table.degraded(5))

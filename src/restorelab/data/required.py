@@ -33,7 +33,7 @@ def _without(found: Rows, rows: Division, part: str) -> str:
             "data.source.parts=none splits all images of a folder instead."
         )
     if part == "train":
-        return f"{said} Lower data.val or data.test (they take all)."
+        return f"{said} Lower data.val or data.test (they take all, as data.test=all does)."
     if part == "val" and not len(rows["train"]):
         return (
             f"{said} They choose the model's open parameters, and none are taken from test images. Add some, such as a "

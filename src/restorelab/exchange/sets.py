@@ -8,6 +8,7 @@ from restorelab.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.required import require
+from restorelab.data.small import refuse
 
 OF_IMAGES = ("data", "blur", "downsample", "noise", "evaluation", "protocol")
 """Groups that decide images and numbers."""
@@ -33,6 +34,7 @@ def open_sets(settings: Mapping[str, Any], part: str) -> tuple[Parts, list[Froze
     built = build.parts(settings)
     opened = built.dataset.open(settings["split_seed"], built.degradation)
     require(*opened, [part])
+    refuse(*opened, [part], None, built.dataset.least)
     data = DataModule(
         built.dataset, built.degradation, built.evaluations,
         seed=settings["seed"], split_seed=settings["split_seed"], eval_seed=settings["eval_seed"],

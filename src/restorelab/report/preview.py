@@ -1,5 +1,6 @@
 """Degraded images before any training: what a panel and a table of them show."""
 
+import logging
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from restorelab.build import Parts
 from restorelab.data.frozen import Evaluation
+from restorelab.data.small import too_small
 from restorelab.degradations.labels import STAGES, essence
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.pipeline import Degradation
@@ -21,6 +23,8 @@ from restorelab.metrics import Protocol
 from restorelab.report import sheet
 from restorelab.report.pixels import shown_bands
 from restorelab.report.sheet import CELL, times
+
+log = logging.getLogger(__name__)
 
 MOST = 64
 """Images that are measured at most."""
@@ -78,7 +82,10 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
         DataError: where the part is empty.
     """
     table, rows = built.dataset.open(settings["split_seed"], built.degradation)
-    chosen = rows[part]
+    small = too_small(table, rows[part], (built.protocol.least, built.protocol.least))
+    if len(small):
+        log.warning("%d images of %s are too small to be measured, %s for one", len(small), part, table.ids[small[0]])
+    chosen = np.setdiff1d(rows[part], small)
     if not len(chosen):
         msg = f"part={part}: it has no images. Raise data.{part}, or say another part."
         raise DataError(msg)
