@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from restorelab.data.frozen import FrozenSet
+from restorelab.finite import finite, refusal
 from restorelab.inference import restore
 from restorelab.metrics import PSNR_CAP, Protocol
 from restorelab.sample import Sample
@@ -104,10 +105,13 @@ def evaluate(
     something else than a restored image; None measures restored images by the protocol. progress: is told how many
     more images are done. Runs in exact float32 whatever the training's precision was. The values of an image do not
     depend on the batch it is in but for the last bits of a batched convolution.
+
+    Raises:
+        NotFiniteError: naming the images whose output is NaN or infinite, once all are measured.
     """
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     values: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(frozen)))
-    total = 0.0
+    total, whole = 0.0, np.ones(len(frozen), dtype=bool)
     alive: Tensor | None = None
     one_shape = frozen.one_shape and measure is None
     net_training = net.training
@@ -127,12 +131,16 @@ def evaluate(
             measured = measure(output, sample) if measure else _measure(protocol, output.float(), given, sample.clean)
             for name, column in measured.items():
                 values[name][batch.index.numpy()] = column.double().cpu().numpy()
+            whole[batch.index.numpy()] = finite(output).cpu().numpy()
             if one_shape:
                 some = (output > 0).any(dim=0)
                 alive = some if alive is None else alive | some
             progress(len(sample))
         clock.repeat()
     net.train(net_training)
+    whole &= ~np.isnan([column for name, column in values.items() if not name.startswith(INPUT)]).any(axis=0)
+    if not whole.all():
+        raise refusal(frozen, np.flatnonzero(~whole).tolist())
     mean = total / len(frozen) if loss is not None else float("nan")
     dead = None if alive is None else ~alive.cpu().numpy()
     return Measured(frozen, dict(values), mean, clock.seconds(len(frozen)), clock.quartiles(), dead)

@@ -86,8 +86,8 @@ class Protocol:
         """Measure each image of `restored` against `clean`, both `(B, C, H, W)`, clean in [0, 1].
 
         Returns `{"psnr", "ssim", "mse"}`, each `(B,)` float64, on the images' device (on the CPU for MPS, which has no
-        float64). An image that holds NaN measures NaN. Raises ValueError for images of different shapes, or of fewer
-        than 11 pixels a side once the border is cut.
+        float64). An image that holds a NaN or infinite value measures NaN. Raises ValueError for images of different
+        shapes, or of fewer than 11 pixels a side once the border is cut.
         """
         if restored.ndim != 4 or restored.shape != clean.shape:
             raise ValueError(
@@ -103,7 +103,9 @@ class Protocol:
             inside = slice(self.border, -self.border)
             ours, truth = ours[..., inside, inside], truth[..., inside, inside]
         error = mse(ours, truth)
-        return {"psnr": psnr(error), "ssim": ssim(ours, truth), "mse": error}
+        values = {"psnr": psnr(error), "ssim": ssim(ours, truth), "mse": error}
+        whole = torch.isfinite(restored).flatten(1).all(dim=1).to(error.device)  # infinity would be clamped to 1
+        return {name: value.where(whole, torch.nan) for name, value in values.items()}
 
     def measure_input(self, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:
         """Measure the degraded image itself, as `measure`; enlarged bicubically where it is smaller than `clean`."""

@@ -180,8 +180,9 @@ class Run:
         log.info("length: %d steps, %d in an epoch; %s", end.steps, each, end.reason)
         measured = validation_names(list(built.evaluations), built.objective.metrics)
         schedule = plan(settings["scheduler"], measured)
-        if schedule.interval == "validation" and not data.frozen("val"):
-            msg = f"scheduler.monitor={schedule.monitor}: there are no validation images (data.val=0)."
+        if not data.frozen("val") and (schedule.interval == "validation" or engine.keep > 1):
+            key = "trainer.keep" if engine.keep > 1 else "scheduler.monitor"
+            msg = f"{key}: there are no validation images (data.val=0) that could tell which weights are better."
             raise ConfigError(msg)
         total = end.epochs if schedule.interval == "epoch" else end.steps
         policy = {key: settings[key] for key in ("optimizer", "scheduler")}

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
+from restorelab.finite import finite, refusal
 from restorelab.inference import restore
 from restorelab.metrics import Protocol
 from restorelab.objectives.objective import Objective
@@ -117,10 +118,14 @@ class RestorationTask(LightningModule):
         """Start the sums: by evaluation, of the loss, of each metric, and the number of images."""
         columns = len(self.objective.metrics) + 2
         self._sums = torch.zeros(len(self.evaluations), columns, dtype=torch.float64, device=_double(self.device))
+        sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
+        self._bad = [torch.zeros(len(frozen), dtype=torch.int32, device=self.device) for frozen in sets]
 
-    def validation_step(self, batch: tuple[int, Sample], batch_idx: int) -> None:
+    def validation_step(self, batch: tuple[int | None, Sample], batch_idx: int) -> None:
         """Measure a frozen batch, image by image."""
         number, sample = batch
+        if number is None:
+            return  # this rank has measured its images; the others have not
         assert sample.degraded is not None
         sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
         net = partial(restore, self.measured_net) if self.objective.restores else self.measured_net
@@ -130,12 +135,23 @@ class RestorationTask(LightningModule):
         row = torch.stack([value.to(self._sums) for value in (loss * len(sample), *sums)])
         self._sums[number, :-1] += row
         self._sums[number, -1] += len(sample)  # a number, not a tensor: copying one to the device would wait for it
+        whole = finite(output) & ~torch.stack([values[name] for name in self.objective.metrics]).isnan().any(0)
+        self._bad[number][sample.index] = (~whole).int()
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all images and evaluations, and those of each evaluation where there are several."""
+        self._refuse_bad()
         sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
         means = (sums[:, :-1] / sums[:, -1:]).cpu()
         self.log_dict(validation_values(self.evaluations, self.objective.metrics, means), rank_zero_only=False)
+
+    def _refuse_bad(self) -> None:
+        """Raise an error that names the images whose output was not finite, on all ranks together."""
+        bad = self.trainer.strategy.reduce(torch.cat(self._bad), reduce_op="sum").cpu() > 0
+        sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
+        for frozen, flags in zip(sets, bad.split([len(frozen) for frozen in sets]), strict=True):
+            if flags.any():
+                raise refusal(frozen, flags.nonzero().flatten().tolist())
 
     def on_validation_end(self) -> None:
         """Step a schedule that heeds what was measured."""

@@ -54,7 +54,17 @@ def fitted(net: nn.Module, file: Path, key: str = "ckpt") -> dict[str, Tensor]:
         ]
         msg = f"{key}: {file} holds the weights of another network than {type(net).__name__}: {'; '.join(facts)}."
         raise ConfigError(msg)
+    refuse_not_finite(net, state, f"{key}: {file}")
     return state
+
+
+def refuse_not_finite(net: nn.Module, state: Mapping[str, torch.Tensor], what: str) -> None:
+    """Raise DataError for weights that are NaN or infinite; a network's buffers may be."""
+    bad = [name for name, _ in net.named_parameters() if name in state and not torch.isfinite(state[name]).all()]
+    if bad:
+        more = " ..." if len(bad) > 3 else ""
+        msg = f"{what} holds NaN or infinite values in {len(bad)} of its tensors: {', '.join(bad[:3])}{more}."
+        raise DataError(msg)
 
 
 def transfer(net: nn.Module, file: Path) -> list[str]:
@@ -81,7 +91,9 @@ def transferable(net: nn.Module, file: Path) -> dict[str, Tensor]:
         why = "; ".join(shapes[:3]) if shapes else f"it has {', '.join(list(state)[:3])} ..., not one of its names"
         msg = f"transfer: the weights of {file} do not fit {type(net).__name__}: {why}."
         raise ConfigError(msg)
-    return {name: state[name] for name in names}
+    taken = {name: state[name] for name in names}
+    refuse_not_finite(net, taken, f"transfer: {file}")
+    return taken
 
 
 def _misshapen(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:

@@ -1,5 +1,6 @@
 """best.ckpt, last.ckpt and what else is kept, each written whole under a temporary name and then renamed."""
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from restorelab import standing
 from restorelab.callbacks.kept import Kept, write
 from restorelab.interruption import Interrupted, Interruption
 from restorelab.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 class Checkpoint(Callback):
@@ -139,13 +142,23 @@ class Checkpoint(Callback):
         if asked:
             raise Interrupted
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Validate where training ended without a further step: it was interrupted and had reached its limit."""
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Validate where training ended without a further step: it was interrupted and had reached its limit.
+
+        Without validation images the last step's weights are kept.
+        """
         self._validate(trainer)
+        if not self._validates(trainer) and trainer.is_global_zero:
+            log.info("no validation images (data.val=0): the last step's weights are kept as best.ckpt")
+            self.kept.last(trainer.global_step, trainer.current_epoch, pl_module.measured_net)
+
+    @staticmethod
+    def _validates(trainer: Any) -> bool:
+        return bool(trainer.datamodule.frozen("val"))
 
     def _validate(self, trainer: Trainer) -> None:
         """Validate the last step, unless that was done; as Lightning's training loop does it."""
-        if self.validated == trainer.global_step or not trainer.datamodule.frozen("val"):  # type: ignore[attr-defined]
+        if self.validated == trainer.global_step or not self._validates(trainer):
             return
         connector = trainer._logger_connector
         trainer.validating, first = True, connector._first_loop_iter

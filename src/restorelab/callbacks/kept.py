@@ -49,7 +49,7 @@ class Kept:
         if not file.is_file():
             return None
         facts = torch.load(file, map_location="cpu", weights_only=True, mmap=True)["restorelab"]
-        return facts[self.monitor], facts["step"]
+        return facts.get(self.monitor, float("-inf")), facts["step"]
 
     def validation(self, value: float, facts: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
         """Keep the weights of a validation where they are among the best. Of two equal ones the earlier counts."""
@@ -66,6 +66,11 @@ class Kept:
         for step in self._few.keys() - few.keys():
             self._file("best_step", step).unlink(missing_ok=True)
         self._few = few
+
+    def last(self, step: int, epoch: int, net: nn.Module) -> None:
+        """Keep the weights of the last step as the best, where nothing was validated."""
+        facts = {"step": step, "epoch": epoch, "chosen": "the last step: there are no validation images"}
+        write(self.folder.best, {"state_dict": dict(net.state_dict()), "restorelab": facts})
 
     def step(self, step: int, epoch: int, net: nn.Module) -> None:
         """Keep the weights of a step where it is one of every N."""

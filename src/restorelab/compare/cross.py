@@ -26,6 +26,7 @@ from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError, UserError
 from restorelab.evaluation import Measured, evaluate
+from restorelab.finite import NotFiniteError
 from restorelab.run_folder import RunFolder, read_config
 from restorelab.study.records import Record
 
@@ -175,9 +176,9 @@ def _measure(
             empty[frozen.evaluation.name] = "no test image is shown under it"
             continue
         if tuning.wanted(net):
-            tuned.append(tuning.tuned(net, data.frozen("val")[number], built.protocol).values)
-        measured.append(
-            evaluate(
+            chosen = tuning.tuned(net, data.frozen("val")[number], built.protocol).values
+        try:
+            result = evaluate(
                 net,
                 frozen,
                 built.protocol,
@@ -186,7 +187,12 @@ def _measure(
                 measure=None if objective.restores else partial(_values, built),
                 memory_format=torch.channels_last if channels_last else torch.contiguous_format,
             )
-        )
+        except NotFiniteError as error:
+            empty[frozen.evaluation.name] = str(error)
+            continue
+        if tuning.wanted(net):
+            tuned.append(chosen)
+        measured.append(result)
     if not measured:
         return [], [], empty
     facts = results.describe(built, net, measured, tuned, images_per_second=None, seconds=0.0)

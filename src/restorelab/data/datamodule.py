@@ -24,18 +24,27 @@ log = logging.getLogger(__name__)
 
 
 class FrozenLoader:
-    """Validation batches: every image of every frozen set, `(number of the set, sample)`."""
+    """Validation batches: every image of every frozen set once over all ranks, `(number of the set, sample)`.
+
+    All ranks give equally many batches, as they talk to each other at each: a rank with fewer images fills up with
+    `(None, sample)`, which is not to be measured.
+    """
 
     def __init__(self, sets: Sequence[FrozenSet], batch_size: int, rank: int, world: int) -> None:
         self.sets, self.batch_size, self.rank, self.world = sets, batch_size, rank, world
 
     def __len__(self) -> int:
-        return sum(len(frozen.places(self.batch_size, self.rank, self.world)) for frozen in self.sets)
+        return max(self._count(rank) for rank in range(self.world))
 
-    def __iter__(self) -> Iterator[tuple[int, Sample]]:
+    def _count(self, rank: int) -> int:
+        return sum(len(frozen.places(self.batch_size, rank, self.world)) for frozen in self.sets)
+
+    def __iter__(self) -> Iterator[tuple[int | None, Sample]]:
         for number, frozen in enumerate(self.sets):
             for sample in frozen.batches(self.batch_size, self.rank, self.world):
                 yield number, sample
+        for _ in range(len(self) - self._count(self.rank)):
+            yield None, next(next(frozen for frozen in self.sets if len(frozen)).batches(1))
 
 
 class DataModule(LightningDataModule):
