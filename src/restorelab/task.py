@@ -135,8 +135,8 @@ class RestorationTask(LightningModule):
         row = torch.stack([value.to(self._sums) for value in (loss * len(sample), *sums)])
         self._sums[number, :-1] += row
         self._sums[number, -1] += len(sample)  # a number, not a tensor: copying one to the device would wait for it
-        whole = finite(output) & ~torch.stack([values[name] for name in self.objective.metrics]).isnan().any(0)
-        self._bad[number][sample.index] = (~whole).int()
+        unmeasured = torch.stack([values[name] for name in self.objective.metrics]).isnan().any(0)
+        self._bad[number][sample.index] = (~finite(output) | unmeasured.to(output.device)).int()
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all images and evaluations, and those of each evaluation where there are several."""
