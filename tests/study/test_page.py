@@ -196,6 +196,9 @@ def test_what_makes_a_stand_in(tmp_path: Path) -> None:
 
     assert reasons() == ""
     assert "only 500 images of mnist" in reasons(data={"batch_size": 8, "limit": 500})
+    used = {**STUDY, "report": {**STUDY["report"], "images": 500}}
+    record = made(tmp_path / "used", "conv", 0, {"data": {"batch_size": 8, "limit": 500}})
+    assert stand_in(used, Runs([record])) == []  # as many as the report used
     assert "conv in the short variant, 100 steps" in reasons(length="short")
     assert "debug=true" in reasons(debug=True)
     assert stand_in(STUDY, Runs([])) == []

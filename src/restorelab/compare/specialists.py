@@ -109,8 +109,8 @@ def _table(group: Sequence[Place], untrained: dict[str, list[str]], where: dict[
             if place.noise == noise:
                 columns[noise, place.sets][place.title] = place
     for (noise, sets), own in columns.items():
-        own |= {title: place for title, names in untrained.items()
-                if (place := _beside(title, noise, sets, names, where)) is not None}  # fmt: skip
+        own |= {title: other for title, names in untrained.items()
+                if (other := _beside(title, noise, sets, names, where)) is not None}  # fmt: skip
     cells = [_cells(own, metric) for own in columns.values()]
     beside = [title for own in columns.values() for title in own]
     titles = list(dict.fromkeys([*(place.title for place in group), *beside]))

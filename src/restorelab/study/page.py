@@ -158,7 +158,7 @@ def words(name: str) -> str:
 
 def _report(report: Mapping[str, Any]) -> list[str]:
     """Who it is by, and on which hardware its times were measured."""
-    parts = [str(value) for key, value in report.items() if key != "hardware"]
+    parts = [str(value) for key, value in report.items() if key not in ("hardware", "images")]
     return [*parts, f"on {report['hardware']['name']}"] if report.get("hardware") else parts
 
 

@@ -29,7 +29,8 @@ class Study:
     Attributes:
         name: of the file.
         title: of the page.
-        report: the paper: `name` and `source`; `hardware`, `{kind: gpu or cpu, name: ...}`, on which its times rest.
+        report: the paper: `name` and `source`; `images`, how many of the dataset's it used, if not all; `hardware`,
+            `{kind: gpu or cpu, name: ...}`, on which its times rest.
         data: the dataset of the report; runs on another one are a stand-in, and the page says so.
         seeds: each run is done once with each.
         runs: by name, the overrides of one run as on the command line of train.py.

@@ -53,7 +53,7 @@ class Pooled:
         psnr: float | None = None, label: str = "", note: str = "",
     ) -> list[Cell]:  # fmt: skip
         ours, given = (_over_all(runs, run, evaluations, metric) for metric in ("mse", "input_mse"))
-        shown = [Cell("", note=note if report is None else ""), Cell("")]
+        shown = [Cell(""), Cell("")]
         if report is not None:
             shown = [printed.shown(runs, "mse", report, given, None, note), _decibels(Found((report,)))]
         given = Found(given.values[:1], given.why)
@@ -62,7 +62,9 @@ class Pooled:
             cells = [Cell(label), *[Cell("")] * 4]
         if not self._psnr:
             return [*cells, *shown]
-        as_printed = Cell("") if psnr is None else Cell(f"{psnr:g}".replace("-", "\u2212"), value=psnr)
+        as_printed = Cell("")
+        if psnr is not None:
+            as_printed = Cell(f"{psnr:g}".replace("-", "\u2212"), value=psnr, note=note if report is None else "")
         return [*cells, _decibels(ours, 20, 255) if run else Cell(""), *shown, as_printed]
 
 

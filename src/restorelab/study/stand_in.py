@@ -10,15 +10,15 @@ from restorelab.study.values import learned
 def stand_in(study: Mapping[str, Any], runs: Runs) -> list[str]:
     """Reasons why the page reproduces nothing: other data, a part of the data, short or smoke runs; none where it may.
 
-    study: `data` is the dataset of the report.
+    study: `data` is the dataset of the report, and `report.images` how many of its images it used, where not all.
     """
     records = [record for name in runs for record in runs[name]]
-    reasons = []
+    reasons, report = [], study.get("report") or {}
     for data in dict.fromkeys(_data(record) for record in records):
         own = [record for record in records if _data(record) == data]
         if study.get("data") and data != study["data"]:
             reasons.append(f"Data: the report used {study['data']}, these runs {data}; {_sizes(own)}.")
-        elif limits := {record.config["data"].get("limit") for record in own} - {None}:
+        elif limits := {record.config["data"].get("limit") for record in own} - {None, report.get("images")}:
             kept = ", ".join(f"{limit:,}" for limit in sorted(limits))
             reasons.append(f"Data: only {kept} images of {data} were read; {_sizes(own)}.")
     short = [record for record in records if record.config.get("length") == "short" and record.trained]
