@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from restorelab import inputs
+from restorelab import inputs, paths
 from restorelab.data import kept as split
 from restorelab.data.dataset import Dataset, Opened
 from restorelab.data.kept import Kept
@@ -58,3 +58,18 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
         if changes.removed:
             facts["data"] = inputs.digest([facts.get("data"), used.digest])
         write_json(folder.inputs, {**facts, "changes": [*facts.get("changes", []), str(changes)]})
+
+
+def tell_of_trained(settings: Mapping[str, Any], opened: Opened) -> None:
+    """Say how many of the test images the run whose weights this one starts from was trained on."""
+    table, rows = opened
+    tested = {f"{table.contents[row]:016x}" for row in rows["test"]}
+    for key in paths.STARTS:
+        run = paths.run_of(Path(settings[key])) if settings[key] else None
+        known = split.read(run) if run is not None else None
+        trained = {known.contents[name] for name in known.parts["train"]} if known is not None else set()
+        if leaked := tested & trained:
+            log.warning(
+                "%s: %d of the %d test images are images that %s was trained on; its numbers say nothing of new images",
+                key, len(leaked), len(tested), run,
+            )  # fmt: skip

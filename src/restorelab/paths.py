@@ -37,6 +37,11 @@ def weights_file(path: Path) -> Path:
     return path / "checkpoints" / "best.ckpt" if path.is_dir() else path
 
 
+def run_of(path: Path) -> Path:
+    """The run's folder that weights lie in, or the path itself."""
+    return path.parents[1] if path.parent.name == "checkpoints" else path
+
+
 def make_absolute(settings: dict[str, Any]) -> None:
     """Turn each path of a config into an absolute one, so that it means the same from any folder."""
     for node, key in _all(settings):

@@ -46,6 +46,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
             return Outcome("done", 0, f"{folder.path} is complete already: {folder.result}", folder.path)
         folder.open(settings, resume=settings["resume"])
         keeping.keep(folder, settings, built.dataset, opened, before)
+        keeping.tell_of_trained(settings, opened)
         if checks.learnable(net):
             for line in (*taken.lines(settings), *matching.lines(settings, taken.trained_noise(settings))):
                 log.info("%s", line)

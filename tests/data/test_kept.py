@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import runs
+from restorelab import keeping
 from restorelab.data import kept
 from restorelab.data.dataset import Dataset, Opened
 from restorelab.data.kept import Kept
@@ -186,3 +187,18 @@ def test_a_run_does_not_go_on_from_other_weights(tmp_path: Path) -> None:
     other = runs.run(tmp_path / "run", f"transfer={start}", "max_steps=2", "resume=true")
     assert other.exit_status == 2
     assert "transfer: these are other weights" in other.message
+
+
+def test_it_is_said_where_test_images_were_trained_on_by_the_run_of_the_weights(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = dataset(tree)
+    keep = written(tmp_path / "run", own.open(0))
+    ckpt = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    keeping.tell_of_trained({"ckpt": ckpt, "transfer": None}, own.open(0))
+    assert caplog.text == ""
+    table, rows = own.open(1)
+    trained = {table.ids[row] for row in rows["test"]} & set(keep.parts["train"])
+    assert trained
+    keeping.tell_of_trained({"ckpt": ckpt, "transfer": None}, (table, rows))
+    assert f"ckpt: {len(trained)} of the 2 test images are images that" in caplog.text

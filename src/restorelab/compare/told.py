@@ -5,6 +5,7 @@ run was trained with, but for the seed. Names show the place: the last parts of 
 """
 
 import contextlib
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,18 +37,13 @@ def seedless(config: Mapping[str, Any], path: Path) -> str:
 
 def _weights(path: Path, recorded: str | None) -> str:
     """Weights of a run: equal for equal configs, whatever their seeds; others by their content."""
-    run = run_of(path)
+    run = paths.run_of(path)
     file = path.name if run != path and path.name != "best.ckpt" else ""
     with contextlib.suppress(UserError, OSError, ValueError, AttributeError, yaml.YAMLError):  # it may be gone by now
         return f"{seedless(read_config(run), run)} {file}"
     if short(run) != run.name:
         return f"{short(run)} {file}"
     return recorded or Inputs().weights(str(path))
-
-
-def run_of(path: Path) -> Path:
-    """The run's folder that weights lie in, or the path itself."""
-    return path.parents[1] if path.parent.name == "checkpoints" else path
 
 
 def short(path: Path) -> str:
@@ -102,27 +98,27 @@ def _labels(places: Mapping[str, tuple[str, Path]]) -> dict[str, str]:
             tails = {content: _tail(path, count, strip=strip) for content, path in first.items()}
             if len(set(tails.values())) == len(tails):
                 return {same: tails[content] for same, (content, _) in places.items()}
-    return {same: f"{first[content].name}#{content[:6]}" for same, (content, _) in places.items()}
+    marks = {content: digest(content) if " " in content else content for content in first}
+    return {same: f"{first[content].name}#{marks[content][:6]}" for same, (content, _) in places.items()}
 
 
 def _tail(path: Path, count: int, *, strip: bool) -> str:
     """The last parts of a path. strip: as people name it, without the files inside a run's folder, seed and hash."""
     if not strip:
         return "/".join(path.parts[-count:]).lstrip("/")
-    run = run_of(path)
+    run = paths.run_of(path)
     inside = [path.name] if run != path and path.name != "best.ckpt" else []
     parts = [short(Path(part)) for part in run.parts if part != "/"]
     return "/".join([*parts[-count:], *inside])
 
 
 def _with_labels(config: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    told: dict[str, Any] = dict(config)
+    told = copy.deepcopy(dict(config))
     for dotted, label in labels.items():
         *groups, last = dotted.split(".")
-        node = told
+        node: Any = told
         for group in groups:
-            node[group] = dict(node[group]) if isinstance(node[group], Mapping) else list(node[group])
-            node = node[group]
+            node = node[int(group)] if isinstance(node, list) else node[group]
         node[last] = label
     return told
 

@@ -46,7 +46,8 @@ def run(argv: Sequence[str]) -> int:
     if part not in PARTS:
         msg = f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images."
         raise ConfigError(msg)
-    print(export(_settings(given, overrides), Path(given["out"]).expanduser(), part=part, clean=clean))
+    run = Path(given["run"]).expanduser() if "run" in given else None
+    print(export(_settings(given, overrides), Path(given["out"]).expanduser(), part=part, clean=clean, run=run))
     return 0
 
 
@@ -59,8 +60,12 @@ def _settings(given: Mapping[str, str], overrides: Sequence[str]) -> dict[str, A
     return run_folder.read_config(Path(given["run"]).expanduser())
 
 
-def export(settings: Mapping[str, Any], out: Path, *, part: str = "test", clean: bool = False) -> str:
+def export(
+    settings: Mapping[str, Any], out: Path, *, part: str = "test", clean: bool = False, run: Path | None = None
+) -> str:
     """Write the set, whole or not at all; gives a summary. One that is there already, with equal images, is left.
+
+    run: whose division of the images counts; None for a new one.
 
     Raises:
         ConfigError, DataError: as `run`.
@@ -69,6 +74,7 @@ def export(settings: Mapping[str, Any], out: Path, *, part: str = "test", clean:
         msg = f"out={out}: it is a file; name a new folder."
         raise ConfigError(msg)
     from restorelab import build
+    from restorelab.data import kept
     from restorelab.exchange import manifest, sets
     from restorelab.exchange.writing import described, write
 
@@ -76,7 +82,7 @@ def export(settings: Mapping[str, Any], out: Path, *, part: str = "test", clean:
         msg = f"objective={settings['choices'].get('objective', '?')}: it restores no images, so none can be exported."
         raise ConfigError(msg)
     plain = sets.without_training(settings)
-    built, frozen = sets.open_sets(plain, part)
+    built, frozen = sets.open_sets(plain, part, kept.read(run) if run else None)
     new = described(frozen, built.protocol, plain, part=part, clean=clean)
     if out.is_dir() and any(out.iterdir()):
         if not (out / manifest.FILE).is_file() or not new.same_images(manifest.read(out)):

@@ -7,6 +7,7 @@ from restorelab import build, composition
 from restorelab.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.data.frozen import FrozenSet
+from restorelab.data.kept import Kept
 from restorelab.data.required import require
 from restorelab.data.small import refuse
 
@@ -24,15 +25,15 @@ def without_training(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, **kept, "choices": choices}
 
 
-def open_sets(settings: Mapping[str, Any], part: str) -> tuple[Parts, list[FrozenSet]]:
-    """Make, or open, the images of `part` under every evaluation.
+def open_sets(settings: Mapping[str, Any], part: str, kept: Kept | None = None) -> tuple[Parts, list[FrozenSet]]:
+    """Make, or open, the images of `part` under every evaluation. kept: the division of a run, in place of a new one.
 
     Raises:
         ConfigError: for values that a part refuses.
         DataError: for a dataset that is missing or has no image for the part.
     """
     built = build.parts(settings)
-    opened = built.dataset.open(settings["split_seed"], built.degradation)
+    opened = built.dataset.open(settings["split_seed"], built.degradation, kept)
     require(*opened, [part])
     refuse(*opened, [part], None, built.dataset.least)
     data = DataModule(
