@@ -25,7 +25,7 @@ RECIPE = 1
 
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
-BAND = 1 << 24
+BAND = 1 << 23
 """Values of an image whose SSIM is computed at once."""
 
 _BELL = [math.exp(-0.5 * ((i - SSIM_WINDOW // 2) / SSIM_SIGMA) ** 2) for i in range(SSIM_WINDOW)]

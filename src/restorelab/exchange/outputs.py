@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
-import tifffile
 import torch
 from torch import Tensor
 
 from restorelab.data.decode import EXTENSIONS, BadImage, Decoding, decode
 from restorelab.data.pixels import Refused
+from restorelab.data.tiff import Tiff
 
 ENDINGS = (".npy", ".png", ".tif", ".tiff")
 
@@ -107,17 +106,22 @@ def _array(file: Path, channels: int) -> tuple[np.ndarray, str]:
         pixels = decode(file, Decoding(channels)).pixels
     except BadImage as bad:
         raise Refused(bad.reason) from None
-    except (OSError, ValueError, EOFError, IndexError, tifffile.TiffFileError) as error:
+    except Refused:
+        raise
+    except Exception as error:  # readers meet any bytes at all
         raise Refused(f"cannot be read ({' '.join(str(error).split())})") from error
     return pixels, f"{file.suffix[1:4].lower()} {8 * pixels.itemsize} bits"
 
 
 def _tiff(file: Path) -> tuple[np.ndarray | None, bool]:
     """The first page of a TIFF of floats, None for one of whole numbers; and whether it is gray."""
-    with tifffile.TiffFile(file) as content:
-        page: Any = content.pages[0]
-        gray = page.samplesperpixel < 3 and page.photometric in (0, 1)  # white or black is zero
-        return page.asarray() if page.sampleformat == 3 else None, gray
+    content = Tiff(file.read_bytes())
+    page = content.pictures[0]
+    gray = page.samplesperpixel < 3 and page.photometric in (0, 1)  # white or black is zero
+    if page.sampleformat != 3:
+        return None, gray
+    content.need(1)  # refuses damaged files
+    return np.asarray(content.load(1).pixels), gray
 
 
 def _gray_png(file: Path) -> bool:
