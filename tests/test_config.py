@@ -11,6 +11,7 @@ import yaml
 from restorelab import composition, config, resumption
 from restorelab.config import GROUPS, Train, check_names, check_values, conf_dir
 from restorelab.errors import ConfigError
+from restorelab.foreign import parameters_of
 from restorelab.sweep.composer import Composer
 
 
@@ -123,7 +124,7 @@ def settings() -> dict[str, Any]:
 
 
 def test_foreign_annotations_bind_only_where_they_are_numbers() -> None:
-    found = config._imported("optimizer._target_", "torch.optim.Adam")
+    found = parameters_of("optimizer._target_", "torch.optim.Adam")
     assert not config.signatures.accepts(found["lr"].annotation, "abc")
     assert config.signatures.accepts(found["lr"].annotation, 1e-3)
     assert config.signatures.accepts(found["lr"].annotation, {"_target_": "torch.tensor", "data": 1.0})

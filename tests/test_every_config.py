@@ -9,9 +9,10 @@ import pytest
 import torch
 import yaml
 
-from restorelab import build, checks, composition, config, signatures
+from restorelab import build, checks, composition, signatures
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError
+from restorelab.foreign import parameters_of
 from restorelab.models.classifier import Classifier
 from restorelab.study import plan
 from restorelab.study.claims.claim import Claim
@@ -87,7 +88,7 @@ def test_is_well_made(file: Path) -> None:
         assert callable(getattr(import_module(module), attribute)), target
         parameters = signatures.from_source(target)
         if parameters is None:
-            parameters = config._imported(name(file), target)
+            parameters = parameters_of(name(file), target)
         assert signatures.ANY_KEY not in parameters, f"{target} takes any keyword: a typo would pass"
 
 

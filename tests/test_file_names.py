@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import runs
-from restorelab import build, composition, config
+from restorelab import build, conf_files, config
 from restorelab.errors import ConfigError, DataError, UserError
 from restorelab.exchange import manifest
 from restorelab.file_names import file_names, refusal
@@ -93,7 +93,7 @@ def test_a_runs_name_stays_in_runs_dir(name: str, tmp_path: Path):
 @pytest.mark.parametrize("group", ["study", "executor"])
 def test_a_file_of_conf_is_not_looked_for_elsewhere(group: str):
     with pytest.raises(ConfigError, match="leads to another folder"):
-        composition.find(group, "../../x")
+        conf_files.find(group, "../../x")
 
 
 def test_what_others_wrote_is_text_on_a_runs_page(tmp_path: Path):

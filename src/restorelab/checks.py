@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restorelab import weights
+from restorelab import bounds, weights
 from restorelab.build import Parts, make
 from restorelab.data.dataset import Dataset
 from restorelab.degradations.pipeline import Degradation
@@ -22,7 +22,10 @@ from restorelab.validation import validation_names
 TRIED = 128
 """Height and width, about, that a network is tried at where the data's sizes are mixed."""
 
-REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, UserError)
+REFUSALS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+    UserError,
+)  # fmt: skip
 """What a network or a loss may raise for a shape that it does not take."""
 
 
@@ -34,17 +37,29 @@ def check_fit(built: Parts) -> nn.Module:
     Raises:
         ConfigError: naming the parts that do not fit, and what would.
     """
-    with torch.device("meta"):
+    device = built.engine.device
+    with torch.device("meta"), bounds.bounded(device):
         net = built.net()
     if not isinstance(net, nn.Module):
         msg = f"model: {built.config['model']['_target_']} builds a {type(net).__name__}, not a torch.nn.Module."
         raise ConfigError(msg)
+    _check_memory(built, device)
     check_network(built, net)
     _check_measure(built)
     _check_weights(built, net)
     check_training(built)
     _check_callbacks(built)
     return net
+
+
+def _check_memory(built: Parts, device: torch.device) -> None:
+    dataset = built.dataset
+    if dataset.size is not None:
+        height, width = (dataset.size, dataset.size) if isinstance(dataset.size, int) else dataset.size
+        bounds.check_batch("data.size", 1, (dataset.channels, height, width), device)
+    shape = (dataset.channels, *(dataset.train_shape or TRIED))
+    for key in ("batch_size", "eval_batch_size"):
+        bounds.check_batch(f"data.{key}", getattr(dataset, key), shape, device)
 
 
 def learnable(net: nn.Module) -> bool:

@@ -112,7 +112,7 @@ def train(argv: list[str]) -> int:
     from hydra.errors import HydraException
     from hydra.types import RunMode
 
-    from restorelab import composition, usage
+    from restorelab import composition, conf_files, explaining, usage
     from restorelab.config import conf_dir
 
     statuses: list[int] = []
@@ -138,7 +138,7 @@ def train(argv: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises and we explain
     if {"-h", "--help"} & set(argv):
         print(TRAIN.replace("OPTIONS", usage.options(conf_dir() / "train.yaml")))
-    own = ["--config-dir", str(composition.user_conf())] if composition.user_conf() and not _has_dir(argv) else []
+    own = ["--config-dir", str(conf_files.user_conf())] if conf_files.user_conf() and not _has_dir(argv) else []
     several = [argument for argument in argv if argument in ("-m", "--multirun")]
     rest = _prepared([argument for argument in argv if argument not in several], several=bool(several))
     before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
@@ -146,10 +146,10 @@ def train(argv: list[str]) -> int:
         with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
             sys.argv += [f"hydra.sweep.dir='{scratch}'"] if several else []
             hydra.main(config_path=str(conf_dir()), config_name="train", version_base="1.3")(job)()
-    except composition.CAUGHT as error:
+    except explaining.CAUGHT as error:
         if began and not isinstance(error, HydraException):
             raise  # of a run, not of composing it
-        raise composition.explained(error, argv) from error
+        raise explaining.explained(error, argv) from error
     finally:
         sys.argv = before
     if several and not statuses and not any(argument.startswith("-") for argument in rest):

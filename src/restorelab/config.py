@@ -5,18 +5,17 @@ Two steps. `check_names` holds every key of a composed config against the root s
 imported. `check_values` then binds the targets of other packages, which must be imported for it.
 """
 
-import inspect
 import re
-import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from restorelab import file_names, signatures
+from restorelab import file_names, plausible, signatures
 from restorelab.dotted import leaves
+from restorelab.duration import seconds
 from restorelab.errors import ConfigError, closest, nearest, nearest_key
+from restorelab.foreign import parameters_of
 from restorelab.signatures import Parameter
 
 HIDDEN = ("_target_", "_partial_", "hydra", "choices", "sessions")
@@ -118,8 +117,7 @@ DURATION = re.compile(r"(\d+:)?\d+:\d+:\d+")
 def conf_dir() -> Path:
     """Where the shipped configs lie: inside an installed package, or at the top of a checkout."""
     package = Path(__file__).resolve().parent
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parents[1] / "conf"
+    return package / "conf" if (package / "conf").is_dir() else package.parents[1] / "conf"
 
 
 def check_names(config: Mapping[str, Any]) -> None:
@@ -128,25 +126,22 @@ def check_names(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: for an unknown key, a wrong type, or a value that is missing; names the key and what is allowed.
     """
-    _check_duration(config.get("max_time"))
+    if config.get("max_time") is not None:
+        seconds(str(config["max_time"]))
     for key in config:
         if key not in {f.name for f in fields(Train)}:
             msg = f"{key}: unknown key. {nearest_key(str(key), ROOT, leaves(config))}"
             raise ConfigError(msg)
     root = {f.name: Parameter(f.type, required=f.default is MISSING) for f in fields(Train)}
     _check_keys("", dict(config), root)
+    for key, value in config.items():
+        plausible.check(key, value)
     _check_root(config)
     for group in NAMED:
         for name in config[group]:
             file_names.require(group, name)
     for group in GROUPS:
         _walk(group, config[group], foreign=False)
-
-
-def _check_duration(value: Any) -> None:
-    if value is not None and not (isinstance(value, str) and DURATION.fullmatch(value)):
-        msg = f"max_time: {value!r} does not fit; expected HH:MM:SS or DD:HH:MM:SS, in quotes in a YAML file."
-        raise ConfigError(msg)
 
 
 def _check_root(config: Mapping[str, Any]) -> None:
@@ -216,6 +211,7 @@ def _check_entry(path: str, node: Any) -> None:
             raise ConfigError(msg)
         stages = {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")}
         _check_keys(path, node, stages | {"of": Parameter(str | None, required=False)})
+        plausible.check_evaluation(path, node)
 
 
 def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
@@ -231,56 +227,13 @@ def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
     if (parameters is None) != foreign:
         return
     if parameters is None:
-        parameters = _imported(f"{path}._target_", target)
+        parameters = parameters_of(f"{path}._target_", target)
     if path == "scheduler":
         parameters = parameters | TIMING
     given = {key: value for key, value in node.items() if key not in HYDRA_KEYS}
+    for name in list(parameters)[: len(node.get("_args_") or [])]:
+        parameters = {key: value for key, value in parameters.items() if key != name}
     _check_keys(path, given, parameters, partial=bool(node.get("_partial_")), of=target)
-
-
-def _imported(path: str, target: str) -> dict[str, Parameter]:
-    module_name, _, name = target.rpartition(".")
-    try:
-        module = import_module(module_name)
-    except Exception as error:  # a user's own module may raise anything
-        why = f"{type(error).__name__}: {error}"
-        msg = f"{path}: cannot import {module_name!r} ({why}). Is it installed, or on PYTHONPATH?"
-        raise ConfigError(msg) from error
-    if not hasattr(module, name):
-        allowed = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        msg = f"{path}: {module_name} has no {name!r}. {nearest(name, allowed)}"
-        raise ConfigError(msg)
-    callable_ = getattr(module, name)
-    if not callable(callable_):
-        msg = f"{path}: {target} is a {type(callable_).__name__}, which is not callable."
-        raise ConfigError(msg)
-    try:
-        signature = inspect.signature(callable_)
-    except ValueError:  # some functions written in C tell nothing
-        return {signatures.ANY_KEY: Parameter(Any, required=False)}
-    try:
-        hints = typing.get_type_hints(callable_.__init__ if inspect.isclass(callable_) else callable_)
-    except (NameError, TypeError, AttributeError):
-        hints = {}
-    found = {}
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            found[signatures.ANY_KEY] = Parameter(Any, required=False)
-        elif parameter.kind is not parameter.VAR_POSITIONAL:
-            # A foreign annotation is often narrower than what the callable takes, so only numbers' are binding.
-            required = parameter.default is parameter.empty
-            annotation = _numbers_only(hints.get(parameter.name, Any))
-            if parameter.default is None:
-                annotation = annotation | None if annotation is not Any else Any
-            found[parameter.name] = Parameter(annotation, required=required)
-    return found
-
-
-def _numbers_only(annotation: Any) -> Any:
-    """Keep `float`, `int | None`, `float | Tensor`; anything else becomes Any."""
-    options = typing.get_args(annotation) or (annotation,)
-    plain = all(isinstance(option, type) and option not in (str, Path) for option in options)
-    return annotation if plain and {int, float, bool} & set(options) else Any
 
 
 def _check_keys(
@@ -297,7 +250,8 @@ def _check_keys(
         if value == "???":
             msg = f"{prefix}{key}: a value is needed; say {prefix}{key}=..."
             raise ConfigError(msg)
-        if not signatures.accepts(parameters[key].annotation, value):
+        built = isinstance(value, Mapping) and "_target_" in value and signatures.plain(parameters[key].annotation)
+        if built or not signatures.accepts(parameters[key].annotation, value):
             allowed = signatures.describe(parameters[key].annotation)
             shown = signatures.in_yaml(value)
             near = closest(str(value), signatures.choices(parameters[key].annotation))

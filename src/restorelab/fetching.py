@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from restorelab import composition
+from restorelab import composition, conf_files
 from restorelab.errors import ConfigError, nearest
 
 USAGE = """\
@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     name = next((argument.partition("=")[2] for argument in argv if argument.startswith("data=")), None)
     if name is None:
         words = [argument for argument in argv if "=" not in argument]
-        allowed = composition.options("data")
+        allowed = conf_files.options("data")
         hint = (
             f"Did you mean data={words[0]}?"
             if words and words[0] in allowed

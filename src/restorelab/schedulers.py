@@ -32,12 +32,15 @@ def multistep(
     optimizer: Optimizer, total_steps: int, milestones: Sequence[float] = (0.5, 0.75), gamma: float = 0.1
 ) -> LambdaLR:
     """Multiply the rate by `gamma` at each milestone, a share of `total_steps`."""
+    _check_share("gamma", gamma)
+    for milestone in milestones:
+        _check_share("milestones", milestone)
     return LambdaLR(optimizer, lambda step: gamma ** sum(step >= m * total_steps for m in milestones))
 
 
 def _check_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        msg = f"{name} is {value}; a share between 0 and 1 is wanted."
+        msg = f"{name} is {value}; expected a share between 0 and 1."
         raise ConfigError(msg)
 
 

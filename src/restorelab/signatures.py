@@ -189,8 +189,7 @@ def accepts(annotation: Any, value: Any) -> bool:  # noqa: PLR0911
         )
     if kind is int:
         return isinstance(value, int)
-    # A class that only a _target_ node can build; mappings of such nodes are built by Hydra too.
-    return isinstance(value, dict | list) if isinstance(kind, type) or kind is collections.abc.Callable else True
+    return not (isinstance(kind, type) or kind is collections.abc.Callable)  # which only a node with a _target_ gives
 
 
 WORDS = {
@@ -205,6 +204,20 @@ WORDS = {
     list: "a list",
 }
 """Types as an error message calls them."""
+
+
+def plain(annotation: Any) -> bool:
+    """Whether an annotation means numbers, words, paths, or lists of those: nothing that has to be built."""
+    if typing.get_origin(annotation) is Literal:
+        return True
+    options = typing.get_args(annotation)
+    if not options:
+        return annotation in (int, float, str, bool, Path, None, NoneType)
+    return all(option is Ellipsis or plain(option) for option in options) and not _is_mapping(annotation)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (dict, collections.abc.Mapping)
 
 
 def choices(annotation: Any) -> list[str]:

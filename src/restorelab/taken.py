@@ -15,7 +15,7 @@ GROUPS = ("model", "blur", "downsample", "noise")
 
 
 Planned = Mapping[str, Mapping[str, Any]]
-"""Configs of runs that are still to be done, by their folder."""
+"""Configs of runs that are still to be done, by the absolute path of their folder."""
 
 
 def run_of(ckpt: str | None, planned: Planned | None = None) -> Mapping[str, Any] | None:
@@ -27,8 +27,8 @@ def run_of(ckpt: str | None, planned: Planned | None = None) -> Mapping[str, Any
         return None
     path = Path(ckpt).expanduser()
     for folder in (path, path.parent.parent if path.parent.name == "checkpoints" else path):
-        if planned and str(folder) in planned:
-            return planned[str(folder)]
+        if planned and str(folder.absolute()) in planned:
+            return planned[str(folder.absolute())]
         if RunFolder(folder).config.is_file():
             config = read_config(folder)
             return config if isinstance(config, dict) and isinstance(config.get("model"), dict) else None

@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from restorelab import composition
-from restorelab.composition import options
+from restorelab.conf_files import options
 from restorelab.errors import ConfigError
 from restorelab.sweep.grid import expand
 from restorelab.sweep.search import Search, space, target

@@ -50,16 +50,13 @@ class Settings:
         for name in grid:
             if name not in numbers:
                 raise ConfigError(f"model.grid.{name}: no parameter of the model. {nearest(name, numbers)}")
+        checked = {name: [numbers[name].check(f"model.grid.{name}", value) for value in grid[name]] for name in grid}
         self._numbers = numbers
         self._values = {
             name: None if number.value is None else number.check(f"model.{name}", number.value)
             for name, number in numbers.items()
         }
-        self.candidates = {
-            name: [number.check(f"model.grid.{name}", value) for value in grid.get(name, ())]
-            for name, number in numbers.items()
-            if number.value is None
-        }
+        self.candidates = {name: checked.get(name, []) for name, number in numbers.items() if number.value is None}
         for name, values in self.candidates.items():
             if not values:
                 raise ConfigError(f"model.{name}=null: needs candidates, model.grid.{name}=[...], or give a number")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from restorelab import composition, config, file_names, quoting, trust
+from restorelab import conf_files, config, file_names, quoting, trust
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.inputs import Inputs
 from restorelab.study import hardware
@@ -54,7 +54,7 @@ class Study:
 
 def names() -> list[str]:
     """The studies that there are."""
-    return composition.options("study")
+    return conf_files.options("study")
 
 
 def load(name: str) -> Study:
@@ -82,8 +82,8 @@ def load(name: str) -> Study:
 
 def _read(name: str) -> tuple[Path, dict[str, Any]]:
     """A study's file, with what it takes from the study that it is `like`."""
-    file = composition.find("study", name)
-    content = composition.read_yaml(file)
+    file = conf_files.find("study", name)
+    content = conf_files.read_yaml(file)
     allowed = {f.name for f in fields(Study)} - {"name"} | {"like", "overrides"}
     for key in content:
         if key not in allowed:
@@ -161,7 +161,7 @@ def plan(
                 before = _before(study, [*own, *overrides], seed, planned)
                 settings = composer.compose([*_resolved([*own, *overrides], before), f"seed={seed}"])
                 settings = placed(settings, folder or Path(settings["runs_dir"]) / study.name, name, inputs)
-                composer.planned[settings["run_dir"]] = settings
+                composer.planned[str(Path(settings["run_dir"]).absolute())] = settings
                 if all((other.folder / "result.json").is_file() for other in before.values()):
                     checker.check(settings)
             except UserError as error:

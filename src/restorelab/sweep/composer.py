@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from restorelab import composition, quoting
+from restorelab import composition, conf_files, explaining, quoting
 from restorelab.config import conf_dir
 from restorelab.sweep.grid import is_group
 
@@ -68,8 +68,8 @@ class Composer:
             base = self._base([one for one, for_hydra in parsed if for_hydra])
             applied = [one for one, for_hydra in parsed if not for_hydra]
             return self._with_seed(base, applied, overrides)
-        except composition.CAUGHT as error:
-            raise composition.explained(error, overrides) from error
+        except explaining.CAUGHT as error:
+            raise explaining.explained(error, overrides) from error
 
     def _parse(self, override: str) -> tuple[Override, bool]:
         """An override, and whether it is for Hydra to take."""
@@ -82,7 +82,7 @@ class Composer:
         key = tuple(str(one.input_line) for one in chosen)
         if key not in self._bases:
             with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                composed = compose("train", [*key, *composition.searched()], return_hydra_config=True)
+                composed = compose("train", [*key, *conf_files.searched()], return_hydra_config=True)
             choices = composed.hydra.runtime.choices
             masked = OmegaConf.masked_copy(composed, [str(name) for name in composed if name != "hydra"])
             OmegaConf.set_struct(masked, value=True)  # as Hydra does before it applies values

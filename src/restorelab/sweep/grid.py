@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Transformer
 
-from restorelab import composition
+from restorelab import conf_files, explaining
 from restorelab.errors import ConfigError, nearest
 
 LONGEST = 80
@@ -84,8 +84,8 @@ def parse(overrides: Sequence[str]) -> list[Override]:
     """Read overrides as Hydra does. Raises ConfigError naming the one that cannot be read."""
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except composition.CAUGHT as error:
-        raise composition.explained(error, overrides) from error
+    except explaining.CAUGHT as error:
+        raise explaining.explained(error, overrides) from error
     for override in parsed:
         if override.is_sweep_override() and override.key_or_group in ONE_RUN:
             msg = f"{override.input_line}: {ONE_RUN[override.key_or_group]}"
@@ -108,7 +108,7 @@ def values(override: Override) -> list[str]:
         raise ConfigError(msg)
     glob = override.value()
     if isinstance(glob, Glob):
-        offered = composition.options(override.key_or_group)
+        offered = conf_files.options(override.key_or_group)
         if not (found := glob.filter(offered)):
             pattern = ",".join(glob.include)
             why = nearest(pattern, offered) if offered else f"{override.key_or_group} is no config group."
@@ -124,7 +124,7 @@ def values(override: Override) -> list[str]:
 
 def is_group(name: str) -> bool:
     """Whether it names a config group: a folder of conf/, ours or the user's."""
-    return any((folder / name).is_dir() for folder in composition.conf_dirs())
+    return any((folder / name).is_dir() for folder in conf_files.conf_dirs())
 
 
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:

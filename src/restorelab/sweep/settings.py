@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin
 
-from restorelab import composition, config, quoting, signatures
+from restorelab import conf_files, config, quoting, signatures
 from restorelab.config import DURATION, Train
 from restorelab.errors import ConfigError, nearest
 from restorelab.sweep import grid
@@ -84,10 +84,10 @@ def defaults() -> Sweep:
         ConfigError: naming the file, for an unknown key or a value that does not fit.
     """
     given: dict[str, Any] = {"resume": True}
-    for file in (folder / "sweep.yaml" for folder in composition.conf_dirs()):
+    for file in (folder / "sweep.yaml" for folder in conf_files.conf_dirs()):
         if not file.is_file():
             continue
-        content = composition.read_yaml(file)
+        content = conf_files.read_yaml(file)
         for key in content:
             if key not in KEYS:
                 msg = f"{file}: unknown key {key!r}. {nearest(str(key), KEYS)}"

@@ -15,6 +15,7 @@ from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
 from restorelab.data.download import download, unpack
 from restorelab.data.item import Item
+from restorelab.data.sources.checksums import check_digests
 from restorelab.data.sources.parts import Parts, check_parts, official_parts, remark
 from restorelab.errors import ConfigError, DataError
 from restorelab.file_names import refusal
@@ -50,6 +51,9 @@ class Folder:
         self.group, self.url, self.sha256, self.max_gigabytes = group, url, sha256, max_gigabytes
         self.group_of, self.parts = grouping("folder", group), parts
         check_parts("folder", parts)
+        check_digests("folder", sha256=sha256)
+        if not max_gigabytes > 0:
+            raise ConfigError(f"folder: max_gigabytes is {max_gigabytes}; expected a number above 0.")
 
     def items(self) -> list[Item]:
         """List the images, decoding nothing."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from restorelab import quoting
 from restorelab.data.download import install
 from restorelab.data.item import Item
+from restorelab.data.sources.checksums import check_digests
 from restorelab.data.sources.folder import images_below, summary
 from restorelab.data.sources.matching import ANY, Side, matched
 from restorelab.data.sources.pairs import check_sizes
@@ -48,6 +49,7 @@ class GoPro:
     ) -> None:
         if blur not in ("blur", "blur_gamma"):
             raise ConfigError(f"gopro: blur={blur!r}; allowed: blur, blur_gamma")
+        check_digests("gopro", sha256=sha256, md5=md5)
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.paired, self.blur, self.sha256, self.md5 = pairs, blur, sha256, md5
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from restorelab import build, composition, config, trust
+from restorelab import build, conf_files, config, trust
 from restorelab.errors import ConfigError
 from restorelab.sweep.executors.executor import Executor
 from restorelab.sweep.settings import Sweep
@@ -23,8 +23,8 @@ def executor(sweep: Sweep) -> Executor:
 
 
 def _read(name: str) -> dict[str, Any]:
-    file = composition.find("executor", name)
-    content = composition.read_yaml(file)
+    file = conf_files.find("executor", name)
+    content = conf_files.read_yaml(file)
     if "_target_" not in content:
         msg = f"{file}: it lacks `_target_: ...`, the class of the executor."
         raise ConfigError(msg)
