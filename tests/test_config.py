@@ -91,7 +91,7 @@ def test_a_wrong_name_is_told_with_the_nearest(overrides: list[str], words: list
         (["data=folder"], ["data.root"]),
         (["noise=null"], ["noise=null", "none"]),
         (["noise=[gaussian,impulse]"], ["noise", "mixture"]),
-        (["noise.sigma=1,2"], ["noise.sigma=1,2", "-m", "[a,b]"]),
+        (["noise.sigma=1,2"], ["noise.sigma=1,2", "-m", "noise.sigma=[1,2]"]),
         (["noise.sigma=[1"], ["noise.sigma=[1"]),
         (["name=${nothing}"], ["name", "nothing"]),
         (["model.channels=${data.chanels}"], ["model.channels", "data.chanels"]),
