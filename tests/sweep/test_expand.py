@@ -389,6 +389,25 @@ def test_folders_of_images_are_told_apart_by_what_they_hold(tmp_path: Path) -> N
     assert [run.name[-4:] for run in planned] == ["A-HR", "B-HR"]  # C holds what A holds: it is done once
 
 
+def test_images_that_were_added_make_another_run_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def plan() -> Planned:
+        given = [*REST, "model=identity", "data=folder", f"data.root={tmp_path}/own"]
+        return expand.plan(grid.expand(given), tmp_path / "sweep", checker=_Nothing())[0]
+
+    caplog.set_level("INFO")
+    (tmp_path / "own").mkdir()
+    Image.new("L", (16, 16)).save(tmp_path / "own" / "0.png")
+    before = plan()
+    queue.write(tmp_path / "sweep", [before])
+    assert (plan().id, caplog.text) == (before.id, "")
+    Image.new("L", (16, 16)).save(tmp_path / "own" / "1.png")
+    after = plan()
+    assert after.id != before.id
+    assert f"{after.id}: images or weights have changed since {before.id}" in caplog.text
+
+
 class _Nothing(Checker):
     def check(self, settings: Any) -> None:
         """They are too few to be trained on."""

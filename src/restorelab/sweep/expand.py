@@ -1,6 +1,8 @@
 """From combinations to planned runs: each composed, checked, named and given its folder before the first one starts."""
 
+import glob
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -15,7 +17,7 @@ from restorelab.inputs import Inputs
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.grid import Combination
-from restorelab.sweep.identity import UNSCIENTIFIC, identity
+from restorelab.sweep.identity import UNSCIENTIFIC, identity, scientific
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.settings import Sweep
 
@@ -79,11 +81,20 @@ def _begun(planned: dict[str, Planned], folder: Path, inputs: Inputs) -> None:
     """Let runs that the folder holds keep the names that they had there, in a grid with other axes."""
     known = {file.stem[-8:]: file.stem for file in (folder / "queue").glob("*.json")}
     for mark, one in planned.items():
+        if mark not in known:
+            _tell_of_changes(one, folder / "queue")
         if (before := known.get(mark)) not in (None, one.id):
             name, logger = before.removesuffix(f"-s{one.seed}-{mark}"), one.settings["logger"]
             if logger.get("name") == one.id:
                 logger["name"] = None
             planned[mark] = replace(one, name=name, settings=placed(one.settings, folder, name, inputs))
+
+
+def _tell_of_changes(one: Planned, queue: Path) -> None:
+    """Say why a run is not one that the sweep holds already, where only the content of what it reads differs."""
+    for file in queue.glob(f"{glob.escape(one.id[:-8])}????????.json"):
+        if scientific(json.loads(file.read_text())) == scientific(one.settings):
+            log.info("%s: images or weights have changed since %s, so it is another run", one.id, file.stem)
 
 
 def _said(combination: Combination) -> str:
