@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import runs as small
-from restorelab import build, composition, config, training
+from restorelab import build, composition, config, training, trust
 from restorelab.errors import ConfigError, DataError
 from restorelab.metrics import Protocol
 from restorelab.report.pixels import pixels, rendered
@@ -452,6 +452,7 @@ def test_a_png_keeps_every_value_and_a_palette_is_smaller() -> None:
 def test_a_yaml_can_name_them(node: dict[str, Any]) -> None:
     node = {**node, "caption": "What it shows."}
     config.check_node("figures.x", node)
+    trust.note(node)  # as reading a study's file does
     assert build.make("figures.x", node).caption == "What it shows."
     for wrong in ({"capton": ""}, {"runs": 3}, {"images": 1.5}):
         with pytest.raises(ConfigError):

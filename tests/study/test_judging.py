@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from restorelab import build, config
+from restorelab import build, config, trust
 from restorelab.errors import ConfigError
 from restorelab.study import claims
 from restorelab.study.claims import AtStep, Better, Close, DeadPixels, Factor, Faster, Reaches, judge
@@ -163,6 +163,7 @@ NODES = [
 def test_from_a_studys_yaml(node, three):
     node = node | {"_target_": f"restorelab.study.claims.{node['_target_']}", "finding": "f"}
     config.check_node("claims.c", node)
+    trust.note(node)  # as reading a study's file does
     claim = build.make("claims.c", node)
     found = claim(three)  # none of its runs is there
     assert found.verdict == "not judged"

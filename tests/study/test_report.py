@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from restorelab import trust
 from restorelab.run_folder import RunFolder
 from restorelab.study import plan, report
 from restorelab.study.claims import Better
@@ -69,6 +70,7 @@ def test_samples_by_noise_leave_out_the_rows_of_absent_runs() -> None:
 @pytest.fixture
 def study() -> Study:
     claim = {"_target_": "restorelab.study.claims.better.Better", "finding": "f", "better": "a", "than": "b"}
+    trust.note(claim)  # as reading a study's file does
     return Study("s", "T", {"name": "n", "source": "s"}, "mnist", {name: [f"model={name}"] for name in ("a", "b", "c")},
                  claims={"one": claim})  # fmt: skip
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from restorelab import build, config
+from restorelab import build, config, trust
 from restorelab.errors import ConfigError
 from restorelab.report.table import Cell, Table
 from restorelab.study.beside import Beside
@@ -438,6 +438,7 @@ def test_markdown_is_a_table(runs: Runs) -> None:
 )  # fmt: skip
 def test_a_yaml_can_name_them(node: dict[str, Any]) -> None:
     config.check_node("tables.x", node)
+    trust.note(node)  # as reading a study's file does
     assert isinstance(build.make("tables.x", node)(Runs([])), Table)
     with pytest.raises(ConfigError, match="titel"):
         config.check_node("tables.x", node | {"titel": "t"})

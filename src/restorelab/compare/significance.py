@@ -7,7 +7,7 @@ grows with the table.
 
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,7 @@ from restorelab.study.metric import METRICS
 from restorelab.study.records import Runs
 from restorelab.study.statistics import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
 from restorelab.study.values import INPUT, Sample, samples
-from restorelab.study.verdict import MEANING, correct, decide
-
-Said = Literal["better", "worse", "tie", "undecided", "underpowered"]
-
-SIDES: dict[str, Said] = {"holds": "better", "reversed": "worse", "tie": "tie", "undecided": "undecided"}
-"""What `verdict.decide` says of "the run is better", as a verdict on the run."""
+from restorelab.study.verdict import MEANING, Comparison, compare, correct
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class Verdict:
     p: float | None
     corrected: float | None
     win_rate: float
-    verdict: Said
+    verdict: Comparison
     seeds: int
     images: int
     groups: int
@@ -150,14 +145,10 @@ def _column(
         except DataError as error:
             missing.setdefault(sample.run, str(error))
             continue
-        better = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
-        limit = float(np.log1p(kind.threshold)) if kind.relative else kind.threshold
-        decision = decide(between, *better, threshold=limit)
+        verdict, p = compare(between, kind)
         found.append(Verdict(
             sample.run, reference, label, float(shown(between.value)), float(shown(between.low)),
-            float(shown(between.high)), decision.p if between.powered else None, None,
-            win_rate(sample, rival, higher=kind.higher),
-            SIDES[decision.outcome] if between.powered else "underpowered",
+            float(shown(between.high)), p, None, win_rate(sample, rival, higher=kind.higher), verdict,
             between.seeds, between.images, between.groups, between.over,
         ))  # fmt: skip
     return found

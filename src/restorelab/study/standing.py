@@ -12,10 +12,7 @@ from restorelab.study.metric import METRICS, Metric
 from restorelab.study.records import Runs
 from restorelab.study.statistics import draws_for, estimate
 from restorelab.study.values import Sample, samples
-from restorelab.study.verdict import MEANING, Decision, correct, decide
-
-SIDES = {"holds": "better", "reversed": "worse"}
-"""What `verdict.decide` says of "it is better", as a verdict."""
+from restorelab.study.verdict import MEANING, Comparison, compare, correct
 
 Pair = tuple[Sample, Sample, Metric]
 """Who is asked about, whom it is held against, and by what."""
@@ -52,7 +49,7 @@ def judged(cells: Sequence[Cell], pairs: Sequence[Pair | None]) -> list[Cell]:
             continue
         verdict, _ = next(left)
         shown = replace(cell, aside=f"{cell.aside} {verdict}".strip(), verdict=verdict)
-        kept.append(marked(shown, verdict) if verdict in ("better", "worse") else shown)  # type: ignore[arg-type]
+        kept.append(marked(shown, verdict) if verdict in ("better", "worse") else shown)
     return kept
 
 
@@ -63,15 +60,10 @@ def legend(cells: Sequence[Cell]) -> list[str]:
     return [" ".join(said)] if said else []
 
 
-def _decided(pair: Pair, family: int) -> tuple[str, float | None] | None:
+def _decided(pair: Pair, family: int) -> tuple[Comparison, float | None] | None:
     ours, theirs, kind = pair
     try:
         found = estimate((ours, theirs), (1, -1), log=kind.relative, resamples=draws_for(family))
     except UserError:
         return None
-    if not found.powered:
-        return "underpowered", None
-    bounds = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
-    limit = float(np.log1p(kind.threshold)) if kind.relative else kind.threshold
-    decision: Decision = decide(found, *bounds, threshold=limit)
-    return SIDES.get(decision.outcome, decision.outcome), decision.p
+    return compare(found, kind)

@@ -19,10 +19,17 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from restorelab.study.metric import Metric
 from restorelab.study.statistics import ENOUGH, LEVEL, Estimate, holm
 
 Outcome = Literal["holds", "reversed", "tie", "undecided"]
 """What one estimate says before any thought of seeds and of the other estimates beside it."""
+
+Comparison = Literal["better", "worse", "tie", "undecided", "underpowered"]
+"""What is said of one run beside another, or beside a number."""
+
+SIDES: dict[Outcome, Comparison] = {"holds": "better", "reversed": "worse", "tie": "tie", "undecided": "undecided"}
+"""What an outcome of "it is better" says of the run."""
 
 Word = TypeVar("Word", bound=str)
 
@@ -72,6 +79,19 @@ def decide(found: Estimate, low: float = 0.0, high: float = np.inf, *, threshold
         outcome = "reversed"
     p = {"holds": inside, "reversed": outside}.get(outcome, min(inside, outside))
     return Decision(outcome, None if found.exact else p)
+
+
+def compare(found: Estimate, kind: Metric) -> tuple[Comparison, float | None]:
+    """What an estimate of "one less other" (for a relative metric the logarithm of their ratio) says of the one.
+
+    The verdict before Holm's correction, and its p: None where a run has too few seeds for either.
+    """
+    if not found.powered:
+        return "underpowered", None
+    bounds = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
+    threshold = float(np.log1p(kind.threshold)) if kind.relative else kind.threshold
+    decision = decide(found, *bounds, threshold=threshold)
+    return SIDES[decision.outcome], decision.p
 
 
 def _p_beyond(found: Estimate, low: float, high: float) -> float:
