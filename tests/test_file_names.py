@@ -103,10 +103,12 @@ def test_what_others_wrote_is_text_on_a_runs_page(tmp_path: Path):
     settings["choices"] = dict.fromkeys(settings["choices"], evil)
     metrics = {"test/psnr": 20.0, "input/psnr": 10.0, "test/ssim": 0.5, "input/ssim": 0.1, "test/mse": 0.1}
     entry = {"degradation": evil, "set": evil, "spec": evil, "bits": evil, "images": 3, "metrics": metrics,
-             "protocol": {}, "capped": 0, "seconds": 1.0, "dead_pixels": None, "tuned": None}  # fmt: skip
+             "protocol": {}, "capped": 0, "seconds": 1.0, "dead_pixels": None, "tuned": None,
+             "image_seconds": None}  # fmt: skip
     result = {"parameters": 1, "seconds": 1.0, "images_per_second": None, "peak_memory": 1, "git": evil, "macs": 1,
               "versions": {evil: evil}, "evaluations": [entry], "device": evil, "host": evil, "model": evil,
+              "macs_of": [1, 8, 8],
               "metrics": metrics, "objective": evil}  # fmt: skip
-    text = page(settings, result, evil, None, [])
+    text = page(settings, result, evil, {evil: evil}, evil, tmp_path / evil.replace("/", ""), [])
     assert "<img src=x" not in text
     assert "&lt;img src=x" in text

@@ -50,6 +50,12 @@ def test_what_is_in_hydras_grammar_stays(value: str):
     assert quoting.paths([f"name={value}", "-m", "~ckpt"]) == [f"name={value}", "-m", "~ckpt"]
 
 
+def test_patterns_of_names_are_taken_as_they_are():
+    given = ["data.source.degraded_name={name}_noisy.png", "data.source.degraded=*/in put"]
+    parsed = grid.parse(quoting.paths(given))
+    assert [one.value() for one in parsed] == ["{name}_noisy.png", "*/in put"]
+
+
 def test_a_comma_parts_values_but_in_a_path_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("a,b").mkdir()

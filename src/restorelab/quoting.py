@@ -8,8 +8,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-PATHS = ("run_dir", "runs_dir", "data_dir", "ckpt", "transfer", "root")
-"""The last words of the keys that hold paths: `data.root`, `loss.ckpt`."""
+PATHS = ("run_dir", "runs_dir", "data_dir", "ckpt", "transfer", "root", "clean", "degraded", "clean_name",
+         "degraded_name")  # fmt: skip
+"""The last words of the keys that hold paths, or patterns of names: `data.root`, `data.source.degraded_name`."""
 
 BARE = re.compile(r"(?!(true|false|null|nan|inf)$)[A-Za-z/.@_][\w/.@+%:-]*", re.ASCII | re.IGNORECASE)
 """Values that Hydra reads as text as they stand, without a sign of its own in them."""
