@@ -135,8 +135,8 @@ def require(path: str, target: Any) -> None:
         known = target.partition(".")[0]
         advised = target if known in FOREIGN or known in sys.stdlib_module_names else known
         msg = (
-            f"{path}: {target} was read from a file, and is not among what such a file may have imported and run: "
-            f"the classes of restorelab's own configs. If you know this code and trust it, add trust=[{advised}]."
+            f"{path}: this config was read from a file, which may name only what restorelab's own configs name. "
+            f"{target} is not imported. If you know this code and trust it, add trust=[{advised}]."
         )
         raise ConfigError(msg)
     _check_origin(path, target, package)
