@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image, MpoImagePlugin
 from reading import read
 
+from restorelab.data import decode as decode_module
 from restorelab.data.cache import Table, prepare
 from restorelab.data.decode import Decoding, decode, pages
 from restorelab.data.item import Page
@@ -88,6 +89,32 @@ def test_pages_all_makes_images_of_one_group(tmp_path: Path, caplog: pytest.LogC
     assert table.groups == ["one.png", *["z.tif"] * 4]
     assert np.array_equal(table.block((1, 24, 32))[1:, 0], STACK)
     assert table.remarks == []
+
+
+def test_a_stack_is_read_once_and_not_once_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "images").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "images" / "z.tif", pixels, photometric="minisblack")
+    opened: list[int] = []
+    init = decode_module.Tiff.__init__
+
+    def counted(self: decode_module.Tiff, data: bytes) -> None:
+        opened.append(len(data))
+        init(self, data)
+
+    monkeypatch.setattr(decode_module.Tiff, "__init__", counted)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
+    table = get(tmp_path, pages="all")
+    assert {name: int(name.split("#")[1]) for name in table.ids} == {f"z.tif#{i}": i for i in range(1, 41)}
+    assert all(np.array_equal(table.clean(row)[0], pixels[int(name.split("#")[1]) - 1])
+               for row, name in enumerate(table.ids))  # fmt: skip
+    assert len(opened) == 2  # to count the pages, and to decode them
+    for name in ("blur", "sharp"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "z.tif").write_bytes((tmp_path / "images" / "z.tif").read_bytes())
+    opened.clear()
+    prepare(Pairs(tmp_path), Decoding(1, pages="all"), cache_dir=tmp_path / "c")
+    assert len(opened) == 4
 
 
 def test_pairs_are_joined_page_by_page(tmp_path: Path):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from restorelab.data.decode import BadImage, Decoded, Decoding, decode
+from restorelab.data.decode import BadImage, Decoded, Decoding, decode, forget
 from restorelab.data.factor import cut
 from restorelab.data.gate import Gate
 from restorelab.data.item import Item
@@ -64,6 +64,7 @@ def in_order(items: Sequence[Item], decoding: Decoding, chunk: int) -> Generator
         finally:
             gate.close()
             pool.shutdown(wait=True, cancel_futures=True)
+            forget()
 
 
 def _held(results: Sequence[Result]) -> int:

@@ -5,6 +5,7 @@ first bytes and not by their names, so that no other parser of Pillow's is ever 
 bits stay at 8 bits; all deeper ones become 16 bits.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,12 +169,14 @@ def _picture(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None
         _check_size(encoded.shape[0], encoded.shape[1], decoding)
         bands = encoded[..., None] if encoded.ndim == 2 else encoded
         return Picture(bands, 3 if bands.shape[2] == 3 else 1)
-    file, number = (encoded.file, encoded.number) if isinstance(encoded, Page) else (encoded, 1)
-    data = _bytes(file)
-    opened = _open(data, decoding.channels)
-    facts.pages = 1 if isinstance(encoded, Page) else opened.pages
+    if isinstance(encoded, Page):
+        opened, number, held = _shared.get(encoded.file, decoding.channels), encoded.number, 0
+    else:
+        data, number = _bytes(encoded), 1
+        opened, held = _open(data, decoding.channels), len(data)
+        facts.pages = opened.pages
     _check_size(*opened.size(number), decoding)
-    need = len(data) + opened.need(number)
+    need = held + opened.need(number)
     require(need, _name(encoded))
     reserve(need)
     return opened.load(number)
@@ -219,3 +222,29 @@ def _open(data: bytes, channels: int) -> Raster | Tiff | Array:
     opener = _opener(data[:16])
     assert opener is not None  # `_bytes` asked
     return opener(data, channels)
+
+
+class _Shared:
+    """The files whose pages are being decoded, one and its degraded partner: read once, not once a page."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files: dict[tuple[Path | Slice, int], Raster | Tiff | Array] = {}
+
+    def get(self, file: Path | Slice, channels: int) -> Raster | Tiff | Array:
+        """The file, opened; the threads that ask for the same one share it."""
+        with self._lock:
+            if (file, channels) not in self._files:
+                for key in list(self._files)[:-1]:  # the oldest goes before the next one is read
+                    del self._files[key]
+                self._files[file, channels] = _open(_bytes(file), channels)
+            return self._files[file, channels]
+
+    def forget(self) -> None:
+        """Let go of the memory."""
+        with self._lock:
+            self._files.clear()
+
+
+_shared = _Shared()
+forget = _shared.forget
