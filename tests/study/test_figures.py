@@ -21,6 +21,7 @@ from restorelab.metrics import Protocol
 from restorelab.report.pixels import pixels, rendered
 from restorelab.report.png import palette, png
 from restorelab.report.sheet import GAP, MARGIN, Picture, sheet, wrapped
+from restorelab.study.figures import style
 from restorelab.study.figures.activations import Activations, montage
 from restorelab.study.figures.boxes import INPUT, Boxes
 from restorelab.study.figures.curves import Curves
@@ -463,3 +464,20 @@ def test_a_wrong_layout_is_refused() -> None:
     node = {"_target_": "restorelab.study.figures.grid.Grid", "caption": "", "runs": [], "evaluation": "e"}
     with pytest.raises(ConfigError, match="layout"):
         config.check_node("figures.x", node | {"layout": "diagonal"})
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.02, 0.3), (0.2, 0.35), (1.0, 4.5), (3e-4, 0.2), (1e-6, 1.0)])
+def test_a_logarithmic_axis_has_numbers_that_can_be_read(low: float, high: float) -> None:
+    figure = style.blank(2.0)
+    axis = figure.subplots()
+    axis.set_xscale("log")
+    axis.set_xlim(low, high)
+    style.plain_log(axis.xaxis, low, high)
+    rendered(figure)
+    edges = (low * (1 - 1e-9), high * (1 + 1e-9))
+    ticks = zip(axis.get_xticks(), axis.xaxis.get_ticklabels(), strict=True)
+    shown = [label.get_text() for place, label in ticks if edges[0] <= place <= edges[1] and label.get_text()]
+    assert 2 <= len(shown) <= 9
+    assert not any(label.get_text() for label in axis.xaxis.get_ticklabels(minor=True))
+    if high / low < 1000:
+        assert all(float(text) > 0 for text in shown)

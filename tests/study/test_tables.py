@@ -390,7 +390,7 @@ def test_html_has_a_cell_for_each_and_escapes(runs: Runs) -> None:
     assert all(len(row) == len(table.head) for row in grid.rows[2:])
     assert "26.00 ± 1.00" in grid.rows[3]
     assert text.count("class=gap") == sum(
-        cell.text != "" and not cell.aside and any(row[i].aside and row[i].value is not None for row in table.rows)
+        cell.text != "" and not cell.aside and any(row[i].aside and row[i].deviation is not None for row in table.rows)
         for row in table.rows for i, cell in enumerate(row)
     )  # fmt: skip
     assert "a\\|b" in table.to_markdown()

@@ -12,7 +12,7 @@ LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "accuracy": "accuracy"}
 """The metrics that have an axis of their own, where they were measured."""
 
 
-LETTERS = 13
+LETTERS = 11
 """Of the title that an inch holds."""
 
 

@@ -26,7 +26,11 @@ body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 64rem; background: va
   font: 16px/1.5 system-ui, sans-serif }
 h1, h2 { overflow-wrap: anywhere } h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem }
 p { margin: .3rem 0; color: var(--soft) }
-.scroll { overflow-x: auto }
+.scroll { overflow-x: auto;
+  background: linear-gradient(to left, var(--ground) 40%, transparent) right / 6rem 100% no-repeat local,
+  linear-gradient(to left, color-mix(in srgb, var(--ink) 30%, transparent), transparent) right / 2.2rem 100% no-repeat }
+.scroll::-webkit-scrollbar { height: .7rem } .scroll::-webkit-scrollbar-track { background: var(--raised) }
+.scroll::-webkit-scrollbar-thumb { background: var(--soft); border-radius: .35rem; border: 2px solid var(--raised) }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { padding: .4rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
 th:first-child, td:first-child { text-align: left }

@@ -54,7 +54,7 @@ class Table:
     def to_html(self) -> str:
         """A `<table>`, its footnotes and its notes; without the title, which the page gives."""
         numbers = {note: i for i, note in enumerate(self.footnotes, start=1)}
-        asides = [max((row[i].aside for row in self.rows if row[i].value is not None), key=len, default="")
+        asides = [max((row[i].aside for row in self.rows if row[i].deviation is not None), key=len, default="")
                   for i in range(len(self.head))]  # fmt: skip
         lines = ["<div class=scroll><table>", _html_head(self.head), "<tbody>"]
         for row in self.rows:

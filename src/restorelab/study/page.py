@@ -45,8 +45,6 @@ td small, th small { color: var(--soft) } td small.gap { visibility: hidden }
 td sup { display: inline-block; width: 0; color: var(--soft); line-height: 0; font-size: .7em }
 thead tr + tr th:first-child { text-align: right }
 td:first-child, tr:first-child th:first-child { position: sticky; left: 0; background: var(--ground); z-index: 1 }
-.scroll { background: linear-gradient(to left, var(--ground) 40%, transparent) right / 3rem 100% no-repeat local,
-  linear-gradient(to left, color-mix(in srgb, var(--ink) 22%, transparent), transparent) right / .7rem 100% no-repeat }
 td:first-child sup { width: auto; margin-left: .15em }
 td.best, td.both { color: var(--good) } td u { text-underline-offset: .2em }
 td.better { color: var(--good) } td.worse, tr.report td.worse { color: var(--bad) }

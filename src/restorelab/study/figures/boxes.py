@@ -55,6 +55,7 @@ class Boxes:
             box.set(facecolor="#dddddd" if number < first else style.colour(number - first), alpha=0.75, lw=0.8)
         if self.log and self.metric in LOWER:
             axis.set_xscale("log")
+            style.plain_log(axis.xaxis, *axis.get_xlim())
         axis.invert_yaxis()
         unit = NAMES.get(self.metric, self.metric)
         images = len(runs[self.runs[0]][0].per_image(self.evaluation).ids)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
 from restorelab.errors import ConfigError, DataError
 from restorelab.study.figures import style
@@ -123,16 +123,13 @@ class Curves:
         only = {"train": "training ", "val": "validation "}.get(next(iter(parts)), "") if len(parts) == 1 else ""
         style.tidy(axis, title=f"{only}{title}", xlabel="optimizer steps")
         axis.xaxis.set_major_formatter(FuncFormatter(_thousands))
-        axis.locator_params(axis="x", nbins=5)
+        axis.locator_params(axis="x", nbins=5, integer=True)
         errors = all(column.split("/")[-1 if column.count("/") < 2 else 1] in ("loss", "mse") for column in columns)
         values = np.concatenate([line[1] for line in lines])
         wide = bool(values.min() > 0 and values.max() > RANGE * values.min())
         if errors and (wide if self.log is None else self.log):
             axis.set_yscale("log")
-            if values.max() < 100 * values.min():
-                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                axis.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
-            axis.yaxis.set_minor_formatter(NullFormatter())
+            style.plain_log(axis.yaxis, values.min(), values.max())
         axis.set_xlim(self.skip_first, self.x_max)
 
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 DPI = 120
 
@@ -32,6 +34,15 @@ def blank(height: float, width: float = WIDTH) -> Figure:
     """An empty figure, in inches, that arranges itself."""
     engine = ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.09)
     return Figure(figsize=(width, height), dpi=DPI, layout=engine, facecolor="white")
+
+
+def plain_log(axis: Axis, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis from `low` to `high`: plain numbers where it spans less than three decades."""
+    span = high / low
+    if span < 1000:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if span > 4 else (1, 1.5, 2, 3, 4, 5, 7)))
+        axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def tidy(axis: Axes, **labels: Any) -> None:
