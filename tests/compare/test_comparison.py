@@ -144,7 +144,7 @@ def test_names_that_are_not_there(tmp_path: Path) -> None:
 
 def test_nothing_finished_says_what_became_of_them(tmp_path: Path) -> None:
     folders.fail(tmp_path, "x", folders.config())
-    with pytest.raises(DataError, match=r"none of 1 runs is finished.*the loss is not finite"):
+    with pytest.raises(DataError, match=r"none of 1 runs can be compared.*the loss is not finite"):
         comparison.build([tmp_path])
 
 

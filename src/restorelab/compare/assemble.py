@@ -43,8 +43,8 @@ def comparison(
         raise ConfigError(msg)
     found = find(folders)
     if not found.runs:
-        reasons = "; ".join(map(str, found.left[:5]))
-        msg = f"{', '.join(map(str, folders))}: none of {len(found.left)} runs is finished. {reasons}"
+        reasons = " ".join(map(str, found.left[:5]))
+        msg = f"{', '.join(map(str, folders))}: none of {len(found.left)} runs can be compared. {reasons}"
         raise DataError(msg)
     runs, refused = alike(found.runs)
     held = boards(runs, metric, evaluations)

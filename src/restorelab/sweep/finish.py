@@ -1,5 +1,6 @@
 """What a sweep ends with: evaluations across, the study's page, the comparison, and W&B's table of it."""
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +28,11 @@ def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
     if not sweep.report:
         return None
     compared = None
+    tested = any(json.loads((run.folder / "result.json").read_text())["evaluations"] for run in done)
+    if done and not tested:
+        log.info("no comparison: nothing was tested, the dataset has no test images (data.test=0)")
     try:
-        compared = _compared(sweep, asked, done) if done else None
+        compared = _compared(sweep, asked, done) if tested else None
     except UserError as error:
         if asked.study is None:
             raise

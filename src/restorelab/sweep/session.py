@@ -71,11 +71,12 @@ def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[st
     """Evaluate across, write the page, say how it went."""
     failed = [run for run, state in states.items() if state not in ("done", "pruned")]
     runs = list(scheduler.runs.values())
+    page, refused = None, False
     try:
         page = finish.finish(sweep, asked, runs)
     except (UserError, OSError) as error:  # the runs are done all the same
         log.error("no page: %s", error)
-        page = None
+        refused = True
     counts = ", ".join(f"{number} {state}" for state, number in count(states.values()).items())
     print(f"{len(states)} runs: {counts or 'none'}")
     for run in failed:
@@ -85,4 +86,4 @@ def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[st
         print(f"best trial: {best.number}, {asked.source.search.metric} {best.value:.6g} with {values}")
     if page is not None:
         print(f"page: {page}")
-    return 1 if failed or (page is None and sweep.report) else 0
+    return 1 if failed or refused else 0
