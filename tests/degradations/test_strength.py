@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
+from device.fake_cuda import CUDA, fake_cuda
 from restorelab.degradations import blur, noise
 from restorelab.degradations.mixture import Mixture
 from restorelab.degradations.rng import PhiloxDraws, TorchDraws
@@ -78,12 +79,8 @@ def test_members_of_a_mixture_and_boxes_have_levels_too():
     assert set(drawn["height"][~first].tolist()) == {4, 8}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_drawing_levels_does_not_wait_for_the_device():
-    image = torch.rand(8, 1, 16, 16, device="cuda")
-    draws = TorchDraws("cuda").reseed(0)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        noise.Gaussian([15, 25, 50], clip=True)(image, draws)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+def test_drawing_levels_does_not_wait_for_the_device(monkeypatch):
+    with fake_cuda(monkeypatch):
+        image = torch.rand(8, 1, 16, 16, device=CUDA)
+        noisy, drawn = noise.Gaussian([15, 25, 50], clip=True)(image, TorchDraws(CUDA))
+    assert noisy.device == drawn["sigma"].device == CUDA
