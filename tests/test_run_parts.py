@@ -1,13 +1,15 @@
 """Runs on datasets that lack a part: measured whole, trained without a test or without validation, or refused."""
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from restorelab import composition, training
+from restorelab import composition, load, training
 
 RUN = (
     "data=folder", "model=dncnn", "model.depth=3", "model.features=4", "data.batch_size=2", "data.crop=16",
@@ -75,3 +77,19 @@ def test_training_without_a_test_part_says_that_nothing_was_tested(tmp_path: Pat
     assert "Nothing was tested" in (tmp_path / "runs" / "run" / "report.html").read_text()
     (left,) = find([tmp_path / "runs"]).left
     assert left.state == "not tested"
+
+
+@pytest.mark.parametrize("callbacks", ["none", "ema"])
+def test_training_without_validation_measures_the_last_weights(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, callbacks: str
+) -> None:
+    root = pictures(tmp_path / "set", train=6, test=2)
+    with caplog.at_level(logging.INFO):
+        outcome = run(tmp_path / "run", root, "data.val=0", f"callbacks={callbacks}")
+    assert outcome.status == "done", outcome.message
+    assert "no validation" in caplog.text.lower()
+    assert [entry["images"] for entry in result(tmp_path / "run")["evaluations"]] == [2]
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    net = load(tmp_path / "run")
+    alike = all(torch.equal(value, last[f"net.{name}"]) for name, value in net.state_dict().items())
+    assert alike == (callbacks == "none")  # of averaged weights it is the average

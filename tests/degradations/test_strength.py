@@ -81,6 +81,6 @@ def test_members_of_a_mixture_and_boxes_have_levels_too():
 
 def test_drawing_levels_does_not_wait_for_the_device(monkeypatch):
     with fake_cuda(monkeypatch):
-        image = torch.rand(8, 1, 16, 16, device=CUDA)
+        image = torch.zeros(8, 1, 16, 16, device=CUDA)
         noisy, drawn = noise.Gaussian([15, 25, 50], clip=True)(image, TorchDraws(CUDA))
     assert noisy.device == drawn["sigma"].device == CUDA
