@@ -286,6 +286,11 @@ def test_stages(runs: Runs) -> None:
 def test_noises_take_the_best_trained_run(runs: Runs) -> None:
     one = Noises("c", ["gaussian_25", "impulse_30"], "median", 1)(runs)
     assert len(one.axes) == 6
+    own = Noises("c", ["gaussian_25", "impulse_30"], images=1, runs={"gaussian_25": "net", "impulse_30": "median"})
+    texts = [text.get_text() for text in own(runs).texts]
+    assert {"gaussian_25:\nnet", "impulse_30:\nmedian"} <= set(texts)
+    with pytest.raises(ConfigError, match="Did you mean 'impulse_30'"):
+        Noises("c", ["impulse_30"], runs={"impulse_3": "net"})
     best = Noises("c", ["gaussian_25"], images=1)(runs)
     name = max(("net", "dual"), key=lambda name: runs.mean(name, "gaussian_25", "psnr"))
     view = View(runs, [name], "gaussian_25", 1)

@@ -25,10 +25,10 @@ class Noises:
     caption: str
     evaluations: list[str]
     run: str | None = None
-    runs: dict[str, str] | None = None
     images: Images = 2
     zoom: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         for evaluation in self.runs or {}:
