@@ -3,12 +3,19 @@
 import dataclasses
 import math
 import os
+import pickle
 from itertools import product
+from pathlib import Path
+from typing import Any
 
+import cmaes
+import numpy as np
+import optuna
 import pytest
 
+from restorelab.errors import DataError
 from restorelab.sweep.grid import expand
-from restorelab.sweep.search import Search
+from restorelab.sweep.search import Search, samplers
 from restorelab.sweep.settings import defaults
 
 NUMBERS = ["model=ae", "a=interval(-5.0,10.0)", "b=interval(0.0,15.0)", "n=tag(log,interval(1,64))"]
@@ -137,3 +144,23 @@ def test_a_grid_is_cut_short_and_gone_on_with(tmp_path):
     while trial := second.ask():
         given.append(trial)
     assert sorted(tuple(t.swept.values()) for t in given) == list(product(range(5), "xy"))
+
+
+def test_a_journal_of_somebody_else_is_not_unpickled(tmp_path: Path) -> None:
+    """Optuna keeps the state of CMA-ES pickled in the journal; what else is there is refused before it is called."""
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "executed",)
+
+    for content, refused in ((Evil(), True), (cmaes.CMA(mean=np.zeros(2), sigma=1.0), False)):
+        attrs = {"cma:optimizer:0": pickle.dumps(content).hex()}
+        trial = optuna.trial.create_trial(value=1.0, system_attrs=attrs)
+        sampler = samplers.SAMPLERS["cma"](0, [], 0)
+        assert isinstance(sampler, samplers.Cma)
+        if refused:
+            with pytest.raises(DataError, match=r"names pathlib.*is no part of one"):
+                sampler._restore_optimizer([trial])
+        else:
+            assert isinstance(sampler._restore_optimizer([trial]), cmaes.CMA)
+    assert not (tmp_path / "executed").exists()

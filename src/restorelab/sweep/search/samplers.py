@@ -1,5 +1,7 @@
 """How a search draws. Each draw has a seed of its own, so that a restart changes nothing."""
 
+import io
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +11,8 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from restorelab.errors import DataError
 
 Points = Sequence[Mapping[str, Any]]
 
@@ -50,13 +54,42 @@ class Grid(BaseSampler):
         return self.points[self.order[trial.number]][param_name]
 
 
+CMA_STATE = frozenset({
+    ("cmaes._cma", "CMA"), ("numpy", "dtype"), ("numpy", "ndarray"), ("numpy._core.numeric", "_frombuffer"),
+    ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
+})  # fmt: skip
+"""What the state of CMA-ES is made of, as Optuna pickles it into the journal."""
+
+
+class _StateReader(pickle.Unpickler):
+    """Reads the state of CMA-ES and nothing else: a journal may come with somebody else's sweep."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """A class or function of the state."""
+        if (module, name) not in CMA_STATE:
+            msg = f"search=cma: the journal's state of CMA-ES names {module}.{name}, which is no part of one. It is "
+            raise DataError(f"{msg}not run; search in a new sweep_dir.")
+        return super().find_class(module, name)
+
+
+class Cma(optuna.samplers.CmaEsSampler):
+    """Optuna's CMA-ES, which would unpickle whatever the journal holds."""
+
+    def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> Any:
+        for trial in reversed(completed_trials):
+            kept = {key: value for key, value in trial.system_attrs.items() if key.startswith(self._attr_key_optimizer)}
+            if kept:
+                return _StateReader(io.BytesIO(bytes.fromhex(self._concat_optimizer_attrs(kept)))).load()
+        return None
+
+
 Make = Callable[[int, Points, int], BaseSampler]
 """From the seed of a draw, the grid's points and the seed of the search."""
 
 SAMPLERS: dict[str | None, Make] = {
     "tpe": lambda seed, points, search_seed: optuna.samplers.TPESampler(seed=seed),
     "random": lambda seed, points, search_seed: optuna.samplers.RandomSampler(seed=seed),
-    "cma": lambda seed, points, search_seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    "cma": lambda seed, points, search_seed: Cma(seed=seed, warn_independent_sampling=False),
     "grid": lambda seed, points, search_seed: Grid(points, search_seed),
 }
 
