@@ -13,7 +13,7 @@ import restorelab
 import runs
 from restorelab import cli
 from restorelab.compare.crops import crops
-from restorelab.report.panels import pixels, shown_bands
+from restorelab.report.pixels import pixels, shown_bands
 from restorelab.study.records import Record
 
 Y, X = np.mgrid[0:24, 0:32]
