@@ -68,7 +68,7 @@ class Beside:
             Cell(written(metric, rival[1]), rival[0], rival[1]) if rival else Cell(""),
             shown, cell(metric, ours), between,
         ]  # fmt: skip
-        if sample is None or report is None or runs.stand_in:
+        if sample is None or report is None or runs.stand_in or metric not in METRICS:
             return cells, None
         return cells, standing.against_number(sample, report, METRICS[metric])
 

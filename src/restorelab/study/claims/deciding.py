@@ -60,7 +60,8 @@ def conjunction(parts: Sequence[Part], *, told: bool = True) -> Part:
     p = None
     if known:
         p = min(1.0, min(known) * len(parts)) if outcome == "reversed" else max(known)
-    numbers = "; ".join(one.numbers + SAID.get(one.outcome, "") * told for one in parts if one.numbers)
+    said = SAID if told else {}
+    numbers = "; ".join(one.numbers + said.get(one.outcome, "") for one in parts if one.numbers)
     intervals = " ".join(dict.fromkeys(one.interval for one in parts if one.interval))
     powered = all(one.powered for one in parts)
     return Part(outcome, p, numbers, min(one.seeds for one in parts), powered, intervals)
