@@ -62,6 +62,7 @@ def test_a_flat_folder_is_measured_whole_with_a_checkpoint(tmp_path: Path) -> No
     assert outcome.status == "done", outcome.message
     assert [entry["images"] for entry in result(tmp_path / "whole")["evaluations"]] == [6]
     assert "data.test=all" in run(tmp_path / "none", root, "data.test=all").message
+    assert "data.test=all" in run(tmp_path / "parts", pictures(tmp_path / "p", train=3), "data.test=all").message
 
 
 def test_training_without_a_test_part_says_that_nothing_was_tested(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 import traceback
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -239,7 +240,10 @@ class Run:
         ]
         self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"], end.epochs)
         try:
-            self.trainer.fit(task, datamodule=data, ckpt_path=self.folder.last if last else None, weights_only=True)
+            with warnings.catch_warnings():
+                # Of a training without validation images, which was asked for.
+                warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
+                self.trainer.fit(task, datamodule=data, ckpt_path=self.folder.last if last else None, weights_only=True)
         finally:
             self.interruption.defer(False)
         self.began -= limits.before  # the run took what its earlier sessions took, too

@@ -26,7 +26,7 @@ def _without(found: Rows, rows: Division, part: str) -> str:
     """What to do about a part that has no image."""
     counts = ", ".join(f"{len(some)} {name}" for name, some in rows.items())
     said = f"{len(found.ids)} images split into {counts}: the run needs some for {part}."
-    if part == "train" and has_parts(found):
+    if part == "train" and has_parts(found) and "train" not in (found.splits or ()):
         return (
             f"{said} The dataset names no training images, and none are taken from its other parts. Add some, such as "
             "a folder train/, or only measure: train=false ckpt=RUN, or a model that learns nothing. "
