@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import runs
 from restorelab.cli import main
@@ -77,6 +78,16 @@ def test_what_would_spoil_the_end_is_found_before_the_beginning(
     assert main(["sweep", *ASKED, f"sweep_dir={tmp_path / 's'}", wrong]) == ConfigError("").exit_status
     assert said in capsys.readouterr().err
     assert not list((tmp_path / "s").glob("ledger/*"))  # nothing was begun
+
+
+def test_a_search_without_validation_images_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train").mkdir()
+    for i in range(3):
+        Image.new("L", (32, 32), 80 * i).save(tmp_path / "train" / f"{i}.png")
+    data = ["data=folder", f"data.root={tmp_path}", "data.val=0", "data.test=0", "data.crop=16", "data.batch_size=2"]
+    given = [word for word in ASKED if not word.startswith("data")]
+    assert main(["sweep", *given, *data, f"sweep_dir={tmp_path / 's'}"]) == ConfigError("").exit_status
+    assert "a search looks at validation images only" in capsys.readouterr().err
 
 
 def test_another_search_in_the_same_folder_is_refused(

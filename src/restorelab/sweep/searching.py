@@ -89,6 +89,10 @@ class Searching:
         if self.search.metric not in measured:
             msg = f"metric={self.search.metric}: no validation of these runs measures that. "
             raise ConfigError(msg + nearest(self.search.metric, measured))
+        dataset, seed = built.dataset, run.settings["split_seed"]
+        if not dataset.val and not len(dataset.open(seed, built.degradation)[1]["val"]):
+            msg = "data.val=0: a search looks at validation images only, and there are none. Raise data.val."
+            raise ConfigError(msg)
 
     def _planned(self, trial: Trial) -> Planned:
         combination = Combination(trial.overrides, trial.swept, labels([trial.swept])[0])
