@@ -23,8 +23,11 @@ INPUT = "input_"
 WARM_UP = 1
 """Batches whose time does not count where there are others."""
 
-TIMED, REPEATING = 5, 1.0
-"""Batches that are timed at least, if repeating the first one takes no more than so many seconds."""
+REPEATS = ((3, 3.0), (5, 1.0))
+"""Batches that are timed at least, each if repeating the first one for it takes no more than so many seconds."""
+
+LEAST = 3
+"""Timed batches from which there are quartiles."""
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -165,13 +168,12 @@ class _Clock:
 
     def repeat(self) -> None:
         """Restore the first batch again until there are enough times for a spread, unless that takes too long."""
-        until = time.perf_counter() + REPEATING
-        while (
-            self._first is not None
-            and len(self._batches) < WARM_UP + TIMED
-            and time.perf_counter() + self._batches[-1][1] < until
-        ):
-            self(self._first)
+        began = time.perf_counter()
+        for count, seconds in REPEATS:
+            while self._first is not None and len(self._batches) < WARM_UP + count:
+                if time.perf_counter() - began + self._batches[-1][1] > seconds:
+                    return
+                self(self._first)
 
     def seconds(self, images: int) -> float:
         """For so many images at the rate of all batches but the first, or of the only one."""
@@ -179,9 +181,9 @@ class _Clock:
         return images * sum(seconds for _, seconds in timed) / max(sum(count for count, _ in timed), 1)
 
     def quartiles(self) -> tuple[float, float, float] | None:
-        """Of the seconds an image, over all batches but the first; None with fewer than 3."""
+        """Of the seconds an image, over all batches but the first; None with too few."""
         each = [seconds / count for count, seconds in self._batches[WARM_UP:]]
-        if len(each) < 3:
+        if len(each) < LEAST:
             return None
         low, middle, high = (float(value) for value in np.quantile(each, QUARTILES))
         return low, middle, high

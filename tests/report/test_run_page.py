@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 import runs
-from restorelab import composition, training
+from restorelab import composition, evaluation, training
 from restorelab.metrics import Protocol
 from restorelab.report import page
 from restorelab.report.page import degradation
@@ -94,3 +95,32 @@ def test_a_gain_is_green_a_loss_is_not_and_little_is_neither(psnr: float | None,
     metrics = {"test/psnr": psnr, "input/psnr": 20.0}
     text = page._table([{"degradation": "gaussian_50", "images": 3, "metrics": metrics}])
     assert re.findall("class=(gain|loss)", text) == classes
+
+
+@pytest.mark.parametrize(
+    ("taken", "calls"),
+    [
+        (0.001, 6),  # one batch is repeated until five are timed beside the first
+        (0.5, 4),  # within a second there is no room for more than three
+        (2.0, 2),  # 3 s hold one more, and that is no spread
+    ],
+)
+def test_one_batch_is_repeated_for_a_spread_as_long_as_that_is_quick(
+    taken: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(evaluation.time, "perf_counter", lambda: now[0])
+    seen = []
+
+    def net(degraded: torch.Tensor) -> torch.Tensor:
+        seen.append(len(degraded))
+        now[0] += taken
+        return degraded
+
+    clock = evaluation._Clock(net, torch.device("cpu"))
+    clock(torch.zeros(4, 1, 2, 2))
+    clock.repeat()
+    assert seen == [4] * calls
+    spread = clock.quartiles()
+    assert spread == (pytest.approx((taken / 4,) * 3) if calls > 3 else None)
+    assert clock.seconds(10) == pytest.approx(10 * taken / 4)
