@@ -55,11 +55,11 @@ def check_fit(built: Parts) -> nn.Module:
 def _check_memory(built: Parts, device: torch.device) -> None:
     dataset = built.dataset
     if dataset.size is not None:
-        height, width = (dataset.size, dataset.size) if isinstance(dataset.size, int) else dataset.size
-        bounds.check_batch("data.size", 1, (dataset.channels, height, width), device)
-    shape = (dataset.channels, *(dataset.train_shape or TRIED))
+        sides = [dataset.size] * 2 if isinstance(dataset.size, int) else dataset.size
+        bounds.check_batch("data.size", 1, (dataset.channels, sides[0], sides[1]), device)
+    height, width = dataset.train_shape or (TRIED, TRIED)
     for key in ("batch_size", "eval_batch_size"):
-        bounds.check_batch(f"data.{key}", getattr(dataset, key), shape, device)
+        bounds.check_batch(f"data.{key}", getattr(dataset, key), (dataset.channels, height, width), device)
 
 
 def learnable(net: nn.Module) -> bool:

@@ -6,13 +6,16 @@ from typing import Any
 
 from restorelab.degradations.labels import STAGES
 from restorelab.errors import ConfigError, nearest
-from restorelab.signatures import in_yaml
+from restorelab.signatures import describe, in_yaml
 
 GREATEST = 2**63 - 1
 """The greatest whole number that torch takes."""
 
 PARTIAL = ("optimizer", "scheduler", "data.source")
 """Nodes that the run itself calls, with what it alone knows: `_partial_: true`, as their files say."""
+
+HYDRA: dict[str, type] = {"_partial_": bool, "_recursive_": bool, "_args_": list, "_convert_": str}
+"""Hydra's keys of a node, beside its target, and their types."""
 
 CONVERSIONS = ("none", "partial", "object", "all")
 
@@ -64,7 +67,7 @@ def _check_hydra(path: str, node: Mapping[str, Any], *, theirs: bool) -> None:
     if path in PARTIAL and node.get("_partial_") is not True:
         msg = f"{path}._partial_: {in_yaml(node.get('_partial_'))} does not fit; expected true: the run calls it."
         raise ConfigError(msg)
-    for key, kind in (("_partial_", bool), ("_recursive_", bool), ("_args_", list), ("_convert_", str)):
+    for key, kind in HYDRA.items():
         if key not in node or (path in PARTIAL and key == "_partial_"):
             continue
         value = node[key]
@@ -72,11 +75,10 @@ def _check_hydra(path: str, node: Mapping[str, Any], *, theirs: bool) -> None:
             msg = f"{path}.{key}: {node['_target_']} is built whole, from named values. Remove it: ~{path}.{key}"
             raise ConfigError(msg)
         if not isinstance(value, kind):
-            expected = {bool: "true or false", list: "a list", str: nearest("", CONVERSIONS)}[kind]
-            msg = f"{path}.{key}: {in_yaml(value)} does not fit; expected {expected}."
+            msg = f"{path}.{key}: {in_yaml(value)} does not fit; expected {describe(kind)}."
             raise ConfigError(msg)
         if key == "_convert_" and value not in CONVERSIONS:
-            msg = f"{path}.{key}: {in_yaml(value)} does not fit. {nearest(value, CONVERSIONS)}"
+            msg = f"{path}.{key}: {in_yaml(value)} does not fit. {nearest(str(value), CONVERSIONS)}"
             raise ConfigError(msg)
     if node.get("_partial_") is True and path not in PARTIAL and "." not in path:
         msg = f"{path}._partial_: nothing would call it, so that it is never built. Remove it: ~{path}._partial_"

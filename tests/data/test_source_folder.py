@@ -138,9 +138,9 @@ def test_fetch_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return target
 
     monkeypatch.setattr(folder_module, "download", fake)
-    source = Folder(tmp_path / "data" / "set", url="http://host/some%20set.zip?x=1", sha256="ab")
+    source = Folder(tmp_path / "data" / "set", url="http://host/some%20set.zip?x=1", sha256="ab" * 32)
     source.fetch()
-    assert asked == [("http://host/some%20set.zip?x=1", "ab")]
+    assert asked == [("http://host/some%20set.zip?x=1", "ab" * 32)]
     assert [item.id for item in source.items()] == ["deep/x.png"]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["set"]
     with pytest.raises(DataError, match="is not empty"):
