@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from restorelab import config as configs
-from restorelab import matching, paths, quoting, taken, trust
+from restorelab import matching, paths, quoting, retargeting, taken, trust
 from restorelab.conf_files import find, options, read_yaml, searched
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
@@ -51,7 +51,7 @@ def prepared(overrides: Sequence[str], planned: taken.Planned | None = None) -> 
     except CAUGHT as error:
         raise explained(error, overrides) from error
     offered = {group: options(group) for group in taken.GROUPS}
-    whole = [*taken.choices(overrides, said, offered, planned), *overrides]
+    whole = [*taken.choices(overrides, said, offered, planned), *retargeting.additions(overrides)]
     noise = next((one.removeprefix("noise=") for one in reversed(whole) if one.startswith("noise=")), None)
     if noise not in offered["noise"] or _names_evaluation(noise):
         return whole
@@ -104,6 +104,7 @@ def resolve(
         raise explained(error) from error
     assert isinstance(plain, dict)
     settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
+    retargeting.drop_left_over(settings, given)
     named = {group: _short(choices[group]) for group in (*GROUPS, "experiment") if choices.get(group)}
     settings["choices"] = (named | _replaced(settings, named, said)) if named else settings.get("choices", {})
     settings.setdefault("evaluation", {matching.OWN: {}})

@@ -25,19 +25,15 @@ from restorelab.callbacks.limits import Limits
 from restorelab.callbacks.progress import Progress
 from restorelab.callbacks.release import Release
 from restorelab.callbacks.throughput import Throughput
+from restorelab.course import Course, course, task
 from restorelab.data import kept
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened
 from restorelab.duration import seconds
-from restorelab.errors import ConfigError, UserError
+from restorelab.errors import UserError
 from restorelab.interruption import Interrupted, Interruption
-from restorelab.length import length, steps_in
-from restorelab.policy import Change
 from restorelab.run_folder import RunFolder, write_json
-from restorelab.schedule import plan
-from restorelab.task import RestorationTask
 from restorelab.tracking.tracker import CsvOnly, Tracker
-from restorelab.validation import validation_names
 from restorelab.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -174,76 +170,32 @@ class Run:
         """Train; gives images per second. Ranks other than the first have nothing to do afterwards."""
         settings, engine = self.settings, built.engine
         last = standing.read(self.folder.last) if settings["resume"] else None
-        max_steps, max_epochs = (2, None) if settings["debug"] else (settings["max_steps"], engine.max_epochs)
-        batches = len(data.train_dataloader())
-        end = length(batches, settings["accumulate"], max_steps, max_epochs, last)
-        each = steps_in(batches, settings["accumulate"])
-        log.info("length: %d steps, %d in an epoch; %s", end.steps, each, end.reason)
-        measured = validation_names(list(built.evaluations), built.objective.metrics)
-        schedule = plan(settings["scheduler"], measured)
-        if not data.frozen("val") and (schedule.interval == "validation" or engine.keep > 1):
-            key = "trainer.keep" if engine.keep > 1 else "scheduler.monitor"
-            msg = f"{key}: there are no validation images (data.val=0) that could tell which weights are better."
-            raise ConfigError(msg)
-        total = end.epochs if schedule.interval == "epoch" else end.steps
-        policy = {key: settings[key] for key in ("optimizer", "scheduler")}
-        policy["total"] = total if schedule.takes_total else None
-        change = Change(last.policy, policy) if last and last.policy and last.policy != policy else None
-        task = RestorationTask(
-            net,
-            built.objective,
-            built.degradation,
-            build.make("optimizer", settings["optimizer"]),
-            schedule,
-            total=total,
-            change=change,
-            evaluations=list(built.evaluations),
-            protocol=built.protocol,
-            channels_last=channels_last,
-            seed=settings["seed"],
-        )
+        chosen = course(built, data, last)
         throughput = Throughput(built.dataset.batch_size)
-        limits = Limits(end.steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every)
-        history = History(
-            self.folder.metrics,
-            measured,
-            engine.log_every,
-            self.tracker.log,
+        limits = Limits(
+            chosen.end.steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every
         )
-        named = {name: build.make(f"callbacks.{name}", node) for name, node in settings["callbacks"].items()}
-        for callback in named.values():
-            if hasattr(callback, "attach"):
-                callback.attach(self.folder, self.tracker)
-        monitor = f"val/{built.objective.metrics[0]}"
-        kept = Kept(self.folder, monitor, engine.keep, engine.keep_every)
-        if last is None and self.rank == 0:
-            kept.clear()  # of an earlier session that had not got to its first last.ckpt
         # Checkpoints come last: what they hold is what the others have become.
         callbacks = [
-            *named.values(),
+            *self._named_callbacks(),
             Guard(engine.log_every),
             Health(),
             *([Release()] if engine.keeps_memory else []),
-            history,
+            History(self.folder.metrics, chosen.measured, engine.log_every, self.tracker.log),
             limits,
             throughput,
-            Progress(end.steps, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
-            Checkpoint(
-                self.folder,
-                monitor,
-                engine.checkpoint_every,
-                self.interruption,
-                engine.log_every,
-                kept=kept,
-                policy=policy,
-            ),
+            Progress(chosen.end.steps, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
+            self._checkpoint(built, chosen),
         ]
-        self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"], end.epochs)
+        self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"], chosen.end.epochs)
+        module = task(built, net, chosen, channels_last=channels_last)
         try:
             with warnings.catch_warnings():
                 # Of a training without validation images, which was asked for.
                 warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
-                self.trainer.fit(task, datamodule=data, ckpt_path=self.folder.last if last else None, weights_only=True)
+                self.trainer.fit(
+                    module, datamodule=data, ckpt_path=self.folder.last if last else None, weights_only=True
+                )
         finally:
             self.interruption.defer(False)
         self.began -= limits.before  # the run took what its earlier sessions took, too
@@ -251,6 +203,24 @@ class Run:
             torch.distributed.barrier()
             torch.distributed.destroy_process_group()
         return throughput.rate
+
+    def _named_callbacks(self) -> list[Any]:
+        """Those of the config."""
+        named = [build.make(f"callbacks.{name}", node) for name, node in self.settings["callbacks"].items()]
+        for callback in named:
+            if hasattr(callback, "attach"):
+                callback.attach(self.folder, self.tracker)
+        return named
+
+    def _checkpoint(self, built: Parts, chosen: Course) -> Checkpoint:
+        engine, monitor = built.engine, f"val/{built.objective.metrics[0]}"
+        kept = Kept(self.folder, monitor, engine.keep, engine.keep_every)
+        if chosen.begins is None and self.rank == 0:
+            kept.clear()  # of an earlier session that had not got to its first last.ckpt
+        return Checkpoint(
+            self.folder, monitor, engine.checkpoint_every, self.interruption, engine.log_every,
+            kept=kept, policy=chosen.policy,
+        )  # fmt: skip
 
     def fail(
         self, status: Literal["failed", "interrupted"], error: BaseException, message: str, exit_status: int

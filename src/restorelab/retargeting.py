@@ -1,0 +1,32 @@
+"""`model._target_=my_package.MyNet` on the command line: a part's file keeps what the new target takes, and no more."""
+
+from collections.abc import Sequence, Set
+from typing import Any
+
+from restorelab import signatures
+from restorelab.config import GROUPS, HYDRA_KEYS, TIMING
+from restorelab.errors import ConfigError
+from restorelab.foreign import parameters_of
+
+
+def additions(overrides: Sequence[str]) -> list[str]:
+    """Overrides with which Hydra takes keys of a new target that the file of the old one does not have."""
+    groups = [group for group in GROUPS if any(one.startswith(f"{group}._target_=") for one in overrides)]
+    return [f"++{one}" if any(one.startswith(f"{group}.") for group in groups) else one for one in overrides]
+
+
+def drop_left_over(settings: dict[str, Any], given: Set[str]) -> None:
+    """Take out of the parts whose target was given what was not given and what that target does not take."""
+    for group in GROUPS:
+        node = settings.get(group)
+        if f"{group}._target_" not in given or not isinstance(node, dict):
+            continue
+        try:
+            takes = signatures.from_source(node["_target_"]) or parameters_of(f"{group}._target_", node["_target_"])
+        except ConfigError:
+            continue  # the check of all parts says what is wrong with it
+        if signatures.ANY_KEY in takes:
+            continue
+        kept = HYDRA_KEYS | takes.keys() | (TIMING.keys() if group == "scheduler" else set())
+        kept |= {key.split(".")[1] for key in given if key.startswith(f"{group}.")}
+        settings[group] = {key: value for key, value in node.items() if key in kept}
