@@ -47,17 +47,16 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
     table, rows = opened
     used = split.of(table, rows)
     if began is None:
-        split.write(folder, used)
         data = inputs.Inputs().data(settings["data"])
-        facts = {"data": data, "table": used.table, "weights": inputs.weights_of(settings)}
-        write_json(folder.inputs, facts)
+        write_json(folder.inputs, {"data": data, "table": used.table, "weights": inputs.weights_of(settings)})
+        split.write(folder, used)  # last: where it is, the other is, too
         return
     if changes := dataset.changes(table, began):
         log.warning("the images are not those that the run began with: %s", changes)
         facts = inputs.read(folder)
-        if changes.removed:
-            facts["data"] = inputs.digest([facts.get("data"), used.digest])
-        write_json(folder.inputs, {**facts, "changes": [*facts.get("changes", []), str(changes)]})
+        told = [*facts.get("changes", []), str(changes)]
+        data = used.digest if changes.removed else facts.get("data")
+        write_json(folder.inputs, {**facts, "data": data, "changes": list(dict.fromkeys(told))})
 
 
 def tell_of_trained(settings: Mapping[str, Any], opened: Opened) -> None:
