@@ -55,8 +55,9 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
         log.warning("the images are not those that the run began with: %s", changes)
         facts = inputs.read(folder)
         told = [*facts.get("changes", []), str(changes)]
-        data = used.digest if changes.removed else facts.get("data")
-        write_json(folder.inputs, {**facts, "data": data, "changes": list(dict.fromkeys(told))})
+        if changes.removed:
+            facts["data"] = used.digest
+        write_json(folder.inputs, {**facts, "changes": list(dict.fromkeys(told))})
 
 
 def tell_of_trained(settings: Mapping[str, Any], opened: Opened) -> None:
