@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,12 +57,16 @@ REFUSED = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def composed() -> dict[str, Any]:
+    return runs.settings(Path("run"))
+
+
 @pytest.mark.parametrize("name", REFUSED)
-def test_names_that_can_be_no_file(name: object, tmp_path: Path):
+def test_names_that_can_be_no_file(name: object, tmp_path: Path, composed: dict[str, Any]):
     """As names of evaluations and callbacks in a config, of a run, and in a set that is somebody else's."""
     assert refusal(name)
     key = name if isinstance(name, str) else str(name)
-    composed = runs.settings(tmp_path)
     if isinstance(name, str):
         for group in ("evaluation", "callbacks"):
             with pytest.raises(ConfigError, match=group):
@@ -84,10 +89,10 @@ def test_names_that_people_use(name: str):
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "a//b", "-x"])
-def test_a_runs_name_stays_in_runs_dir(name: str, tmp_path: Path):
+def test_a_runs_name_stays_in_runs_dir(name: str, composed: dict[str, Any]):
     with pytest.raises(ConfigError, match=r"name: .* runs_dir"):
-        runs.settings(tmp_path, f"name='{name}'")
-    assert runs.settings(tmp_path, "name=a/b")["name"] == "a/b"
+        config.check_names({**composed, "name": name})
+    config.check_names({**composed, "name": "a/b"})
 
 
 @pytest.mark.parametrize("group", ["study", "executor"])
