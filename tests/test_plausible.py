@@ -86,7 +86,10 @@ def test_a_foreign_class_takes_positional_arguments() -> None:
         (["model.channels=1000000000"], ["model"]),
         (["data.batch_size=1000000000"], ["data.batch_size: 1,000,000,000 images", "GiB", "Lower"]),
         (["data.eval_batch_size=1000000000"], ["data.eval_batch_size", "GiB"]),
-        (["data.size=null", "data.batch_size=1000000000"], ["data.batch_size", "1x128x128", "GiB"]),
+        (
+            ["data.size=null", "data.augment=none", "data.batch_size=1000000000"],
+            ["data.batch_size", "1x128x128", "GiB"],
+        ),
         (["data.size=1000000"], ["data.size: one image of 1x1000000x1000000", "GiB"]),
     ],
 )
