@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 import runs
 from restorelab import composition, resumption, training
@@ -80,6 +81,15 @@ def test_what_asks_for_no_more_leaves_a_complete_run_alone(done: Path, limit: st
     assert outcome.status == "done"
     assert "complete already" in outcome.message
     assert RunFolder(done).config.read_text() == before
+
+
+def test_a_run_that_ended_before_its_limit_is_not_gone_on_with_unasked(done: Path) -> None:
+    """As EarlyStopping ends it; an earlier session is no wish for more."""
+    config = read_config(done) | {"max_steps": 100, "sessions": [{"step": 4, "changes": {"clip": [None, 1.0]}}]}
+    RunFolder(done).config.write_text(yaml.safe_dump(config))
+    outcome = resume(done)
+    assert (outcome.status, "complete already" in outcome.message) == ("done", True)
+    assert RunFolder(done).done
 
 
 def test_another_rate_takes_effect_and_is_a_session_of_its_own(done: Path) -> None:

@@ -85,8 +85,8 @@ def _goes_further(settings: Mapping[str, Any], folder: RunFolder) -> bool:
     Raises:
         ConfigError: where it is asked to go on otherwise, but not how far.
     """
-    done, sessions = standing.read(folder.last), settings["sessions"]
-    if done is None or (not sessions and _limits(read_config(folder.path)) == _limits(settings)):
+    done, old, sessions = standing.read(folder.last), read_config(folder.path), settings["sessions"]
+    if done is None or (old["sessions"] == sessions and _limits(old) == _limits(settings)):
         return False
     if not done.reaches(*_limits(settings)):
         folder.result.unlink()
