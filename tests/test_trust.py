@@ -128,6 +128,13 @@ def test_a_network_that_the_command_line_names_is_the_users_own(tmp_path: Path, 
     build.parts(resumed)
 
 
+@pytest.mark.parametrize(
+    "typed", [["~model", "+model={_target_: foreign_net.Net}"], ["model._target_=foreign_net.Net"]], ids=["node", "key"]
+)
+def test_what_is_typed_is_the_users_own_in_every_form(typed: list[str], evil: Path):
+    assert type(build.make("model", composition.compose(typed)["model"])).__name__ == "Net"
+
+
 def test_interpolations_of_a_file_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SECRET", "told")
     name = r"${oc.env:SECRET} \${x} $y"

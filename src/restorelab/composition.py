@@ -108,11 +108,10 @@ def resolve(
     named = {group: _short(choices[group]) for group in (*GROUPS, "experiment") if choices.get(group)}
     settings["choices"] = (named | _replaced(settings, named, said)) if named else settings.get("choices", {})
     settings.setdefault("evaluation", {matching.OWN: {}})
+    _note(settings if named else None, overrides)  # before anything is taken from a run's folder
     if choices.get("model"):  # composed here from its groups, and not a run's config that is composed again
-        trust.note(settings)  # before anything is taken from a run's folder
         taken.take(settings, overrides, said, planned)
     configs.check_names(settings)
-    trust.trust(settings["trust"] if choices.get("model") else _trusted(overrides))
     if choices.get("model"):
         matching.match(settings, said)
     matching.relabel(settings)
@@ -129,11 +128,17 @@ def resolve(
     return settings
 
 
-def _trusted(overrides: Sequence[str]) -> list[str]:
-    """The packages that the command line trusts, whatever the file says that is composed."""
-    values = [one.value() for one in OverridesParser.create().parse_overrides(list(overrides))
-              if one.key_or_group == "trust"]  # fmt: skip
-    return [str(name) for value in values for name in (value if isinstance(value, list) else [value])]
+def _note(composed: Mapping[str, Any] | None, overrides: Sequence[str]) -> None:
+    """Take for the user's own what is composed from the groups here, and what is typed.
+
+    composed: None for a run's config that is composed again: it may be somebody else's, and whom it trusts is nobody's
+    word.
+    """
+    typed = {one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(list(overrides))}
+    trust.note([composed, *typed.values()])
+    trust.note([{"_target_": value} for key, value in typed.items() if key.endswith("._target_")])
+    packages = typed.get("trust") if composed is None else composed.get("trust")
+    trust.trust([str(name) for name in (packages if isinstance(packages, list) else [packages] if packages else [])])
 
 
 def _replaced(settings: Mapping[str, Any], named: Mapping[str, str], said: Said) -> dict[str, str]:

@@ -107,8 +107,8 @@ def trusting(packages: Iterable[str]) -> Iterator[None]:
 
 @cache
 def shipped() -> frozenset[str]:
-    """The targets of the shipped configs of a run."""
-    folders = (conf_dir() / group for group in GROUPS)
+    """The targets of the shipped configs of a run, and of a study's tables, figures and findings."""
+    folders = (conf_dir() / group for group in (*GROUPS, "study"))
     text = "\n".join(file.read_text() for folder in folders for file in folder.glob("*.yaml"))
     return frozenset(re.findall(r"_target_: *([\w.]+)", text))
 
