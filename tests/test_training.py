@@ -199,7 +199,7 @@ def test_max_time_ends_the_run(tmp_path: Path) -> None:
 def test_loss_that_is_no_number_is_named(tmp_path: Path) -> None:
     outcome = runs.run(tmp_path / "run", "optimizer.lr=1e30", "scheduler=constant", "noise.clip=false")
     assert (outcome.status, outcome.exit_status) == ("failed", 1)
-    for fact in ("step 1", "learning rate 1e+30", "degraded [", "clean [0", "optimizer.lr"):
+    for fact in ("step 1", "Batch: ", "and 3 more;", "learning rate 1e+30", "degraded [", "clean [0", "optimizer.lr"):
         assert fact in outcome.message
     assert json.loads((tmp_path / "run" / "failure.json").read_text())["error"] == "DivergedError"
 

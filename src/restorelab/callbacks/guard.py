@@ -10,6 +10,9 @@ from torch import Tensor
 from restorelab.data.loader import TrainLoader
 from restorelab.errors import UserError
 
+SHOWN = 5
+"""Images of a batch that a message names."""
+
 
 class DivergedError(UserError):
     """The loss became NaN or infinite."""
@@ -57,11 +60,13 @@ class Guard(Callback):
         facts = ""
         if isinstance(loader, TrainLoader) and trainer.datamodule is not None:
             sample = trainer.datamodule.prepare(loader.batch(counter).to(pl_module.device))
-            facts = f" Batch: degraded {_range(sample.degraded)}, clean {_range(sample.clean)}."
+            names = [trainer.datamodule.table.ids[row] for row in sample.index.tolist()]
+            shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            facts = f" Batch: {shown}; degraded {_range(sample.degraded)}, clean {_range(sample.clean)}."
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         msg = (
             f"the loss is not finite at step {trainer.global_step} (batch {counter} of the run), "
-            f"learning rate {rate:g}.{facts} Lower optimizer.lr, or set clip=1.0; the last good state is in last.ckpt."
+            f"learning rate {rate:g}.{facts} Lower optimizer.lr, or set clip=1.0; what was saved before is good."
         )
         raise DivergedError(msg)
 
@@ -72,4 +77,4 @@ def _range(image: Tensor | None) -> str:
     bad = int((~torch.isfinite(image)).sum())
     finite = image[torch.isfinite(image)]
     span = f"[{finite.min():.3g}, {finite.max():.3g}]" if finite.numel() else "[]"
-    return f"{span}{f' and {bad} values that are no number' if bad else ''}"
+    return f"{span}{f' and {bad} NaN or infinite values' if bad else ''}"
