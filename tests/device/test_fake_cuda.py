@@ -1,6 +1,7 @@
 """Every shipped part goes through a training step and a validation step on a CUDA device, and the host never waits."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from restorelab import build, checks, composition
 from restorelab.config import conf_dir
 from restorelab.data.datamodule import DataModule
 from restorelab.sample import Sample
+from restorelab.schedule import Plan, plan
 from restorelab.task import RestorationTask
+from restorelab.validation import validation_names
 from test_every_config import PERCEPTUAL, WITH, classifier
 
 __all__ = ["classifier"]  # a fixture
@@ -48,13 +51,15 @@ def data_of(parts: build.Parts) -> DataModule:
     )
 
 
-def task_of(parts: build.Parts, net: torch.nn.Module) -> RestorationTask:
+def task_of(parts: build.Parts, net: torch.nn.Module, schedule: Plan) -> RestorationTask:
     task = RestorationTask(
         net, parts.objective, parts.degradation, build.make("optimizer", parts.config["optimizer"]),
-        build.make("scheduler", parts.config["scheduler"]), total_steps=10, evaluations=list(parts.evaluations),
+        schedule, total=10, evaluations=list(parts.evaluations),
         protocol=parts.protocol, channels_last=True, seed=0,
     )  # fmt: skip
     task._device = CUDA  # what `.to(device)` notes
+    data = SimpleNamespace(frozen=lambda part: [range(BATCH) for _ in parts.evaluations])
+    task._trainer = SimpleNamespace(datamodule=data, global_rank=0)  # type: ignore[assignment]
     return task
 
 
@@ -65,11 +70,12 @@ def test_a_step_never_waits_for_the_device(file: Path, classifier: Path, monkeyp
         net = parts.net()
     if not checks.learnable(net):
         pytest.skip("learns nothing: it is never trained on a device")
+    schedule = plan(parts.config["scheduler"], validation_names(list(parts.evaluations), parts.objective.metrics))
     with fake_cuda(monkeypatch):
         on_cuda(net)
         if isinstance(loss := getattr(parts.objective, "loss", None), torch.nn.Module):
             on_cuda(loss)
-        task = task_of(parts, net)
+        task = task_of(parts, net, schedule)
         sample = data_of(parts).prepare(stored(parts))
         train(task, sample)
         validate(task, sample)
@@ -87,7 +93,8 @@ def train(task: RestorationTask, sample: Sample) -> None:
         parameter.grad = torch.zeros_like(parameter)
     torch.nn.utils.clip_grad_norm_(task.parameters(), 1.0)
     optimizer.step()
-    schedule.step()
+    if task.plan.interval == "step":  # else between epochs or validations, where waiting is allowed
+        schedule.step()
 
 
 def validate(task: RestorationTask, sample: Sample) -> None:
