@@ -182,6 +182,7 @@ def test_resuming_needs_a_folder(settings: dict[str, Any], tmp_path: Path) -> No
         (["+lr=0.1"], ["lr: unknown key", "Did you mean optimizer.lr?"]),
         (["batchsize=3"], ["Did you mean data.batch_size?"]),
         (["sigma=25"], ["Did you mean noise.sigma or evaluation.gaussian_50.noise.sigma?"]),
+        (["trainer.max_steps=20"], ["Did you mean max_steps? Allowed here: accelerator"]),
         (["model.lr=3"], ["Did you mean optimizer.lr?", "Allowed here: batch_norm"]),
         (["evaluation=gaussian_51"], ["Did you mean 'gaussian_50'?"]),
         (["evaluation=gausian_26"], ["Did you mean 'gaussian_25'?"]),

@@ -130,7 +130,7 @@ def check_names(config: Mapping[str, Any]) -> None:
         seconds(str(config["max_time"]))
     for key in config:
         if key not in {f.name for f in fields(Train)}:
-            msg = f"{key}: unknown key. {nearest_key(str(key), ROOT, leaves(config))}"
+            msg = f"{key}: unknown key. {nearest_key(str(key), ROOT, [path for path in leaves(config) if path != key])}"
             raise ConfigError(msg)
     root = {f.name: Parameter(f.type, required=f.default is MISSING) for f in fields(Train)}
     _check_keys("", dict(config), root)

@@ -42,12 +42,13 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def nearest_key(key: str, here: Iterable[str], dotted: Iterable[str]) -> str:
-    """As `nearest`, for a key that is not among those `here`: it may belong elsewhere, `lr` to `optimizer.lr`.
+    """As `nearest`, for a key that is not among those `here`: it may belong elsewhere, `lr` to `optimizer.lr`,
+    `trainer.max_steps` to `max_steps`.
 
     dotted: all keys of the config.
     """
     own, places = list(here), sorted(dotted, key=lambda path: (path.count("."), path))
-    last = {path: path.rpartition(".")[2] for path in places if "." in path}
+    last = {path: path.rpartition(".")[2] for path in places}
     match = key if key in last.values() else closest(key, own, cutoff=0.6)
     if match is None:
         match = closest(key, sorted(set(last.values())), cutoff=0.7)

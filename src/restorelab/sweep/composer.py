@@ -102,9 +102,12 @@ class Composer:
         ConfigLoaderImpl._apply_overrides_to_config(list(applied), config)
         if config.get("threads", "") is None:
             config.threads = self.threads
-        if self.listed and OmegaConf.is_missing(config.data, "root"):
+        unsaid = self.listed and OmegaConf.is_missing(config.data, "root")
+        if unsaid:
             config.data.root = UNSAID
         settings = composition.resolve(config, base.choices, overrides, self.planned)
+        if unsaid:
+            settings["data"]["root"] = UNSAID  # which was made a path, as every root is
         if alone and isinstance(seed, int):
             self._seeds.add(seed)  # it is within its limits
             self._but_seed[key] = copy.deepcopy(settings)
