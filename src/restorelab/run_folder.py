@@ -80,7 +80,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         found = sorted(p.parent.name for p in folder.glob("*/config.yaml")) if folder.is_dir() else []
         hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
-        msg = f"{folder} is no run's folder: it has no config.yaml.{hint}"
+        msg = f"{folder} is not a run folder: it has no config.yaml.{hint}"
         raise ConfigError(msg)
     try:
         content = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

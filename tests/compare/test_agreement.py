@@ -62,6 +62,8 @@ def test_the_largest_group_is_the_first_table(tmp_path: Path) -> None:
     first, second = boards(held(tmp_path))
     assert set(first.names) == {"b", "c"}
     assert (first.suffix, second.suffix) == (" (impulse_30)", " (gaussian_50)")
+    assert first.titled("PSNR under impulse_30") == "PSNR under impulse_30"  # not told twice
+    assert first.titled("PSNR under all") == "PSNR under all (impulse_30)"
     assert "other evaluations (gaussian_50, not impulse_30)" in second.why
 
 

@@ -66,6 +66,10 @@ class Board:
         """What the title of a chart or table of this board ends with, so that those of two boards are told apart."""
         return f" ({self.told})" if self.told else ""
 
+    def titled(self, title: str) -> str:
+        """A title of this board with its suffix, unless it ends with the same words already."""
+        return title if self.told and title.endswith(f" under {self.told}") else title + self.suffix
+
     @property
     def decides(self) -> str:
         """What a comparison over the columns that rank is called: the column's label, or `mean of all`."""

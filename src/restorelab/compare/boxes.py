@@ -49,7 +49,7 @@ def _chart(board: Board, column: Column) -> Boxes | None:
         f"the median; whiskers reach {WHISKER} times the box, images beyond are dots, the {OUTLIERS} farthest at most."
     )
     said += f" {left} runs more are not shown." if left else ""
-    return Boxes(f"{metric} of each image under {column.label}{board.suffix}", metric, boxes, caption=said)
+    return Boxes(board.titled(f"{metric} of each image under {column.label}"), metric, boxes, caption=said)
 
 
 def box(label: str, values: np.ndarray) -> Box | None:

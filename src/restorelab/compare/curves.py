@@ -52,7 +52,7 @@ def _chart(board: Board, names: Sequence[str], column: str, title: str, axis: st
         else "One seed each."  # fmt: skip
     if len(series) > MOST:
         said += f" The {MOST} best of {len(series)} are shown."
-    return Lines(title + board.suffix, "optimizer steps", axis, series[:MOST], caption=said)
+    return Lines(board.titled(title), "optimizer steps", axis, series[:MOST], caption=said)
 
 
 def line(label: str, records: Sequence[Record], column: str) -> Series | None:
