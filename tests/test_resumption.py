@@ -14,6 +14,7 @@ import runs
 from restorelab import composition, resumption, training
 from restorelab.callbacks import history
 from restorelab.errors import ConfigError
+from restorelab.exchange import export_set
 from restorelab.run_folder import RunFolder, read_config
 
 ALIKE = [o for o in runs.TINY if not o.startswith(("trainer.max_epochs", "trainer.log_every"))]
@@ -169,3 +170,22 @@ def test_the_same_command_again_changes_nothing(finished: Path, same: list[str])
     merged = resumption.settings(composition.compose(overrides), overrides)
     old = read_config(finished)
     assert merged | {"resume": False} == old
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("choices", None), ("noise", 5), ("data", [1]), ("seed", "x"), ("run_dir", 5)]
+)
+def test_a_config_whose_root_is_damaged_is_refused_by_name(tmp_path: Path, key: str, value: object):
+    """Where a run is gone on with, where its set is exported, and where its checkpoint is evaluated."""
+    config = runs.settings(tmp_path / "run", "max_steps=1")
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    damaged = {name: old for name, old in config.items() if name != key} | ({} if value is None else {key: value})
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(damaged))
+    uses = (
+        lambda: resumption.settings({**config, "resume": True}, ["resume=true"]),
+        lambda: export_set.run([f"run={tmp_path / 'run'}", f"out={tmp_path / 'set'}"]),
+        lambda: runs.settings(tmp_path / "other", "train=false", f"ckpt={tmp_path}/run/checkpoints/a.ckpt"),
+    )
+    for use in uses:
+        with pytest.raises(ConfigError, match=rf"config\.yaml is damaged.*{key}"):
+            use()

@@ -206,3 +206,18 @@ def test_a_package_beside_conf_is_importable_and_shadows_nothing(tmp_path: Path,
     import colorsys
 
     assert Path(colorsys.__file__).parent != tmp_path
+
+
+@pytest.mark.parametrize("text", ["a: &a [1, *a]\n", "a: &a [1]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
+)], ids=["of itself", "of a million"])  # fmt: skip
+def test_aliases_that_stand_for_too_much_are_a_damaged_config(tmp_path: Path, text: str):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.yaml is damaged: its aliases"):
+        restorelab.load(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["model", "objective"])
+def test_a_config_without_a_network_is_damaged(tmp_path: Path, key: str):
+    with pytest.raises(ConfigError, match=rf"config\.yaml is damaged: {key} is not a mapping"):
+        restorelab.load(folder(tmp_path / "theirs", **{key: None}))

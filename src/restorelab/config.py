@@ -144,6 +144,20 @@ def check_names(config: Mapping[str, Any]) -> None:
         _walk(group, config[group], foreign=False)
 
 
+def require_whole(config: Mapping[str, Any], file: Path) -> None:
+    """Refuse what a run's config.yaml holds where a key is missing at its root, or has a value of another type.
+
+    Raises:
+        ConfigError: naming the file and the key.
+    """
+    root = {f.name: Parameter(f.type, required=True) for f in fields(Train)}
+    try:
+        _check_keys("", {key: value for key, value in config.items() if key in root}, root)
+    except ConfigError as error:
+        msg = f"{file} is damaged, or not the config of a run: {error}"
+        raise ConfigError(msg) from error
+
+
 def _check_root(config: Mapping[str, Any]) -> None:
     """Hold the root's own values, whose types are right, against their limits."""
     for key, (least, most) in LIMITS.items():

@@ -1,7 +1,7 @@
 """What a run keeps of its dataset and its weights when it begins, and what it makes of changes when it goes on."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from restorelab.data import kept as split
 from restorelab.data.dataset import Dataset, Opened
 from restorelab.data.kept import Kept
 from restorelab.errors import ConfigError, DataError
-from restorelab.run_folder import RunFolder, write_json
+from restorelab.run_folder import RunFolder, read_config, write_json
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +61,30 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
 
 
 def tell_of_trained(settings: Mapping[str, Any], opened: Opened) -> None:
-    """Say how many of the test images the run whose weights this one starts from was trained on."""
+    """Say how many of the test images the runs whose weights this one starts from were trained on."""
     table, rows = opened
     tested = {f"{table.contents[row]:016x}" for row in rows["test"]}
-    for key in paths.STARTS:
-        run = paths.run_of(Path(settings[key])) if settings[key] else None
-        known = split.read(run) if run is not None else None
-        trained = {known.contents[name] for name in known.parts["train"]} if known is not None else set()
+    for key, run, trained in _trained(settings, set()):
         if leaked := tested & trained:
             log.warning(
                 "%s: %d of the %d test images are images that %s was trained on; its numbers say nothing of new images",
                 key, len(leaked), len(tested), run,
             )  # fmt: skip
+
+
+def _trained(settings: Mapping[str, Any], seen: set[Path]) -> Iterator[tuple[str, Path, set[str]]]:
+    """What the weights that a run starts from were trained on, those that they started from included.
+
+    Gives the key that names the weights, the run that they are from, and its training images by content. seen: runs
+    that were looked at.
+    """
+    for key in paths.STARTS:
+        start = settings.get(key)
+        run = paths.run_of(Path(start)) if isinstance(start, str) else None
+        if run is None or run in seen:
+            continue
+        seen.add(run)
+        if known := split.read(run):
+            yield key, run, {known.contents[name] for name in known.parts["train"]}
+            config = read_config(run) if RunFolder(run).config.is_file() else {}
+            yield from ((key, *found) for _, *found in _trained(config, seen))

@@ -21,7 +21,7 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
     if model is not None:
         config = composition.compose([model] if isinstance(model, str) else list(model))
     elif run is not None:
-        config = run_folder.read_config(run)
+        config = _read(run)
     else:
         weights.find(path)
         msg = (
@@ -37,6 +37,16 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
     return _ready(net, device, clamp=clamp and restores)
 
 
+def _read(run: Path) -> dict[str, Any]:
+    """The config of a run, with what a network is built from."""
+    config = run_folder.read_config(run)
+    for key in ("model", "objective"):
+        if not isinstance(config.get(key), dict) or "_target_" not in config[key]:
+            msg = f"{run_folder.RunFolder(run).config} is damaged: {key} is not a mapping with a _target_."
+            raise ConfigError(msg)
+    return config
+
+
 def _run_of(file: Path) -> Path | None:
     """The run that a checkpoint lies in: RUN/checkpoints/best.ckpt, or RUN/any.ckpt."""
     return next((folder for folder in file.parents[:2] if run_folder.RunFolder(folder).config.is_file()), None)
@@ -44,7 +54,8 @@ def _run_of(file: Path) -> Path | None:
 
 def _weights_of(folder: Path, config: Mapping[str, Any]) -> Path:
     """The checkpoint that a run evaluated: one that it was given, or its own best."""
-    return Path(config["ckpt"]) if config["ckpt"] and not config["train"] else run_folder.RunFolder(folder).best
+    given = config.get("ckpt") if not config.get("train", True) else None
+    return Path(given) if given else run_folder.RunFolder(folder).best
 
 
 def _ready(net: nn.Module, device: str, *, clamp: bool) -> nn.Module:

@@ -54,7 +54,8 @@ def relocate(settings: dict[str, Any], folder: Path) -> None:
 
     folder: where the run lies now; its config says where it lay.
     """
-    moves = _moves(Path(settings.get("run_dir") or ""), folder.absolute())
+    lay = settings.get("run_dir")
+    moves = _moves(Path(lay if isinstance(lay, str) else ""), folder.absolute())
     for node, key in _all(settings) if moves else ():
         path = Path(node[key])
         if path.is_absolute() and not path.exists():

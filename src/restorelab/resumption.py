@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from restorelab import quoting, standing
+from restorelab.config import require_whole
 from restorelab.dotted import within
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError
@@ -58,6 +59,7 @@ def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
         log.info("%s holds no run yet: starting it", folder.path)
         return new
     old = read_config(folder.path)
+    require_whole(old, folder.config)
     keys = dict.fromkeys(override.lstrip("+~").split("=")[0] for override in overrides)
     given = [key for key in keys if not _same_option(old, new, key)]
     _refuse_others(old, new, given, folder)

@@ -14,6 +14,9 @@ import yaml
 from restorelab import paths
 from restorelab.errors import ConfigError
 
+LARGEST = 100_000
+"""Values of a config that is read; those of this package have some hundred."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -90,8 +93,21 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         msg = f"{file} is damaged: it holds a {type(content).__name__}, not keys and values."
         raise ConfigError(msg)
+    if not _bounded(content):
+        msg = f"{file} is damaged: its aliases stand for more than {LARGEST:,} values, or for themselves."
+        raise ConfigError(msg)
     paths.relocate(content, folder)
     return content
+
+
+def _bounded(content: Any) -> bool:
+    """Whether a config, with what its YAML aliases stand for, is of a size that whatever walks through it can bear."""
+    waiting, seen = [content], 0
+    while waiting and seen <= LARGEST:
+        node = waiting.pop()
+        seen += 1
+        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return seen <= LARGEST
 
 
 def write_text(file: Path, text: str, *, sync: bool = True) -> None:

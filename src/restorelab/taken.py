@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from restorelab.config import require_whole
 from restorelab.run_folder import RunFolder, read_config
 from restorelab.said import Said
 
@@ -31,7 +32,10 @@ def run_of(ckpt: str | None, planned: Planned | None = None) -> Mapping[str, Any
             return planned[str(folder.absolute())]
         if RunFolder(folder).config.is_file():
             config = read_config(folder)
-            return config if isinstance(config, dict) and isinstance(config.get("model"), dict) else None
+            if not isinstance(config.get("model"), dict) or "_target_" not in config["model"]:
+                return None  # a file of another program
+            require_whole(config, RunFolder(folder).config)
+            return config
     return None
 
 

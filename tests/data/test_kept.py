@@ -202,3 +202,10 @@ def test_it_is_said_where_test_images_were_trained_on_by_the_run_of_the_weights(
     assert trained
     keeping.tell_of_trained({"ckpt": ckpt, "transfer": None}, (table, rows))
     assert f"ckpt: {len(trained)} of the 2 test images are images that" in caplog.text
+    for number in range(3):
+        image(tmp_path / "others" / f"{number}.png", 100 + number)
+    written(tmp_path / "tuned", dataset(tmp_path / "others", val=0, test=0).open(0))
+    (tmp_path / "tuned" / "config.yaml").write_text(f"ckpt: {ckpt}\ntransfer: null\n")  # from the weights of that run
+    caplog.clear()
+    keeping.tell_of_trained({"ckpt": str(tmp_path / "tuned"), "transfer": None}, (table, rows))
+    assert f"{len(trained)} of the 2 test images are images that {tmp_path / 'run'}" in caplog.text

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from scoring import Made, scored
 
 from restorelab.errors import ConfigError, DataError
@@ -70,10 +71,7 @@ def test_a_set_that_is_not_the_one_made_here_is_refused(made: Made, tmp_path: Pa
     refused("have other bits", lambda c: entry(c, bits="0" * 16))
     refused("its spec is 0000", lambda c: entry(c, spec="0" * 16))
     refused("its spec is", lambda c: c["config"].update(eval_seed=1))  # the images at hand are degraded otherwise
-    refused(
-        "none of them|not of|gives",
-        lambda c: c["config"].update(split_seed=1, data={**c["config"]["data"], "limit": 50}),
-    )
+    refused("gone is none of them", lambda c: c["evaluations"][0]["images"][0].update(id="gone"))
     refused("schema 99", lambda c: c.update(schema=99))
     refused("cannot be read", lambda c: c.pop("part"))
     with pytest.raises(DataError, match="is no exported set"):
@@ -196,3 +194,23 @@ def test_true_images_measure_as_perfect_also_where_inputs_are_smaller(tmp_path: 
     assert record.evaluation("own")["capped"] == 9
     with pytest.raises(DataError, match="is 32x32, not 64x64"):
         score.run([str(tmp_path / "set" / "own" / "input_exact"), f"set={tmp_path / 'set'}", "name=m"])
+
+
+def test_a_set_of_a_dataset_that_grew_is_scored_and_its_images_are_found_again(tmp_path: Path):
+    """On the images of the set: a new division of the dataset would measure others."""
+    noise = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+
+    def add(*names: str) -> None:
+        for name in names:
+            Image.fromarray(noise.integers(0, 255, (16, 16), np.uint8)).save(tmp_path / "images" / name)
+
+    add(*(f"{number}.png" for number in range(8)))
+    data = ("data=folder", f"data.root={tmp_path / 'images'}", "data.val=2", "data.test=2")
+    assert export_set.run([*data, "noise=impulse", f"out={tmp_path / 'set'}"]) == 0
+    ids = [image.id for image in manifest.read(tmp_path / "set").evaluations[0].images]
+    add(*(f"new{number}.png" for number in range(8)))
+    outputs = tmp_path / "set" / "impulse_30" / "input_exact"
+    out = tmp_path / "scored"
+    assert score.run([str(outputs), f"set={tmp_path / 'set'}", "name=mine", f"out={out}"]) == 0
+    assert Record("mine", out).frozen("impulse_30").ids == ids

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from restorelab import composition, run_folder, trust
+from restorelab.config import require_whole
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.exchange import options
 
@@ -57,7 +58,10 @@ def _settings(given: Mapping[str, str], overrides: Sequence[str]) -> dict[str, A
     if overrides:
         msg = f"export-set run={given['run']}: the run's own configuration counts; leave out {' '.join(overrides)}."
         raise ConfigError(msg)
-    return run_folder.read_config(Path(given["run"]).expanduser())
+    run = Path(given["run"]).expanduser()
+    settings = run_folder.read_config(run)
+    require_whole(settings, run_folder.RunFolder(run).config)
+    return settings
 
 
 def export(

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import yaml
 
 from restorelab import results
 from restorelab.build import Parts
+from restorelab.data import kept as split
+from restorelab.data.kept import Kept, contents_of
+from restorelab.data.table import Table
 from restorelab.errors import UserError
 from restorelab.exchange import kept, outputs
 from restorelab.exchange.measuring import Scored
@@ -33,12 +37,14 @@ def write(
     exported: Path,
     out: Path | None,
     *,
+    division: Kept,
     runs_dir: str,
     copy: bool,
 ) -> Path:
-    """Write config.yaml, per_image.csv, images/, outputs.json and result.json; gives the folder.
+    """Write config.yaml, split.csv.gz, per_image.csv, images/, outputs.json and result.json; gives the folder.
 
-    folders: of the outputs, by evaluation. out: None for a new folder in runs_dir.
+    folders: of the outputs, by evaluation. out: None for a new folder in runs_dir. division: of the set, by which its
+    images are found again.
 
     Raises:
         UserError: where it cannot be written.
@@ -50,6 +56,7 @@ def write(
             new = RunFolder(Path(scratch) / "run")
             new.images.mkdir(parents=True)
             _write(new, built, found, folders, method, exported, place=place.resolve(), copy=copy)
+            _keep(new, found[0].measured.frozen.table, division)
             new.path.rename(place)  # onto nothing, or onto an empty folder
     except BaseException as error:
         if out is None:
@@ -101,6 +108,13 @@ def _write(
         kept_as[name] = {"folder": where, "images": images}
     write_json(new.path / kept.FILE, {"evaluations": kept_as})
     write_json(new.result, _facts(built, found, method, exported))
+
+
+def _keep(new: RunFolder, table: Table, division: Kept) -> None:
+    """Keep which images were measured, as a run keeps its own."""
+    contents = {name: content for name, content in contents_of(table).items() if name in division.ids}
+    split.write(new, replace(division, contents=contents))
+    write_json(new.inputs, {"table": table.folder.name})
 
 
 def _shapes(one: Scored) -> list[list[int]]:

@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import restorelab
 from restorelab.errors import DataError
 from restorelab.file_names import refusal
+
+if TYPE_CHECKING:
+    from restorelab.data.kept import Kept
 
 SCHEMA = 1
 FILE = "manifest.json"
@@ -70,6 +73,7 @@ class Manifest:
         protocol: the options that decide the numbers.
         config: resolved; from it the set is made again.
         evaluations: of the set.
+        table: the decoded dataset that the images are from; another one means that the dataset changed.
         version: of restorelab that wrote it.
     """
 
@@ -78,6 +82,7 @@ class Manifest:
     protocol: Mapping[str, Any]
     config: Mapping[str, Any]
     evaluations: list[Exported]
+    table: str = ""
     version: str = restorelab.__version__
 
     def content(self, protocol: str) -> dict[str, Any]:
@@ -86,6 +91,20 @@ class Manifest:
         plain = asdict(self)
         plain.pop("version")
         return {**told, "protocol_in_words": protocol, **plain}
+
+    def division(self, variants: Mapping[str, str | None]) -> "Kept":
+        """The images of the set, whatever else the dataset has got since, as their part of it.
+
+        variants: by evaluation, the noise of `noise=each` whose images it takes.
+        """
+        from restorelab.data.kept import PARTS, Kept
+
+        shown = {entry.name: {image.id for image in entry.images} for entry in self.evaluations}
+        ids = sorted(set().union(*shown.values()))
+        alike = all(len(found) == len(ids) for found in shown.values())
+        under = {} if alike else {name: of for name, of in variants.items() if of is not None and name in shown}
+        images = {one: tuple(of for name, of in under.items() if one in shown[name]) for one in ids}
+        return Kept(self.table, {part: images if part == self.part else {} for part in PARTS}, contents={})
 
     def same_images(self, other: "Manifest") -> bool:
         """Whether two sets hold the same files with the same content."""
@@ -115,7 +134,7 @@ def read(folder: Path) -> Manifest:
         _check_names(file, evaluations)
         return Manifest(
             content["part"], content["clean"], content["protocol"], content["config"], evaluations,
-            content["restorelab"],
+            str(content.get("table", "")), content["restorelab"],
         )  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{file}: cannot be read ({type(error).__name__}: {error}). Export the set anew."

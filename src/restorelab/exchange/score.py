@@ -114,6 +114,7 @@ def score(
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         msg = f"out={out}: it holds something already; name a new folder."
         raise ConfigError(msg)
+    from restorelab import build
     from restorelab.evaluation import table
     from restorelab.exchange import external, manifest, measuring, sets
 
@@ -122,7 +123,9 @@ def score(
     settings = dict(read.config)
     if root is not None:
         settings["data"] = {**settings["data"], "root": root}
-    built, frozen = sets.open_sets(settings, read.part)
+    of = {name: one.of for name, one in build.parts(settings).evaluations.items()}
+    division = read.division(of)
+    built, frozen = sets.open_sets(settings, read.part, division)
     found = []
     for entry, one in zip(read.evaluations, frozen, strict=True):
         if entry.name in there:
@@ -135,7 +138,9 @@ def score(
         lines.append(f"not scored, as {folder} has no such folder: {', '.join(left)}")
     lines.append(f"protocol: {built.protocol.describe(frozen[0].channels)}")
     if read.part == "test":
-        place = external.write(built, found, there, method, exported, out, runs_dir=runs_dir, copy=copy)
+        place = external.write(
+            built, found, there, method, exported, out, division=division, runs_dir=runs_dir, copy=copy
+        )
         lines.append(f"run:      {place}")
     else:
         lines.append(f"{read.part} images are for tuning: no run is written, and nothing is compared on them.")

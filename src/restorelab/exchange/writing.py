@@ -68,7 +68,7 @@ def described(
             images.append(Image(name, group, files[name], _three(shape), _three(given.shape)))
         kind = frozen.evaluation
         evaluations.append(Exported(kind.name, folder, frozen.spec, frozen.bits, dict(kind.config), outside, images))
-    return Manifest(part, clean, protocol.spec(), config, evaluations)
+    return Manifest(part, clean, protocol.spec(), config, evaluations, sets[0].table.folder.name)
 
 
 def _three(shape: Sequence[int]) -> tuple[int, int, int]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.callbacks import history
-from restorelab.run_folder import RunFolder, read_config
+from restorelab.run_folder import RunFolder
+from restorelab.taken import run_of
 
 
 def trained(config: Mapping[str, Any], result: Mapping[str, Any], folder: RunFolder) -> str:
@@ -25,9 +26,9 @@ def trained(config: Mapping[str, Any], result: Mapping[str, Any], folder: RunFol
 def _origin(ckpt: Path) -> str:
     """Which run a checkpoint is from and what that was trained on. ckpt: a run's folder, or a file in one."""
     folder = RunFolder(ckpt if ckpt.is_dir() else ckpt.parent.parent)
-    if not folder.config.is_file():
+    config = run_of(str(ckpt))
+    if config is None:
         return "which lies in no run folder: what trained it is not known"
-    config = read_config(folder.path)
     choices = config.get("choices") or {}
     chosen = ", ".join(f"{group} {choices[group]}" for group in ("data", "blur", "downsample", "noise")
                        if choices.get(group, "none") != "none")  # fmt: skip
