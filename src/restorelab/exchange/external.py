@@ -112,8 +112,10 @@ def _write(
 
 def _keep(new: RunFolder, table: Table, division: Kept) -> None:
     """Keep which images were measured, as a run keeps its own."""
-    contents = {name: content for name, content in contents_of(table).items() if name in division.ids}
-    split.write(new, replace(division, contents=contents))
+    contents = contents_of(table)
+    parts = {part: {name: shown for name, shown in images.items() if name in contents}
+             for part, images in division.parts.items()}  # fmt: skip
+    split.write(new, replace(division, parts=parts, contents=contents))
     write_json(new.inputs, {"table": table.folder.name})
 
 
