@@ -76,7 +76,7 @@ def test_every_command_lists_its_options_wherever_help_stands(
 
 def test_help_has_a_line_for_every_key_of_a_run_and_of_a_sweep() -> None:
     groups = {entry.name for entry in conf_dir().iterdir()}
-    for name, schema, others in (("train", Train, {*groups, "choices"}), ("sweep", Sweep, {"resume"})):
+    for name, schema, others in (("train", Train, {*groups, "choices", "sessions"}), ("sweep", Sweep, {"resume"})):
         listed = re.findall(r"^  (\w+)=", usage.options(conf_dir() / f"{name}.yaml"), re.MULTILINE)
         assert set(listed) == {field.name for field in dataclasses.fields(schema)} - others
 
