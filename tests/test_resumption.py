@@ -173,7 +173,7 @@ def test_the_same_command_again_changes_nothing(finished: Path, same: list[str])
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("choices", None), ("noise", 5), ("data", [1]), ("seed", "x"), ("run_dir", 5)]
+    ("key", "value"), [("choices", None), ("noise", 5), ("data", [1]), ("seed", "x"), ("run_dir", 5), ("sessions", [1])]
 )
 def test_a_config_whose_root_is_damaged_is_refused_by_name(tmp_path: Path, key: str, value: object):
     """Where a run is gone on with, where its set is exported, and where its checkpoint is evaluated."""

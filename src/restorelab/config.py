@@ -86,7 +86,7 @@ class Train:
     debug: bool
     trust: list[str]
     choices: dict[str, Any]
-    sessions: list[Any]
+    sessions: list[Node]
 
 
 ROOT = frozenset(f.name for f in fields(Train)) - {"choices", "short"}

@@ -87,4 +87,4 @@ def _trained(settings: Mapping[str, Any], seen: set[Path]) -> Iterator[tuple[str
         if known := split.read(run):
             yield key, run, {known.contents[name] for name in known.parts["train"]}
             config = read_config(run) if RunFolder(run).config.is_file() else {}
-            yield from ((key, *found) for _, *found in _trained(config, seen))
+            yield from ((key, before, trained) for _, before, trained in _trained(config, seen))

@@ -171,7 +171,17 @@ def test_a_damaged_result_is_left_out_and_named(tmp_path: Path, damage: dict[str
     assert len(found.runs) == 1
 
 
-@pytest.mark.parametrize("text", ["{seed: 0, name: x, choices: 3}", "{seed: 0, model: 4}", "[", "a: {b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{seed: 0, name: x, choices: 3}",
+        "{seed: 0, model: 4}",
+        "{seed: 0, trainer: 5}",
+        "{seed: 0, ckpt: [1]}",
+        "[",
+        "a: {b",
+    ],
+)
 def test_a_damaged_config_is_left_out_and_named(tmp_path: Path, text: str) -> None:
     folders.write(tmp_path, folders.config("good"), {"gaussian_50": 25})
     path = folders.write(tmp_path, folders.config("bad"), {"gaussian_50": 25}, place="bad")

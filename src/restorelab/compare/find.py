@@ -150,7 +150,9 @@ def _check(record: Record) -> None:
             msg = f"{key} in its result.json is no number"
             raise TypeError(msg)
     dict(record.result.get("versions") or {})
-    for group in ("choices", "model", "data", "noise", "loss", "evaluation"):
+    for key in ("ckpt", "transfer"):
+        os.fspath(record.config.get(key) or "")
+    for group in ("choices", "model", "data", "noise", "loss", "evaluation", "trainer", "callbacks"):
         dict(record.config.get(group) or {})
 
 

@@ -97,7 +97,8 @@ class Manifest:
 
         variants: by evaluation, the noise of `noise=each` whose images it takes.
         """
-        from restorelab.data.kept import PARTS, Kept
+        from restorelab.data.kept import Kept
+        from restorelab.data.split import PARTS
 
         shown = {entry.name: {image.id for image in entry.images} for entry in self.evaluations}
         ids = sorted(set().union(*shown.values()))
