@@ -68,7 +68,7 @@ def _check_hydra(path: str, node: Mapping[str, Any], *, theirs: bool) -> None:
         msg = f"{path}._partial_: {in_yaml(node.get('_partial_'))} does not fit; expected true: the run calls it."
         raise ConfigError(msg)
     for key, kind in HYDRA.items():
-        if key not in node or (path in PARTIAL and key == "_partial_"):
+        if key not in node or (key == "_partial_" and path.startswith(PARTIAL)):  # parts of a schedule are, too
             continue
         value = node[key]
         if path in PARTIAL or not (theirs or str(node["_target_"]).startswith("torch.")):

@@ -10,7 +10,6 @@ import runs
 from restorelab.cli import main
 from restorelab.errors import ConfigError
 from restorelab.sweep import asked
-from restorelab.sweep.search.search import Search
 from restorelab.sweep.settings import split
 
 REST = [o for o in runs.TINY if not o.startswith("trainer.max_epochs")]
@@ -27,7 +26,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
 
 def test_trials_are_told_what_their_runs_measured(searched: tuple[Path, list[str]]) -> None:
     folder, arguments = searched
-    found = {row.swept["optimizer.lr"]: row for row in Search(folder, *split(arguments)).rows()}
+    search = asked.ask(*split(arguments), threads=1).source.search
+    found = {row.swept["optimizer.lr"]: row for row in search.rows()}
     assert {rate: row.state for rate, row in found.items()} == {1e-3: "done", 1e30: "failed", 1e-9: "done"}
     for rate, row in found.items():
         if row.state == "done":
@@ -35,7 +35,7 @@ def test_trials_are_told_what_their_runs_measured(searched: tuple[Path, list[str
             rows = [line.split(",") for line in metrics.read_text().splitlines()]
             values = [float(line[rows[0].index("val/psnr")]) for line in rows[1:] if line[rows[0].index("val/psnr")]]
             assert row.value == pytest.approx(max(values))
-    best = Search(folder, *split(arguments)).best()
+    best = search.best()
     assert best is not None
     assert best.swept == {"optimizer.lr": 1e-3}
 

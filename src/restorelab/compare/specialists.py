@@ -64,8 +64,8 @@ def _place(title: str, noise: str, name: str, board: Board) -> Place:
     held = [column for column in board.columns if name in board.where[column.label]]
     if fit := [column for column in held if within(board, name, column)]:
         return Place(title, noise, board, name, fit)
-    config = board.runs[name][0].config
-    alike = [column for column in held if any(trained_on(config, _target(board, column)))]
+    trained = board.runs[name][0].trained_noise
+    alike = [column for column in held if any(trained_on(trained, _target(board, column)))]
     chosen = alike or held
     labels = ", ".join(column.label for column in chosen)
     return Place(title, noise, board, name, chosen, f"Measured under {labels}, which its training does not cover.")
