@@ -346,7 +346,7 @@ def test_where_a_sweep_lies() -> None:
     assert folder("seed=0,1") == folder("seed=0") == folder()
     assert folder("name=null").name.startswith("run-")
     assert folder("sweep_dir=~/night") == Path.home() / "night"
-    with pytest.raises(ConfigError, match="name: the name '.' leads to another folder"):
+    with pytest.raises(ConfigError, match=r"name: the name '\.' leads to another folder"):
         folder("name=.")
     assert folder("model=ae").name.startswith("run-")
     search = ("search=tpe", "trials=3", "optimizer.lr=interval(1e-4, 1e-2)")

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -130,10 +131,12 @@ def is_group(name: str) -> bool:
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """A readable name for each point, safe as a file's; points with other values have another one."""
     prefixes = {keys: _prefixes(keys) for keys in {tuple(point) for point in points}}
+    ends = {key: _ends([point[key] for point in points if key in point]) for point in points for key in point}
     texts = []
     for point in points:
-        parts = zip(prefixes[tuple(point)], point.values(), strict=True)
-        texts.append(UNSAFE.sub("-", "-".join(prefix + _text(value) for prefix, value in parts)).strip("-."))
+        shown = [_text(ends[key].get(value, value) if ends[key] else value) for key, value in point.items()]
+        parts = map("".join, zip(prefixes[tuple(point)], shown, strict=True))
+        texts.append(UNSAFE.sub("-", "-".join(parts)).strip("-."))
     keys = [json.dumps(point, sort_keys=True, default=str) for point in points]
     by_text: dict[str, set[str]] = defaultdict(set)
     for text, key in zip(texts, keys, strict=True):
@@ -142,6 +145,18 @@ def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
         text if len(text) <= LONGEST and len(by_text[text]) == 1 else _marked(text, key)
         for text, key in zip(texts, keys, strict=True)
     ]
+
+
+def _ends(values: Sequence[Any]) -> dict[str, str]:
+    """Of paths: as few of their last parts as tell them apart, by path. Empty where not all values are paths."""
+    paths = {value: PurePath(value).parts for value in values if isinstance(value, str) and "/" in value}
+    if len(paths) < len({str(value) for value in values}):
+        return {}
+    for count in range(1, max(map(len, paths.values()), default=0) + 1):
+        ends = {value: "/".join(parts[-count:]) for value, parts in paths.items()}
+        if len(set(ends.values())) == len(ends):
+            return ends
+    return {}
 
 
 def _marked(text: str, key: str) -> str:
