@@ -109,7 +109,8 @@ def test_what_gives_no_runs_is_named(overrides: list[str], words: list[str]) -> 
         (["data.size=[8,16],null", "+model.skip=true,false"],
          [f"size_{a}-skip_{b}" for a in ("8x16", "null") for b in ("true", "false")]),
         (["experiment=faces_dual_ae/ae,mnist_ae/mlp"], ["faces_dual_ae-ae", "mnist_ae-mlp"]),
-        (["data.root=/a/b,'/c d/é'"], ["root_-a-b", "root_-c-d"]),
+        (["data.root=/a/b,'/c d/é'"], ["root_a-b", "root_c-d"]),
+        (["data.root=/sets/setA/HR,/sets/setB/HR"], ["root_setA-HR", "root_setB-HR"]),
         (["model=ae", "seed=0,1"], ["", ""]),
     ],
 )  # fmt: skip

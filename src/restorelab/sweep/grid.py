@@ -131,19 +131,20 @@ def is_group(name: str) -> bool:
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """A readable name for each point, safe as a file's; points with other values have another one."""
     prefixes = {keys: _prefixes(keys) for keys in {tuple(point) for point in points}}
-    ends = {key: _ends([point[key] for point in points if key in point]) for point in points for key in point}
+    keys = dict.fromkeys(key for point in points for key in point)
+    ends = {key: {} if is_group(key) else _ends([point[key] for point in points if key in point]) for key in keys}
     texts = []
     for point in points:
         shown = [_text(ends[key].get(value, value) if ends[key] else value) for key, value in point.items()]
         parts = map("".join, zip(prefixes[tuple(point)], shown, strict=True))
         texts.append(UNSAFE.sub("-", "-".join(parts)).strip("-."))
-    keys = [json.dumps(point, sort_keys=True, default=str) for point in points]
+    marks = [json.dumps(point, sort_keys=True, default=str) for point in points]
     by_text: dict[str, set[str]] = defaultdict(set)
-    for text, key in zip(texts, keys, strict=True):
-        by_text[text].add(key)
+    for text, mark in zip(texts, marks, strict=True):
+        by_text[text].add(mark)
     return [
-        text if len(text) <= LONGEST and len(by_text[text]) == 1 else _marked(text, key)
-        for text, key in zip(texts, keys, strict=True)
+        text if len(text) <= LONGEST and len(by_text[text]) == 1 else _marked(text, mark)
+        for text, mark in zip(texts, marks, strict=True)
     ]
 
 
@@ -153,8 +154,8 @@ def _ends(values: Sequence[Any]) -> dict[str, str]:
     if len(paths) < len({str(value) for value in values}):
         return {}
     for count in range(1, max(map(len, paths.values()), default=0) + 1):
-        ends = {value: "/".join(parts[-count:]) for value, parts in paths.items()}
-        if len(set(ends.values())) == len(ends):
+        ends = {value: UNSAFE.sub("-", "/".join(parts[-count:])).strip("-.") for value, parts in paths.items()}
+        if len(set(ends.values())) == len(ends) and all(ends.values()):
             return ends
     return {}
 
