@@ -72,7 +72,7 @@ def test_cut_off_with_all_that_has_a_state(tmp_path: Path) -> None:
 
 
 # Validated every 4 steps: before, at and behind a validation, and across the end of an epoch.
-@pytest.mark.parametrize("batch", [4, 5, 8, 11])
+@pytest.mark.parametrize("batch", [4, *(pytest.param(batch, marks=pytest.mark.slow) for batch in (5, 8, 11))])
 def test_cut_off_between_validations_by_steps(tmp_path: Path, batch: int) -> None:
     every = ("trainer.validate_steps=4", "trainer.checkpoint_every=0", "trainer.max_epochs=2")
     assert runs.run(tmp_path / "whole", *every).status == "done"

@@ -1,6 +1,6 @@
 """`model._target_=my_package.MyNet` on the command line: a part's file keeps what the new target takes, and no more."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from restorelab import signatures
@@ -21,12 +21,20 @@ def drop_left_over(settings: dict[str, Any], given: Set[str]) -> None:
         node = settings.get(group)
         if f"{group}._target_" not in given or not isinstance(node, dict):
             continue
-        try:
-            takes = signatures.from_source(node["_target_"]) or parameters_of(f"{group}._target_", node["_target_"])
-        except ConfigError:
-            continue  # the check of all parts says what is wrong with it
-        if signatures.ANY_KEY in takes:
+        takes = _parameters(group, str(node["_target_"]))
+        if takes is None or signatures.ANY_KEY in takes:
             continue
         kept = HYDRA_KEYS | takes.keys() | (TIMING.keys() if group == "scheduler" else set())
         kept |= {key.split(".")[1] for key in given if key.startswith(f"{group}.")}
         settings[group] = {key: value for key, value in node.items() if key in kept}
+
+
+def _parameters(group: str, target: str) -> Mapping[str, Any] | None:
+    """What a target takes; None for one that is wrong, which the check of all parts will say."""
+    try:
+        takes = signatures.from_source(target)
+        if takes is None and not target.startswith("restorelab."):  # of this package nothing has to be imported
+            takes = parameters_of(f"{group}._target_", target)
+    except ConfigError:
+        return None
+    return takes

@@ -50,7 +50,7 @@ def from_source(target: str) -> dict[str, Parameter] | None:
 
     Reads a class's `__init__`, a dataclass's fields with those that it inherits, or a function's arguments.
     """
-    package, *inner, name = target.split(".")
+    package, *inner, name = ["", *target.split(".")] if "." not in target else target.split(".")
     if package != PACKAGE.name or not inner:
         return None
     tree = _parse(PACKAGE.joinpath(*inner).with_suffix(".py"))

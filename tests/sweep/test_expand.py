@@ -249,7 +249,7 @@ def test_only_some_by_name() -> None:
         ("optimizer.lr=-1", "optimizer.lr", "learning rate"),
         pytest.param("optimizer.lr=fast", "optimizer.lr", "expected a number", marks=pytest.mark.slow),
         pytest.param("seed=-3", "seed", "0 to 4294967295", marks=pytest.mark.slow),
-        ("scheduler.warmup=7", "scheduler.warmup", "scheduler=cosine: warmup is 7"),
+        pytest.param("scheduler.warmup=7", "scheduler.warmup", "scheduler=cosine: warmup is 7", marks=pytest.mark.slow),
     ],
 )
 def test_an_error_in_combination_777_of_1000_is_found_and_named(
