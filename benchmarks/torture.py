@@ -157,7 +157,8 @@ def _differences(calm: Path, wild: Path) -> list[str]:
 def _result(run: Path) -> dict[str, Any]:
     content = json.loads((run / "result.json").read_text())
     for entry in content["evaluations"]:
-        entry.pop("seconds")
+        for key in ("seconds", "image_seconds"):
+            entry.pop(key)
     return {key: value for key, value in content.items() if key not in TIMES}
 
 
