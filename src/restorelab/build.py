@@ -93,6 +93,8 @@ def parts(config: Mapping[str, Any]) -> Parts:
     dataset: Dataset = make("data", config["data"], least=protocol.least if objective.restores else 1)
     training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
     pairing.check(training.noise, dataset.split_by)
+    engine: Engine = make("trainer", config["trainer"])
+    engine.check(config["accumulate"])
     evaluations = {}
     for name, entry in config["evaluation"].items():
         file_names.require("evaluation", name)  # of a config that was read, too
@@ -121,5 +123,5 @@ def parts(config: Mapping[str, Any]) -> Parts:
         evaluations=evaluations,
         objective=objective,
         protocol=protocol,
-        engine=make("trainer", config["trainer"]),
+        engine=engine,
     )

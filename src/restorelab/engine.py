@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Accelerator = Literal["auto", "cpu", "cuda", "gpu", "mps"]
+Compile = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
+"""The modes of torch.compile."""
+
+GRAPHED = ("reduce-overhead", "max-autotune")
+"""The modes that put the compiled network into CUDA graphs."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Engine:
     devices: int = 1
     precision: Precision = "32-true"
     channels_last: bool | Literal["auto"] = "auto"
-    compile: bool = False
+    compile: bool | Compile = False
     keep_memory: bool = True
     deterministic: bool = False
     matmul_precision: Literal["highest", "high", "medium"] = "high"
@@ -50,10 +55,11 @@ class Engine:
     bar: bool = True
 
     def __post_init__(self) -> None:
-        for name, kind in (("precision", Precision), ("accelerator", Accelerator)):
-            if getattr(self, name) not in get_args(kind):
-                msg = f"trainer.{name}: {getattr(self, name)!r} does not exist. "
-                raise ConfigError(msg + nearest(getattr(self, name), get_args(kind)))
+        for name, kind in (("precision", Precision), ("accelerator", Accelerator), ("compile", Compile)):
+            value = getattr(self, name)
+            if value not in get_args(kind) and not (name == "compile" and isinstance(value, bool)):
+                msg = f"trainer.{name}: {value!r} does not exist. {nearest(str(value), get_args(kind))}"
+                raise ConfigError(msg)
         for name in ("max_epochs", "devices", "validate_every", "validate_steps", "log_every", "keep", "keep_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -88,6 +94,20 @@ class Engine:
         """Whether freed memory is kept: on a CPU, where that is asked for."""
         return self.keep_memory and self.device.type == "cpu"
 
+    def check(self, accumulate: int) -> None:
+        """Hold the fields against `accumulate`, batches to one optimizer step.
+
+        Raises:
+            ConfigError: for a mode of torch.compile whose CUDA graphs overwrite a gradient that is being accumulated
+                (https://github.com/pytorch/pytorch/issues/169545).
+        """
+        if self.compile in GRAPHED and accumulate > 1:
+            msg = (
+                f"trainer.compile={self.compile}: its CUDA graphs overwrite the gradients that accumulate={accumulate} "
+                f"adds up. Use trainer.compile=max-autotune-no-cudagraphs or default, or accumulate=1."
+            )
+            raise ConfigError(msg)
+
     def apply_globally(self) -> None:
         """Set the process-wide switches of torch; all of them each time, so that runs in one process do not leak."""
         torch.set_float32_matmul_precision(self.matmul_precision)
@@ -106,8 +126,8 @@ class Engine:
             chosen, reason = self.channels_last, "trainer.channels_last"
         log.info("memory layout: %s (%s)", "channels_last" if chosen else "contiguous", reason)
         net = net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format)  # type: ignore[call-overload]
-        if self.compile:
-            net.compile()  # in place: keeps the names of the parameters
+        if self.compile:  # in place: keeps the names of the parameters
+            net.compile(mode="default" if self.compile is True else self.compile)
         return net, chosen
 
     def trainer(
