@@ -134,6 +134,9 @@ def test_a_damaged_checkpoint_of_a_run_says_what_is_left(tmp_path: Path, state: 
         standing.require_whole(folder)
     whole = {standing.KEY: {"steps": 3}, "callbacks": {"Limits": {"seconds": 1.0}}}
     torch.save({"state_dict": prefixed("net.", state), **whole}, folder.last)
+    with pytest.raises(DataError, match=rf"best\.ckpt does not say which step .*the last weights, ckpt={folder.last}"):
+        standing.require_whole(folder)
+    torch.save({"state_dict": state, "restorelab": {"step": 3}}, folder.best)
     standing.require_whole(folder)
     cut(folder.best)
     with pytest.raises(DataError, match=rf"best\.ckpt .* cut short.*the last weights, ckpt={folder.last}"):

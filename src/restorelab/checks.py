@@ -95,7 +95,15 @@ def check_network(built: Parts, net: nn.Module) -> None:
     if not isinstance(restored, Tensor) or not restores or restored.shape != clean.shape:
         got = "x".join(map(str, restored.shape[1:])) if isinstance(restored, Tensor) else f"a {type(restored).__name__}"
         kind = "" if restores else f", and objective={built.config['choices'].get('objective', '?')} wants (B, classes)"
-        msg = f"{what}: the network gives {got} back{kind}. {_advice(net, known=bool(shape))}"
+        factor = built.dataset.factor
+        advice = (
+            _advice(net, known=bool(shape))
+            if factor == 1
+            else (
+                f"The degraded images of the pairs are smaller by {factor}: choose a network that enlarges by {factor}."
+            )
+        )
+        msg = f"{what}: the network gives {got} back{kind}. {advice}"
         raise ConfigError(msg)
     check_objective(built, (channels, height, width), given)
 

@@ -70,6 +70,8 @@ def require_whole(folder: RunFolder) -> None:
         return
     try:
         weights.read(folder.best, "resume")
+        if not isinstance(weights.content(folder.best, "resume").get("restorelab"), dict):
+            raise DataError(f"resume: {folder.best} does not say which step of the run its weights are of.")
     except DataError as error:
         raise DataError(f"{error} {_left(folder.best, folder.last, 'last')}") from error
 

@@ -72,6 +72,8 @@ def plan(
         if mark in planned:
             log.info("%s (%s): the same run as %s; done once", one.id, _said(combination), planned[mark].id)
         planned.setdefault(mark, one)
+    if len(combinations) > 1:
+        log.info("%d runs are composed and checked", len(combinations))
     _begun(planned, folder, inputs)
     require("only", only, (one.name for one in planned.values()))
     return [one for one in planned.values() if not only or one.name in only]
