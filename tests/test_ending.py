@@ -11,7 +11,6 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 import runs
-from restorelab import composition
 from restorelab.callbacks import history
 from restorelab.length import length
 from restorelab.run_folder import RunFolder
@@ -95,7 +94,7 @@ def test_an_interrupted_step_that_turns_out_to_be_the_last_is_validated(tmp_path
 def test_steps_that_are_asked_for_replace_the_epochs_of_a_file(
     overrides: list[str], limits: tuple[int | None, int | None]
 ) -> None:
-    settings = composition.compose(overrides)
+    settings = runs.composed(overrides)
     assert (settings["max_steps"], settings["trainer"]["max_epochs"]) == limits
 
 

@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 import runs
-from restorelab import build, composition
+from restorelab import build
 from restorelab.engine import Engine
 from restorelab.errors import ConfigError
 
@@ -31,7 +31,7 @@ def test_compile_takes_the_modes_of_torch(value: Any, mode: str | None, monkeypa
 
 def refusal(*overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        build.parts(composition.compose([*runs.TINY, *overrides]))
+        build.parts(runs.composed([*runs.TINY, *overrides]))
     return str(caught.value)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from restorelab import composition
+import runs
 from restorelab.config import conf_dir
 from restorelab.errors import ConfigError
 
@@ -13,8 +13,8 @@ EXPERIMENTS = sorted(p.relative_to(conf_dir() / "experiment").with_suffix("").as
 
 
 def test_full_changes_nothing_and_short_does():
-    full = composition.compose(["experiment=mnist_ae/conv"])
-    short = composition.compose(["experiment=mnist_ae/conv", "length=short"])
+    full = runs.composed(["experiment=mnist_ae/conv"])
+    short = runs.composed(["experiment=mnist_ae/conv", "length=short"])
     assert full["max_steps"] is None
     assert short["max_steps"] == 2000
     assert short["name"] == full["name"] + "-short"
@@ -22,19 +22,19 @@ def test_full_changes_nothing_and_short_does():
 
 def test_what_the_user_says_wins():
     said = ["experiment=mnist_ae/conv", "length=short", "max_steps=7"]
-    assert composition.compose(said)["max_steps"] == 7
+    assert runs.composed(said)["max_steps"] == 7
 
 
 def test_without_a_short_variant_it_says_so():
     with pytest.raises(ConfigError, match="states no short variant"):
-        composition.compose(["length=short"])
+        runs.composed(["length=short"])
     with pytest.raises(ConfigError, match=r"length=shrt.*short"):
-        composition.compose(["length=shrt"])
+        runs.composed(["length=shrt"])
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_states_its_short_variant_source_and_number(experiment: str):
-    settings = composition.compose([f"experiment={experiment}", "length=short", "data.root=/nowhere"])
+    settings = runs.composed([f"experiment={experiment}", "length=short", "data.root=/nowhere"])
     assert settings["max_steps"]
     text = Path(conf_dir() / "experiment" / f"{experiment}.yaml").read_text()
     assert f"experiment={experiment}" in text

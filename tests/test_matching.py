@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tests import runs
 
-from restorelab import build, composition, matching, taken
+import runs
+from restorelab import build, matching, taken
 from restorelab.config import conf_dir
 from restorelab.degradations.labels import corrected, label, number
 from restorelab.degradations.rng import PhiloxDraws
@@ -21,7 +21,7 @@ GAUSSIAN_75 = f"{{_target_: {NOISE}.Gaussian, sigma: 75, clip: true}}"
 
 
 def evaluations(*overrides: str) -> dict[str, Any]:
-    return composition.compose(overrides)["evaluation"]
+    return runs.composed(overrides)["evaluation"]
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_it_is_measured_at_the_value_that_it_is_trained_at(overrides: str, names
 
 
 def test_one_value_gives_the_very_images_of_the_shipped_evaluation() -> None:
-    settings = composition.compose(["noise.sigma=25.0", "noise.clip=false"])
-    shipped = composition.compose(["evaluation=gaussian_25_unclipped"])
+    settings = runs.composed(["noise.sigma=25.0", "noise.clip=false"])
+    shipped = runs.composed(["evaluation=gaussian_25_unclipped"])
     assert settings["evaluation"] == shipped["evaluation"]
     keys = [build.parts(one).evaluations["gaussian_25_unclipped"].key for one in (settings, shipped)]
     assert keys[0] == keys[1]
 
 
 def test_a_member_of_each_keeps_its_images() -> None:
-    settings = composition.compose(["noise=gopro_four", "noise.noises.gaussian_30.sigma=10"])
+    settings = runs.composed(["noise=gopro_four", "noise.noises.gaussian_30.sigma=10"])
     found = build.parts(settings).evaluations
     assert {name: one.of for name, one in found.items()} == {
         "gaussian_10": "gaussian_10", "gaussian_10_gaussian_30": "gaussian_30", "gaussian_50": "gaussian_50",
@@ -88,7 +88,7 @@ def test_a_noise_that_joins_a_mixture_is_measured_too() -> None:
 
 
 def test_blur_is_part_of_what_is_measured() -> None:
-    built = build.parts(composition.compose(["blur=gaussian", "blur.sigma=3", "noise.sigma=0"]))
+    built = build.parts(runs.composed(["blur=gaussian", "blur.sigma=3", "noise.sigma=0"]))
     (evaluation,) = built.evaluations.values()
     image = torch.rand(1, 1, 32, 32, dtype=torch.float64)
     draws = PhiloxDraws(0)
@@ -97,7 +97,7 @@ def test_blur_is_part_of_what_is_measured() -> None:
 
 def test_two_evaluations_of_one_degradation_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"gaussian_25.*~evaluation"):
-        composition.compose(["evaluation=[gaussian_50,gaussian_25]", "evaluation.gaussian_50.noise.sigma=25"])
+        runs.composed(["evaluation=[gaussian_50,gaussian_25]", "evaluation.gaussian_50.noise.sigma=25"])
 
 
 def test_every_shipped_label_is_its_content() -> None:
@@ -119,7 +119,7 @@ def test_numbers_of_labels_are_unambiguous() -> None:
 
 def test_the_log_says_where_training_and_evaluation_differ() -> None:
     def said(*overrides: str) -> list[str]:
-        settings = composition.compose(overrides)
+        settings = runs.composed(overrides)
         return list(matching.lines(settings, taken.trained_noise(settings)))
 
     assert said("noise=gaussian") == ["evaluation gaussian_50: sigma 50; the training noise has sigma 25 to 75"]
@@ -141,16 +141,16 @@ def test_an_evaluated_checkpoint_takes_network_noise_and_channels_from_its_run(
 ) -> None:
     own = read_config(trained.path)
     for ckpt in (trained.best, trained.path):
-        settings = composition.compose(["train=false", f"ckpt={ckpt}", "logger=csv"])
+        settings = runs.composed(["train=false", f"ckpt={ckpt}", "logger=csv"])
         assert settings["model"] == own["model"]
         assert settings["noise"] == own["noise"]
         assert settings["data"]["channels"] == 3
         assert settings["choices"]["noise"] == "poisson"
         assert list(settings["evaluation"]) == ["poisson_30"]
-    asked = composition.compose(["train=false", f"ckpt={trained.best}", "noise.peak=40", "model.residual=false"])
+    asked = runs.composed(["train=false", f"ckpt={trained.best}", "noise.peak=40", "model.residual=false"])
     assert (asked["noise"]["peak"], asked["model"]["residual"], asked["model"]["features"]) == (40, False, 4)
     assert list(asked["evaluation"]) == ["poisson_40"]
-    other = composition.compose(["train=false", f"ckpt={trained.best}", "noise=impulse"])
+    other = runs.composed(["train=false", f"ckpt={trained.best}", "noise=impulse"])
     assert list(other["evaluation"]) == ["impulse_30"]
     assert any("noise as asked for here" in line for line in taken.lines(other))
 
@@ -161,10 +161,10 @@ def test_what_trained_the_weights_is_kept_with_their_evaluation(trained: RunFold
         if place == "foreign":
             torch.save(torch.load(trained.best, weights_only=True)["state_dict"], ckpt)
         model = ["model=dncnn", "model.depth=3", "model.features=4", "data.channels=3"] if place == "foreign" else []
-        settings = composition.compose([*rest, *model, f"ckpt={ckpt}", f"run_dir={tmp_path / place}"])
+        settings = runs.composed([*rest, *model, f"ckpt={ckpt}", f"run_dir={tmp_path / place}"])
         outcome = runs.training.execute(settings)
         assert outcome.status == "done", outcome.message
-    nameless = composition.compose(["train=false", f"ckpt={ckpt}"])
+    nameless = runs.composed(["train=false", f"ckpt={ckpt}"])
     assert nameless["name"] == "dncnn_small-photos"
     assert "noise" not in nameless["choices"]
     assert Record("own", tmp_path / "own").trained_noise == read_config(trained.path)["noise"]

@@ -10,14 +10,15 @@ import pytest
 import torch
 from torch import nn
 
-from restorelab import bounds, build, checks, composition, config
+import runs
+from restorelab import bounds, build, checks, config
 from restorelab.config import GROUPS
 from restorelab.errors import ConfigError, UserError
 
 
 def refused(*overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        checks.check_fit(build.parts(composition.compose([*overrides])))
+        checks.check_fit(build.parts(runs.composed([*overrides])))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -74,7 +75,7 @@ def test_nonsense_is_refused_by_its_key(overrides: str, words: list[str]) -> Non
 
 def test_a_foreign_class_takes_positional_arguments() -> None:
     node = "{_target_: torch.nn.Sequential, _args_: [{_target_: torch.nn.Identity}, {_target_: torch.nn.Tanh}]}"
-    checks.check_fit(build.parts(composition.compose(["~model", f"+model={node}"])))
+    checks.check_fit(build.parts(runs.composed(["~model", f"+model={node}"])))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("number", range(len(OPTIONS)))
 def test_any_value_at_any_key_is_taken_or_refused_in_words(number: int) -> None:
-    settings = composition.compose([*OPTIONS[number], "logger=csv", "trainer.accelerator=cpu"])
+    settings = runs.composed([*OPTIONS[number], "logger=csv", "trainer.accelerator=cpu"])
     draw = random.Random(number)
     places = [(path, value) for path in leaves({group: settings[group] for group in GROUPS}) for value in VALUES]
     for path, value in draw.sample(places, SAMPLE):

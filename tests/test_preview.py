@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image as Picture
 
-from restorelab import build, cli, composition, previewing
+import runs
+from restorelab import build, cli, previewing
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError
 from restorelab.report import preview, sheet
@@ -41,7 +42,7 @@ def flat(images: Path, *overrides: str) -> list[str]:
 
 
 def opened(overrides: list[str], count: int = 6) -> tuple[Any, dict[str, Any], list[preview.Image]]:
-    settings = composition.compose(overrides)
+    settings = runs.composed(overrides)
     built = build.parts(settings)
     return built, settings, preview.pick(built, settings, "test", count)
 
@@ -121,7 +122,7 @@ def test_an_evaluation_shows_the_very_images_that_it_measures(noise: str) -> Non
 
 def test_columns() -> None:
     def columns(*overrides: str) -> list[str]:
-        settings = composition.compose(list(overrides))
+        settings = runs.composed(list(overrides))
         return [column.name for column in preview.columns(build.parts(settings), settings)]
 
     assert columns("noise=gaussian") == ["training", "gaussian_50"]

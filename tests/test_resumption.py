@@ -11,7 +11,7 @@ import torch
 import yaml
 
 import runs
-from restorelab import composition, resumption, training
+from restorelab import resumption, training
 from restorelab.callbacks import history
 from restorelab.errors import ConfigError
 from restorelab.exchange import export_set
@@ -23,7 +23,7 @@ FIRST = (*ALIKE, "trainer.log_every=1", "max_steps=8", "optimizer.lr=1e-3")
 
 def train(*overrides: str) -> training.Outcome:
     """What train.py does."""
-    settings = composition.compose(list(overrides))
+    settings = runs.composed(list(overrides))
     return training.execute(resumption.settings(settings, overrides) if settings["resume"] else settings)
 
 
@@ -167,7 +167,7 @@ def test_what_a_run_is_cannot_be_changed_and_only_that_is_named(
 def test_the_same_command_again_changes_nothing(finished: Path, same: list[str]) -> None:
     """A group's option that is as it was does not bring its defaults back."""
     overrides = [*same, f"run_dir={finished}", "resume=true"]
-    merged = resumption.settings(composition.compose(overrides), overrides)
+    merged = resumption.settings(runs.composed(overrides), overrides)
     old = read_config(finished)
     assert merged | {"resume": False} == old
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from restorelab import composition, load, training
+import runs
+from restorelab import load, training
 
 RUN = (
     "data=folder", "model=dncnn", "model.depth=3", "model.features=4", "data.batch_size=2", "data.crop=16",
@@ -28,7 +29,7 @@ def pictures(root: Path, **counts: int) -> Path:
 
 
 def run(folder: Path, root: Path, *overrides: str, base: tuple[str, ...] = RUN) -> training.Outcome:
-    return training.execute(composition.compose([*base, f"run_dir={folder}", f"data.root={root}", *overrides]))
+    return training.execute(runs.composed([*base, f"run_dir={folder}", f"data.root={root}", *overrides]))
 
 
 def result(folder: Path) -> dict:

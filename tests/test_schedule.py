@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import runs
-from restorelab import build, checks, composition
+from restorelab import build, checks
 from restorelab.callbacks import history
 from restorelab.errors import ConfigError
 
@@ -107,7 +107,7 @@ def test_a_plateau_goes_on_where_it_was_cut(how: list[str], tmp_path: Path) -> N
 )
 def test_a_timing_that_does_not_fit_is_told_before_anything_is_read(overrides: list[str], words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        checks.check_fit(build.parts(composition.compose(overrides)))
+        checks.check_fit(build.parts(runs.composed(overrides)))
     assert all(word in str(caught.value) for word in words), caught.value
 
 

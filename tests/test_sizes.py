@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from restorelab import composition, training
+import runs
+from restorelab import training
 from restorelab.data import build as building
 
 
@@ -35,7 +36,7 @@ FOLDER = (
 
 def run(folder: Path, root: Path, *overrides: str) -> training.Outcome:
     given = [f"run_dir={folder}", f"data.root={root}"]
-    return training.execute(composition.compose([*FOLDER, *given, *overrides]))
+    return training.execute(runs.composed([*FOLDER, *given, *overrides]))
 
 
 @pytest.mark.parametrize(("overrides", "status", "words"), [

@@ -13,7 +13,7 @@ from PIL import Image
 
 import restorelab
 import runs
-from restorelab import build, composition, training
+from restorelab import build, training
 from restorelab.build import Parts
 from restorelab.callbacks import history
 from restorelab.data.datamodule import DataModule
@@ -175,7 +175,7 @@ def test_checkpoint_that_would_have_to_be_unpickled_is_refused(tmp_path: Path) -
 
 @pytest.mark.parametrize("model", ["identity", "median"])
 def test_networks_that_learn_nothing_are_measured(model: str, tmp_path: Path) -> None:
-    settings = composition.compose(
+    settings = runs.composed(
         [f"model={model}", *(o for o in runs.TINY if not o.startswith("model")), f"run_dir={tmp_path / 'run'}"]
     )
     assert training.execute(settings).status == "done"
@@ -273,7 +273,7 @@ def test_dead_pixels_are_counted_and_mapped(tmp_path: Path) -> None:
     shared = [override for override in runs.TINY if not override.startswith("model")]
     for model, share in (("black", 1.0), ("mean_color", 0.0)):
         folder = tmp_path / model
-        done = training.execute(composition.compose([*shared, f"run_dir={folder}", f"model={model}"]))
+        done = training.execute(runs.composed([*shared, f"run_dir={folder}", f"model={model}"]))
         assert done.status == "done", done.message
         (entry,) = json.loads((folder / "result.json").read_text())["evaluations"]
         assert entry["dead_pixels"] == share * 64 * 64
@@ -284,16 +284,14 @@ def test_dead_pixels_are_counted_and_mapped(tmp_path: Path) -> None:
 def test_each_evaluation_is_measured_with_the_values_tuned_for_it(tmp_path: Path) -> None:
     shared = [override for override in runs.TINY if not override.startswith("model")]
     both = ["model=median", "evaluation=[gaussian_15,gaussian_75]"]
-    tuned = training.execute(
-        composition.compose([*shared, *both, "model.kernel=null", f"run_dir={tmp_path / 'tuned'}"])
-    )
+    tuned = training.execute(runs.composed([*shared, *both, "model.kernel=null", f"run_dir={tmp_path / 'tuned'}"]))
     assert tuned.status == "done", tuned.message
     entries = json.loads((tmp_path / "tuned" / "result.json").read_text())["evaluations"]
     kernels = [int(entry["tuned"]["kernel"]) for entry in entries]
     assert kernels[0] < kernels[1]
     for kernel, entry in zip(kernels, entries, strict=True):
         folder = tmp_path / str(kernel)
-        training.execute(composition.compose([*shared, *both, f"model.kernel={kernel}", f"run_dir={folder}"]))
+        training.execute(runs.composed([*shared, *both, f"model.kernel={kernel}", f"run_dir={folder}"]))
         alone = json.loads((folder / "result.json").read_text())["evaluations"]
         (same,) = [one for one in alone if one["degradation"] == entry["degradation"]]
         assert same["metrics"]["test/psnr"] == entry["metrics"]["test/psnr"]

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import runs
-from restorelab import composition
 from restorelab.compare import cross as module
 from restorelab.compare.agreement import boards
 from restorelab.compare.cross import cross, cross_one, plan
@@ -32,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         tiny = [o for o in runs.TINY if name != "filter" or not o.startswith("model")]
         chosen = [o for o in overrides if not o.startswith("~")]
-        settings = composition.compose([*tiny, *REST, *chosen, f"run_dir={folder / name}", f"name={name}"])
+        settings = runs.composed([*tiny, *REST, *chosen, f"run_dir={folder / name}", f"name={name}"])
         outcome = runs.training.execute(settings)
         assert outcome.status == "done", outcome.message
     return folder
@@ -88,7 +87,7 @@ def test_equal_to_a_run_that_was_measured_so_itself(folder: Path, tmp_path: Path
 def test_what_has_open_parameters_is_tuned_for_each_evaluation(folder: Path, tmp_path: Path):
     cross(folders(folder))
     tiny = [o for o in runs.TINY if not o.startswith("model")]
-    settings = composition.compose([*tiny, *REST, *MEDIAN, "noise=gaussian", f"run_dir={tmp_path / 'itself'}"])
+    settings = runs.composed([*tiny, *REST, *MEDIAN, "noise=gaussian", f"run_dir={tmp_path / 'itself'}"])
     assert runs.training.execute(settings).status == "done"
     own = Record("itself", tmp_path / "itself").evaluation("gaussian_50")
     crossed = Record("filter", folder / "filter")

@@ -14,7 +14,7 @@ from PIL import Image
 
 import runs
 from data.test_frozen import Arrays
-from restorelab import build, composition
+from restorelab import build
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset
 from restorelab.data.frozen import Evaluation
@@ -348,8 +348,8 @@ def test_a_noise_without_an_image_is_told():
 
 
 def test_configs_say_what_belongs_to_what():
-    plain = build.parts(composition.compose(["noise=each"]))
-    split_up = build.parts(composition.compose(["noise=each", "data.split_by=pair"]))
+    plain = build.parts(runs.composed(["noise=each"]))
+    split_up = build.parts(runs.composed(["noise=each", "data.split_by=pair"]))
     assert {name: e.of for name, e in split_up.evaluations.items()} == {
         "gaussian_50": "gaussian", "impulse_30": "impulse", "speckle_002": "speckle", "poisson_255": "poisson",
     }  # fmt: skip
@@ -361,7 +361,7 @@ def test_configs_say_what_belongs_to_what():
 
 
 def test_the_gopro_config_is_the_report(caplog: pytest.LogCaptureFixture):
-    parts = build.parts(composition.compose(["data=gopro", "data.source.pairs=false", "noise=gopro_four"]))
+    parts = build.parts(runs.composed(["data=gopro", "data.source.pairs=false", "noise=gopro_four"]))
     noise = parts.degradation.noise
     assert isinstance(noise, Each)
     division = divide(table(0, train=2103, test=1111), noise, val=1, test=0, seed=0, by="image")
@@ -393,7 +393,7 @@ def test_the_gopro_config_is_the_report(caplog: pytest.LogCaptureFixture):
 )
 def test_what_cannot_be_paired_dies_before_any_data_is_read(overrides: list[str], words: list[str]):
     with pytest.raises(ConfigError) as caught:
-        build.parts(composition.compose(overrides))
+        build.parts(runs.composed(overrides))
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from restorelab import build, composition
+import runs
+from restorelab import build
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.noise import Gaussian, GaussianImpulse, Impulse, Poisson, Speckle
 from restorelab.degradations.region import BOX, confine
@@ -198,7 +199,7 @@ def test_a_box_that_is_not_used_leaves_the_key_of_an_evaluation_alone():
     """The run's own degradation is keyed by its config: by what changes the image, not by keys that do nothing."""
 
     def key(*overrides):
-        settings = composition.compose(["evaluation=own", "noise=gaussian", *overrides])
+        settings = runs.composed(["evaluation=own", "noise=gaussian", *overrides])
         return build.parts(settings).evaluations["own"].key
 
     assert "box" not in key()
@@ -210,7 +211,7 @@ def test_a_box_that_is_not_used_leaves_the_key_of_an_evaluation_alone():
 
 
 def test_the_evaluation_of_the_stl10_report():
-    settings = composition.compose(["noise=gaussian_impulse", "evaluation=gaussian_25_impulse_10_box_40"])
+    settings = runs.composed(["noise=gaussian_impulse", "evaluation=gaussian_25_impulse_10_box_40"])
     evaluation = build.parts(settings).evaluations["gaussian_25_impulse_10_box_40"]
     noisy, drawn = evaluation.degradation(CLEAN[:1], PhiloxDraws("an image", evaluation.key, 0))
     box = inside(drawn, (40, 30)).expand_as(noisy)

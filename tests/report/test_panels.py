@@ -88,7 +88,7 @@ def test_of_a_large_image_the_part_with_detail_is_shown_and_named() -> None:
     clean[:, 180:240, 300:380] = stripes(80)[:, :60]
     figure = panel([Row("large", clean, clean, clean)], Protocol(), "run")
     assert "large\n192x192 of its 400x300 pixels" in [text.get_text() for text in figure.texts]
-    shown = figure.axes[2].images[0].get_array()
+    shown = figure.images[2].get_array()
     assert shown.shape[:2] == (sheet.CELL, sheet.CELL)
     assert len(np.unique(np.asarray(shown))) > 1
 

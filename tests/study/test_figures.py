@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 from torch import Tensor, nn
 
@@ -55,11 +56,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs([Record(name.partition("-")[0], folder / name) for name in RUNS])
 
 
-def picture(figure: Figure, number: int) -> np.ndarray:
-    """The gray pixels of a sheet's picture."""
-    array = np.asarray(figure.axes[number].images[0].get_array())
+def picture(figure: Figure, number: int, side: int = 32) -> np.ndarray:
+    """The gray pixels of a sheet's picture, which shows an image of `side` x `side` pixels enlarged."""
+    array = np.asarray(figure.images[number].get_array())
     assert (array == array[..., :1]).all()
-    return array[..., 0]
+    zoom = len(array) // side
+    assert np.array_equal(array, array[::zoom, ::zoom].repeat(zoom, 0).repeat(zoom, 1))
+    return array[::zoom, ::zoom, 0]
 
 
 def size(figure: Figure) -> tuple[int, int]:
@@ -247,9 +250,8 @@ def test_smaller_inputs_fill_the_place_with_larger_pixels(runs: Runs) -> None:
     figure = Grid("c", ["small"], "own", 1, zoom=4)(runs)
     degraded = View(runs, ["small"], "own", 1).degraded()[0]
     assert degraded.shape[-2:] == (16, 16)
-    wide = [axis.get_window_extent().width for axis in figure.axes]
-    assert wide == pytest.approx([32 * 4] * 3)
-    assert picture(figure, 0).shape == (16, 16)
+    assert [np.asarray(image.get_array()).shape for image in figure.images] == [(32 * 4, 32 * 4, 3)] * 3
+    assert np.array_equal(picture(figure, 0, 16), pixels(degraded))
     assert picture(figure, 2).shape == (32, 32)
 
 
@@ -258,8 +260,8 @@ def test_rows_are_the_grid_turned_over(runs: Runs) -> None:
     labels = {"degraded": "measurement", "clean": "truth"}
     columns = Grid("c", ["net", "median"], "gaussian_25", ids, zoom=2, labels=labels)(runs)
     rows = Grid("c", ["net", "median"], "gaussian_25", ids, zoom=2, labels=labels, layout="rows")(runs)
-    shown = [np.asarray(axis.images[0].get_array()) for axis in columns.axes]
-    turned = [np.asarray(axis.images[0].get_array()) for axis in rows.axes]
+    shown = [np.asarray(image.get_array()) for image in columns.images]
+    turned = [np.asarray(image.get_array()) for image in rows.images]
     assert len(shown) == len(turned) == 3 * 4
     assert all(np.array_equal(shown[4 * i + j], turned[3 * j + i]) for i in range(3) for j in range(4))
     words = [text.get_text() for text in rows.texts]
@@ -270,7 +272,7 @@ def test_rows_are_the_grid_turned_over(runs: Runs) -> None:
 
 def test_stages(runs: Runs) -> None:
     figure = Stages("c", "dual", ["gaussian_25", "impulse_30"], 2)(runs)
-    assert len(figure.axes) == 4 * 4
+    assert len(figure.images) == 4 * 4
     view = View(runs, ["dual"], "gaussian_25", 2)
     net: Any = runs["dual"][0].net("gaussian_25")
     with torch.inference_mode():
@@ -285,7 +287,7 @@ def test_stages(runs: Runs) -> None:
 
 def test_noises_take_the_best_trained_run(runs: Runs) -> None:
     one = Noises("c", ["gaussian_25", "impulse_30"], "median", 1)(runs)
-    assert len(one.axes) == 6
+    assert len(one.images) == 6
     own = Noises("c", ["gaussian_25", "impulse_30"], images=1, runs={"gaussian_25": "net", "impulse_30": "median"})
     texts = [text.get_text() for text in own(runs).texts]
     assert {"gaussian_25:\nnet", "impulse_30:\nmedian"} <= set(texts)
@@ -316,7 +318,7 @@ def test_activations(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
         Activations("c", "net", "gaussian_25")(runs)
     monkeypatch.setattr(Record, "net", lambda self, evaluation: Layers())
     figure = Activations("c", "net", "gaussian_25", 2, channels=2)(runs)
-    shown = picture(figure, 1)
+    shown = picture(figure, 1, 64)
     assert shown.shape == (64, 64)
     image = View(runs, ["net"], "gaussian_25", 2).degraded()[0][0]
     assert np.array_equal(shown[:32, 32:], pixels(((image - image.min()) / (image.max() - image.min()))[None]))
@@ -370,7 +372,8 @@ def test_dead_pixels(runs: Runs, tmp_path: Path) -> None:
     dead[0, 3, 5] = dead[0, 7, 7] = True
     made = Runs([with_dead(runs, tmp_path, "mlp", dead), with_dead(runs, tmp_path, "cnn", None, 0)])
     figure = DeadPixels("c", ["mlp", "cnn"], "gaussian_25")(made)
-    first, second = (np.asarray(axis.images[0].get_array()) for axis in figure.axes)
+    zoom = np.asarray(figure.images[0].get_array()).shape[0] // 32
+    first, second = (np.asarray(image.get_array())[::zoom, ::zoom] for image in figure.images)
     assert np.array_equal((first == DEAD).all(axis=-1), dead[0])
     assert not (second == DEAD).all(axis=-1).any()
     assert second.shape == (32, 32, 3)
@@ -378,7 +381,7 @@ def test_dead_pixels(runs: Runs, tmp_path: Path) -> None:
     assert "2 of 1,024 dead" in words
     assert "0 of 1,024 dead" in words
     alone = DeadPixels("c", ["cnn"], "gaussian_25")(made)  # no map anywhere: the size is the dataset's
-    assert np.asarray(alone.axes[0].images[0].get_array()).shape == (32, 32, 3)
+    assert np.asarray(alone.images[0].get_array())[::zoom, ::zoom].shape == (32, 32, 3)
 
 
 def test_dead_pixels_that_are_not_known(runs: Runs, tmp_path: Path) -> None:
@@ -407,7 +410,7 @@ def test_words_on_a_sheet_do_not_run_into_each_other() -> None:
     rendered(figure)
     boxes = [text.get_window_extent() for text in figure.texts if text.get_text()]
     assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= width and b.y1 <= height for b in boxes)
-    places = [axis.get_window_extent() for axis in figure.axes]
+    places = [Bbox.from_extents(x0, y0, x1, y1) for x0, x1, y0, y1 in (image.get_extent() for image in figure.images)]
     for number, box in enumerate(boxes):
         others = boxes[number + 1 :] + places
         assert not any(

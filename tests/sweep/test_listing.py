@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import runs
-from restorelab import build, composition, duration, training
+from restorelab import build, duration, training
 from restorelab.errors import DataError
 from restorelab.sweep import expand, expected, grid, listing
 from restorelab.sweep.planned import Planned
@@ -60,7 +60,7 @@ def test_parameters_and_macs_are_those_of_each_network_on_its_images() -> None:
     assert costs == [(229, 216 * side**2, True) for side in (16, 32) for _ in range(4)]
     (median,) = listing.costs_of(planned("model=median"))
     assert (median.parameters, median.macs, median.trains) == (0, None, False)
-    evaluation = composition.compose([*REST, *DNCNN, "train=false", "run_dir=runs/a/b"])
+    evaluation = runs.composed([*REST, *DNCNN, "train=false", "run_dir=runs/a/b"])
     (evaluated,) = listing.costs_of([Planned("a", 0, evaluation)])
     assert (evaluated.parameters, evaluated.trains) == (229, False)
     (small,) = listing.costs_of(planned("model=identity", "model.scale=2", "downsample=avg_pool"))
@@ -169,7 +169,7 @@ def test_another_machines_run_and_a_damaged_one_tell_nothing() -> None:
 def test_a_run_that_only_evaluates_takes_no_time_to_train() -> None:
     (first,) = planned(*DNCNN, "max_steps=4")
     finish(first, seconds=20.0, rate=8.0, evaluations=6.0, rows=[(4, 0, True)])
-    settings = composition.compose([*REST, *DNCNN, "train=false", "run_dir=runs/sweeps/x/b", "evaluation=four_noises"])
+    settings = runs.composed([*REST, *DNCNN, "train=false", "run_dir=runs/sweeps/x/b", "evaluation=four_noises"])
     assert times([Planned("b", 0, settings)], trains=False) == pytest.approx([4 * 6.0])
 
 

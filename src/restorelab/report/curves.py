@@ -11,16 +11,24 @@ from restorelab.report.sheet import wrapped
 LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "accuracy": "accuracy"}
 """The metrics that have an axis of their own, where they were measured."""
 
-
 LETTERS = 11
 """Of the title that an inch holds."""
+
+LINE = 0.17
+"""Inches that a line of the title takes."""
 
 
 def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draw the columns of a metrics.csv: training and validation loss in one axis, each metric in its own."""
     names = [name for name in LABELS if f"val/{name}" in history]
-    figure = Figure(figsize=(3.7 * (1 + len(names)), 3.2), dpi=110, layout="constrained")
-    figure.suptitle("\n".join(wrapped(title, int(figure.get_figwidth() * LETTERS))), fontsize=10)
+    width = 3.7 * (1 + len(names))
+    lines = wrapped(title, int(width * LETTERS))
+    height = 3.05 + LINE * len(lines)
+    figure = Figure(figsize=(width, height), dpi=110)
+    figure.suptitle("\n".join(lines), fontsize=10, y=1 - 0.07 / height)
+    # Fixed places: a layout engine draws everything twice more to find them.
+    place = {"left": 0.5 / width, "right": 1 - 0.12 / width, "bottom": 0.5 / height, "wspace": 0.2}
+    figure.subplots_adjust(**place, top=1 - (0.37 + LINE * len(lines)) / height)
     axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]
     _draw(axes[0], history, "train/loss", "training")
     _draw(axes[0], history, "val/loss", "validation")
