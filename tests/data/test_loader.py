@@ -198,17 +198,3 @@ def test_residency_says_why(asked: str, size: int, resident: bool) -> None:
     chosen, reason = choose(asked, size, torch.device("cpu"))
     assert chosen == resident
     assert asked in reason
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("shapes", [((20, 24),) * 9, ((20, 24), (16, 12)) * 4])
-def test_crops_gathered_as_on_a_gpu_are_those_of_the_cpu(
-    shapes: tuple[tuple[int, int], ...], dtype: type, tmp_path: Path
-) -> None:
-    table = cache.prepare(Arrays(shapes, dtype=dtype), Decoding(1))
-    store, other = (TableStore(table, np.arange(len(table)), (8, 6), torch.device("cpu"), True) for _ in range(2))
-    other._on_gpu = True  # one indexed gather instead of a loop over images; it runs on any device
-    rows = np.array([3, 0, 5, 3])
-    ours, theirs = (s.gather(rows, None, (0, 0, 7))["clean"] for s in (store, other))
-    assert ours.shape == (4, 1, 8, 6)
-    assert torch.equal(ours, theirs)

@@ -234,7 +234,7 @@ def test_crops_cut_both_images_at_one_place(tmp_path: Path, on_gpu: bool):
             Image.fromarray(image.astype(np.uint8)).save(path)
     table = prepare(Pairs(tmp_path), Decoding(1))
     store = TableStore(table, np.arange(6), (8, 6), torch.device("cpu"), True)
-    store._on_gpu = on_gpu  # by one indexed gather; it runs on any device
+    store._on_device = on_gpu  # by one indexed gather; it runs on any device
     corners = set()
     for sample in TrainLoader(store, Order(store.buckets, 4, seed=0), prefetch=False):
         assert sample.degraded is not None
@@ -261,7 +261,7 @@ def test_crops_of_a_factor_show_the_same(tmp_path: Path, height: int, crop: tupl
     table, rows = Dataset(lambda root: Pairs(root, "lr", "hr", "*x2"), root=str(tmp_path), val=0, test=0).open(0)
     assert {tuple(shape) for shape in table.shapes.tolist()} == {(1, 2 * height, 24)}
     store = TableStore(table, rows["train"], crop, torch.device("cpu"), True, pad=True)
-    store._on_gpu = on_gpu  # by one indexed gather; it runs on any device
+    store._on_device = on_gpu  # by one indexed gather; it runs on any device
     for key in range(8):
         fields = store.gather(rows["train"], None, (key,))
         assert fields["clean"] is not None

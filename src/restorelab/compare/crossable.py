@@ -15,7 +15,7 @@ from restorelab.errors import ConfigError
 Entry = dict[str, Any]
 """An evaluation as in a config: the nodes of noise, blur and downsample, each optional, and `of`."""
 
-OF_TRAINING = ("root", "residency", "batch_size", "eval_batch_size", "crop", "augment", "small")
+OF_TRAINING = ("root", "residency", "batch_size", "eval_batch_size", "crop", "augment", "turns", "small")
 """Keys of `data` that change no test image."""
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
 
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation, FrozenSet
@@ -15,6 +14,7 @@ from restorelab.data.kept import Kept
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.store import TableStore, choose
 from restorelab.data.stored import to_unit
+from restorelab.data.turns import Turns
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError
@@ -123,7 +123,7 @@ class DataModule(LightningDataModule):
                 frozen.verify()
 
     def train_dataloader(self) -> TrainLoader:
-        """Shuffled batches of uint8 images, to be cropped on their way and degraded on the device."""
+        """Shuffled batches of uint8 images, cropped and turned, to be degraded on the device."""
         if self._loader is None:
             self._loader = self._make_loader()
         return self._loader
@@ -144,8 +144,9 @@ class DataModule(LightningDataModule):
             crop,
             self.device,
             resident,
-            self._fixed() if fixed else None,
+            self._fixed() if fixed else (),
             pad=self.dataset.small == "pad",
+            turns=Turns(self.dataset.augment, self.dataset.turns, self.seed, len(self.table)),
         )
         shown = None if self.rows.shown is None else list(self.rows.shown["train"].values())
         order = Order(
@@ -183,38 +184,15 @@ class DataModule(LightningDataModule):
 
     @torch.no_grad()
     def prepare(self, sample: Sample) -> Sample:
-        """Bring a stored batch into the step: augment, to float in [0, 1], degrade. A pure function of its counter.
+        """Bring a stored batch into the step: to float in [0, 1], degrade. A pure function of its counter.
 
         sample: `clean` (B, C, H, W) as stored, on the device. Gives float32 `clean` and `degraded`.
         """
         if self._draws is None or self._draws.generator.device != sample.clean.device:
             self._draws = TorchDraws(sample.clean.device)
         draws = self._draws.reseed(self.seed, self.rank, sample.counter or 0)
-        pair = sample.degraded
-        clean, pair = self._augment(sample.clean, pair, draws)
-        clean = to_unit(clean)
+        clean, pair = to_unit(sample.clean), sample.degraded
         if pair is not None:
             return replace(sample, clean=clean, degraded=pair if pair.is_floating_point() else to_unit(pair))
         degraded, parameters = self.degradation(clean, draws, sample.counts)
         return replace(sample, clean=clean, degraded=degraded, parameters=parameters)
-
-    def _augment(self, clean: Tensor, pair: Tensor | None, draws: TorchDraws) -> tuple[Tensor, Tensor | None]:
-        """Flip each image left-right (`flip`), or also up-down and across the diagonal (`dihedral`), by a coin."""
-        moves = {"none": [], "flip": [_mirror], "dihedral": [_mirror, _turn_over, _transpose]}[self.dataset.augment]
-        for move in moves:
-            coin = draws.uniform((len(clean), 1, 1, 1), like=torch.empty(0, device=clean.device)) < 0.5
-            clean = torch.where(coin, move(clean), clean)
-            pair = None if pair is None else torch.where(coin, move(pair), pair)
-        return clean, pair
-
-
-def _mirror(image: Tensor) -> Tensor:
-    return image.flip(-1)
-
-
-def _turn_over(image: Tensor) -> Tensor:
-    return image.flip(-2)
-
-
-def _transpose(image: Tensor) -> Tensor:
-    return image.transpose(-1, -2)

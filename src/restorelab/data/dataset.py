@@ -53,6 +53,8 @@ class Dataset:
             `pad` continues training images by reflection, `skip` leaves them out. Both leave out what cannot be
             measured.
         augment: what training does to an image besides: `flip` left-right, `dihedral` the eight of a square.
+        turns: `draw` draws one of these forms for each image of each batch; `alternate` shows an image in another form
+            each epoch, in every one once before the first comes again.
         limit: how many images to use, picked at random by split_seed; None uses all.
         batch_size: images a step and device.
         eval_batch_size: images a batch in validation and test; results do not depend on it.
@@ -79,6 +81,7 @@ class Dataset:
     crop: int | Sequence[int] | None = None
     small: Small = "error"
     augment: Literal["none", "flip", "dihedral"] = "none"
+    turns: Literal["draw", "alternate"] = "draw"
     limit: int | None = None
     batch_size: int = 128
     eval_batch_size: int = 64

@@ -75,6 +75,11 @@ class FrozenSet:
     """Some images of a table under one fixed degradation.
 
     Real degraded/clean pairs are taken as they are: the degradation is what the camera did.
+
+    Attributes:
+        shapes: (N, 3) int64, of the degraded images.
+        offsets: (N,) int64, where each begins among the values of all.
+        values: how many values all degraded images have.
     """
 
     def __init__(
@@ -90,8 +95,9 @@ class FrozenSet:
         self.table, self.rows, self.evaluation, self.part, self.seed = table, rows, evaluation, part, seed
         self._real = table.degraded_pixels is not None
         shapes = [self._degraded_shape(row) for row in rows]
-        self._shapes = np.array(shapes, dtype=np.int64).reshape(-1, 3)
-        self._offsets = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1))]).astype(np.int64)
+        self.shapes = np.array(shapes, dtype=np.int64).reshape(-1, 3)
+        sizes = self.shapes.prod(axis=1)
+        self.offsets, self.values = np.cumsum(sizes) - sizes, int(sizes.sum())
         self._protocol = protocol
         self.spec = self._hash_spec()
         self._pixels: Tensor | None = None
@@ -130,7 +136,8 @@ class FrozenSet:
         """Degraded image number `place` of the set: (C, h, w) float32."""
         if self._pixels is None:
             return self._make(place)
-        return self._pixels[self._offsets[place] : self._offsets[place + 1]].view(*self._shapes[place].tolist())
+        begin, shape = int(self.offsets[place]), self.shapes[place]
+        return self._pixels[begin : begin + int(shape.prod())].view(*shape.tolist())
 
     def places(self, batch_size: int, rank: int = 0, world: int = 1) -> list[np.ndarray]:
         """Which images form each batch: of one shape, and fewer of large ones.
@@ -202,7 +209,7 @@ class FrozenSet:
 
     @property
     def _bytes(self) -> int:
-        return int(self._offsets[-1]) * 4
+        return self.values * 4
 
     def _make_kept(self, folder: Path) -> str | None:
         """Keep the set on the disk; gives the hash of its bits, None where the disk has too little room."""

@@ -1,7 +1,7 @@
 """Loaders over a decoded table: a batch is one gather, in an order that is a pure function of (seed, epoch).
 
-`TrainLoader` yields uint8 batches for the datamodule to crop and degrade on the device. Where the table fits, it
-lies on the device and a batch is one `index_select`; otherwise a thread gathers the next batch from the
+`TrainLoader` yields uint8 batches, cropped and turned, for the datamodule to degrade on the device. Where the table
+fits, it lies on the device and a batch is one gather there; otherwise a thread gathers the next batch from the
 memory-mapped file while the device works.
 """
 
@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from restorelab.degradations.rng import derive
@@ -24,9 +23,9 @@ class Store(Protocol):
     """The rows that may share a batch, one array a shape."""
 
     def gather(
-        self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...]
+        self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...], epoch: int
     ) -> dict[str, Tensor | None]:
-        """`clean`, `degraded` and `label` of the rows; `key` seeds what the store draws (the place of a crop)."""
+        """`index`, `clean`, `degraded` and `label` of the rows; `key` seeds what the store draws (crops, forms)."""
 
 
 class Order:
@@ -132,10 +131,12 @@ class TrainLoader:
 
     def _make(self, job: tuple[int, np.ndarray, tuple[int, ...] | None]) -> Sample:
         counter, rows, counts = job
-        fields = self.store.gather(rows, counts, (self.sampler.seed, self.sampler.rank, counter))
+        key = self.sampler.seed, self.sampler.rank, counter
+        fields = self.store.gather(rows, counts, key, counter // len(self))
+        assert fields["index"] is not None
         assert fields["clean"] is not None
         return Sample(
-            index=torch.from_numpy(rows.astype(np.int64)),
+            index=fields["index"],
             clean=fields["clean"],
             degraded=fields["degraded"],
             label=fields["label"],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from restorelab.data.pairing import Division
@@ -80,22 +81,23 @@ def _told(found: Sized, bad: np.ndarray, size: tuple[int, int]) -> str:
     return f"{count} {'are' if len(bad) > 1 else 'is'}"
 
 
-def reflected(places: np.ndarray, length: int | np.ndarray, *, edge: bool) -> np.ndarray:
+def reflected(places: Tensor, length: int | Tensor, *, edge: bool) -> Tensor:
     """Where in an image of `length` pixels the places of its reflected continuation lie; those inside stay.
 
     places: 0 and up. edge: whether the pixel at the border is repeated, which keeps the two images of a pair of some
     factor aligned; without it this is PyTorch's "reflect", for any distance.
     """
-    period = np.maximum(2 * (np.asarray(length) - 1 + edge), 1)
+    period = 2 * (length - 1 + edge)
+    period = period.clamp(min=1) if isinstance(period, Tensor) else max(period, 1)
     turned = places % period
-    return np.where(turned < length, turned, period - edge - turned)
+    return torch.where(turned < length, turned, period - int(edge) - turned)
 
 
-def window(image: Tensor, top: int, left: int, size: tuple[int, int], *, edge: bool) -> Tensor:
+def window(image: np.ndarray, top: int, left: int, size: tuple[int, int], *, edge: bool) -> np.ndarray:
     """A crop of `size` of an image (C, H, W), from the image's reflected continuation where it is too small."""
     height, width = image.shape[-2:]
     if top + size[0] <= height and left + size[1] <= width:
         return image[:, top : top + size[0], left : left + size[1]]
-    rows = reflected(top + np.arange(size[0]), height, edge=edge)
-    columns = reflected(left + np.arange(size[1]), width, edge=edge)
-    return image[:, rows][:, :, columns]
+    rows = reflected(top + torch.arange(size[0]), height, edge=edge).numpy()
+    columns = reflected(left + torch.arange(size[1]), width, edge=edge).numpy()
+    return image[:, rows[:, None], columns]

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from restorelab.data.cache import Table
 from restorelab.data.frozen import FrozenSet
+from restorelab.data.gather import View, upload
 from restorelab.data.pairing import Division
-from restorelab.data.small import reflected, refuse, window
+from restorelab.data.small import refuse
 from restorelab.data.stored import as_tensor
+from restorelab.data.turns import Turns
 from restorelab.degradations.rng import derive
 
 log = logging.getLogger(__name__)
@@ -37,19 +40,21 @@ def _free_memory() -> int:
 
 @dataclass
 class TableStore:
-    """Training images of a decoded table, whole or in random crops.
+    """Training images of a decoded table, whole or in random crops, turned.
 
-    Resident images are one tensor on the device and a batch is one `index_select`; crops are one gather from it.
-    Streamed images come from the memory-mapped file, into pinned memory where the device is a GPU.
+    Images that are resident on a GPU are one tensor there, and a batch is one gather from it: of the host's draws one
+    small pinned tensor is copied, so that the host never waits. Otherwise images are read from the memory-mapped file,
+    into pinned memory where the device is a GPU.
 
     Attributes:
         table: the decoded dataset.
         rows: the training rows.
         crop: height and width of the crops, None for whole images. In pairs of a factor, of the clean image's.
-        pad: images smaller than the crop are continued by reflection.
         device: where resident images lie.
         resident: whether they lie there.
         frozen: training noise drawn once (`noise.fixed=true`), one set of degraded images a variant.
+        pad: images smaller than the crop are continued by reflection.
+        turns: the form that each image is shown in.
     """
 
     table: Table
@@ -57,8 +62,9 @@ class TableStore:
     crop: tuple[int, int] | None
     device: torch.device
     resident: bool
-    frozen: list[FrozenSet] | None = None
+    frozen: Sequence[FrozenSet] = ()
     pad: bool = False
+    turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         shapes = self.table.shapes[self.rows]
@@ -72,87 +78,135 @@ class TableStore:
             if uniform or self.crop
             else [self.rows[(shapes == shape).all(axis=1)] for shape in np.unique(shapes, axis=0)]
         )
+        self._places = [_places(noisy.rows, len(self.table)) for noisy in self.frozen]
         # On a CPU the memory-mapped file is the device's memory: nothing is copied.
-        self._on_gpu = self.resident and self.device.type != "cpu"
-        clean, labels = self.table.pixels, self.table.labels
-        self._clean = as_tensor(clean).to(self.device) if self._on_gpu else as_tensor(clean)
-        self._pair = None
-        if self.table.degraded_pixels is not None:
-            pair = as_tensor(self.table.degraded_pixels)
-            self._pair = pair.to(self.device) if self._on_gpu else pair
-        self._labels = None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64))
-        self._places = [_places(noisy.rows, len(self.table)) for noisy in self.frozen or ()]
+        self._on_device = self.resident and self.device.type != "cpu"
+        self._clean, self._degraded = self._sources()
+        if self._on_device:
+            self._clean.pixels = self._clean.pixels.to(self.device)
+            if self._degraded is not None:
+                self._degraded.pixels = self._degraded.pixels.to(self.device)
+
+    def _sources(self) -> "tuple[_Flat, _Flat | None]":
+        """The clean images and their degraded versions, on the host."""
+        table = self.table
+        clean = _Flat(as_tensor(table.pixels), table.offsets, table.shapes)
+        if self.frozen and self._on_device:
+            return clean, _joined(self.frozen)
+        if self.frozen or table.degraded_pixels is None:
+            return clean, None
+        assert table.degraded_offsets is not None
+        assert table.degraded_shapes is not None
+        return clean, _Flat(as_tensor(table.degraded_pixels), table.degraded_offsets, table.degraded_shapes)
 
     def gather(
-        self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...]
+        self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...], epoch: int = 0
     ) -> dict[str, Tensor | None]:
-        """`clean`, `degraded` and `label` of some rows.
+        """`index`, `clean`, `degraded` and `label` of some rows.
 
         rows: (B,) of the table, of one shape unless the store crops. counts: how many of them show each variant.
-        key: seeds the place of the crops. Images come as stored, `(B, C, H, W)` uint8 or uint16.
+        key: seeds the place of the crops, and the forms where they are drawn. epoch: what the batch belongs to. Images
+        come as stored, `(B, C, H, W)` uint8 or uint16.
         """
-        shapes, corners = self.table.shapes[rows], None
+        generator = np.random.Generator(np.random.Philox(key=derive("crop", *key)))
+        corners = None
         if self.crop:
-            generator = np.random.Generator(np.random.Philox(key=derive("crop", *key)))
-            slack = np.maximum(shapes[:, 1:] - np.array(self.crop), 0) // self.factor
+            slack = np.maximum(self.table.shapes[rows, 1:] - np.array(self.crop), 0) // self.factor
             corners = np.floor(generator.random(slack.shape) * (slack + 1)).astype(np.int64) * self.factor
-        degraded = None
-        if self.frozen is not None:
-            degraded = self._frozen(rows, counts, corners)
-        elif self._pair is not None:
-            offsets, pair_shapes = self.table.degraded_offsets, self.table.degraded_shapes
-            assert offsets is not None
-            assert pair_shapes is not None
-            degraded = self._take(self._pair, offsets[rows], pair_shapes[rows], corners, self.factor)
-        label = None if self._labels is None else self._labels[torch.from_numpy(rows)]
-        clean = self._take(self._clean, self.table.offsets[rows], shapes, corners)
-        fields = {"clean": clean, "degraded": degraded, "label": label}
-        if self.device.type == "cuda" and not self.resident:  # the copy to the GPU then runs beside the next gather
+        edge = self.factor > 1 if self.pad else None
+        view = View(self.crop, corners, self.turns.of(rows, epoch, generator), edge)
+        if self._on_device:
+            return self._gather_on_device(rows, counts, view)
+        labels = None if self.table.labels is None else np.asarray(self.table.labels[rows], dtype=np.int64)
+        fields = {
+            "index": torch.from_numpy(rows.astype(np.int64)),
+            "clean": self._clean.batch(rows, view),
+            "degraded": self._degraded_on_host(rows, counts, view),
+            "label": None if labels is None else torch.from_numpy(labels),
+        }
+        if self.device.type == "cuda":  # the copy to the GPU then runs beside the next gather
             fields = {name: tensor if tensor is None else tensor.pin_memory() for name, tensor in fields.items()}
         return fields
 
-    def _frozen(self, rows: np.ndarray, counts: tuple[int, ...] | None, corners: np.ndarray | None) -> Tensor:
-        assert self.frozen is not None
+    def _degraded_on_host(self, rows: np.ndarray, counts: tuple[int, ...] | None, view: View) -> Tensor | None:
+        if self.frozen:
+            entries = zip(self._by_variant(rows, counts), self.frozen, strict=True)
+            return view.of_images([noisy.image(place).numpy() for places, noisy in entries for place in places])
+        return None if self._degraded is None else self._degraded.batch(rows, view.reduced(self.factor))
+
+    def _by_variant(self, rows: np.ndarray, counts: tuple[int, ...] | None) -> Iterator[list[int]]:
+        """For each variant in turn the places, in its frozen set, of the batch's images that show it."""
         ends = np.cumsum(counts if counts is not None else [len(rows)])[:-1]
-        images = []
-        for noisy, places, part in zip(self.frozen, self._places, np.split(rows, ends), strict=True):
-            images += [noisy.image(int(place)) for place in places[part]]
-        if corners is not None and self.crop:
-            crop = self.crop
-            images = [window(image, y, x, crop, edge=False) for image, (y, x) in zip(images, corners, strict=True)]
-        return torch.stack(images)
+        for places, part in zip(self._places, np.split(rows, ends), strict=True):
+            yield places[part].tolist()
 
-    def _take(
-        self, pixels: Tensor, offsets: np.ndarray, shapes: np.ndarray, corners: np.ndarray | None, factor: int = 1
-    ) -> Tensor:
-        """Gather images, or crops, from the flat pixels.
+    def _gather_on_device(
+        self, rows: np.ndarray, counts: tuple[int, ...] | None, view: View
+    ) -> dict[str, Tensor | None]:
+        """Copy one small tensor to the device and gather everything there."""
+        labels = np.zeros(len(rows), np.int64) if self.table.labels is None else self.table.labels[rows]
+        columns = [np.stack([rows, labels]).astype(np.int64), self._clean.columns(rows, view)]
+        entries, reduced = rows, view.reduced(self.factor)
+        if self._degraded is not None:
+            if self.frozen:
+                first = np.cumsum([0, *map(len, self.frozen)])
+                variants = zip(first, self._by_variant(rows, counts), strict=False)
+                entries = np.concatenate([begin + np.array(places, np.int64) for begin, places in variants])
+            columns.append(self._degraded.columns(entries, reduced))
+        sent = upload(np.concatenate(columns), self.device)
+        return {
+            "index": sent[0],
+            "label": None if self.table.labels is None else sent[1],
+            "clean": self._clean.gathered(rows, sent[2:8], view),
+            "degraded": None if self._degraded is None else self._degraded.gathered(entries, sent[8:], reduced),
+        }
 
-        corners: (B, 2) of the crops, in the clean image; None for whole images. factor: by which these are smaller.
-        """
-        channels, height, width = (int(n) for n in shapes[0])
-        if corners is None:
-            # Images of one shape lie together, so they are rows of one matrix from the first of them on.
-            size = channels * height * width
-            first = int(offsets.min())
-            matrix = pixels[first : first + (pixels.numel() - first) // size * size].view(-1, size)
-            index = torch.from_numpy((offsets - first) // size).to(pixels.device)
-            return matrix.index_select(0, index).view(-1, channels, height, width)
-        assert self.crop is not None
-        h, w = (side // factor for side in self.crop)
-        corners, edge = corners // factor, self.factor > 1
-        if not self._on_gpu:
-            out = torch.empty((len(offsets), channels, h, w), dtype=pixels.dtype)
-            for i, (offset, (c, rows, columns), (y, x)) in enumerate(zip(offsets, shapes, corners, strict=True)):
-                image = pixels[offset : offset + c * rows * columns].view(c, rows, columns)
-                out[i] = window(image, y, x, (h, w), edge=edge)
-            return out
-        # (B, h) and (B, w): the rows and columns of each image that its crop shows
-        down = reflected(corners[:, :1] + np.arange(h), shapes[:, 1:2], edge=edge)
-        across = torch.from_numpy(reflected(corners[:, 1:] + np.arange(w), shapes[:, 2:], edge=edge)).to(pixels.device)
-        begin = torch.from_numpy(offsets[:, None] + down * shapes[:, 2:]).to(pixels.device)
-        plane = torch.from_numpy(shapes[:, 1] * shapes[:, 2]).to(pixels.device)
-        planes = plane[:, None, None, None] * torch.arange(channels, device=pixels.device)[:, None, None]
-        return pixels[begin[:, None, :, None] + planes + across[:, None, None, :]]
+
+@dataclass
+class _Flat:
+    """Images one behind the other: flat `pixels`, and of each image where it begins, (N,), and its shape, (N, 3)."""
+
+    pixels: Tensor
+    offsets: np.ndarray
+    shapes: np.ndarray
+
+    def batch(self, rows: np.ndarray, view: View) -> Tensor:
+        """Some of them on the host."""
+        if view.whole:
+            return self._select(rows, torch.from_numpy(self.offsets[rows]))
+        pixels = self.pixels.numpy()
+        places = zip(self.offsets[rows].tolist(), self.shapes[rows].tolist(), strict=True)
+        return view.of_images([pixels[at : at + c * h * w].reshape(c, h, w) for at, (c, h, w) in places])
+
+    def columns(self, rows: np.ndarray, view: View) -> np.ndarray:
+        """See `View.columns`."""
+        return view.columns(self.offsets[rows], self.shapes[rows])
+
+    def gathered(self, rows: np.ndarray, columns: Tensor, view: View) -> Tensor:
+        """Some of them on the device. columns: theirs, which lie there."""
+        if view.whole:
+            return self._select(rows, columns[0])
+        channels, height, width = self.shapes[rows[0]].tolist()
+        return view.gather(self.pixels, columns, (channels, height, width))
+
+    def _select(self, rows: np.ndarray, offsets: Tensor) -> Tensor:
+        """Whole images as they are: rows of one matrix, as images of one shape lie together."""
+        shape, first = self.shapes[rows[0]], int(self.offsets[rows].min())
+        size = int(shape.prod())
+        matrix = self.pixels[first : first + (self.pixels.numel() - first) // size * size].view(-1, size)
+        return matrix.index_select(0, (offsets - first) // size).view(-1, *shape.tolist())
+
+
+def _joined(sets: Sequence[FrozenSet]) -> _Flat:
+    """The images of all sets, set after set."""
+    sizes = np.cumsum([0, *(noisy.values for noisy in sets)])
+    pixels = torch.empty(int(sizes[-1]))
+    for noisy, begin in zip(sets, sizes[:-1].tolist(), strict=True):
+        for place, at in enumerate(noisy.offsets.tolist()):
+            image = noisy.image(place)
+            pixels[begin + at : begin + at + image.numel()] = image.flatten()
+    offsets = np.concatenate([begin + noisy.offsets for noisy, begin in zip(sets, sizes[:-1], strict=True)])
+    return _Flat(pixels, offsets, np.concatenate([noisy.shapes for noisy in sets]))
 
 
 def _places(rows: np.ndarray, total: int) -> np.ndarray:
