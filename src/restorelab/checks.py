@@ -191,6 +191,8 @@ def _check_callbacks(built: Parts) -> None:
         return
     from lightning.pytorch.callbacks import Callback
 
+    from restorelab.loop import EARLY, listens
+
     measured = validation_names(list(built.evaluations), built.objective.metrics)
     seen: dict[str, str] = {}
     for name, node in built.config["callbacks"].items():
@@ -202,6 +204,10 @@ def _check_callbacks(built: Parts) -> None:
         if isinstance(monitor, str) and monitor not in measured:
             msg = f"callbacks.{name}.monitor: no validation measures {monitor!r}. {nearest(monitor, measured)}"
             raise ConfigError(msg)
+        heard = [event for event in EARLY if built.engine.graph and listens(callback, event)]
+        if heard:
+            msg = f"callbacks.{name}: {type(callback).__name__} listens to {heard[0]}, which is over before "
+            raise ConfigError(f"{msg}trainer.graph=true lets the host do anything. Use trainer.graph=false.")
         other = seen.setdefault(callback.state_key, name)
         if other != name and type(callback).state_dict is not Callback.state_dict:
             msg = f"callbacks.{name}: a checkpoint cannot tell it from callbacks.{other}; leave one of them out."

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from restorelab.allocator import keep_freed_memory
+from restorelab.degradations.mixture import Each, Mixture
+from restorelab.degradations.noise import Noise
 from restorelab.errors import ConfigError, nearest
 
 if TYPE_CHECKING:  # checking a config must not wait for Lightning
@@ -43,6 +45,8 @@ class Engine:
     precision: Precision = "32-true"
     channels_last: bool | Literal["auto"] = "auto"
     compile: bool | Compile = False
+    steps_per_call: int = 1
+    graph: bool = False
     keep_memory: bool = True
     deterministic: bool = False
     matmul_precision: Literal["highest", "high", "medium"] = "high"
@@ -60,7 +64,8 @@ class Engine:
             if value not in get_args(kind) and not (name == "compile" and isinstance(value, bool)):
                 msg = f"trainer.{name}: {value!r} does not exist. {nearest(str(value), get_args(kind))}"
                 raise ConfigError(msg)
-        for name in ("max_epochs", "devices", "validate_every", "validate_steps", "log_every", "keep", "keep_every"):
+        counts = ("max_epochs", "devices", "validate_every", "validate_steps", "log_every", "keep", "keep_every")
+        for name in (*counts, "steps_per_call"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 msg = f"trainer.{name}: {value} is too small; expected at least 1."
@@ -94,19 +99,37 @@ class Engine:
         """Whether freed memory is kept: on a CPU, where that is asked for."""
         return self.keep_memory and self.device.type == "cpu"
 
-    def check(self, accumulate: int) -> None:
-        """Hold the fields against `accumulate`, batches to one optimizer step.
+    def check(self, accumulate: int, noise: Noise | Each) -> None:
+        """Hold the fields against `accumulate`, batches to one optimizer step, and the noise of the training.
 
         Raises:
-            ConfigError: for a mode of torch.compile whose CUDA graphs overwrite a gradient that is being accumulated
-                (https://github.com/pytorch/pytorch/issues/169545).
+            ConfigError: for what torch or Lightning could only refuse, or do wrongly, once training has begun.
         """
-        if self.compile in GRAPHED and accumulate > 1:
+        if self.compile in GRAPHED and (accumulate > 1 or self.graph):
+            other = f"the gradients that accumulate={accumulate} adds up" if accumulate > 1 else "trainer.graph=true's"
+            # https://github.com/pytorch/pytorch/issues/169545
             msg = (
-                f"trainer.compile={self.compile}: its CUDA graphs overwrite the gradients that accumulate={accumulate} "
-                f"adds up. Use trainer.compile=max-autotune-no-cudagraphs or default, or accumulate=1."
+                f"trainer.compile={self.compile}: its CUDA graphs do not go with {other}. "
+                f"Use trainer.compile=max-autotune-no-cudagraphs or default."
             )
             raise ConfigError(msg)
+        for name, value, plain in (("steps_per_call", self.steps_per_call, 1), ("graph", self.graph, False)):
+            if value != plain and self.devices > 1:
+                msg = f"trainer.{name}={_said(value)} is for one device and trainer.devices={self.devices}. "
+                raise ConfigError(f"{msg}Use trainer.{name}={_said(plain)}, or trainer.devices=1.")
+        if not self.graph:
+            return
+        if self.device.type != "cuda":
+            msg = f"trainer.graph=true needs a CUDA device, and this run is on {self.device.type}; leave it out."
+            raise ConfigError(msg)
+        if accumulate > 1:
+            msg = (
+                f"trainer.graph=true takes a step with each batch, and accumulate={accumulate}. Use accumulate=1 with "
+            )
+            raise ConfigError(f"{msg}{accumulate} times the data.batch_size, or trainer.graph=false.")
+        if isinstance(noise, Mixture | Each):
+            msg = "trainer.graph=true: how many images get each noise changes from batch to batch under noise="
+            raise ConfigError(f"{msg}{type(noise).__name__.lower()}, and with it the graph. Use trainer.graph=false.")
 
     def apply_globally(self) -> None:
         """Set the process-wide switches of torch; all of them each time, so that runs in one process do not leak."""
@@ -148,7 +171,7 @@ class Engine:
         with warnings.catch_warnings():
             # "GPU available but not used": whoever says accelerator=cpu knows.
             warnings.filterwarnings("ignore", message=".*available but not used.*")
-            return Trainer(
+            trainer = Trainer(
                 accelerator="cuda" if self.accelerator == "gpu" else self.accelerator,
                 devices=self.devices,
                 strategy=strategy,
@@ -168,3 +191,12 @@ class Engine:
                 callbacks=list(callbacks),
                 use_distributed_sampler=False,
             )
+        if self.steps_per_call > 1 or self.graph:
+            from restorelab.loop import StepLoop
+
+            trainer.fit_loop.epoch_loop = StepLoop(trainer, self.steps_per_call, graph=self.graph)
+        return trainer
+
+
+def _said(value: bool | int) -> str:
+    return str(value).lower()

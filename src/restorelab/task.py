@@ -108,10 +108,15 @@ class RestorationTask(LightningModule):
         return self._draws.reseed(self.seed, self.global_rank, sample.counter or 0, "objective")
 
     def training_step(self, sample: Sample, batch_idx: int) -> Tensor:
+        """Give the loss, which the schedule may heed."""
+        loss = self.loss(sample)
+        self.schedule.add(loss)
+        return loss
+
+    def loss(self, sample: Sample) -> Tensor:
         """Give the loss; a pure function of the network, the sample and its counter."""
         sample.degraded = self._lay_out(sample.degraded)
         loss, _ = self.objective(self.net, sample, self.degradation, self.draws(sample))
-        self.schedule.add(loss)
         return loss
 
     def on_validation_epoch_start(self) -> None:

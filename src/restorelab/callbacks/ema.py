@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from restorelab.errors import ConfigError
@@ -26,7 +27,7 @@ class EMA(Callback):
         self.decay, self.warmup = decay, warmup
         self._average: AveragedModel | None = None
         self._loaded: dict[str, Any] | None = None
-        self._step = -1
+        self._step, self._count = -1, 0
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Begin with the network as it is, or take up the checkpoint's average."""
@@ -35,6 +36,7 @@ class EMA(Callback):
             self._average.module.compile()
         if self._loaded is not None:
             self._average.load_state_dict(self._loaded)
+            self._count = int(self._average.n_averaged)
             self._loaded = None
         self._step = trainer.global_step
         pl_module.measure(self._average.module)
@@ -45,13 +47,33 @@ class EMA(Callback):
             return
         self._step = trainer.global_step
         decay = min(self.decay, (1 + self._step) / (10 + self._step)) if self.warmup else self.decay
-        self._average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        self._average.update_parameters(pl_module.net)
+        take_in(self._average.module, pl_module.net, decay if self._count else 0)
+        self._count += 1
 
     def state_dict(self) -> dict[str, Any]:
         """The average."""
-        return {} if self._average is None else {"average": dict(self._average.state_dict())}
+        if self._average is None:
+            return {}
+        self._average.n_averaged.fill_(self._count)
+        return {"average": dict(self._average.state_dict())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the average until the network is on its device."""
         self._loaded = state_dict.get("average")
+
+
+def take_in(average: nn.Module, net: nn.Module, decay: float) -> None:
+    """Move an average `1 - decay` of the way to the network; 0 copies it.
+
+    `AveragedModel.update_parameters` does so too, and in each step copies a count to the device and waits for that.
+    """
+    pairs = list(zip(_tensors(average), _tensors(net), strict=True))
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    for floating in (True, False):
+        group = [pair for pair in pairs if pair[0].is_floating_point() == floating]
+        if group:
+            update(*zip(*group, strict=True), None)
+
+
+def _tensors(net: nn.Module) -> list[Tensor]:
+    return [*net.parameters(), *net.buffers()]

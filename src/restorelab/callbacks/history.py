@@ -75,7 +75,8 @@ class History(Callback):
         row: dict[str, float] = {"step": trainer.global_step, "epoch": trainer.current_epoch}
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         if self._count and self._sum is not None:
-            row["train/loss"] = float(trainer.strategy.reduce(self._sum, reduce_op="mean")) / self._count
+            mean = float(trainer.strategy.reduce(self._sum, reduce_op="mean")) / self._count
+            row["train/loss"] = mean * trainer.accumulate_grad_batches  # Lightning gives each batch's share of a step
         self._sum, self._count = None, 0
         row |= measured
         self.rows += 1

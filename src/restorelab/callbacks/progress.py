@@ -53,7 +53,8 @@ class Progress(Callback):
         if self._bar is None:
             return
         self._bar.set_description_str(f"epoch {trainer.current_epoch + 1}", refresh=False)
-        self._bar.set_postfix_str(f"loss {float(outputs['loss']):.4g}, {rate:,.0f} images/s", refresh=False)
+        loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning gives a batch's share of the step
+        self._bar.set_postfix_str(f"loss {loss:.4g}, {rate:,.0f} images/s", refresh=False)
         self._bar.n = trainer.global_step
         self._bar.refresh()
 

@@ -182,15 +182,19 @@ class DataModule(LightningDataModule):
         """Lightning's hook, behind the transfer: degrade training batches, leave frozen ones as they are."""
         return self.prepare(batch) if isinstance(batch, Sample) else batch
 
+    def draws(self, sample: Sample) -> TorchDraws:
+        """The stream that belongs to the sample's batch, at its start."""
+        if self._draws is None or self._draws.generator.device != sample.clean.device:
+            self._draws = TorchDraws(sample.clean.device)
+        return self._draws.reseed(self.seed, self.rank, sample.counter or 0)
+
     @torch.no_grad()
     def prepare(self, sample: Sample) -> Sample:
         """Bring a stored batch into the step: to float in [0, 1], degrade. A pure function of its counter.
 
         sample: `clean` (B, C, H, W) as stored, on the device. Gives float32 `clean` and `degraded`.
         """
-        if self._draws is None or self._draws.generator.device != sample.clean.device:
-            self._draws = TorchDraws(sample.clean.device)
-        draws = self._draws.reseed(self.seed, self.rank, sample.counter or 0)
+        draws = self.draws(sample)
         clean, pair = to_unit(sample.clean), sample.degraded
         if pair is not None:
             return replace(sample, clean=clean, degraded=pair if pair.is_floating_point() else to_unit(pair))

@@ -12,7 +12,7 @@ UNSCIENTIFIC = (
     "name", "run_dir", "runs_dir", "data_dir", "resume", "threads", "logger", "callbacks.panels",
     "data.root", "data.residency", "data.eval_batch_size", "trainer.bar", "trainer.log_every",
     "trainer.checkpoint_every", "trainer.keep", "trainer.keep_every", "trainer.keep_memory", "trainer.accelerator",
-    "trainer.deterministic", "choices", "short", "length", "trust",
+    "trainer.deterministic", "trainer.steps_per_call", "trainer.graph", "choices", "short", "length", "trust",
 )  # fmt: skip
 """What does not change what a run finds out: places, how it is shown, how it is computed."""
 
