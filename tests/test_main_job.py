@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def faces(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`wiki_crop.tar` as the original lays it out: 60 real faces of 20 persons, and wiki.mat inside."""
+    """`wiki_crop.tar` as the original lays it out: 36 real faces of 12 persons, and wiki.mat inside."""
     folder = tmp_path_factory.mktemp("imdb_wiki")
-    files = sorted((shared / "data" / "faces").glob("*.jpg"))[:60]
+    files = sorted((shared / "data" / "faces").glob("*.jpg"))[:36]
     paths = [f"{i % 7:02}/{i}_{file.stem}.jpg" for i, file in enumerate(files)]
     record = {
         "full_path": cells(paths),
