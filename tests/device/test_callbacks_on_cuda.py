@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
-from device.fake_cuda import CUDA, fake_cuda, on_cuda
+from device.fake_cuda import CUDA, fake_cuda, placed
 from restorelab.callbacks.ema import take_in
 from restorelab.callbacks.guard import Guard
 from restorelab.callbacks.history import History
@@ -50,5 +50,5 @@ def test_a_batch_is_followed_without_waiting(callback: Callback, monkeypatch: py
 
 def test_weights_are_averaged_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_cuda(monkeypatch):
-        average, net = (on_cuda(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))) for _ in range(2))
+        average, net = (placed(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))) for _ in range(2))
         take_in(average, net, 0.9)
