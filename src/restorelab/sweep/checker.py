@@ -13,7 +13,7 @@ TRAINING = ("optimizer", "scheduler")
 
 UNREAD = (
     *TRAINING, "name", "run_dir", "runs_dir", "data_dir", "resume", "length", "short", "seed", "split_seed",
-    "eval_seed", "threads", "max_steps", "max_time", "accumulate", "clip", "debug", "trust",
+    "eval_seed", "threads", "max_steps", "max_time", "clip", "debug", "trust",
 )  # fmt: skip
 """Keys that `checks.check_fit` does not look at, but for `TRAINING`; the names' check has held them against limits."""
 
