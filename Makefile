@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help train test test-all lint format bench torture clean
+.PHONY: help train test test-all lint format bench gpu gpu-pack torture clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s ':'
@@ -38,6 +38,12 @@ format: $(STAMP) ## put the style right
 
 bench: $(STAMP) ## speed and memory beside hand-written loops
 	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+gpu: ## what a GPU can tell in eight minutes, into OUT=folder
+	$(PYTHON) benchmarks/gpu.py run --out $(or $(OUT),build/gpu) $(ARGS)
+
+gpu-pack: $(STAMP) ## fill carry/ with what make gpu needs on a machine without a network
+	$(BIN)/python benchmarks/gpu.py pack $(ARGS)
 
 torture: $(STAMP) ## kill a sweep 50 times at random and see that nothing is lost
 	$(BIN)/python benchmarks/torture.py --kills 50 $(ARGS)

@@ -7,6 +7,7 @@ python benchmarks/bench.py --quick                does it work? the numbers mean
 
 import argparse
 import json
+import os
 import sys
 import time
 from itertools import groupby
@@ -26,12 +27,15 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="name", help=f"what to measure: {', '.join(NAMES)}; all by default")
     parser.add_argument("--quick", action="store_true", help="a few steps of each; the numbers mean nothing")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where training is measured")
+    parser.add_argument("--threads", type=int, help="of every process, the framework's and the loops'; all by default")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a target is missed for sure")
     chosen = parser.parse_args()
     unknown = set(chosen.names) - set(NAMES)
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: unknown; there are {', '.join(NAMES)}")
+    if chosen.threads:
+        os.environ["OMP_NUM_THREADS"] = str(chosen.threads)  # torch heeds it in the loops, speed.py in runs
     facts = machine()
     print(", ".join(f"{key} {value}" for key, value in facts.items()))
     if facts["load"] > QUIET:

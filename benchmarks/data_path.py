@@ -33,7 +33,11 @@ def measure(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
     with tempfile.TemporaryDirectory() as scratch:
         images = find(FACES, Path(scratch), quick=quick)
         file, out = Path(scratch, "work.json"), Path(scratch, "out.json")
-        work = {"overrides": images.overrides, "folder": str(images.folder), "out": str(out)}
+        work = {
+            "overrides": [*images.overrides, "trainer.accelerator=cpu"],
+            "folder": str(images.folder),
+            "out": str(out),
+        }
         file.write_text(json.dumps({**work, "rounds": 2 if quick else 12, "seconds": 0.3 if quick else 2.0}))
         subprocess.run([sys.executable, __file__, str(file)], check=True)
         found = json.loads(out.read_text())
@@ -50,7 +54,7 @@ def framework(overrides: list[str]) -> Iterator[int]:
     from restorelab import build, composition
     from restorelab.data.datamodule import DataModule
 
-    parts = build.parts(composition.compose([*overrides, "trainer.accelerator=cpu"]))
+    parts = build.parts(composition.compose(overrides))
     module = DataModule(
         parts.dataset, parts.degradation, parts.evaluations, seed=0, split_seed=0, eval_seed=0,
         protocol=parts.protocol.spec(), device=parts.engine.device,
@@ -60,7 +64,7 @@ def framework(overrides: list[str]) -> Iterator[int]:
     while True:
         loader.sampler.set_epoch(epoch)
         for sample in loader:
-            yield len(module.on_after_batch_transfer(sample, 0))
+            yield len(module.on_after_batch_transfer(sample.to(module.device), 0))
         epoch += 1
 
 

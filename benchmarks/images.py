@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-FACES, MNIST = "faces", "mnist"
+FACES, MNIST, PHOTOS = "faces", "mnist", "photos"
 STAND_INS = 2000
 
 
@@ -24,10 +24,12 @@ def shared() -> Path | None:
 
 
 def find(name: str, scratch: Path, *, quick: bool) -> Images:
-    """Choose the dataset `faces` (200x200 jpg, brought to 100x100 gray) or `mnist` (28x28), or a stand-in.
+    """Choose the dataset `faces` (200x200 jpg, brought to 100x100 gray) or `mnist` (28x28), or a stand-in, or `photos`.
 
     The training step does not depend on what the images show; decoding a jpg does, a little.
     """
+    if name == PHOTOS:
+        return Images(["data=photos", "data.size=40"], "40x40 patches of scikit-image's photographs", None)
     root = shared() and Path(shared() or ".", "data", name)
     found = root is not None and root.is_dir()
     if name == MNIST:

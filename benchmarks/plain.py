@@ -1,7 +1,6 @@
 """The training loop that a user writes by hand: no Lightning, no configuration, nothing but the step.
 
-As a program (`plain.py WORK.json`) it takes as many steps as each line of its input says, and answers with the seconds
-they took and the number of images: the benchmark's other process, asleep while the framework is measured.
+As a program (`plain.py WORK.json KIND`) it is a contender: it takes steps when it is asked to (turns.py).
 """
 
 import json
@@ -20,27 +19,33 @@ from torch import Tensor, nn
 from restorelab.degradations.rng import TorchDraws
 from restorelab.losses.bce import BCE
 
-KINDS = ("plain", "plain_again", "our_loss", "channels_last", "bf16")
+KINDS = ("plain", "plain_again", "our_loss", "channels_last", "bf16", "max_autotune", "bf16_max_autotune")
 """`plain`: contiguous float32. `plain_again`: the same, to show what the measurement resolves. `our_loss`: the same
-with the framework's BCE. `channels_last`: by hand. `bf16`: autocast, contiguous."""
+with the framework's BCE. `channels_last`: by hand. `bf16`: autocast, contiguous. `max_autotune`: torch.compile of the
+network with that mode, float32 or under autocast."""
 
 
 class PlainLoop:
     """Train `net` on `images`: (N, C, H, W) uint8 in memory, on the network's device.
 
     Each step takes the next images of a random order, brings them to float32 in [0, 1], adds noise and takes a step of
-    Adam on the binary cross-entropy. It checks nothing, shows nothing and keeps nothing, not even the loss.
+    Adam on the loss: of the names `bce` and `mse`. It checks nothing, shows nothing and keeps nothing, not even the
+    loss.
     """
 
-    def __init__(self, kind: str, net: nn.Module, images: Tensor, noise: Callable, batch_size: int = 128) -> None:
+    def __init__(
+        self, kind: str, net: nn.Module, images: Tensor, noise: Callable, batch_size: int = 128, loss: str = "bce"
+    ) -> None:
         assert kind in KINDS, kind
         self.images, self.noise, self.batch_size = images, noise, batch_size
         self.device = images.device
         self.layout = torch.channels_last if kind == "channels_last" else torch.contiguous_format
-        self.net = net.to(self.device, memory_format=self.layout).train()
-        self.bf16 = kind == "bf16"
-        self.loss: Callable = BCE() if kind == "our_loss" else F.binary_cross_entropy
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-3)
+        net = net.to(self.device, memory_format=self.layout).train()
+        self.net: Callable = torch.compile(net, mode="max-autotune") if kind.endswith("max_autotune") else net
+        self.bf16 = kind.startswith("bf16")
+        own = {"bce": F.binary_cross_entropy, "mse": F.mse_loss}[loss]
+        self.loss: Callable = BCE() if kind == "our_loss" and loss == "bce" else own
+        self.optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
         self.draws = TorchDraws(self.device)
         self.order = torch.empty(0, dtype=torch.int64)
 
@@ -78,13 +83,18 @@ def made(node: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    """Build the loop, say that it is ready, and take steps as they are asked for until the input ends."""
-    work = json.loads(Path(sys.argv[1]).read_text())
+    """Build the loop and take steps as they are asked for."""
+    from limit import Limit
+    from turns import serve
+
+    work, kind = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]
+    net, batch_size = made(work["model"]), work["batch_size"]
     images = torch.from_numpy(np.load(work["images"])).to(work["device"])
-    loop = PlainLoop(sys.argv[2], made(work["model"]), images, made(work["noise"]), work["batch_size"])
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print(*loop.run(int(line)), flush=True)
+    if kind.endswith("limit"):
+        serve(Limit(net, images[:batch_size].float().div_(255), bf16=kind.startswith("bf16")))
+        return
+    loss = work["loss"]["_target_"].rpartition(".")[2].lower()
+    serve(PlainLoop(kind, net, images, made(work["noise"]), batch_size, loss))
 
 
 if __name__ == "__main__":

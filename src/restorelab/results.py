@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -229,11 +230,20 @@ def describe(
         "seconds": seconds,
         "images_per_second": images_per_second,
         "peak_memory": peak_memory(built.engine.device),
-        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "versions": _versions() | {"python": platform.python_version()},
         "git": _git(),
         "host": platform.node(),
         "device": _device(built.engine.device),
     }
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the packages that are installed: a checkout on the path is not, and `logger=csv` needs no W&B."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _input_shape(data: DataModule) -> tuple[int, ...]:
