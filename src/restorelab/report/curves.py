@@ -27,7 +27,7 @@ def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     figure = Figure(figsize=(width, height), dpi=110)
     figure.suptitle("\n".join(lines), fontsize=10, y=1 - 0.07 / height)
     # Fixed places: a layout engine draws everything twice more to find them.
-    place = {"left": 0.5 / width, "right": 1 - 0.12 / width, "bottom": 0.5 / height, "wspace": 0.2}
+    place = {"left": 0.66 / width, "right": 1 - 0.12 / width, "bottom": 0.5 / height, "wspace": 0.23}
     figure.subplots_adjust(**place, top=1 - (0.37 + LINE * len(lines)) / height)
     axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]
     _draw(axes[0], history, "train/loss", "training")
