@@ -7,6 +7,7 @@ import traceback
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 
-from restorelab import build, checks, quoting, results, standing, weights
+from restorelab import build, checks, footprint, quoting, results, standing, weights
 from restorelab.build import Parts
 from restorelab.callbacks.checkpoint import Checkpoint
 from restorelab.callbacks.guard import Guard
@@ -143,6 +144,7 @@ class Run:
             smoke=self.settings["debug"],
             opened=self.opened,
             kept=kept.read(self.folder.path),
+            needs=partial(footprint.needs, built),
         )
         data.setup()
         speed = None

@@ -13,7 +13,7 @@ from restorelab.data.dataset import Dataset
 from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation
 from restorelab.data.loader import Order, TrainLoader
-from restorelab.data.store import TableStore, choose
+from restorelab.data.store import TableStore
 from restorelab.degradations.mixture import Each
 from restorelab.degradations.noise import Gaussian, Impulse
 from restorelab.degradations.pipeline import Degradation
@@ -190,11 +190,3 @@ def test_augmentations(augment: str, distinct: int) -> None:
     # 60 draws: one of 20 images misses one of 8 with a chance below 20 * 8 * (7/8)^60 = 5 %; so most must have all.
     assert np.median([len(images) for images in seen.values()]) == distinct
     assert max(len(images) for images in seen.values()) == distinct
-
-
-@pytest.mark.parametrize(("asked", "size", "resident"), [("auto", 1, True), ("auto", 1 << 60, False),
-                                                        ("device", 1 << 60, True), ("stream", 1, False)])  # fmt: skip
-def test_residency_says_why(asked: str, size: int, resident: bool) -> None:
-    chosen, reason = choose(asked, size, torch.device("cpu"))
-    assert chosen == resident
-    assert asked in reason

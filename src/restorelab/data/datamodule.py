@@ -1,8 +1,9 @@
 """The only LightningDataModule: decoded table, split, residency, and the preparation of a batch on the device."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.kept import Kept
 from restorelab.data.loader import Order, TrainLoader
-from restorelab.data.store import TableStore, choose
+from restorelab.data.residency import Room, free
+from restorelab.data.store import TableStore
 from restorelab.data.stored import to_unit
 from restorelab.data.turns import Turns
 from restorelab.degradations.pipeline import Degradation
@@ -54,7 +56,8 @@ class DataModule(LightningDataModule):
     `fixed`. evaluations: the fixed degradations of validation and test. seed: of the run (order, crops, training
     noise). device: where resident images lie and degradation runs. rank, world: this process among those that train
     together. smoke: a few batches of each part only. opened: what `dataset.open` gave, where that was called before.
-    kept: the division that a run keeps in its folder, in place of a new one.
+    kept: the division that a run keeps in its folder, in place of a new one. needs: gives what training takes of the
+    device's memory, see `restorelab.footprint`.
 
     Ranks open the decoded table themselves; whoever comes first makes it, under a lock.
     """
@@ -75,6 +78,7 @@ class DataModule(LightningDataModule):
         smoke: bool = False,
         opened: Opened | None = None,
         kept: Kept | None = None,
+        needs: Callable[[], Mapping[str, int] | None] = lambda: None,
     ) -> None:
         super().__init__()
         self.dataset, self.degradation, self.evaluations = dataset, degradation, evaluations
@@ -84,7 +88,7 @@ class DataModule(LightningDataModule):
         self._draws: TorchDraws | None = None
         self._sets: dict[str, list[FrozenSet]] = {}
         self._loader: TrainLoader | None = None
-        self._opened, self._kept = opened, kept
+        self._opened, self._kept, self._needs = opened, kept, needs
         self._ready = False
 
     def setup(self, stage: str | None = None) -> None:
@@ -130,21 +134,22 @@ class DataModule(LightningDataModule):
 
     def _make_loader(self) -> TrainLoader:
         self.setup()
-        pixels = self.table.pixels.nbytes + getattr(self.table.degraded_pixels, "nbytes", 0)
-        resident, reason = choose(self.dataset.residency, pixels, self.device)
-        log.info("residency: %s (%s)", "device" if resident else "stream", reason)
         fixed = self.degradation.fixed and self.table.degraded_pixels is None
         crop = self.dataset.train_shape if self.dataset.crop else None
         if fixed and crop and self.degradation.output_size(crop) != crop:
             msg = "noise.fixed=true with data.crop and a downsample: the crops would not meet. Set data.crop=null."
             raise ConfigError(msg)
+        frozen = self._fixed() if fixed else []
+        size = self.table.nbytes + sum(noisy.nbytes for noisy in frozen)
+        resident, reason = self._room.take(self.dataset.residency, size, "training images")
+        log.info("residency: %s (%s)", "device" if resident else "stream", reason)
         store = TableStore(
             self.table,
             self.rows["train"],
             crop,
             self.device,
             resident,
-            self._fixed() if fixed else (),
+            frozen,
             pad=self.dataset.small == "pad",
             turns=Turns(self.dataset.augment, self.dataset.turns, self.seed, len(self.table)),
         )
@@ -159,6 +164,10 @@ class DataModule(LightningDataModule):
             world=self.world,
         )
         return TrainLoader(store, order, prefetch=not resident)
+
+    @cached_property
+    def _room(self) -> Room:
+        return Room(free(self.device), self.device.type, self._needs)
 
     def _fixed(self) -> list[FrozenSet]:
         """Training noise drawn once: a frozen set a variant, seeded by the run."""

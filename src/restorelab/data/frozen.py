@@ -203,20 +203,21 @@ class FrozenSet:
         if bits is None:
             return _digest(self._make(place) for place in range(len(self)))
         self._file = folder / IMAGES
-        mapped = np.memmap(self._file, dtype=np.float32, mode="c", shape=(self._bytes // 4,))
+        mapped = np.memmap(self._file, dtype=np.float32, mode="c", shape=(self.nbytes // 4,))
         self._pixels = torch.from_numpy(mapped)
         return bits
 
     @property
-    def _bytes(self) -> int:
+    def nbytes(self) -> int:
+        """Bytes of all degraded images."""
         return self.values * 4
 
     def _make_kept(self, folder: Path) -> str | None:
         """Keep the set on the disk; gives the hash of its bits, None where the disk has too little room."""
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if self._bytes > DISK_SHARE * shutil.disk_usage(folder.parent).free:
+        if self.nbytes > DISK_SHARE * shutil.disk_usage(folder.parent).free:
             log.info("%s/%s: %.0f MiB do not fit on the disk; made anew at each use", self.part, self.evaluation.name,
-                     self._bytes / 2**20)  # fmt: skip
+                     self.nbytes / 2**20)  # fmt: skip
             return None
         with FileLock(folder.with_suffix(".lock")):
             if bits := self._kept(folder):  # another run may have made it while this one waited
@@ -231,7 +232,7 @@ class FrozenSet:
         try:
             bits = str(json.loads((folder / META).read_text())["bits"])
             with (folder / IMAGES).open("rb") as stream:
-                whole = os.fstat(stream.fileno()).st_size == self._bytes
+                whole = os.fstat(stream.fileno()).st_size == self.nbytes
                 return bits if whole and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == bits else None
         except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
             return None
@@ -250,7 +251,7 @@ class FrozenSet:
 
     def _check_sizes(self) -> None:
         """Reading a mapped file that was cut short would kill the process."""
-        for file, size in ((self.table.folder / "clean.bin", self.table.pixels.nbytes), (self._file, self._bytes)):
+        for file, size in ((self.table.folder / "clean.bin", self.table.pixels.nbytes), (self._file, self.nbytes)):
             if file is not None and file.exists() and file.stat().st_size != size:
                 raise _changed(file)
 

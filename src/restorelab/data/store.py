@@ -1,10 +1,7 @@
 """Where the training images lie while a run goes on, and how a batch of them is gathered."""
 
-import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -18,25 +15,6 @@ from restorelab.data.small import refuse
 from restorelab.data.stored import as_tensor
 from restorelab.data.turns import Turns
 from restorelab.degradations.rng import derive
-
-log = logging.getLogger(__name__)
-
-SHARE = 0.5
-"""How much of the device's free memory the images may take before `residency=auto` streams them."""
-
-
-def choose(residency: Literal["auto", "device", "stream"], size: int, device: torch.device) -> tuple[bool, str]:
-    """Whether `size` bytes of images lie on the device, and the reason."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _free_memory()
-    what = f"{size / 2**20:,.0f} MiB of images, {free / 2**20:,.0f} MiB free on {device.type}"
-    if residency != "auto":
-        return residency == "device", f"data.residency={residency}; {what}"
-    return size <= SHARE * free, f"auto: {what}, at most {SHARE:.0%} of it is used"
-
-
-def _free_memory() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
 
 @dataclass
 class TableStore:
