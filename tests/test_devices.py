@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ class Shapes:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batches(self, batch_size: int, rank: int = 0, world: int = 1) -> Iterator[list[int]]:
-        return (places.tolist() for places in self.places(batch_size, rank, world))
+    def batches(self, *chosen: Any, **more: Any) -> Iterator[list[int]]:
+        return (places.tolist() for places in self.places(*chosen, **more))
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 8])

@@ -59,7 +59,8 @@ def _check_memory(built: Parts, device: torch.device) -> None:
         bounds.check_batch("data.size", 1, (dataset.channels, sides[0], sides[1]), device)
     height, width = dataset.train_shape or (TRIED, TRIED)
     for key in ("batch_size", "eval_batch_size"):
-        bounds.check_batch(f"data.{key}", getattr(dataset, key), (dataset.channels, height, width), device)
+        images = getattr(dataset, key)
+        bounds.check_batch(f"data.{key}", 1 if images == "auto" else images, (dataset.channels, height, width), device)
 
 
 def learnable(net: nn.Module) -> bool:

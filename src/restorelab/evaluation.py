@@ -1,7 +1,6 @@
 """Measure a network on a frozen set by the protocol; needs no Trainer."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from restorelab.data.batching import BatchSize
 from restorelab.data.frozen import FrozenSet
 from restorelab.finite import finite, refusal
 from restorelab.inference import restore
@@ -95,7 +95,7 @@ def evaluate(
     frozen: FrozenSet,
     protocol: Protocol,
     *,
-    batch_size: int = 64,
+    batch_size: BatchSize = "auto",
     loss: Loss | None = None,
     measure: Measure | None = None,
     memory_format: torch.memory_format = torch.contiguous_format,
@@ -113,15 +113,19 @@ def evaluate(
         NotFiniteError: naming the images whose output is NaN or infinite, once all are measured.
     """
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
-    values: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(frozen)))
-    total, whole = 0.0, np.ones(len(frozen), dtype=bool)
+    # On the device until the end, as the host waits for each copy; `_Clock` alone waits for a batch.
+    places: list[Tensor] = []
+    columns: list[Tensor] = []
+    losses: list[Tensor] = []
+    finites: list[Tensor] = []
+    names: list[str] = []
     alive: Tensor | None = None
     one_shape = frozen.one_shape and measure is None
     net_training = net.training
     net.eval()
     clock = _Clock(partial(restore, net) if measure is None else net, device)
     with torch.inference_mode(), exact():
-        for batch in frozen.batches(batch_size):
+        for batch in frozen.batches(batch_size, device=device):
             sample = batch.to(device)
             assert sample.degraded is not None
             given = sample.degraded
@@ -130,23 +134,30 @@ def evaluate(
                 output = clock(sample.degraded)
             else:
                 value, output = loss(clock, sample)
-                total += float(value) * len(sample)
+                losses.append(value)
             measured = measure(output, sample) if measure else _measure(protocol, output.float(), given, sample.clean)
-            for name, column in measured.items():
-                values[name][batch.index.numpy()] = column.double().cpu().numpy()
-            whole[batch.index.numpy()] = finite(output).cpu().numpy()
+            names = list(measured)
+            places.append(batch.index)
+            columns.append(torch.stack([column.double() for column in measured.values()]))
+            finites.append(finite(output))
             if one_shape:
                 some = (output > 0).any(dim=0)
                 alive = some if alive is None else alive | some
             progress(len(sample))
         clock.repeat()
     net.train(net_training)
+    order = np.argsort(torch.cat(places).numpy())
+    values = dict(zip(names, torch.cat(columns, dim=1).cpu().numpy()[:, order], strict=True))
+    whole = torch.cat(finites).cpu().numpy()[order]
     whole &= ~np.isnan([column for name, column in values.items() if not name.startswith(INPUT)]).any(axis=0)
     if not whole.all():
         raise refusal(frozen, np.flatnonzero(~whole).tolist())
-    mean = total / len(frozen) if loss is not None else float("nan")
+    mean = float("nan")
+    if losses:
+        sizes = map(len, places)
+        mean = sum(value * size for value, size in zip(torch.stack(losses).tolist(), sizes, strict=True)) / len(frozen)
     dead = None if alive is None else ~alive.cpu().numpy()
-    return Measured(frozen, dict(values), mean, clock.seconds(len(frozen)), clock.quartiles(), dead)
+    return Measured(frozen, values, mean, clock.seconds(len(frozen)), clock.quartiles(), dead)
 
 
 class _Clock:

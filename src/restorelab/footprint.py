@@ -32,7 +32,9 @@ def needs(built: Parts) -> dict[str, int] | None:
     trained = sum(parameter.nbytes for parameter in net.parameters() if parameter.requires_grad)
     states = state_of(make("optimizer", built.config["optimizer"]))
     found = {"weights": weights, "gradients": trained, "optimizer": int(states * trained)}
-    if any(str(node.get("_target_")).rpartition(".")[2] in AVERAGES for node in (built.config["callbacks"] or {}).values()):
+    if any(
+        str(node.get("_target_")).rpartition(".")[2] in AVERAGES for node in (built.config["callbacks"] or {}).values()
+    ):
         found["average"] = weights
     clean, given = checks.sizes(built.dataset, built.degradation, net)
     try:

@@ -1,5 +1,6 @@
 """A batch on its way through the step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -34,15 +35,18 @@ class Sample:
     def to(self, device: torch.device | str) -> "Sample":
         """Move every tensor to a device; Lightning calls this. From pinned memory to a GPU it does not wait."""
         fast = torch.device(device).type == "cuda"
+        return self._each(lambda tensor: tensor.to(device, non_blocking=fast))
 
-        def move(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(device, non_blocking=fast)
+    def pinned(self) -> "Sample":
+        """The same in pinned memory, from which a copy to a GPU does not wait."""
+        return self._each(Tensor.pin_memory)
 
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Sample":
         return replace(
             self,
-            index=self.index.to(device, non_blocking=fast),
-            clean=self.clean.to(device, non_blocking=fast),
-            degraded=move(self.degraded),
-            parameters={name: value.to(device, non_blocking=fast) for name, value in self.parameters.items()},
-            label=move(self.label),
+            index=change(self.index),
+            clean=change(self.clean),
+            degraded=None if self.degraded is None else change(self.degraded),
+            parameters={name: change(values) for name, values in self.parameters.items()},
+            label=None if self.label is None else change(self.label),
         )

@@ -1,5 +1,6 @@
 """Frozen sets: the same bits for every loader, and two hashes that say so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from restorelab.data import cache
+from restorelab.data.datamodule import FrozenLoader
 from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.item import Item
@@ -15,6 +17,10 @@ from restorelab.degradations.blur import Gaussian as Blur
 from restorelab.degradations.downsample import AvgPool, NoDownsample
 from restorelab.degradations.noise import Impulse, Poisson
 from restorelab.degradations.pipeline import Degradation
+from restorelab.evaluation import evaluate
+from restorelab.metrics import Protocol
+from restorelab.models.median import Median
+from restorelab.sample import Sample
 
 
 @dataclass
@@ -65,11 +71,65 @@ def together(chosen: FrozenSet, batch_size: int, world: int = 1) -> dict[int, to
 
 def test_batches_of_large_images_are_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = frozen(tmp_path, Arrays(((20, 24),) * 9))
-    monkeypatch.setattr("restorelab.data.frozen.BATCH_VALUES", 3 * 20 * 24)
+    monkeypatch.setattr("restorelab.data.batching.BATCH_VALUES", 3 * 20 * 24)
     assert [len(places) for places in chosen.places(4)] == [3, 3, 3]
     assert [len(places) for places in chosen.places(2)] == [2, 2, 2, 2, 1]
-    monkeypatch.setattr("restorelab.data.frozen.BATCH_VALUES", 1)
+    monkeypatch.setattr("restorelab.data.batching.BATCH_VALUES", 1)
     assert [len(places) for places in chosen.places(4)] == [1] * 9
+
+
+def test_automatic_batches_hold_as_many_of_a_shape_as_the_device_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = frozen(tmp_path, Arrays(((20, 24),) * 9 + ((10, 12),) * 6))
+    monkeypatch.setattr("restorelab.data.batching.AUTO_VALUES", {"cpu": 4 * 20 * 24, "cuda": 20 * 20 * 24})
+    for device, sizes in (("cpu", [6, 4, 4, 1]), ("mps", [6, 4, 4, 1]), ("cuda", [6, 9])):
+        places = chosen.places("auto", device=torch.device(device))
+        assert [len(some) for some in places] == sizes
+        assert sorted(np.concatenate(places).tolist()) == list(range(15))
+    monkeypatch.setattr("restorelab.data.batching.AUTO_VALUES", {"cpu": 1})
+    assert {len(some) for some in chosen.places("auto")} == {1}
+
+
+@pytest.mark.parametrize("shapes", [((20, 24),) * 9, ((20, 24), (16, 12)) * 4])
+def test_measured_values_do_not_depend_on_the_batch(
+    tmp_path: Path, shapes: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = frozen(tmp_path, Arrays(shapes))
+
+    def loss(net: Callable[[torch.Tensor], torch.Tensor], sample: Sample) -> tuple[torch.Tensor, torch.Tensor]:
+        restored = net(sample.degraded)
+        return (restored - sample.clean).abs().mean(), restored
+
+    alone = evaluate(Median(3), chosen, Protocol(), batch_size=1, loss=loss)
+    for batch_size in (2, 64, "auto"):
+        found = evaluate(Median(3), chosen, Protocol(), batch_size=batch_size, loss=loss)
+        assert found.values.keys() == alone.values.keys() >= {"psnr", "ssim", "mse", "input_psnr"}
+        assert all(np.array_equal(found.values[name], values) for name, values in alone.values.items())
+        assert found.loss == pytest.approx(alone.loss, rel=1e-6)
+
+
+def test_batches_for_a_gpu_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: (pinned.append(tensor), tensor)[1])
+    for sample in frozen(tmp_path).batches(4, device=torch.device("cuda")):
+        assert all(any(tensor is one for one in pinned) for tensor in (sample.index, sample.clean, sample.degraded))
+
+
+def test_validation_batches_that_are_kept_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = [frozen(tmp_path), frozen(tmp_path, chosen=evaluation("more", 0.5))]
+    read, batches = [], FrozenSet.batches
+    monkeypatch.setattr(FrozenSet, "batches", lambda self, *given: (read.append(1), batches(self, *given))[1])
+    expected = list(FrozenLoader(sets, 4, 0, 1))
+    assert len(read) == 2
+    loader = FrozenLoader(sets, 4, 0, 1, keep=True)
+    next(iter(loader))  # a pass that is cut off
+    for _ in range(3):
+        found = list(loader)
+        assert [number for number, _ in found] == [number for number, _ in expected] == [0, 0, 0, 1, 1, 1]
+        assert all(torch.equal(a.degraded, b.degraded) for (_, a), (_, b) in zip(found, expected, strict=True))
+    assert len(list(iter(loader))) == len(loader)
+    assert len(read) == 2 + 1 + 2
 
 
 @pytest.mark.parametrize("shapes", [((20, 24),) * 9, ((20, 24), (16, 12)) * 4])

@@ -16,8 +16,8 @@ NEEDS = {"weights": 100 * MIB, "gradients": 100 * MIB, "optimizer": 200 * MIB, "
 
 
 @pytest.mark.parametrize(("residency", "free", "needs", "size", "resident", "said"), [
-    ("auto", 8000, NEEDS, 3800, True, "training takes 3,400 MiB (weights 100 MiB, gradients 100 MiB, optimizer 200 MiB, "
-     "activations 3,000 MiB) and 10% stay free: 3,800 MiB left"),
+    ("auto", 8000, NEEDS, 3800, True, "training takes 3,400 MiB (weights 100 MiB, gradients 100 MiB, "
+     "optimizer 200 MiB, activations 3,000 MiB) and 10% stay free: 3,800 MiB left"),
     ("auto", 8000, NEEDS, 3801, False, "3,801 MiB of images; of 8,000 MiB free on cuda training takes 3,400 MiB"),
     ("auto", 3000, NEEDS, 1, False, "0 MiB left"),
     ("auto", 8000, {}, 7200, True, "training takes 0 MiB"),

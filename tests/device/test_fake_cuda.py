@@ -6,6 +6,7 @@ tensors of the CPU: what asks for a value raises there as well. Degradations pre
 take a step.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from restorelab import build, checks
 from restorelab.callbacks.ema import EMA
 from restorelab.config import conf_dir
 from restorelab.data import cache, store
-from restorelab.data.datamodule import DataModule
+from restorelab.data.datamodule import DataModule, FrozenLoader
 from restorelab.data.decode import Decoding
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.turns import Turns
@@ -281,6 +282,25 @@ def test_a_resident_batch_is_one_pinned_copy(
             assert all(tensor.device == CUDA for tensor in tensors)
             assert all(tensor.shape == (BATCH, 1, *(crop or (20, 20))) for tensor in tensors[1:])
         assert strict.copies == len(loader)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_validation_waits_for_nothing_but_its_end(keep: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = build.parts(composed())
+    net = small(parts)
+    with fake_cuda(monkeypatch) as strict:
+        task = task_of(parts, placed(net))
+        here = data_of(parts, torch.device("cpu")).prepare(stored(parts, torch.device("cpu")))
+        frozen = SimpleNamespace(
+            places=lambda *how: [range(BATCH)], batches=lambda *how: iter([replace(here, parameters={}).pinned()])
+        )
+        loader: Any = FrozenLoader([frozen, frozen], "auto", 0, 1, CUDA, keep=keep)  # type: ignore[list-item]
+        for number in range(3):
+            task.on_validation_epoch_start()
+            for of, sample in loader:
+                task.validation_step((of and 0, sample.to(CUDA)), 0)
+            tensors = 2 * 4  # two batches of index, clean, degraded and label
+            assert strict.copies == tensors * (1 if keep else number + 1)
 
 
 def test_what_would_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
 
+from restorelab.data.batching import CPU, BatchSize
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.kept import Kept
@@ -30,23 +32,47 @@ class FrozenLoader:
 
     All ranks give equally many batches, as they talk to each other at each: a rank with fewer images fills up with
     `(None, sample)`, which is not to be measured.
+
+    device: where they are measured. keep: whether the batches stay there between validations.
     """
 
-    def __init__(self, sets: Sequence[FrozenSet], batch_size: int, rank: int, world: int) -> None:
+    def __init__(
+        self,
+        sets: Sequence[FrozenSet],
+        batch_size: BatchSize,
+        rank: int,
+        world: int,
+        device: torch.device = CPU,
+        *,
+        keep: bool = False,
+    ) -> None:
         self.sets, self.batch_size, self.rank, self.world = sets, batch_size, rank, world
+        self.device, self.keep = device, keep
+        self._kept: list[tuple[int | None, Sample]] = []
 
     def __len__(self) -> int:
         return max(self._count(rank) for rank in range(self.world))
 
     def _count(self, rank: int) -> int:
-        return sum(len(frozen.places(self.batch_size, rank, self.world)) for frozen in self.sets)
+        return sum(len(frozen.places(self.batch_size, rank, self.world, self.device)) for frozen in self.sets)
 
     def __iter__(self) -> Iterator[tuple[int | None, Sample]]:
+        if not self.keep:
+            yield from self._read()
+            return
+        yield from self._kept
+        if len(self._kept) == len(self):
+            return
+        for number, sample in islice(self._read(), len(self._kept), None):
+            self._kept.append((number, sample.to(self.device)))
+            yield self._kept[-1]
+
+    def _read(self) -> Iterator[tuple[int | None, Sample]]:
         for number, frozen in enumerate(self.sets):
-            for sample in frozen.batches(self.batch_size, self.rank, self.world):
+            for sample in frozen.batches(self.batch_size, self.rank, self.world, self.device):
                 yield number, sample
         for _ in range(len(self) - self._count(self.rank)):
-            yield None, next(next(frozen for frozen in self.sets if len(frozen)).batches(1))
+            yield None, next(next(frozen for frozen in self.sets if len(frozen)).batches(1, device=self.device))
 
 
 class DataModule(LightningDataModule):
@@ -185,7 +211,12 @@ class DataModule(LightningDataModule):
         """The frozen validation images, sharded by rank without padding; nothing where there are none."""
         if not self.frozen("val"):
             return []
-        return FrozenLoader(self.frozen("val"), self.dataset.eval_batch_size, self.rank, self.world)
+        sets, keep = self.frozen("val"), False
+        if self.device.type != "cpu":  # where the memory-mapped file is the device's memory
+            size = sum(frozen.nbytes + frozen.nbytes_clean for frozen in sets) // self.world
+            keep, reason = self._room.take(self.dataset.residency, size, "validation images")
+            log.info("validation images: %s (%s)", "kept on the device" if keep else "copied each time", reason)
+        return FrozenLoader(sets, self.dataset.eval_batch_size, self.rank, self.world, self.device, keep=keep)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Lightning's hook, behind the transfer: degrade training batches, leave frozen ones as they are."""

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from restorelab.data import cache
+from restorelab.data.batching import BatchSize
 from restorelab.data.cache import Table
 from restorelab.data.decode import Decoding
 from restorelab.data.factor import factor_of
@@ -57,7 +58,8 @@ class Dataset:
             each epoch, in every one once before the first comes again.
         limit: how many images to use, picked at random by split_seed; None uses all.
         batch_size: images a step and device.
-        eval_batch_size: images a batch in validation and test; results do not depend on it.
+        eval_batch_size: images a batch in validation and test, `auto` as many of a shape as fit `batching.AUTO_VALUES`;
+            results do not depend on it.
         val: share (below 1) or number of images for validation; whole groups, official splits come first. 0 trains
             without validation where the dataset has no validation images of its own.
         test: the same for the test set; `all` measures every image.
@@ -84,7 +86,7 @@ class Dataset:
     turns: Literal["draw", "alternate"] = "draw"
     limit: int | None = None
     batch_size: int = 128
-    eval_batch_size: int = 64
+    eval_batch_size: BatchSize = "auto"
     val: float = 0.1
     test: Amount = 0.1
     split_by: Literal["group", "image", "pair"] = "group"
@@ -95,8 +97,8 @@ class Dataset:
     def __post_init__(self) -> None:
         for name in ("batch_size", "eval_batch_size", "limit", "multiple"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                msg = f"data.{name}: {value} is too small; at least 1 is wanted."
+            if isinstance(value, int) and value < 1:
+                msg = f"data.{name}: {value} is too small; expected at least 1."
                 raise ConfigError(msg)
         for name in ("val", "test"):
             value = getattr(self, name)

@@ -24,6 +24,7 @@ from filelock import FileLock
 from torch import Tensor
 from tqdm import tqdm
 
+from restorelab.data.batching import CPU, BatchSize, measured_together
 from restorelab.data.cache import Table
 from restorelab.data.cache_root import cache_root, unusable
 from restorelab.data.stored import as_tensor, to_unit
@@ -36,9 +37,6 @@ log = logging.getLogger(__name__)
 
 RECIPE = 2  # 2: Gaussian blur reaches 3 sigma; 25 and 25.0 are one strength
 """Version of the way frozen sets are made; part of every spec. Raise it when the bits change on purpose."""
-
-BATCH_VALUES = 1 << 26
-"""Pixels times channels of a batch at most, whatever `data.eval_batch_size` says: 256 MiB, and what is made of them."""
 
 DISK_SHARE = 0.25
 """How much of the free disk one set may take; a larger one is made anew at each use, with the same bits."""
@@ -108,6 +106,11 @@ class FrozenSet:
         return len(self.rows)
 
     @property
+    def nbytes_clean(self) -> int:
+        """Bytes of all clean images, as float32."""
+        return int(self.table.shapes[self.rows].prod(axis=1).sum()) * 4
+
+    @property
     def one_shape(self) -> bool:
         """Whether all clean images have one shape."""
         shapes = self.table.shapes[self.rows]
@@ -139,29 +142,26 @@ class FrozenSet:
         begin, shape = int(self.offsets[place]), self.shapes[place]
         return self._pixels[begin : begin + int(shape.prod())].view(*shape.tolist())
 
-    def places(self, batch_size: int, rank: int = 0, world: int = 1) -> list[np.ndarray]:
-        """Which images form each batch: of one shape, and fewer of large ones.
-
-        With several ranks each takes every world-th image, unpadded.
-        """
+    def places(
+        self, batch_size: BatchSize, rank: int = 0, world: int = 1, device: torch.device = CPU
+    ) -> list[np.ndarray]:
+        """Which images form each batch; see `measured_together`."""
         self._check_sizes()
-        shapes, found = self.table.shapes[self.rows], []
-        for shape in np.unique(shapes, axis=0):
-            same = np.flatnonzero((shapes == shape).all(axis=1))[rank::world]
-            count = max(1, min(batch_size, BATCH_VALUES // int(shape.prod())))
-            found += [same[i : i + count] for i in range(0, len(same), count)]
-        return found
+        return measured_together(self.table.shapes[self.rows], batch_size, rank, world, device)
 
-    def batches(self, batch_size: int, rank: int = 0, world: int = 1) -> Iterator[Sample]:
-        """The set in batches on the CPU; `index` of a sample is the place in the set."""
-        for places in self.places(batch_size, rank, world):
+    def batches(
+        self, batch_size: BatchSize, rank: int = 0, world: int = 1, device: torch.device = CPU
+    ) -> Iterator[Sample]:
+        """The set in batches on the CPU, in pinned memory for a GPU; `index` of a sample is the place in the set."""
+        for places in self.places(batch_size, rank, world, device):
             labels = None if self.table.labels is None else self.table.labels[self.rows[places]]
-            yield Sample(
+            sample = Sample(
                 index=torch.from_numpy(places),
                 clean=to_unit(as_tensor(np.stack([self.table.clean(self.rows[p]) for p in places]))),
                 degraded=torch.stack([self.image(p) for p in places]),
                 label=None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64)),
             )
+            yield sample.pinned() if device.type == "cuda" else sample
 
     def _degraded_shape(self, row: int) -> tuple[int, int, int]:
         if self._real:

@@ -16,6 +16,7 @@ from restorelab.data.stored import as_tensor
 from restorelab.data.turns import Turns
 from restorelab.degradations.rng import derive
 
+
 @dataclass
 class TableStore:
     """Training images of a decoded table, whole or in random crops, turned.
