@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 import runs
@@ -46,6 +47,24 @@ def refusal(*overrides: str) -> str:
 def test_what_does_not_fit_is_told_at_once(overrides: list[str], words: list[str]) -> None:
     message = refusal(*overrides)
     assert all(word in message for word in words), message
+
+
+def test_a_norm_that_fused_optimizers_cannot_clip_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning refuses it at the first step."""
+    monkeypatch.setattr(Engine, "device", torch.device("cuda"))
+    message = refusal("trainer.precision=16-mixed", "clip=1.0")
+    assert all(word in message for word in ("clip=1.0", "optimizer.fused=false", "bf16-mixed")), message
+    build.parts(runs.composed([*runs.TINY, "trainer.precision=16-mixed", "clip=1.0", "optimizer.fused=false"]))
+
+
+@pytest.mark.parametrize("value", ["trainer.steps_per_call=0", "trainer.steps_per_call=-1"])
+def test_a_call_takes_a_step_at_least(value: str) -> None:
+    assert "at least 1" in refusal(value)
+
+
+def test_several_steps_a_call_are_for_one_device() -> None:
+    message = refusal("trainer.steps_per_call=8", "trainer.devices=2")
+    assert all(word in message for word in ("trainer.steps_per_call=8", "trainer.devices=2", "=1")), message
 
 
 def test_a_config_that_was_read_is_held_to_the_modes_too() -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 import runs
-from restorelab import build, composition, loop
+from restorelab import build, loop
 from restorelab.degradations.rng import TorchDraws
 from restorelab.engine import Engine
 from restorelab.errors import ConfigError
@@ -147,7 +147,7 @@ def test_what_a_graph_cannot_do_is_told_at_once(
     if overrides:
         monkeypatch.setattr(Engine, "device", torch.device("cuda"))
     with pytest.raises(ConfigError) as caught:
-        build.parts(composition.compose([*runs.TINY, "trainer.graph=true", *overrides]))
+        build.parts(runs.composed([*runs.TINY, "trainer.graph=true", *overrides]))
     assert all(word in str(caught.value) for word in words), caught.value
 
 

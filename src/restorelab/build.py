@@ -94,7 +94,7 @@ def parts(config: Mapping[str, Any]) -> Parts:
     training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
     pairing.check(training.noise, dataset.split_by)
     engine: Engine = make("trainer", config["trainer"])
-    engine.check(config["accumulate"], training.noise)
+    engine.check(config, training.noise)
     evaluations = {}
     for name, entry in config["evaluation"].items():
         file_names.require("evaluation", name)  # of a config that was read, too

@@ -3,9 +3,9 @@
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -99,12 +99,16 @@ class Engine:
         """Whether freed memory is kept: on a CPU, where that is asked for."""
         return self.keep_memory and self.device.type == "cpu"
 
-    def check(self, accumulate: int, noise: Noise | Each) -> None:
-        """Hold the fields against `accumulate`, batches to one optimizer step, and the noise of the training.
+    def check(self, config: Mapping[str, Any], noise: Noise | Each) -> None:
+        """Hold the fields against the rest of a config, and against the noise of its training.
 
         Raises:
             ConfigError: for what torch or Lightning could only refuse, or do wrongly, once training has begun.
         """
+        accumulate: int = config["accumulate"]
+        if self.precision == "16-mixed" and config["clip"] is not None and config["optimizer"].get("fused"):
+            msg = f"clip={config['clip']}: under trainer.precision=16-mixed a fused optimizer unscales the gradients "
+            raise ConfigError(f"{msg}too late for it. Use optimizer.fused=false or trainer.precision=bf16-mixed.")
         if self.compile in GRAPHED and (accumulate > 1 or self.graph):
             other = f"the gradients that accumulate={accumulate} adds up" if accumulate > 1 else "trainer.graph=true's"
             # https://github.com/pytorch/pytorch/issues/169545
