@@ -95,7 +95,7 @@ def test_cut_off_anywhere(whole: Path, tmp_path: Path, batch: int, every: str, w
 def command(run_dir: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     arguments = [sys.executable, "train.py", *runs.TINY, f"run_dir={run_dir}", *overrides]
     root = Path(__file__).resolve().parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root / "tests")}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(root / "tests")])}
     return subprocess.run(arguments, capture_output=True, text=True, cwd=root, env=environment, check=False)
 
 
