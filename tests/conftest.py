@@ -41,3 +41,8 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"needs real images in {folder} (RESTORELAB_SHARED)")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes the captures of tests/golden anew, so that a commit shows what became of them."""
+    parser.addoption("--update-golden", action="store_true", help="write the captures of tests/golden anew")
