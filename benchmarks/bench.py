@@ -13,12 +13,13 @@ import time
 from itertools import groupby
 from pathlib import Path
 
+import between
 import data_path
 import memory
 import speed
 from summary import QUIET, Row, machine, table
 
-NAMES = (*speed.CASES, "data", "memory")
+NAMES = (*speed.CASES, "between", "data", "memory")
 
 
 def main() -> int:
@@ -26,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.py", description="Speed and memory beside hand-written PyTorch.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"what to measure: {', '.join(NAMES)}; all by default")
     parser.add_argument("--quick", action="store_true", help="a few steps of each; the numbers mean nothing")
+    parser.add_argument("--brief", action="store_true", help="of training the defaults alone, in eight rounds")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where training is measured")
     parser.add_argument("--threads", type=int, help="of every process, the framework's and the loops'; all by default")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
@@ -42,7 +44,7 @@ def main() -> int:
         print(f"This machine is not quiet (load {facts['load']:.1f}): read ratios, and those with care.")
     began, rows = time.monotonic(), []
     for name in chosen.names or NAMES:
-        found = _measure(name, quick=chosen.quick, device=chosen.device)
+        found = _measure(name, quick=chosen.quick, brief=chosen.brief, device=chosen.device)
         rows += found
         for title, part in groupby(found, key=lambda row: row.table):
             print(f"\n{title}\n{table(list(part))}", flush=True)
@@ -52,12 +54,14 @@ def main() -> int:
     return int(chosen.strict and any(row.verdict == "MISSED" for row in rows))
 
 
-def _measure(name: str, *, quick: bool, device: str) -> list[Row]:
+def _measure(name: str, *, quick: bool, brief: bool, device: str) -> list[Row]:
     if name == "data":
         return data_path.measure(quick=quick, say=_say)
     if name == "memory":
         return memory.measure(quick=quick, say=_say)
-    return speed.measure(name, quick=quick, device=device, say=_say)
+    if name == "between":
+        return between.measure(quick=quick, brief=brief, device=device, say=_say)
+    return speed.measure(name, quick=quick, brief=brief, device=device, say=_say)
 
 
 def _say(text: str) -> None:

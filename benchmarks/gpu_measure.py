@@ -55,6 +55,8 @@ def measure(
 ) -> list[Result]:
     """Run the parts for at most `seconds` in all; gpu.json, gpu.md and log.txt in `out` are whole after each."""
     out.mkdir(parents=True, exist_ok=True)
+    for old in ("log.txt", "trained.zip"):  # they grow from part to part
+        (out / old).unlink(missing_ok=True)
     ends = time.monotonic() + seconds
     results = [Result(part) for part in parts]
     for result in results:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-SUMMED = (torch.conv2d, torch.conv_transpose2d, F.linear, torch.max_pool2d, F.avg_pool2d)
+SUMMED = (torch.conv2d, torch.conv_transpose2d, F.linear, F.max_pool2d, F.avg_pool2d)
 """What is summed: convolutions, transposed convolutions, linear layers, pools."""
 
 

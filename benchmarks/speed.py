@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import turns
@@ -57,9 +57,10 @@ NAMES = {
 }
 
 
-def measure(name: str, *, quick: bool, device: str, say) -> list[Row]:
-    """All comparisons of one model, as rows of one table."""
+def measure(name: str, *, quick: bool, brief: bool, device: str, say) -> list[Row]:
+    """All comparisons of one model, as rows of one table; `brief`: the defaults alone, in few rounds."""
     case, rows = CASES[name], []
+    case = replace(case, rounds=8) if brief else case
     batch = 16 if quick else case.batch
     with tempfile.TemporaryDirectory() as scratch:
         images = find(case.data, Path(scratch), quick=quick)
@@ -67,7 +68,9 @@ def measure(name: str, *, quick: bool, device: str, say) -> list[Row]:
         overrides = run_of(case, images.overrides, batch, device)
         work = Path(scratch, "loops.json")
         turns.prepare(overrides, work, device)
-        for title, (more, kinds) in SETUPS.items():
+        for title, (more, kinds) in {
+            key: setup for key, setup in SETUPS.items() if setup[0] == [] or not brief
+        }.items():
             say(f"{name}: {title}")
             programs = {title: turns.framework([*overrides, *more], Path(scratch))}
             programs |= {kind: turns.by_hand(kind, work) for kind in kinds if kind != "our_loss" or case.data != PHOTOS}

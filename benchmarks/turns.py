@@ -224,11 +224,11 @@ def union(spans: Sequence[tuple[float, float]]) -> float:
     return total
 
 
-def framework(overrides: Sequence[str], folder: Path) -> list[str]:
-    """The program of a framework contender, which trains in a new folder below `folder`."""
+def framework(overrides: Sequence[str], folder: Path, callback: str = "taking.Turns") -> list[str]:
+    """The program of a framework contender, which trains in a new folder below `folder`; `callback`: what answers."""
     place = Path(tempfile.mkdtemp(dir=folder))
     file = place / "work.json"
-    file.write_text(json.dumps({"overrides": list(overrides), "folder": str(place / "run")}))
+    file.write_text(json.dumps({"overrides": list(overrides), "folder": str(place / "run"), "callback": callback}))
     return [sys.executable, str(HERE / "turns.py"), str(file)]
 
 
@@ -245,7 +245,7 @@ def main() -> int:
     from worker import run
 
     work = json.loads(Path(sys.argv[1]).read_text())
-    outcome = run(work["overrides"], Path(work["folder"]), {"_target_": "taking.Turns", "warmup": WARMUP})
+    outcome = run(work["overrides"], Path(work["folder"]), {"_target_": work["callback"], "warmup": WARMUP})
     if "no more steps" in outcome.message:
         return 0
     print(outcome.message, outcome.trace or "", file=sys.stderr)

@@ -57,20 +57,25 @@ def main() -> None:
     hand = hand if work.cuda else ("plain", "limit")
     programs |= {kind: turns.by_hand(kind, loops) for kind in hand}
     started = turns.start(programs, together=work.cuda, seconds=READY)
+    table = f"{name}, {'bf16' if bf16 else 'float32'}, batch {batch}, {images.what}"
+    steps = {}
+    for way, one in started.items():
+        try:
+            if isinstance(one, turns.Contender):
+                steps[way] = 2 if work.quick else turns.steps_in(one, SEGMENT, 20)
+        except turns.LostError as error:
+            started[way] = str(error)
     there = [one for one in started.values() if isinstance(one, turns.Contender)]
-    try:
-        steps = {one.name: 2 if work.quick else turns.steps_in(one, SEGMENT, 20) for one in there}
-        found = turns.interleave(there, steps, 2 if work.quick else 8, 1)
-        table = f"{name}, {'bf16' if bf16 else 'float32'}, batch {batch}, {images.what}"
-        rows = {one.name: _row(one, found, hand[0], batch, work) for one in there}
-        for contender, columns in rows.items():
-            work.row(contender, table=table, **columns)
-        best = max(columns["images/s"] for way, columns in rows.items() if way.startswith("framework"))
-        if name in GOAL:
-            work.compared("the framework's best", best, at_least=GOAL[name], table=table, **{"images/s": best})
-    finally:
-        for contender in there:
-            contender.close()
+    found = turns.interleave(there, steps, 2 if work.quick else 8, 1)
+    best = 0.0
+    for one in there:
+        columns = _row(one, found, hand[0], batch, work)
+        work.row(one.name, table=table, **columns)
+        best = max(best, columns["images/s"] if one.name.startswith("framework") else 0.0)
+    if name in GOAL:
+        work.compared("the framework's best", best, at_least=GOAL[name], table=table, **{"images/s": best})
+    for one in there:
+        one.close()
     for way, one in started.items():
         if isinstance(one, str):
             work.row(way, table="not measured", note=one)
@@ -84,8 +89,11 @@ def _row(one: turns.Contender, found: dict[str, list[Segment]], base: str, batch
     if not work.cuda:
         return {**columns, "device busy": ABSENT, "MiB handed out, held": ABSENT}
     steps = 20
-    (busy,) = one.ask(f"profile {steps}")
-    given, held = one.ask("memory")
+    try:
+        (busy,) = one.ask(f"profile {steps}")
+        given, held = one.ask("memory")
+    except turns.LostError as error:
+        return {**columns, "device busy": str(error)}
     share = busy / steps * median(each) / batch
     return {**columns, "device busy": f"{share:.0%}", "MiB handed out, held": f"{given:,.0f}, {held:,.0f}"}
 

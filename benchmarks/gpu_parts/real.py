@@ -37,7 +37,7 @@ def main() -> None:
         steps = 2 if work.quick else min(wanted, affordable(work, job))
         limit = max(1, int(work.left - END))
         result = work.run(
-            *job, f"max_steps={steps}", f"trainer.validate_steps={max(1, steps // 6)}",
+            *job, f"max_steps={steps}", f"trainer.validate_steps={max(1, steps // 6)}", "trainer.steps_per_call=8",
             f"max_time={limit // 3600:02}:{limit // 60 % 60:02}:{limit % 60:02}",
         )  # fmt: skip
         keep(result["folder"], experiment.replace("/", "-"), work.out)
