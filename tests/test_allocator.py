@@ -25,6 +25,7 @@ print(int(kept), steps[-1], before - resident())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 def test_freed_memory_is_used_again_and_can_be_given_back() -> None:
     def measured(how: str) -> list[int]:

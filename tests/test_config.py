@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+import runs
 from restorelab import composition, config, resumption
 from restorelab.config import GROUPS, Train, check_names, check_values, conf_dir
 from restorelab.errors import ConfigError
@@ -17,7 +18,7 @@ from restorelab.sweep.composer import Composer
 
 def refused(overrides: list[str]) -> str:
     with pytest.raises(ConfigError) as caught:
-        check_values(composition.compose(overrides))
+        check_values(runs.composed(overrides))
     assert caught.value.exit_status == 2
     return str(caught.value)
 

@@ -101,6 +101,7 @@ def test_a_search_cut_at_any_byte_ends_the_same(tmp_path, through):
         assert gone_on(folder).rows() == through.rows(), position
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_the_same(tmp_path, through):
     draw, kills = random.Random(1), 0
     while True:
