@@ -122,7 +122,10 @@ def composer() -> Composer:
 
 @pytest.mark.parametrize(
     "overrides",
-    [pytest.param(one, marks=[pytest.mark.slow] if place % 3 else [], id=" ".join(one)) for place, one in enumerate(MIX)],
+    [
+        pytest.param(one, marks=[pytest.mark.slow] if place % 3 else [], id=" ".join(one))
+        for place, one in enumerate(MIX)
+    ],
 )
 def test_it_composes_as_composing_each_does(overrides: list[str], composer: Composer) -> None:
     assert outcome(composer.compose, overrides) == outcome(composition.compose, overrides)
