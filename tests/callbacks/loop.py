@@ -1,11 +1,9 @@
 """A stand-in for Lightning's loop and trainer: what the callbacks ask of them, without a network or data."""
 
-import time
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
@@ -25,18 +23,6 @@ def trainer(**changed: Any) -> Any:
 
 
 TASK: Any = SimpleNamespace(device=torch.device("cpu"))
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        for name in ("monotonic", "perf_counter"):
-            patch.setattr(time, name, lambda: self.now)
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def batches(callback: Callback, on: Any, count: int, losses: Sequence[float] = (), task: Any = TASK) -> Iterator[int]:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from callbacks import loop
+from clock import Clock
 from restorelab.callbacks.checkpoint import Checkpoint
 from restorelab.callbacks.kept import Kept
 from restorelab.interruption import Interrupted, Interruption
@@ -61,7 +62,7 @@ def validate(callback: Checkpoint, on: Any, task: Task, psnr: float) -> None:
 
 
 def test_last_is_written_when_its_time_has_come(folder: RunFolder, on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, task = loop.Clock(monkeypatch), Task()
+    clock, task = Clock(monkeypatch), Task()
     on.num_training_batches = 100
     callback = started(folder, on, task, 10.0, policy={"optimizer": "x"})
     saved = []
@@ -74,7 +75,7 @@ def test_last_is_written_when_its_time_has_come(folder: RunFolder, on: Any, monk
 
 
 def test_no_checkpoint_holds_half_a_step(folder: RunFolder, on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, task = loop.Clock(monkeypatch), Task()
+    clock, task = Clock(monkeypatch), Task()
     on.num_training_batches, on.accumulate_grad_batches = 100, 4
     callback = started(folder, on, task, 1.0)
     for batch in loop.batches(callback, on, 4, task=task):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from callbacks import loop
+from clock import Clock
 from restorelab.callbacks.progress import Progress
 from restorelab.watch import Watch
 
@@ -17,7 +18,7 @@ class Terminal(io.StringIO):
 
 
 def test_the_rate_counts_the_images_of_all_ranks_and_batches_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, watch = loop.Clock(monkeypatch), Watch()
+    clock, watch = Clock(monkeypatch), Watch()
     on = loop.trainer(global_step=100, world_size=3, accumulate_grad_batches=2, current_epoch=4)
     callback = Progress(200, 4, bar=False, watch=watch)
     callback.on_train_start(on, loop.TASK)
@@ -30,7 +31,7 @@ def test_the_rate_counts_the_images_of_all_ranks_and_batches_of_a_step(monkeypat
 
 
 def test_a_change_of_the_rate_is_shown_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, on, watch = loop.Clock(monkeypatch), loop.trainer(), Watch()
+    clock, on, watch = Clock(monkeypatch), loop.trainer(), Watch()
     callback = Progress(1000, 10, bar=False, watch=watch)
     callback.on_train_start(on, loop.TASK)
     for seconds in (1.0, 0.5):
@@ -40,7 +41,7 @@ def test_a_change_of_the_rate_is_shown_within_seconds(monkeypatch: pytest.Monkey
 
 
 def test_nothing_is_read_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, on, watch = loop.Clock(monkeypatch), loop.trainer(), Watch()
+    clock, on, watch = Clock(monkeypatch), loop.trainer(), Watch()
     callback = Progress(1000, 10, refresh=0.5, bar=False, watch=watch)
     callback.on_train_start(on, loop.TASK)
     steps = []
@@ -55,7 +56,7 @@ def test_the_bar_shows_the_loss_of_a_step_and_the_rate(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stderr", terminal)
     on = loop.trainer(accumulate_grad_batches=2, current_epoch=2)
     callback = Progress(50, 10)
-    clock = loop.Clock(monkeypatch)
+    clock = Clock(monkeypatch)
     callback.on_train_start(on, loop.TASK)
     for _ in loop.batches(callback, on, 2, [0.25, 0.75]):
         clock.pass_by(2.0)

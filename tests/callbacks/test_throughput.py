@@ -3,10 +3,11 @@
 import pytest
 
 from callbacks import loop
+from clock import Clock
 from restorelab.callbacks.throughput import Throughput
 
 
-def epoch(callback: Throughput, on: object, clock: loop.Clock, seconds: float, count: int = 4) -> None:
+def epoch(callback: Throughput, on: object, clock: Clock, seconds: float, count: int = 4) -> None:
     callback.on_train_epoch_start(on, loop.TASK)
     for _ in loop.batches(callback, on, count):
         clock.pass_by(seconds)
@@ -14,7 +15,7 @@ def epoch(callback: Throughput, on: object, clock: loop.Clock, seconds: float, c
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_the_rate_is_of_training_alone(ranks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, on, callback = loop.Clock(monkeypatch), loop.trainer(world_size=ranks), Throughput(8)
+    clock, on, callback = Clock(monkeypatch), loop.trainer(world_size=ranks), Throughput(8)
     callback.on_train_start(on, loop.TASK)
     epoch(callback, on, clock, 10.0)  # kernels are chosen
     assert callback.rate is None
@@ -27,7 +28,7 @@ def test_the_rate_is_of_training_alone(ranks: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_epoch_that_is_cut_short_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, on, callback = loop.Clock(monkeypatch), loop.trainer(num_training_batches=1000), Throughput(8)
+    clock, on, callback = Clock(monkeypatch), loop.trainer(num_training_batches=1000), Throughput(8)
     callback.on_train_start(on, loop.TASK)
     callback.on_train_epoch_start(on, loop.TASK)
     for batch in loop.batches(callback, on, 9):
@@ -37,7 +38,7 @@ def test_an_epoch_that_is_cut_short_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_too_few_batches_have_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, on, callback = loop.Clock(monkeypatch), loop.trainer(num_training_batches=5), Throughput(8)
+    clock, on, callback = Clock(monkeypatch), loop.trainer(num_training_batches=5), Throughput(8)
     callback.on_train_start(on, loop.TASK)
     epoch(callback, on, clock, 1.0, 5)
     assert callback.rate is None
