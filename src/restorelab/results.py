@@ -172,7 +172,7 @@ def _write_panel(folder: RunFolder, net: nn.Module, result: Measured, built: Par
     rows, frozen = [], result.frozen
     for place in places(len(frozen), frozen.clean, PICTURES):
         degraded = frozen.image(place)
-        restored = restore(net, degraded[None].to(built.engine.device))[0].float().cpu()
+        restored = restore(net, built.protocol.prepare(degraded[None]).to(built.engine.device))[0].float().cpu()
         rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     write_bytes(folder.images / f"{result.name}.png", encoded(picture))

@@ -44,6 +44,18 @@ class Halving(nn.Module):
         return degraded / 2
 
 
+class Seeing(nn.Module):
+    """Keeps what it is given."""
+
+    def __init__(self, seen: list[Tensor]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        self.seen.append(degraded)
+        return degraded
+
+
 class Shown:
     """Keeps the pictures that it is given."""
 
@@ -78,6 +90,14 @@ def test_of_each_stretch_the_image_with_the_most_detail_is_shown() -> None:
     ((key, image, step),) = drawn(Panels(3), [frozen])
     assert (key, step) == ("val/panel", 10)
     assert np.array_equal(image, expected([(frozen, place) for place in (1, 5, 6)], 10))
+
+
+def test_the_network_is_given_what_it_is_measured_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen, seen = Frozen("a", 20, [19]), []  # which is 1.05, and degraded more
+    monkeypatch.setattr(TASK, "protocol", Protocol(clip_input=True))
+    monkeypatch.setattr(TASK, "measured_net", Seeing(seen))
+    drawn(Panels(1), [frozen])
+    assert [float(image.max()) for image in seen] == [1.0]
 
 
 def test_each_evaluation_gets_its_share() -> None:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import runs
-from restorelab import composition, evaluation, training
+from restorelab import composition, evaluation, results, training
 from restorelab.metrics import Protocol
-from restorelab.report import page
+from restorelab.report import page, panels
 from restorelab.report.page import degradation
 
 
@@ -79,6 +79,20 @@ def test_a_time_has_its_quartiles(done: Path) -> None:
     assert 0 < low <= middle <= high
     said = f"{1000 * middle:.3g} ms an image (median batch; quartiles {1000 * low:.3g} to {1000 * high:.3g} ms)"
     assert f"restoring under gaussian_50 {said}" in words(done)
+
+
+def test_panels_show_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network of the panels is given its input as the protocol says."""
+    rows: list[panels.Row] = []
+    draw = results.panel
+    monkeypatch.setattr(results, "panel", lambda given, *rest: draw(rows.__iadd__(given), *rest))
+    rest = [override for override in runs.TINY if not override.startswith("model")]
+    own = ["data.limit=24", "data.val=2", "data.test=3", "evaluation=own", "noise.sigma=90", "noise.clip=false"]
+    settings = runs.composed([*rest, *own, "model=identity", "protocol.clip_input=true", f"run_dir={tmp_path / 'r'}"])
+    assert training.execute(settings).status == "done"
+    assert rows
+    assert all(float(row.degraded.max()) > 1.2 for row in rows)
+    assert all(float(row.restored.max()) == 1.0 for row in rows)
 
 
 def test_degradations_in_words() -> None:
