@@ -6,7 +6,6 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -16,6 +15,7 @@ from restorelab.conf_files import find, options, read_yaml, searched
 from restorelab.config import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
 from restorelab.explaining import CAUGHT, explained
+from restorelab.overrides import parse
 from restorelab.said import Said
 
 EPOCHS = 40
@@ -134,7 +134,7 @@ def _note(composed: Mapping[str, Any] | None, overrides: Sequence[str]) -> None:
     composed: None for a run's config that is composed again: it may be somebody else's, and whom it trusts is nobody's
     word.
     """
-    typed = {one.key_or_group: one.value() for one in OverridesParser.create().parse_overrides(list(overrides))}
+    typed = {one.key_or_group: one.value() for one in parse(overrides)}
     trust.note([composed, *typed.values()])
     trust.note([{"_target_": value} for key, value in typed.items() if key.endswith("._target_")])
     packages = typed.get("trust") if composed is None else composed.get("trust")
@@ -169,7 +169,7 @@ def _target(group: str, option: str) -> str | None:
 
 def _given(overrides: Sequence[str]) -> set[str]:
     """The keys and groups that overrides give a value."""
-    return {override.key_or_group for override in OverridesParser.create().parse_overrides(list(overrides))}
+    return {override.key_or_group for override in parse(overrides)}
 
 
 def _limit(composed: DictConfig, said: Set[str]) -> None:
@@ -185,7 +185,7 @@ def _shorten(composed: DictConfig, said: Set[str]) -> set[str]:
     if not composed.short:
         msg = "length=short: this experiment states no short variant. Set max_steps=N."
         raise ConfigError(msg)
-    for override in OverridesParser.create().parse_overrides(list(composed.short)):
+    for override in parse(composed.short):
         if override.key_or_group not in said:
             OmegaConf.update(composed, override.key_or_group, override.value())
     return _given(composed.short)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
 from restorelab.dotted import leaves, within
+from restorelab.overrides import parse
 
 
 class Said:
@@ -23,7 +22,7 @@ class Said:
             for key, option in entry.items() if isinstance(entry, Mapping) else ():
                 self._add(str(key).removeprefix("override ").lstrip("/").partition("@")[0], option)
         self.keys |= set(leaves(body))
-        for override in OverridesParser.create().parse_overrides(list(overrides)):
+        for override in parse(overrides):
             self._add(override.key_or_group, None if override.is_delete() else override.value())
 
     def _add(self, key: str, value: Any) -> None:

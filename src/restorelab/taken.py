@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
 from restorelab.config import require_whole
+from restorelab.overrides import parse
 from restorelab.run_folder import RunFolder, read_config
 from restorelab.said import Said
 
@@ -46,7 +45,7 @@ def choices(
 
     options: the names that each of `GROUPS` offers.
     """
-    values = {one.key_or_group: one for one in OverridesParser.create().parse_overrides(list(overrides))}
+    values = {one.key_or_group: one for one in parse(overrides)}
     train, ckpt = values.get("train"), values.get("ckpt")
     if train is None or ckpt is None or train.value() is not False or ckpt.is_sweep_override():
         return []
@@ -76,7 +75,7 @@ def take(settings: dict[str, Any], overrides: Sequence[str], said: Said, planned
         if isinstance(node, dict) and (group not in said.groups or said.groups[group] == option):
             settings[group] = copy.deepcopy(node)
             chosen |= {group: option} if option else {}
-            for one in OverridesParser.create().parse_overrides(list(overrides)):
+            for one in parse(overrides):
                 if one.key_or_group.startswith(f"{group}."):
                     _repeat(one.key_or_group.split("."), composed, settings, delete=one.is_delete())
     channels = (run.get("data") or {}).get("channels")

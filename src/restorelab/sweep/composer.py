@@ -13,12 +13,12 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from restorelab import composition, conf_files, explaining, quoting
 from restorelab.config import conf_dir
+from restorelab.overrides import parse
 from restorelab.sweep.grid import is_group
 
 UNSAID = "<FOLDER>"
@@ -74,7 +74,7 @@ class Composer:
     def _parse(self, override: str) -> tuple[Override, bool]:
         """An override, and whether it is for Hydra to take."""
         if override not in self._parsed:
-            (parsed,) = OverridesParser.create().parse_overrides([override])
+            (parsed,) = parse([override])
             self._parsed[override] = parsed, _is_for_hydra(parsed)
         return self._parsed[override]
 

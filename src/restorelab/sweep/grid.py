@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Transformer
 
 from restorelab import conf_files, explaining
+from restorelab import overrides as grammar
 from restorelab.errors import ConfigError, nearest
 
 LONGEST = 80
@@ -84,7 +84,7 @@ def dimensions(overrides: Sequence[str]) -> dict[str, Override]:
 def parse(overrides: Sequence[str]) -> list[Override]:
     """Read overrides as Hydra does. Raises ConfigError naming the one that cannot be read."""
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        parsed = grammar.parse(overrides)
     except explaining.CAUGHT as error:
         raise explaining.explained(error, overrides) from error
     for override in parsed:
