@@ -51,7 +51,7 @@ def measure(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
 
 def framework(overrides: list[str]) -> Iterator[int]:
     """Batches of the framework, epoch after epoch: loaded, brought to float32 and degraded."""
-    from restorelab import build, composition
+    from restorelab.config import build, composition
     from restorelab.data.datamodule import DataModule
 
     parts = build.parts(composition.compose(overrides))

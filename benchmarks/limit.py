@@ -60,7 +60,7 @@ class Limit:
     """
 
     def __init__(self, net: nn.Module, batch: Tensor, *, bf16: bool = False) -> None:
-        from restorelab.engine import Engine
+        from restorelab.training.trainer_config import Engine
 
         self.device, self.images, self.bf16 = batch.device, len(batch), bf16
         engine = Engine(accelerator="cuda" if self.device.type == "cuda" else "cpu")

@@ -141,8 +141,8 @@ def _prepare(file: Path) -> None:
     """Replace the overrides in `file` by config nodes, and put the run's own training images beside it."""
     import numpy as np
 
-    from restorelab import build
-    from restorelab.composition import compose
+    from restorelab.config import build
+    from restorelab.config.composition import compose
 
     work = json.loads(file.read_text())
     settings = compose(work["overrides"])

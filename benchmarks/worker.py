@@ -32,11 +32,12 @@ def terminal() -> Iterator[None]:
 
 def run(overrides: Sequence[str], folder: Path, callback: dict[str, Any] | None = None) -> Any:
     """Compose and execute one run as train.py does, with one more callback; gives its outcome."""
-    from restorelab import composition, training, trust
+    from restorelab.config import composition, trust
+    from restorelab.training import execute
 
     settings = composition.compose([*overrides, f"run_dir={folder}"])
     if callback:
         trust.note([callback])  # it is not in what was composed
         settings["callbacks"] = {**settings["callbacks"], "benchmark": callback}
     with terminal():
-        return training.execute(settings)
+        return execute.execute(settings)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from restorelab import collector
+from restorelab.training import gc_tuning
 
-collector.spare_imports()  # collecting the tests imports everything: 8 s instead of 15 s in each worker
+gc_tuning.spare_imports()  # collecting the tests imports everything: 8 s instead of 15 s in each worker
 
 # Before torch, wandb or a fork is near: no test talks to a server, leaves something in the user's cache, or takes more
 # threads than it asks for (several pytest workers share the cores).
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def pytest_collection_finish() -> None:
     """From here on memory is looked after as usual."""
-    collector.settle()
+    gc_tuning.settle()
 
 
 @pytest.fixture(scope="session")

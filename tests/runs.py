@@ -10,10 +10,11 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from restorelab import conf_files, training
-from restorelab.config import conf_dir
+from restorelab.config import conf_files
+from restorelab.config.schema import conf_dir
 from restorelab.models.dncnn import DnCNN
 from restorelab.sweep.composer import Composer
+from restorelab.training import execute
 
 TINY = (
     "model=dncnn", "model.depth=3", "model.features=4", "data.limit=60", "data.batch_size=8", "data.val=8",
@@ -38,8 +39,8 @@ def settings(run_dir: Path, *overrides: str) -> dict[str, Any]:
     return composed([*TINY, f"run_dir={run_dir}", *overrides])
 
 
-def run(run_dir: Path, *overrides: str) -> training.Outcome:
-    return training.execute(settings(run_dir, *overrides))
+def run(run_dir: Path, *overrides: str) -> execute.Outcome:
+    return execute.execute(settings(run_dir, *overrides))
 
 
 def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:

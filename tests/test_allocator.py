@@ -8,7 +8,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import torch
-from restorelab.allocator import keep_freed_memory, release_freed_memory
+from restorelab.training.malloc import keep_freed_memory, release_freed_memory
 torch.set_num_threads(1)
 kept = keep_freed_memory() if sys.argv[1] == "keep" else True
 def faults():

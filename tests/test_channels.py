@@ -11,10 +11,10 @@ from skimage.metrics import structural_similarity
 
 import restorelab
 import runs
-from restorelab import cli
+from restorelab.cli import main
 from restorelab.compare.crops import crops
 from restorelab.report.pixels import pixels, shown_bands
-from restorelab.study.records import Record
+from restorelab.runs.record import Record
 
 Y, X = np.mgrid[0:24, 0:32]
 
@@ -39,7 +39,7 @@ def test_from_files_to_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[st
     net = restorelab.load(tmp_path / "run")
     assert next(net.parameters()).shape[1] == bands
     # The numbers of the input, by NumPy and scikit-image from what export-set writes.
-    assert cli.main(["export-set", f"run={tmp_path / 'run'}", f"out={tmp_path / 'set'}", "clean=true"]) == 0
+    assert main.main(["export-set", f"run={tmp_path / 'run'}", f"out={tmp_path / 'set'}", "clean=true"]) == 0
     assert f"looked at** ({shown_bands(bands)})" in (tmp_path / "set" / "README.md").read_text()
     manifest = json.loads((tmp_path / "set" / "manifest.json").read_text())
     (evaluation,) = manifest["evaluations"]
@@ -60,7 +60,7 @@ def test_from_files_to_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert float(rows[image["id"]]["input_ssim"]) == pytest.approx(ssim, abs=1e-4)
         np.save(theirs / f"{image['file']}.npy", np.moveaxis(given, -1, 0))
     made = ("score", str(theirs.parent), f"set={tmp_path / 'set'}", "name=theirs", f"runs_dir={tmp_path / 'scored'}")
-    assert cli.main(made) == 0
+    assert main.main(made) == 0
     out = capsys.readouterr().out
     assert f"{np.mean([float(row['input_psnr']) for row in rows.values()]):.2f}" in out
     (external,) = (tmp_path / "scored").rglob("result.json")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import restorelab
-from restorelab import cli, usage
+from restorelab.cli import main, usage
 from restorelab.compare import multirun
-from restorelab.config import Train, conf_dir
-from restorelab.sweep.settings import Sweep
+from restorelab.config.schema import Train, conf_dir
+from restorelab.sweep.keys import Sweep
 
 HEAVY = ("model=identity", "data=photos", "debug=true", "logger=csv", f"threads={len(os.sched_getaffinity(0))}")
 
@@ -41,7 +41,7 @@ def fresh(root: Path, *argv: str) -> tuple[subprocess.CompletedProcess[str], flo
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
 def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(argv) == 0
+    assert main.main(argv) == 0
     out = capsys.readouterr().out
     assert all(command in out for command in ("train", "preview", "fetch", "cache"))
 
@@ -65,12 +65,12 @@ def test_every_command_lists_its_options_wherever_help_stands(
     command: str, options: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:  # Hydra's own raises it
-        raise SystemExit(cli.main([command, "noise=impulse", "--help"]))
+        raise SystemExit(main.main([command, "noise=impulse", "--help"]))
     assert not ended.value.code
     lines = capsys.readouterr().out.splitlines()
     for option in options:
         assert any(line.lstrip().startswith(option) for line in lines), option
-    assert f"restorelab {command}" in cli.USAGE
+    assert f"restorelab {command}" in main.USAGE
     assert not list(here.iterdir())
 
 
@@ -94,19 +94,19 @@ def test_help_has_a_line_for_every_key_of_a_run_and_of_a_sweep() -> None:
 def test_what_cannot_be_fetched_says_why(
     argv: list[str], words: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["fetch", *argv]) == 2
+    assert main.main(["fetch", *argv]) == 2
     err = capsys.readouterr().err
     assert all(word in err for word in words), err
     assert not list(here.iterdir())
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--version"]) == 0
+    assert main.main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"restorelab {restorelab.__version__}"
 
 
 def test_an_unknown_command_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["trian"]) == 2
+    assert main.main(["trian"]) == 2
     assert "Did you mean 'train'?" in capsys.readouterr().err
 
 
@@ -126,7 +126,7 @@ def test_an_unknown_command_is_told_the_nearest(capsys: pytest.CaptureFixture[st
 def test_a_bad_configuration_is_one_line_and_status_2(
     command: str, override: str, words: tuple[str, ...], here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main([command, override]) == 2
+    assert main.main([command, override]) == 2
     err = capfd.readouterr().err.strip()
     assert err.startswith("error: ")
     assert "\n" not in err
@@ -138,7 +138,7 @@ def test_the_traceback_is_there_for_those_who_ask(
     here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RESTORELAB_TRACEBACK", "1")
-    assert cli.main(["train", "noise.sgma=3"]) == 2
+    assert main.main(["train", "noise.sgma=3"]) == 2
     err = capfd.readouterr().err
     assert "Traceback" in err
     assert err.strip().splitlines()[-1].startswith("error: noise.sgma")
@@ -165,7 +165,7 @@ def test_answers_that_need_no_torch_come_without_it(
     assert word in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "restorelab.cli" in imported
+    assert "restorelab.cli.main" in imported
     assert not {"torch", "lightning", "torchmetrics", "kornia", "wandb", "scipy", "matplotlib"} & imported
 
 
@@ -181,7 +181,7 @@ def test_shapes_are_checked_within_six_seconds_of_the_processor(root: Path, here
 def test_multirun_takes_its_runs_one_by_one(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """One that fails does not take the other with it, and is not forgotten: the status is not 0."""
     argv = ["train", "model=mnist_mlp_ae,identity", *HEAVY[1:], "data.limit=64", "-m"]  # -m last: behind overrides
-    assert cli.main(argv) == 2
+    assert main.main(argv) == 2
     out, err = capfd.readouterr()
     assert "1 of 2 runs succeeded" in out
     assert "no page: a comparison needs two finished runs, and there is one." in out
@@ -194,7 +194,7 @@ def test_multirun_takes_its_runs_one_by_one(here: Path, capfd: pytest.CaptureFix
 
 def test_a_multirun_ends_with_the_page_that_compares_its_runs(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     argv = ["train", "-m", "model=identity,mean_color", *HEAVY[1:], "data.limit=64"]
-    assert cli.main(argv) == 0
+    assert main.main(argv) == 0
     (page,) = (here / "runs" / "multirun").glob("*/index.html")
     assert f"page: {page.relative_to(here)}" in capfd.readouterr().out
     assert "mean_color" in (page.parent / "tables" / "leaderboard.csv").read_text()
@@ -216,7 +216,7 @@ def test_a_multirun_whose_page_cannot_be_made_says_why_and_what_makes_it(here: P
     ],
 )
 def test_a_bad_multirun(argv: list[str], words: list[str], here: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["train", *argv]) == 2
+    assert main.main(["train", *argv]) == 2
     err = capfd.readouterr().err
     assert all(word in err for word in words), err
     assert not list(here.iterdir())
@@ -231,18 +231,18 @@ def test_cache_lists_and_cleans(here: Path, capsys: pytest.CaptureFixture[str]) 
     entry = here / "cache" / "tables" / "photos-0123"
     entry.mkdir(parents=True)
     (entry / "clean.bin").write_bytes(bytes(1500))
-    assert cli.main(["cache"]) == 0
+    assert main.main(["cache"]) == 0
     out = capsys.readouterr().out
     assert "photos-0123" in out
     assert "1.5 kB" in out
-    assert cli.main(["cache", "clena"]) == 2
-    assert cli.main(["cache", "clean", "photos-0124"]) == 1
+    assert main.main(["cache", "clena"]) == 2
+    assert main.main(["cache", "clean", "photos-0124"]) == 1
     assert "'photos-0123'" in capsys.readouterr().err
-    assert cli.main(["cache", "clean"]) == 0
+    assert main.main(["cache", "clean"]) == 0
     assert not entry.exists()
 
 
 def test_fetch_says_what_it_wants(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["fetch"]) == 2
-    assert cli.main(["fetch", "data=photos"]) == 2
+    assert main.main(["fetch"]) == 2
+    assert main.main(["fetch", "data=photos"]) == 2
     assert "nothing to fetch" in capsys.readouterr().err

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from restorelab import build, checks, cli, composition
+from restorelab.cli import main
+from restorelab.config import build, checks, composition
 from restorelab.errors import ConfigError
 
 
@@ -85,8 +86,8 @@ def test_a_foreign_module_needs_no_file() -> None:
 
 def composed_by_train(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr(cli, "run_one", lambda settings, *rest: seen.append(settings) or 0)
-    assert cli.main(["train", *argv]) == 0
+    monkeypatch.setattr(main, "run_one", lambda settings, *rest: seen.append(settings) or 0)
+    assert main.main(["train", *argv]) == 0
     return seen[0]
 
 
@@ -110,8 +111,8 @@ def test_train_and_compose_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_composing_imports_nothing_heavy() -> None:
     code = (
-        "import sys, restorelab.cli, restorelab.composition, restorelab.config, restorelab.previewing\n"
-        "from restorelab.composition import compose\n"
+        "import sys, restorelab.cli.main, restorelab.config.schema, restorelab.cli.preview\n"
+        "from restorelab.config.composition import compose\n"
         "compose(['model=dual_ae_skip', 'noise=each', 'data=imdb_wiki'])\n"
         "heavy = {'torch', 'lightning', 'numpy', 'wandb', 'kornia', 'matplotlib', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy"

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 import runs
-from restorelab import composition, config, resumption
-from restorelab.config import GROUPS, Train, check_names, check_values, conf_dir
+from restorelab.config import composition, resumption, schema
+from restorelab.config.foreign_signatures import parameters_of
+from restorelab.config.schema import GROUPS, Train, check_names, check_values, conf_dir
 from restorelab.errors import ConfigError
-from restorelab.foreign import parameters_of
 from restorelab.sweep.composer import Composer
 
 
@@ -126,10 +126,10 @@ def settings() -> dict[str, Any]:
 
 def test_foreign_annotations_bind_only_where_they_are_numbers() -> None:
     found = parameters_of("optimizer._target_", "torch.optim.Adam")
-    assert not config.signatures.accepts(found["lr"].annotation, "abc")
-    assert config.signatures.accepts(found["lr"].annotation, 1e-3)
-    assert config.signatures.accepts(found["lr"].annotation, {"_target_": "torch.tensor", "data": 1.0})
-    assert config.signatures.accepts(found["betas"].annotation, [0.9, 0.999])
+    assert not schema.signatures.accepts(found["lr"].annotation, "abc")
+    assert schema.signatures.accepts(found["lr"].annotation, 1e-3)
+    assert schema.signatures.accepts(found["lr"].annotation, {"_target_": "torch.tensor", "data": 1.0})
+    assert schema.signatures.accepts(found["betas"].annotation, [0.9, 0.999])
     assert found["params"].required
 
 

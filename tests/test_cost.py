@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from restorelab import cost
+from restorelab.metrics import cost
 from restorelab.models.dual_ae import DualAE
 from restorelab.models.median import Median
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from restorelab.dotted import within
+from restorelab.config.dotted import within
 
 
 @pytest.mark.parametrize(

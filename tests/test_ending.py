@@ -11,10 +11,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 import runs
-from restorelab.callbacks import history
-from restorelab.length import length
-from restorelab.run_folder import RunFolder
-from restorelab.standing import Standing
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training.callbacks import history
+from restorelab.training.length import length
+from restorelab.training.run_progress import Standing
 
 EPOCHS = "trainer.max_epochs=null"  # the tiny run's epochs, which are of 6 steps, are not asked for
 

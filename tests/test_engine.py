@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import runs
-from restorelab import build
-from restorelab.engine import Engine
+from restorelab.config import build
 from restorelab.errors import ConfigError
+from restorelab.training.trainer_config import Engine
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import pytest
 import torch
 import yaml
 
-from restorelab import build, checks, composition, signatures
-from restorelab.config import GROUPS, conf_dir
+from restorelab.config import build, checks, composition, signatures
+from restorelab.config.foreign_signatures import parameters_of
+from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import ConfigError
-from restorelab.foreign import parameters_of
+from restorelab.judge.claims.claim import Claim
 from restorelab.models.classifier import Classifier
 from restorelab.study import plan
-from restorelab.study.claims.claim import Claim
 
 FILES = sorted(conf_dir().glob("*/**/*.yaml"), key=str)
 RUNS = ("experiment",)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import runs
-from restorelab import build, conf_files, config
+from restorelab.config import build, conf_files, schema
 from restorelab.errors import ConfigError, DataError, UserError
 from restorelab.exchange import manifest
 from restorelab.file_names import file_names, refusal
-from restorelab.report.page import page
+from restorelab.report.run_page import page
 
 
 def test_a_safe_id_stays_as_it_is():
@@ -70,7 +70,7 @@ def test_names_that_can_be_no_file(name: object, tmp_path: Path, composed: dict[
     if isinstance(name, str):
         for group in ("evaluation", "callbacks"):
             with pytest.raises(ConfigError, match=group):
-                config.check_names({**composed, group: {key: {}}})
+                schema.check_names({**composed, group: {key: {}}})
         with pytest.raises(UserError, match="evaluation"):
             build.parts({**composed, "evaluation": {key: {}}})
     entry = {"name": "x", "folder": "x", "spec": "", "bits": "", "degradation": {}, "outside": 0, "images": []}
@@ -91,8 +91,8 @@ def test_names_that_people_use(name: str):
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/tmp/x", "a//b", "-x"])
 def test_a_runs_name_stays_in_runs_dir(name: str, composed: dict[str, Any]):
     with pytest.raises(ConfigError, match=r"name: .* runs_dir"):
-        config.check_names({**composed, "name": name})
-    config.check_names({**composed, "name": "a/b"})
+        schema.check_names({**composed, "name": name})
+    schema.check_names({**composed, "name": "a/b"})
 
 
 @pytest.mark.parametrize("group", ["study", "executor"])

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 import runs
-from restorelab.metrics import Protocol
-from restorelab.run_folder import RunFolder
-from restorelab.training import Outcome
+from restorelab.metrics.protocol import Protocol
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training.execute import Outcome
 
 
 class Standardizing(nn.Module):

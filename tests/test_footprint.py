@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 import runs
-from restorelab import build, footprint
+from restorelab.config import build
+from restorelab.training import footprint
 
 BATCH, SIDE = 32, 64
 PIXELS = BATCH * SIDE * SIDE

@@ -12,12 +12,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 import runs
-from restorelab import build, loop
+from restorelab.config import build
+from restorelab.data.sample import Sample
 from restorelab.degradations.rng import TorchDraws
-from restorelab.engine import Engine
 from restorelab.errors import ConfigError
-from restorelab.graph import WARMUP, Gradients, Result
-from restorelab.sample import Sample
+from restorelab.training import loop
+from restorelab.training.graph import WARMUP, Gradients, Result
+from restorelab.training.trainer_config import Engine
 from test_resume import same
 
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from restorelab.inference import restore
 from restorelab.models.ae import AE
 from restorelab.models.dncnn import DnCNN
 from restorelab.models.dual_ae import DualAE
 from restorelab.models.median import Median
 from restorelab.models.mnist_conv_ae import MnistConvAE
 from restorelab.models.mnist_mlp_ae import MnistMlpAE
+from restorelab.restoring.inference import restore
 
 
 class Spy(nn.Module):
@@ -99,8 +99,8 @@ def test_tiles_bound_what_the_network_sees():
 
 def test_large_images_are_tiled_where_that_gives_the_same(monkeypatch: pytest.MonkeyPatch):
     image = torch.rand(1, 1, 50, 37)
-    monkeypatch.setattr("restorelab.inference.LARGE", 1000)
-    monkeypatch.setattr("restorelab.inference.TILE", 16)
+    monkeypatch.setattr("restorelab.restoring.inference.LARGE", 1000)
+    monkeypatch.setattr("restorelab.restoring.inference.TILE", 16)
     for field, sides in ((5, {16}), (None, {50, 37})):
         net = Spy(receptive_field=field)
         assert torch.equal(restore(net, image), image)

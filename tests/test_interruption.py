@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from restorelab import interruption
-from restorelab.interruption import Interrupted, Interruption
+from restorelab.training import interruption
+from restorelab.training.interruption import Interrupted, Interruption
 
 LAUNCHED = "TORCHELASTIC_RUN_ID"
 

@@ -9,9 +9,9 @@ from PIL import Image
 from torch import nn
 
 import runs
-from restorelab.callbacks import history
-from restorelab.callbacks.kept import Kept
-from restorelab.run_folder import RunFolder
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training.callbacks import history
+from restorelab.training.callbacks.kept_checkpoints import Kept
 
 HOW = ("trainer.keep=3", "trainer.keep_every=4", "trainer.validate_steps=2", "trainer.max_epochs=2")
 
@@ -72,7 +72,7 @@ def test_nothing_is_removed_before_what_replaces_it_is_there(tmp_path: Path, mon
     def full(*given: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("restorelab.callbacks.kept.write", full)
+    monkeypatch.setattr("restorelab.training.callbacks.kept_checkpoints.write", full)
     with pytest.raises(OSError, match="no space"):
         kept.validation(4.0, {"step": 4, "val/psnr": 4.0}, net.state_dict())
     assert names(tmp_path) == {"best.ckpt", "best_step_2.ckpt", "best_step_3.ckpt"}

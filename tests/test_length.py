@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import runs
-from restorelab.config import conf_dir
+from restorelab.config.schema import conf_dir
 from restorelab.errors import ConfigError
 
 EXPERIMENTS = sorted(p.relative_to(conf_dir() / "experiment").with_suffix("").as_posix()

@@ -8,13 +8,13 @@ import torch
 import yaml
 
 import runs
-from restorelab import build, matching, taken
-from restorelab.config import conf_dir
+from restorelab.config import build, from_checkpoint, noise_evaluation
+from restorelab.config.schema import conf_dir
 from restorelab.degradations.labels import corrected, label, number
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import ConfigError
-from restorelab.run_folder import RunFolder, read_config
-from restorelab.study.records import Record
+from restorelab.runs.record import Record
+from restorelab.runs.run_folder import RunFolder, read_config
 
 NOISE = "restorelab.degradations.noise"
 GAUSSIAN_75 = f"{{_target_: {NOISE}.Gaussian, sigma: 75, clip: true}}"
@@ -120,7 +120,7 @@ def test_numbers_of_labels_are_unambiguous() -> None:
 def test_the_log_says_where_training_and_evaluation_differ() -> None:
     def said(*overrides: str) -> list[str]:
         settings = runs.composed(overrides)
-        return list(matching.lines(settings, taken.trained_noise(settings)))
+        return list(noise_evaluation.lines(settings, from_checkpoint.trained_noise(settings)))
 
     assert said("noise=gaussian") == ["evaluation gaussian_50: sigma 50; the training noise has sigma 25 to 75"]
     assert said("noise.sigma=25") == []
@@ -152,7 +152,7 @@ def test_an_evaluated_checkpoint_takes_network_noise_and_channels_from_its_run(
     assert list(asked["evaluation"]) == ["poisson_40"]
     other = runs.composed(["train=false", f"ckpt={trained.best}", "noise=impulse"])
     assert list(other["evaluation"]) == ["impulse_30"]
-    assert any("noise as asked for here" in line for line in taken.lines(other))
+    assert any("noise as asked for here" in line for line in from_checkpoint.lines(other))
 
 
 def test_what_trained_the_weights_is_kept_with_their_evaluation(trained: RunFolder, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 
 from restorelab.errors import ConfigError
-from restorelab.metrics import Protocol, capped, enlarge, luma, ssim
+from restorelab.metrics.protocol import Protocol, capped, enlarge, luma, ssim
 
 
 def pair(channels=1, count=3, dtype=torch.float32):
@@ -86,7 +86,7 @@ def test_ssim_of_a_large_image_is_taken_in_bands(monkeypatch: pytest.MonkeyPatch
     restored, clean = (image.double() for image in pair(count=2))
     whole = ssim(restored, clean)
     for rows in (1, 7, restored.shape[-2] - 11):
-        monkeypatch.setattr("restorelab.metrics.BAND", rows * restored.shape[1] * restored.shape[-1])
+        monkeypatch.setattr("restorelab.metrics.protocol.BAND", rows * restored.shape[1] * restored.shape[-1])
         torch.testing.assert_close(ssim(restored, clean), whole, rtol=1e-12, atol=0)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from restorelab import composition, paths, run_folder
-from restorelab.run_folder import RunFolder
+from restorelab.config import composition, paths
+from restorelab.runs import run_folder
+from restorelab.runs.run_folder import RunFolder
 
 
 def test_a_composed_config_has_absolute_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import runs
-from restorelab import bounds, build, checks, config
-from restorelab.config import GROUPS
+from restorelab.config import build, checks, memory_bounds, schema
+from restorelab.config.schema import GROUPS
 from restorelab.errors import ConfigError, UserError
 
 
@@ -102,10 +102,10 @@ def test_what_the_memory_cannot_hold_is_refused_before_it_is_made(overrides: lis
 def test_the_bound_counts_bytes_of_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = (8 * 8 * 9 + 8) * 4  # bytes of a convolution of 8 to 8 channels and its bias
     for memory, fits in ((3 * layer, True), (3 * layer - 1, False)):
-        monkeypatch.setattr(bounds.memory, "available", lambda memory=memory: memory)
+        monkeypatch.setattr(memory_bounds.memory, "available", lambda memory=memory: memory)
         device = torch.device("cpu")
         try:
-            with torch.device("meta"), bounds.bounded(device):
+            with torch.device("meta"), memory_bounds.bounded(device):
                 [nn.Conv2d(8, 8, 3) for _ in range(3)]
             assert fits
         except ConfigError:
@@ -143,7 +143,7 @@ def test_any_value_at_any_key_is_taken_or_refused_in_words(number: int) -> None:
         if path[0] == "loss":
             changed["objective"]["loss"] = changed["loss"]  # as interpolation does
         try:
-            config.check_names(changed)
+            schema.check_names(changed)
             checks.check_fit(build.parts(changed))
         except UserError:
             continue

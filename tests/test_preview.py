@@ -11,11 +11,12 @@ import torch
 from PIL import Image as Picture
 
 import runs
-from restorelab import build, cli, previewing
+from restorelab.cli import main, preview
+from restorelab.config import build
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError
-from restorelab.report import preview, sheet
-from restorelab.report.find import RANGES, find, the_strength
+from restorelab.report import preview_panel, sheet
+from restorelab.report.find_strength import RANGES, find, the_strength
 from restorelab.report.pixels import rendered
 
 SIDE = 48
@@ -41,10 +42,10 @@ def flat(images: Path, *overrides: str) -> list[str]:
     return ["data=folder", f"data.root={images}", f"data.size={SIDE}", "data.crop=null", "data.test=0.5", *overrides]
 
 
-def opened(overrides: list[str], count: int = 6) -> tuple[Any, dict[str, Any], list[preview.Image]]:
+def opened(overrides: list[str], count: int = 6) -> tuple[Any, dict[str, Any], list[preview_panel.Image]]:
     settings = runs.composed(overrides)
     built = build.parts(settings)
-    return built, settings, preview.pick(built, settings, "test", count)
+    return built, settings, preview_panel.pick(built, settings, "test", count)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def opened(overrides: list[str], count: int = 6) -> tuple[Any, dict[str, Any], l
 def test_find_agrees_with_the_closed_form(
     noise: str, name: str, target: float, expected: float, images: Path, here: Path
 ) -> None:
-    said = previewing.run(flat(images, f"noise={noise}", f"find={target}dB", "images=1")).splitlines()[0]
+    said = preview.run(flat(images, f"noise={noise}", f"find={target}dB", "images=1")).splitlines()[0]
     assert said.startswith(f"noise.{name}=")
     assert said.endswith(" dB")
     value = float(said.split("=")[1].split()[0])
@@ -77,7 +78,7 @@ def test_find_gives_what_was_asked(noise: str) -> None:
     built, settings, chosen = opened([f"noise={noise}", "data.limit=200"])
     found = find(the_strength(built, settings), chosen, built.protocol, 20)
     assert found.psnr == pytest.approx(20, abs=0.02)
-    assert preview.input_psnr(found.column, chosen, built.protocol) == found.psnr
+    assert preview_panel.input_psnr(found.column, chosen, built.protocol) == found.psnr
     low, high = RANGES[the_strength(built, settings).name]
     assert low < found.value < high
 
@@ -103,7 +104,7 @@ def test_find_gives_what_was_asked(noise: str) -> None:
 )
 def test_what_it_cannot_do_it_says(overrides: list[str], words: list[str], images: Path, here: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        previewing.run(flat(images, *overrides))
+        preview.run(flat(images, *overrides))
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert not list(here.iterdir())
 
@@ -112,18 +113,18 @@ def test_what_it_cannot_do_it_says(overrides: list[str], words: list[str], image
 def test_an_evaluation_shows_the_very_images_that_it_measures(noise: str) -> None:
     built, settings, chosen = opened([f"noise={noise}", "data.limit=200", "data.channels=3"])
     table, rows = built.dataset.open(settings["split_seed"])
-    for column in preview.columns(built, settings)[1:]:
+    for column in preview_panel.columns(built, settings)[1:]:
         evaluation = built.evaluations[column.name]
         frozen = FrozenSet(table, rows["test"], evaluation, part="test", seed=settings["eval_seed"], protocol={})
         for image in chosen[:3]:
-            degraded, _ = preview.degrade(column, image)
+            degraded, _ = preview_panel.degrade(column, image)
             assert torch.equal(degraded, frozen.image(frozen.ids.index(image.id)))
 
 
 def test_columns() -> None:
     def columns(*overrides: str) -> list[str]:
         settings = runs.composed(list(overrides))
-        return [column.name for column in preview.columns(build.parts(settings), settings)]
+        return [column.name for column in preview_panel.columns(build.parts(settings), settings)]
 
     assert columns("noise=gaussian") == ["training", "gaussian_50"]
     assert columns("noise=gaussian", "noise.sigma=50") == ["training, gaussian_50"]
@@ -135,7 +136,7 @@ def test_columns() -> None:
 
 
 def test_the_table(here: Path) -> None:
-    text = previewing.run(["noise=mixture", "data=photos", "data.limit=200", "images=2", "evaluation=own"])
+    text = preview.run(["noise=mixture", "data=photos", "data.limit=200", "images=2", "evaluation=own"])
     lines = text.splitlines()
     images = re.fullmatch(r"data=photos noise=mixture: (\d+) test images", lines[0])
     assert images is not None
@@ -150,8 +151,8 @@ def test_every_pixel_is_a_square_of_the_panel(images: Path) -> None:
     """Impulse noise on gray is black, white and gray: nothing in between may appear, and in the right share."""
     overrides = flat(images, "noise=impulse", "evaluation=own", "noise.amount=0.4", "downsample=avg_pool")
     built, settings, chosen = opened(overrides, 1)
-    shown = preview.measure(preview.columns(built, settings), chosen, built.protocol)
-    panel = rendered(preview.figure(shown, chosen[:1], "one image"))
+    shown = preview_panel.measure(preview_panel.columns(built, settings), chosen, built.protocol)
+    panel = rendered(preview_panel.figure(shown, chosen[:1], "one image"))
     times = sheet.CELL // SIDE
     cell = SIDE * times
     left = 14 + cell + 10  # the second cell: margin, the clean image, the gap
@@ -172,11 +173,11 @@ def test_the_middle_of_a_large_image_is_shown() -> None:
 @pytest.mark.parametrize("name", ["a.png", "b.svg", "c.PDF", "d.jpg"])
 def test_it_writes_what_the_name_says_over_what_is_there(name: str, images: Path, here: Path) -> None:
     (here / name).write_text("old")
-    assert cli.main(["preview", *flat(images, "noise=none", f"out={name}", "images=1", "part=val")]) == 0
+    assert main.main(["preview", *flat(images, "noise=none", f"out={name}", "images=1", "part=val")]) == 0
     head = (here / name).read_bytes()[:5]
     assert head[:4] in (b"\x89PNG", b"<?xm", b"%PDF", b"\xff\xd8\xff\xe0")
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["preview", "--help"]) == 0
+    assert main.main(["preview", "--help"]) == 0
     assert "find=20dB" in capsys.readouterr().out

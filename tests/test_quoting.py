@@ -7,10 +7,11 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from restorelab import cli, composition, quoting
+from restorelab.cli import main
+from restorelab.config import composition, quoting
 from restorelab.errors import ConfigError
 from restorelab.sweep import grid
-from restorelab.sweep import settings as sweep_settings
+from restorelab.sweep import keys as sweep_settings
 
 NAMES = [
     "a=b", "a,b", "a b", " a", "it's", 'say "a"', "both'\"", "a(b)", "glob(x)", "[a]", "{a: b}", "$HOME", "größe",
@@ -71,7 +72,7 @@ def test_a_comma_parts_values_but_in_a_path_that_exists(tmp_path: Path, monkeypa
 
 
 def test_the_command_line_of_a_run_takes_them(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    assert cli.main(["train", "--cfg", "job", "data=folder", f"data.root={tmp_path}/a=b, c", "run_dir=~/x y"]) == 0
+    assert main.main(["train", "--cfg", "job", "data=folder", f"data.root={tmp_path}/a=b, c", "run_dir=~/x y"]) == 0
     said = yaml.safe_load(capfd.readouterr().out)
     assert said["data"]["root"] == f"{tmp_path}/a=b, c"
     assert said["run_dir"] == f"{Path.home()}/x y"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from restorelab import build, checks, composition
-from restorelab.cli import main
-from restorelab.config import conf_dir
+from restorelab.cli.main import main
+from restorelab.config import build, checks, composition
+from restorelab.config.schema import conf_dir
 from restorelab.study import plan
-from restorelab.sweep import expand, grid, settings
+from restorelab.sweep import expand, grid, keys
 from restorelab.sweep.executors import choose
 from restorelab.sweep.search.search import Search
 
@@ -50,7 +50,7 @@ def test_training_command_composes_and_fits(command: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python sweep.py")])
 def test_sweep_command_plans(command: str, tmp_path: Path) -> None:
-    sweep, overrides = settings.split(shlex.split(command)[2:])
+    sweep, overrides = keys.split(shlex.split(command)[2:])
     if sweep.executor == "local":  # the others start a cluster, or look for one
         choose.executor(sweep)
     if sweep.search:

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import runs
-from restorelab import training
-from restorelab.run_folder import RunFolder
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training import execute
 
 STEPS = 18  # of the tiny run: 3 epochs of 6 batches
 VARIED = ("noise=each", "callbacks=ema", "accumulate=2", "scheduler=cosine", "clip=1.0", "trainer.max_epochs=2",
@@ -151,6 +151,6 @@ def test_complete_run_is_left_alone_and_can_be_prolonged(tmp_path: Path) -> None
 def test_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     settings = runs.settings(tmp_path / "run")
     RunFolder(tmp_path / "run").open(settings, resume=False)
-    outcome = training.execute(settings)
+    outcome = execute.execute(settings)
     assert (outcome.status, outcome.exit_status) == ("failed", 2)
     assert "resume=true" in outcome.message

@@ -11,23 +11,24 @@ import torch
 import yaml
 
 import runs
-from restorelab import resumption, training
-from restorelab.callbacks import history
+from restorelab.config import resumption
 from restorelab.errors import ConfigError
 from restorelab.exchange import export_set
-from restorelab.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.training import execute
+from restorelab.training.callbacks import history
 
 ALIKE = [o for o in runs.TINY if not o.startswith(("trainer.max_epochs", "trainer.log_every"))]
 FIRST = (*ALIKE, "trainer.log_every=1", "max_steps=8", "optimizer.lr=1e-3")
 
 
-def train(*overrides: str) -> training.Outcome:
+def train(*overrides: str) -> execute.Outcome:
     """What train.py does."""
     settings = runs.composed(list(overrides))
-    return training.execute(resumption.settings(settings, overrides) if settings["resume"] else settings)
+    return execute.execute(resumption.settings(settings, overrides) if settings["resume"] else settings)
 
 
-def resume(run_dir: Path, *overrides: str) -> training.Outcome:
+def resume(run_dir: Path, *overrides: str) -> execute.Outcome:
     return train(f"run_dir={run_dir}", "resume=true", *overrides)
 
 

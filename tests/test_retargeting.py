@@ -2,7 +2,7 @@
 
 import pytest
 
-from restorelab import composition, config
+from restorelab.config import composition, schema
 from restorelab.errors import ConfigError
 
 
@@ -38,5 +38,5 @@ def test_what_the_target_takes_is_kept_and_added(overrides: list[str], group: st
 )
 def test_a_key_that_it_does_not_take_is_refused(overrides: list[str], words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.check_values(composition.compose(overrides))
+        schema.check_values(composition.compose(overrides))
     assert all(word in str(caught.value) for word in words), caught.value

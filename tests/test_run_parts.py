@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 import runs
-from restorelab import load, training
+from restorelab import load
+from restorelab.training import execute
 
 RUN = (
     "data=folder", "model=dncnn", "model.depth=3", "model.features=4", "data.batch_size=2", "data.crop=16",
@@ -28,8 +29,8 @@ def pictures(root: Path, **counts: int) -> Path:
     return root
 
 
-def run(folder: Path, root: Path, *overrides: str, base: tuple[str, ...] = RUN) -> training.Outcome:
-    return training.execute(runs.composed([*base, f"run_dir={folder}", f"data.root={root}", *overrides]))
+def run(folder: Path, root: Path, *overrides: str, base: tuple[str, ...] = RUN) -> execute.Outcome:
+    return execute.execute(runs.composed([*base, f"run_dir={folder}", f"data.root={root}", *overrides]))
 
 
 def result(folder: Path) -> dict:
@@ -67,7 +68,7 @@ def test_a_flat_folder_is_measured_whole_with_a_checkpoint(tmp_path: Path) -> No
 
 
 def test_training_without_a_test_part_says_that_nothing_was_tested(tmp_path: Path) -> None:
-    from restorelab.compare.find import find
+    from restorelab.runs.find import find
 
     root = pictures(tmp_path / "set", train=6, valid=2)
     outcome = run(tmp_path / "runs" / "run", root, "data.test=0")

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import runs
-from restorelab import build, checks
-from restorelab.callbacks import history
+from restorelab.config import build, checks
 from restorelab.errors import ConfigError
+from restorelab.training.callbacks import history
 
 BASE = ("trainer.max_epochs=null", "max_steps=8", "trainer.log_every=1", "optimizer.lr=1e-3")  # 6 steps an epoch
 
@@ -39,7 +39,7 @@ def cosine(position: float, length: float) -> float:
         (["~scheduler", "+scheduler={_target_: torch.optim.lr_scheduler.SequentialLR, _partial_: true, "
           "milestones: [4], schedulers: ["
           "{_target_: torch.optim.lr_scheduler.ConstantLR, _partial_: true, factor: 0.5}, "
-          "{_target_: restorelab.schedulers.constant, _partial_: true}]}"], [0.5] * 3 + [1.0] * 5),
+          "{_target_: restorelab.training.schedulers.constant, _partial_: true}]}"], [0.5] * 3 + [1.0] * 5),
     ],
 )  # fmt: skip
 def test_rates_are_those_of_the_formula(overrides: list[str], factors: list[float], tmp_path: Path) -> None:

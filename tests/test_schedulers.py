@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from restorelab import schedulers
 from restorelab.errors import ConfigError
+from restorelab.training import schedulers
 
 RATE = 0.4
 

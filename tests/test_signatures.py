@@ -13,8 +13,8 @@ import pytest
 import yaml
 from torch import nn
 
-from restorelab import signatures
-from restorelab.signatures import Built, accepts, describe, from_source, in_yaml, missing_here
+from restorelab.config import signatures
+from restorelab.config.signatures import Built, accepts, describe, from_source, in_yaml, missing_here
 from test_every_config import FILES, targets
 
 OURS = sorted({t for file in FILES for t in targets(yaml.safe_load(file.read_text())) if t.startswith("restorelab.")})

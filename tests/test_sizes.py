@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import runs
-from restorelab import training
-from restorelab.data import build as building
+from restorelab.data import cache_build as building
+from restorelab.training import execute
 
 
 def pictures(root: Path, *sizes: tuple[int, int], top: str = "") -> Path:
@@ -34,9 +34,9 @@ FOLDER = (
 )  # fmt: skip
 
 
-def run(folder: Path, root: Path, *overrides: str) -> training.Outcome:
+def run(folder: Path, root: Path, *overrides: str) -> execute.Outcome:
     given = [f"run_dir={folder}", f"data.root={root}"]
-    return training.execute(runs.composed([*FOLDER, *given, *overrides]))
+    return execute.execute(runs.composed([*FOLDER, *given, *overrides]))
 
 
 @pytest.mark.parametrize(("overrides", "status", "words"), [

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from restorelab.data.sample import Sample
 from restorelab.losses.mse import MSE
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.supervised import Supervised
-from restorelab.sample import Sample
-from restorelab.task import RestorationTask
+from restorelab.training.task import RestorationTask
 
 
 class Recording(nn.Module):

@@ -15,13 +15,14 @@ from PIL import Image
 import restorelab
 import runs
 from clock import Clock
-from restorelab import build, training
-from restorelab.build import Parts
-from restorelab.callbacks import history
+from restorelab.config import build
+from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.data.frozen import FrozenSet
-from restorelab.evaluation import evaluate
-from restorelab.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.training import execute
+from restorelab.training.callbacks import history
+from restorelab.training.evaluation import evaluate
 
 EPOCH = ("trainer.max_epochs=1", "trainer.log_every=1")
 
@@ -169,7 +170,7 @@ def test_same_seed_same_run_other_seed_another(done: RunFolder, tmp_path: Path) 
 
 def test_run_can_be_repeated_from_its_folder_alone(done: RunFolder, tmp_path: Path) -> None:
     settings = read_config(done.path) | {"run_dir": str(tmp_path / "again")}
-    assert training.execute(settings).status == "done"
+    assert execute.execute(settings).status == "done"
     assert (tmp_path / "again" / "per_image.csv").read_text() == done.per_image.read_text()
 
 
@@ -199,7 +200,7 @@ def test_networks_that_learn_nothing_are_measured(model: str, tmp_path: Path) ->
     settings = runs.composed(
         [f"model={model}", *(o for o in runs.TINY if not o.startswith("model")), f"run_dir={tmp_path / 'run'}"]
     )
-    assert training.execute(settings).status == "done"
+    assert execute.execute(settings).status == "done"
     metrics = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
     assert (metrics["test/psnr"] == pytest.approx(metrics["input/psnr"])) == (model == "identity")
     assert (metrics["test/psnr"] > metrics["input/psnr"] + 3) == (model == "median")
@@ -259,7 +260,7 @@ def test_mixed_sizes_and_16_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), MemoryError()])
 def test_out_of_memory_says_what_to_lower(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from restorelab.task import RestorationTask
+    from restorelab.training.task import RestorationTask
 
     def training_step(self: RestorationTask, sample: object, batch_idx: int) -> None:
         raise error
@@ -359,7 +360,7 @@ def test_dead_pixels_are_counted_and_mapped(tmp_path: Path) -> None:
     shared = [override for override in runs.TINY if not override.startswith("model")]
     for model, share in (("black", 1.0), ("mean_color", 0.0)):
         folder = tmp_path / model
-        done = training.execute(runs.composed([*shared, f"run_dir={folder}", f"model={model}"]))
+        done = execute.execute(runs.composed([*shared, f"run_dir={folder}", f"model={model}"]))
         assert done.status == "done", done.message
         (entry,) = json.loads((folder / "result.json").read_text())["evaluations"]
         assert entry["dead_pixels"] == share * 64 * 64
@@ -370,14 +371,14 @@ def test_dead_pixels_are_counted_and_mapped(tmp_path: Path) -> None:
 def test_each_evaluation_is_measured_with_the_values_tuned_for_it(tmp_path: Path) -> None:
     shared = [override for override in runs.TINY if not override.startswith("model")]
     both = ["model=median", "evaluation=[gaussian_15,gaussian_75]"]
-    tuned = training.execute(runs.composed([*shared, *both, "model.kernel=null", f"run_dir={tmp_path / 'tuned'}"]))
+    tuned = execute.execute(runs.composed([*shared, *both, "model.kernel=null", f"run_dir={tmp_path / 'tuned'}"]))
     assert tuned.status == "done", tuned.message
     entries = json.loads((tmp_path / "tuned" / "result.json").read_text())["evaluations"]
     kernels = [int(entry["tuned"]["kernel"]) for entry in entries]
     assert kernels[0] < kernels[1]
     for kernel, entry in zip(kernels, entries, strict=True):
         folder = tmp_path / str(kernel)
-        training.execute(runs.composed([*shared, *both, f"model.kernel={kernel}", f"run_dir={folder}"]))
+        execute.execute(runs.composed([*shared, *both, f"model.kernel={kernel}", f"run_dir={folder}"]))
         alone = json.loads((folder / "result.json").read_text())["evaluations"]
         (same,) = [one for one in alone if one["degradation"] == entry["degradation"]]
         assert same["metrics"]["test/psnr"] == entry["metrics"]["test/psnr"]

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import runs
-from restorelab import weights
 from restorelab.errors import ConfigError
 from restorelab.models.classifier import Classifier
 from restorelab.models.conv_deconv import ConvDeconv
 from restorelab.models.dncnn import DnCNN
+from restorelab.restoring import weights
 
 WIDTHS = (4, 4, 8, 8, 8)
 

@@ -10,11 +10,12 @@ import yaml
 
 import restorelab
 import runs
-from restorelab import build, cli, composition, resumption, training, trust
-from restorelab.compare import command
+from restorelab.cli import compare, main
+from restorelab.config import build, composition, resumption, trust
 from restorelab.errors import ConfigError, UserError
-from restorelab.exchange import export_set, options
+from restorelab.exchange import export_set, own_options
 from restorelab.sweep import worker
+from restorelab.training import execute
 
 MARK = """
 import pathlib
@@ -63,9 +64,9 @@ NODES = {
     "module": {"_target_": "foreign_net.Net"},
     "nested": {"_target_": "restorelab.models.identity.Identity", "net": {"_target_": "foreign_net.Net"}},
     "in a list": {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "foreign_net.Net"}]},
-    "attribute of ours": {"_target_": "restorelab.build.nn.Identity"},
-    "function of ours": {"_target_": "restorelab.run_folder.write_text", "file": "/tmp/x", "text": "x"},
-    "our command line": {"_target_": "restorelab.cli.main", "argv": ["cache", "clean"]},
+    "attribute of ours": {"_target_": "restorelab.config.build.nn.Identity"},
+    "function of ours": {"_target_": "restorelab.runs.run_folder.write_text", "file": "/tmp/x", "text": "x"},
+    "our command line": {"_target_": "restorelab.cli.main.main", "argv": ["cache", "clean"]},
     "attribute of torch": {"_target_": "torch.nn.modules.module.torch.load", "f": "x"},
     "callback that writes": {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "dirpath": "/"},
     "not recursive": {"_target_": "foreign_net.Net", "_recursive_": False},
@@ -88,7 +89,7 @@ def test_resuming_exporting_and_a_queued_config_refuse_too(tmp_path: Path, evil:
     """And leave the folder as it was."""
     run = folder(tmp_path / "theirs", model={"_target_": "foreign_net.Net"}, trust=["foreign_net"])
     before = sorted(run.rglob("*"))
-    assert cli.main(["train", f"run_dir={run}", "resume=true"]) == 2
+    assert main.main(["train", f"run_dir={run}", "resume=true"]) == 2
     assert "foreign_net.Net" in capfd.readouterr().err
     assert sorted(run.rglob("*")) == before
     noise = {"_target_": "foreign_net.Net", "fixed": False}
@@ -96,7 +97,7 @@ def test_resuming_exporting_and_a_queued_config_refuse_too(tmp_path: Path, evil:
         export_set.run([f"run={folder(tmp_path / 'noisy', noise=noise)}", f"out={tmp_path / 'set'}"])
     assert not (tmp_path / "set").exists()
     settings = yaml.safe_load((run / "config.yaml").read_text())
-    outcome = training.execute({**settings, "run_dir": str(tmp_path / "sweep" / "a")})
+    outcome = execute.execute({**settings, "run_dir": str(tmp_path / "sweep" / "a")})
     assert outcome.exit_status == 2
     assert "foreign_net.Net" in outcome.message
     assert not evil.exists()
@@ -138,9 +139,11 @@ def test_what_is_typed_is_the_users_own_in_every_form(typed: list[str], evil: Pa
 def test_interpolations_of_a_file_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SECRET", "told")
     name = r"${oc.env:SECRET} \${x} $y"
-    assert build.make("logger", {"_target_": "restorelab.tracking.wandb.WandB", "project": name}).project == name
+    assert (
+        build.make("logger", {"_target_": "restorelab.training.loggers.wandb.WandB", "project": name}).project == name
+    )
     hidden = "${oc.create:{_target_: torch.hub.load, repo_or_dir: x, model: y}}"
-    made = build.make("x", {"_target_": "restorelab.tracking.wandb.WandB", "project": hidden})
+    made = build.make("x", {"_target_": "restorelab.training.loggers.wandb.WandB", "project": hidden})
     assert made.project == hidden
 
 
@@ -173,19 +176,23 @@ def test_a_config_that_is_composed_again_from_a_folder_is_read(tmp_path: Path, e
     """--config-dir THEIRS --config-name config: Hydra composes it, and it is still theirs."""
     run = folder(tmp_path / "theirs", model={"_target_": "foreign_net.Net"}, trust=["foreign_net"])
     argv = ["train", "--config-dir", str(run), "--config-name", "config", f"run_dir={tmp_path / 'mine'}"]
-    assert cli.main(argv) == 2
+    assert main.main(argv) == 2
     assert "add trust=[foreign_net]" in capfd.readouterr().err
     assert not evil.exists()
     assert not (tmp_path / "mine").exists()
 
 
 def test_every_shipped_config_may_be_read_back():
-    assert {"restorelab.models.dncnn.DnCNN", "torch.optim.Adam", "restorelab.tracking.wandb.WandB"} < trust.shipped()
+    assert {
+        "restorelab.models.dncnn.DnCNN",
+        "torch.optim.Adam",
+        "restorelab.training.loggers.wandb.WandB",
+    } < trust.shipped()
     assert all(trust.require("x", target) is None for target in trust.shipped())
 
 
 def test_compare_takes_the_packages_to_trust():
-    assert options.listed(command.parse([".", "trust=[a,b.c]"]).trust) == ["a", "b.c"]
+    assert own_options.listed(compare.parse([".", "trust=[a,b.c]"]).trust) == ["a", "b.c"]
 
 
 def test_a_package_beside_conf_is_importable_and_shadows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,23 +9,23 @@ import torch
 from skimage import metrics, restoration
 from torch import Tensor
 
-from restorelab import tuning
 from restorelab.data import cache
 from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.image_table import Table
 from restorelab.data.sources.photos import Photos
-from restorelab.data.table import Table
 from restorelab.degradations.blur import Gaussian as Blur
 from restorelab.degradations.noise import Gaussian, Impulse
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.models.identity import Identity
 from restorelab.models.median import Median
-from restorelab.models.settings import Grid, Number, Tunable
+from restorelab.models.tunable import Grid, Number, Tunable
 from restorelab.models.tv import TV
 from restorelab.models.wiener import Wiener
-from restorelab.tuning import tuned, wanted
+from restorelab.training import tuning
+from restorelab.training.tuning import tuned, wanted
 
 PROTOCOL = Protocol()
 

@@ -10,10 +10,11 @@ from torch import nn
 
 import restorelab
 import runs
-from restorelab import standing, weights
 from restorelab.errors import ConfigError, DataError, UserError
 from restorelab.models.dncnn import DnCNN
-from restorelab.run_folder import RunFolder
+from restorelab.restoring import weights
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training import run_progress
 
 
 def net() -> DnCNN:
@@ -125,22 +126,22 @@ def test_a_damaged_checkpoint_of_a_run_says_what_is_left(tmp_path: Path, state: 
     folder.best.parent.mkdir()
     cut(folder.last)
     with pytest.raises(DataError, match=rf"last\.ckpt .* cut short.*remove {folder.last}"):
-        standing.require_whole(folder)
+        run_progress.require_whole(folder)
     torch.save({"state_dict": state}, folder.best)
     with pytest.raises(DataError, match=rf"last\.ckpt .* cut short.*the best weights, ckpt={folder.best}"):
-        standing.require_whole(folder)
+        run_progress.require_whole(folder)
     torch.save({"state_dict": state}, folder.last)
     with pytest.raises(DataError, match=r"last\.ckpt does not hold the state of a run"):
-        standing.require_whole(folder)
-    whole = {standing.KEY: {"steps": 3}, "callbacks": {"Limits": {"seconds": 1.0}}}
+        run_progress.require_whole(folder)
+    whole = {run_progress.KEY: {"steps": 3}, "callbacks": {"Limits": {"seconds": 1.0}}}
     torch.save({"state_dict": prefixed("net.", state), **whole}, folder.last)
     with pytest.raises(DataError, match=rf"best\.ckpt does not say which step .*the last weights, ckpt={folder.last}"):
-        standing.require_whole(folder)
+        run_progress.require_whole(folder)
     torch.save({"state_dict": state, "restorelab": {"step": 3}}, folder.best)
-    standing.require_whole(folder)
+    run_progress.require_whole(folder)
     cut(folder.best)
     with pytest.raises(DataError, match=rf"best\.ckpt .* cut short.*the last weights, ckpt={folder.last}"):
-        standing.require_whole(folder)
+        run_progress.require_whole(folder)
 
 
 def test_load_takes_runs_checkpoints_and_foreign_files(tmp_path: Path, state: dict[str, torch.Tensor]):

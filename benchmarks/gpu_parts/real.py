@@ -58,7 +58,7 @@ def affordable(work: Work, job: list[str]) -> int:
 
 def batch_size(job: list[str]) -> int:
     """Images of a step."""
-    from restorelab.composition import compose
+    from restorelab.config.composition import compose
 
     return int(compose(job)["data"]["batch_size"])
 

@@ -9,8 +9,8 @@ from torch import nn
 
 import runs
 from callbacks import loop
-from restorelab.callbacks.ema import EMA
 from restorelab.errors import ConfigError
+from restorelab.training.callbacks.ema import EMA
 
 
 class Task:

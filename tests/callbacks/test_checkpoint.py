@@ -9,10 +9,10 @@ from torch import nn
 
 from callbacks import loop
 from clock import Clock
-from restorelab.callbacks.checkpoint import Checkpoint
-from restorelab.callbacks.kept import Kept
-from restorelab.interruption import Interrupted, Interruption
-from restorelab.run_folder import RunFolder
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training.callbacks.checkpoint import Checkpoint
+from restorelab.training.callbacks.kept_checkpoints import Kept
+from restorelab.training.interruption import Interrupted, Interruption
 
 
 class Task:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from callbacks import loop
-from restorelab.callbacks.guard import DivergedError, Guard
+from restorelab.training.callbacks.guard import DivergedError, Guard
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -5,9 +5,9 @@ import logging
 import pytest
 import torch
 
-from restorelab.callbacks.health import Health
+from restorelab.data.sample import Sample
 from restorelab.models.dual_ae import DualAE
-from restorelab.sample import Sample
+from restorelab.training.callbacks.health import Health
 
 
 class Stub:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from callbacks import loop
-from restorelab.callbacks.history import History, read
 from restorelab.errors import DataError
+from restorelab.training.callbacks.history import History, read
 
 NAMES = ["val/loss", "val/psnr"]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from restorelab.callbacks.kept import Kept
-from restorelab.run_folder import RunFolder
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training.callbacks.kept_checkpoints import Kept
 
 VALUES = {1: 20.0, 2: 24.0, 3: 24.0, 4: 22.0, 5: 19.0}
 

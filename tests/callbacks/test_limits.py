@@ -4,7 +4,7 @@ import pytest
 
 from callbacks import loop
 from clock import Clock
-from restorelab.callbacks.limits import Limits
+from restorelab.training.callbacks.limits import Limits
 
 
 def stopped(callback: Limits, on: object, clock: Clock, count: int, seconds: float = 1.0) -> int | None:

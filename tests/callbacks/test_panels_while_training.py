@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from callbacks import loop
-from restorelab.callbacks.panels import Panels
 from restorelab.errors import ConfigError
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.report.panels import Row, panel
 from restorelab.report.pixels import rendered
-from restorelab.run_folder import RunFolder
-from restorelab.tracking.tracker import CsvOnly
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training.callbacks.panels import Panels
+from restorelab.training.loggers.tracker import CsvOnly
 
 
 class Frozen:

@@ -8,8 +8,8 @@ import torch
 
 from callbacks import loop
 from clock import Clock
-from restorelab.callbacks.progress import Progress
-from restorelab.watch import Watch
+from restorelab.training.callbacks.progress import Progress
+from restorelab.training.run_status import Watch
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ import pytest
 
 from callbacks import loop
 from clock import Clock
-from restorelab.callbacks.throughput import Throughput
+from restorelab.training.callbacks.throughput import Throughput
 
 
 def epoch(callback: Throughput, on: object, clock: Clock, seconds: float, count: int = 4) -> None:

@@ -37,7 +37,7 @@ def config(model: str = "ae", noise: str = "gaussian", seed: int = 0, **changed:
         "loss": {"_target_": "restorelab.losses.mse.MSE", "reduction": "mean"},
         "objective": {"_target_": "restorelab.objectives.supervised.Supervised"},
         "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.001}, "logger": {"_target_": "x"},
-        "protocol": {"_target_": "restorelab.metrics.Protocol"},
+        "protocol": {"_target_": "restorelab.metrics.protocol.Protocol"},
     }  # fmt: skip
     for key, value in changed.items():
         node = found

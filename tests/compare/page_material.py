@@ -10,22 +10,11 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data as photographs
 
-from restorelab.compare.charts.data import (
-    Bar,
-    Bars,
-    Box,
-    Boxes,
-    Dot,
-    HeatMap,
-    Lines,
-    Scatter,
-    Series,
-    Span,
-)
 from restorelab.compare.comparison import Comparison, Section
 from restorelab.compare.crops import Case, Crops, Tile, View
+from restorelab.report.charts.data import Bar, Bars, Box, Boxes, Dot, HeatMap, Lines, Scatter, Series, Span
 from restorelab.report.table import Cell, Table
-from restorelab.study.records import Record, Runs
+from restorelab.runs.record import Record, Runs
 from study.synthetic import write
 
 MODELS = ("ae", "ae_sep", "dual_ae", "dual_ae_skip", "dncnn", "red_net_skip")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from tests.compare import folders
 
-from restorelab.compare.agreement import alike, boards
-from restorelab.compare.find import find
 from restorelab.errors import ConfigError
-from restorelab.study.records import Runs
+from restorelab.runs.comparable import alike, boards
+from restorelab.runs.find import find
+from restorelab.runs.record import Runs
 
 
 def write(folder: Path, name: str, means: dict[str, float], seeds: int = 1, **options: object) -> None:

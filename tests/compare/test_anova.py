@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from restorelab.compare.anova import decompose
+from restorelab.judge.anova import decompose
 
 
 def cells(shape: tuple[int, ...], value, seeds: int = 1, noise: float = 0.0) -> np.ndarray:

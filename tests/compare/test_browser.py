@@ -10,7 +10,7 @@ import pytest
 
 from compare import page_material
 from compare.page_material import comparison, crops, names
-from restorelab.compare.page import page as made
+from restorelab.compare.comparison_page import page as made
 
 RUNS = 6
 SIDE = 32

@@ -10,12 +10,12 @@ import pytest
 from scipy.optimize import minimize
 
 from compare.page_material import charts, names
-from restorelab.compare.charts import draw, heat_map, lines, ticks
-from restorelab.compare.charts.apart import spread
-from restorelab.compare.charts.data import Bar, Bars, Box, Boxes, Chart, Dot, HeatMap, Lines, Scatter, Series, Span
-from restorelab.compare.charts.look import COLOURS, DASHES, Looks
-from restorelab.compare.charts.numbers import numbers
-from restorelab.compare.charts.svg import short, width
+from restorelab.report.charts import draw, heat_map, lines, ticks
+from restorelab.report.charts.data import Bar, Bars, Box, Boxes, Chart, Dot, HeatMap, Lines, Scatter, Series, Span
+from restorelab.report.charts.label_layout import spread
+from restorelab.report.charts.look import COLOURS, DASHES, Looks
+from restorelab.report.charts.numbers import numbers
+from restorelab.report.charts.svg import short, width
 
 MANY = names(24)
 ALL = [chart for found in charts(MANY).values() for chart in found]

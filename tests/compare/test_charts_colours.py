@@ -6,9 +6,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from restorelab.compare.charts.heat_map import STEPS
-from restorelab.compare.charts.look import COLOURS
-from restorelab.compare.page import STYLES, asset
+from restorelab.compare.comparison_page import STYLES, asset
+from restorelab.report.charts.heat_map import STEPS
+from restorelab.report.charts.look import COLOURS
 
 CSS = "\n".join(map(asset, STYLES))
 THEMES = {"light": 0, "dark": 1}

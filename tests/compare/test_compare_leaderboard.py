@@ -11,9 +11,9 @@ from tests.compare import folders
 from tests.study import synthetic
 
 from restorelab.compare import leaderboard, pareto, significance
-from restorelab.compare.agreement import Board, alike, boards
-from restorelab.compare.find import find
 from restorelab.report.table import Table
+from restorelab.runs.comparable import Board, alike, boards
+from restorelab.runs.find import find
 
 
 def board(folder: Path, metric: str | None = None) -> Board:

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from compare.page_material import EVALUATIONS, MODELS, NOISES, comparison, crops, leaderboard, names, runs
-from restorelab.compare.charts.data import Bars, Lines, Series
 from restorelab.compare.comparison import Comparison, Section
+from restorelab.compare.comparison_page import PICTURES, looks_of, page
 from restorelab.compare.crops import Case, Crops, Tile, View
-from restorelab.compare.page import PICTURES, looks_of, page
+from restorelab.report.charts.data import Bars, Lines, Series
 from restorelab.report.table import Cell, Table
-from restorelab.study.records import Runs
+from restorelab.runs.record import Runs
 
 EVIL = "<img src=x onerror=alert(1)>'\"&</script>"
 

@@ -7,10 +7,11 @@ import pytest
 from tests import runs as real
 from tests.compare import folders
 
-from restorelab import composition, training
 from restorelab.compare import comparison
-from restorelab.compare.charts.data import Bars, Boxes, HeatMap, Lines, Scatter
+from restorelab.config import composition
 from restorelab.errors import ConfigError, DataError
+from restorelab.report.charts.data import Bars, Boxes, HeatMap, Lines, Scatter
+from restorelab.training import execute
 
 SECTIONS = ["leaderboard", "significance", "cost", "curves", "images", "levels", "transfer", "importance"]
 
@@ -155,7 +156,7 @@ def test_real_runs(tmp_path: Path) -> None:
             assert real.run(tmp_path / "runs" / f"{features}-{seed}", *said).status == "done"
     rest = [word for word in real.TINY if not word.startswith("model")]
     median = [*rest, "model=median", "evaluation=[gaussian_25,gaussian_50]", f"run_dir={tmp_path}/runs/median"]
-    assert training.execute(composition.compose(median)).status == "done"
+    assert execute.execute(composition.compose(median)).status == "done"
     found = comparison.build([tmp_path / "runs"])
     held = {name: len(records) for name, records in found.runs.items()}
     assert held == {"dncnn features=2": 2, "dncnn features=4": 2, "median": 1}

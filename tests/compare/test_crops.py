@@ -17,9 +17,9 @@ from clock import Clock
 from restorelab.compare import patch
 from restorelab.compare.crops import SIDES, Case, choose, crops, side
 from restorelab.compare.restoring import LARGE, WINDOW
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.report import detail
-from restorelab.study.records import PerImage, Record, Runs
+from restorelab.runs.record import PerImage, Record, Runs
 from runs import run
 
 GAUSSIAN = "gaussian_50"
@@ -86,7 +86,7 @@ class Stands:
         self.factor, self.loads, self.spec = factor, 0, "s"
         self.network: nn.Module | None = Blend(factor, frozen._scale)
         self.evaluations = [GAUSSIAN]
-        self.config = {"protocol": {"_target_": "restorelab.metrics.Protocol"}}
+        self.config = {"protocol": {"_target_": "restorelab.metrics.protocol.Protocol"}}
         values = psnr or self._measured()
         self.columns = {"psnr": np.array(values), "ssim": np.full(len(values), 0.5)}
         self.columns |= {"input_psnr": np.full(len(values), 10.0), "input_ssim": np.full(len(values), 0.1)}

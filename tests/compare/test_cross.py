@@ -10,11 +10,11 @@ import pytest
 
 import runs
 from restorelab.compare import cross as module
-from restorelab.compare.agreement import boards
 from restorelab.compare.cross import cross, cross_one, plan
 from restorelab.compare.significance import against
 from restorelab.errors import ConfigError, DataError
-from restorelab.study.records import Record, Runs
+from restorelab.runs.comparable import boards
+from restorelab.runs.record import Record, Runs
 
 REST = ("trainer.max_epochs=1", "data.test=8")
 MEDIAN = ("model=median", "model.kernel=null", "noise=impulse")

@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from restorelab.compare import divergence as ped
+from restorelab.judge import divergence as ped
 
 
 def test_two_categories_by_hand() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.compare import folders
 
 from restorelab.compare import facts
-from restorelab.compare.agreement import alike, boards
-from restorelab.compare.find import find
+from restorelab.runs.comparable import alike, boards
+from restorelab.runs.find import find
 
 
 def test_versions_and_commits_are_told_once_or_by_how_many(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.compare import folders
 
-from restorelab.compare.find import find
 from restorelab.errors import DataError
+from restorelab.runs.find import find
 
 
 def test_seeds_share_a_name_and_configs_do_not(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tests.compare import folders
 
-from restorelab.compare import importance, naming
-from restorelab.compare.find import find
+from restorelab.judge import importance
+from restorelab.runs import naming
+from restorelab.runs.find import find
 
 
 def grid(folder: Path, seeds: int = 2, effect: float = 1.0) -> None:

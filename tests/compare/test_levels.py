@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.compare import folders
 
 from restorelab.compare import levels, transfer_map
-from restorelab.compare.agreement import Board, alike, boards
-from restorelab.compare.find import find
+from restorelab.runs.comparable import Board, alike, boards
+from restorelab.runs.find import find
 
 
 def board(folder: Path) -> Board:

@@ -3,8 +3,8 @@
 import pytest
 from tests.compare import folders
 
-from restorelab.compare import naming
 from restorelab.errors import ConfigError
+from restorelab.runs import naming
 
 
 def names(*settings: dict) -> list[str]:

@@ -8,8 +8,8 @@ import pytest
 from tests.compare import folders
 
 from restorelab.compare import pareto
-from restorelab.compare.agreement import alike, boards
-from restorelab.compare.find import find
+from restorelab.runs.comparable import alike, boards
+from restorelab.runs.find import find
 
 
 def by_definition(points: list[tuple[float, float]], *, higher: bool) -> list[bool]:

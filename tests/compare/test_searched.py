@@ -9,7 +9,7 @@ from tests.compare import folders
 
 from restorelab.compare import searched
 from restorelab.compare.comparison import build
-from restorelab.compare.find import find
+from restorelab.runs.find import find
 
 VALUES = {0: 20.0, 1: 24.0, 2: 22.0, 3: 25.0, 4: 12.0, 5: None}
 STATES = {4: "pruned", 5: "failed"}

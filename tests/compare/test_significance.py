@@ -11,12 +11,12 @@ from tests.compare import folders
 from tests.study import synthetic
 
 from restorelab.compare import significance
-from restorelab.compare.agreement import Board, alike, boards
-from restorelab.compare.find import find
+from restorelab.judge.bootstrap import estimate, holm, win_rate
+from restorelab.runs.comparable import Board, alike, boards
+from restorelab.runs.find import find
+from restorelab.runs.metric import METRICS
+from restorelab.runs.samples import INPUT, samples
 from restorelab.study.compared import OVERALL
-from restorelab.study.metric import METRICS
-from restorelab.study.statistics import estimate, holm, win_rate
-from restorelab.study.values import INPUT, samples
 
 
 def board(folder: Path, metric: str | None = None) -> Board:

@@ -6,9 +6,9 @@ import pytest
 from tests.compare import folders
 
 from restorelab.compare import specialists, transfer_map
-from restorelab.compare.agreement import Board, alike, boards
-from restorelab.compare.find import find
 from restorelab.report.table import Cell, Table
+from restorelab.runs.comparable import Board, alike, boards
+from restorelab.runs.find import find
 
 BOTH = {
     ("ae", "gaussian"): {"gaussian_50": 26, "impulse_30": 12},

@@ -20,7 +20,7 @@ from filelock import FileLock
 from PIL import Image
 from reading import read
 
-from restorelab.data import ahead, cache
+from restorelab.data import cache, decode_ahead
 from restorelab.data.cache import Table, prepare
 from restorelab.data.decode import Decoded, Decoding, decode
 from restorelab.data.item import Item
@@ -69,7 +69,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         calls.append(encoded)
         return decode(encoded, *arguments)
 
-    monkeypatch.setattr(ahead, "decode", counting)
+    monkeypatch.setattr(decode_ahead, "decode", counting)
     return calls
 
 
@@ -366,7 +366,7 @@ def test_an_interrupted_build_cleans_up(tree: Path, tmp_path: Path, monkeypatch:
     def interrupt(*_: Any) -> np.ndarray:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ahead, "decode", interrupt)
+    monkeypatch.setattr(decode_ahead, "decode", interrupt)
     with pytest.raises(KeyboardInterrupt):
         get(Folder(tree), tmp_path / "c")
     assert [path.name for path in (tmp_path / "c" / "tables").iterdir() if not path.name.endswith(".lock")] == []

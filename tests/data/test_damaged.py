@@ -12,14 +12,14 @@ import pytest
 import tifffile
 from PIL import Image
 
-from restorelab import memory
 from restorelab.data import decode as decode_module
 from restorelab.data.cache import prepare
 from restorelab.data.decode import BadImage, Decoding, decode, pages
-from restorelab.data.gate import Gate
+from restorelab.data.decode_memory import Gate
 from restorelab.data.header import size_of
 from restorelab.data.sources.folder import Folder
 from restorelab.errors import ConfigError, DataError
+from restorelab.training import memory
 
 Y, X = np.mgrid[0:80, 0:64]
 GRAY = ((np.sin(X / 7) + np.cos(Y / 5) + 2) / 4 * 200 + 20).astype(np.uint8)
@@ -202,7 +202,7 @@ def test_large_images_are_bounded_by_a_key_and_never_by_pillow(
     with pytest.raises(BadImage, match=r"64x80 pixels, over the bound of 0\.005 megapixels \(data\.max_megapixels\)"):
         decode(path, Decoding(1, max_megapixels=0.005))
     monkeypatch.setattr(memory, "available", lambda: 20_000)
-    monkeypatch.setattr("restorelab.data.gate.SMALL", 0)
+    monkeypatch.setattr("restorelab.data.decode_memory.SMALL", 0)
     with pytest.raises(DataError, match=r"decoding it takes about 0\.0 GB of memory") as caught:
         decode(path, Decoding(1))
     assert not isinstance(caught.value, BadImage)  # the machine's fault: it must not be left out for good
@@ -236,7 +236,7 @@ def test_a_build_in_threads_keeps_to_its_memory(tmp_path: Path, monkeypatch: pyt
     for i in range(12):
         Image.fromarray(np.roll(COLOUR, i)).save(tmp_path / f"{i:02d}.png")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
-    monkeypatch.setattr("restorelab.data.gate.SHARE", 1e-9)
+    monkeypatch.setattr("restorelab.data.decode_memory.SHARE", 1e-9)
     inside, most, lock = [0], [0], threading.Lock()
     load = decode_module.Raster.load
 

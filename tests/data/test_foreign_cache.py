@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 
 import runs
-from restorelab import cli, results
+from restorelab.cli import main
 from restorelab.data import cache
 from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.image_table import Table
 from restorelab.data.item import Item
-from restorelab.data.table import Table
 from restorelab.degradations.blur import NoBlur
 from restorelab.degradations.downsample import NoDownsample
 from restorelab.degradations.noise import Gaussian
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import DataError
-from restorelab.evaluation import Measured, evaluate
+from restorelab.training import write_results
+from restorelab.training.evaluation import Measured, evaluate
 
 NOBODY = 65534
 
@@ -115,13 +116,13 @@ def test_what_has_to_be_decoded_is_refused_with_the_owner_and_the_way_out(folder
 def test_listing_and_cleaning_say_so_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frozen(table())
     with another_user(folder, "r"):
-        assert cli.main(["cache"]) == 0
-        assert cli.main(["cache", "clean"]) == 1
+        assert main.main(["cache"]) == 0
+        assert main.main(["cache", "clean"]) == 1
     assert "2 of 2 entries are kept" in capsys.readouterr().err
     assert len(cache.entries()) == 2
     with another_user(folder, "-"):
-        assert cli.main(["cache"]) == 1
-        assert cli.main(["cache", "clean"]) == 1
+        assert main.main(["cache"]) == 1
+        assert main.main(["cache", "clean"]) == 1
     assert capsys.readouterr().err.count("RESTORELAB_CACHE") == 2
 
 
@@ -152,7 +153,7 @@ def test_a_run_whose_fixed_images_changed_has_no_result_and_goes_on(
         fixed._file.write_bytes(bytes(fixed._file.stat().st_size))
         return evaluate(net, fixed, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(results, "evaluate", measured)
+    monkeypatch.setattr(write_results, "evaluate", measured)
     failed = runs.run(tmp_path / "run", "max_steps=1")
     assert failed.status == "failed"
     assert "degraded.f32 was changed while the run went on" in failed.message

@@ -13,14 +13,14 @@ from restorelab.data.datamodule import FrozenLoader
 from restorelab.data.decode import Decoding
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.item import Item
+from restorelab.data.sample import Sample
 from restorelab.degradations.blur import Gaussian as Blur
 from restorelab.degradations.downsample import AvgPool, NoDownsample
 from restorelab.degradations.noise import Impulse, Poisson
 from restorelab.degradations.pipeline import Degradation
-from restorelab.evaluation import evaluate
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.models.median import Median
-from restorelab.sample import Sample
+from restorelab.training.evaluation import evaluate
 
 
 @dataclass

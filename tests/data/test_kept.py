@@ -11,18 +11,18 @@ import pytest
 from PIL import Image
 
 import runs
-from restorelab import keeping
-from restorelab.data import kept
+from restorelab.data import split_record
 from restorelab.data.dataset import Dataset, Opened
-from restorelab.data.kept import Kept
 from restorelab.data.sources.folder import Folder
+from restorelab.data.split_record import Kept
 from restorelab.degradations.blur import NoBlur
 from restorelab.degradations.downsample import NoDownsample
 from restorelab.degradations.mixture import Each
 from restorelab.degradations.noise import Gaussian, Impulse
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import DataError
-from restorelab.run_folder import RunFolder
+from restorelab.runs import keeping
+from restorelab.runs.run_folder import RunFolder
 
 FOLDER = ("data=folder", "data.crop=16", "data.limit=null", "data.batch_size=2", "data.val=2", "data.test=2")
 
@@ -53,10 +53,10 @@ def parts(opened: Opened) -> dict[str, set[str]]:
 def written(folder: Path, opened: Opened) -> Kept:
     """What a run in the folder would read back."""
     RunFolder(folder).path.mkdir()
-    keep = kept.of(*opened)
-    kept.write(RunFolder(folder), keep)
+    keep = split_record.of(*opened)
+    split_record.write(RunFolder(folder), keep)
     RunFolder(folder).inputs.write_text(json.dumps({"table": keep.table}))
-    found = kept.read(folder)
+    found = split_record.read(folder)
     assert found == keep
     return keep
 
@@ -75,7 +75,7 @@ def test_images_that_are_added_are_left_out_and_the_others_stay_in_their_parts(
     assert parts(after) == parts(before)
     changes = own.changes(after[0], keep)
     assert (len(changes.added), changes.removed) == (20 if limit is None else 0, [])
-    assert kept.of(*after).digest == keep.digest
+    assert split_record.of(*after).digest == keep.digest
 
 
 def test_what_is_gone_is_named(tree: Path, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_what_is_gone_is_named(tree: Path, tmp_path: Path) -> None:
     assert (changes.added, changes.removed) == ([], [gone])
     assert str(changes) == f"1 removed or unreadable, the run goes on without: {gone}"
     assert parts((table, rows)) == {**parts(before), "train": set(train)}
-    assert kept.of(table, rows).digest != keep.digest
+    assert split_record.of(table, rows).digest != keep.digest
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
@@ -150,7 +150,7 @@ def test_equal_divisions_are_equal_files_and_a_damaged_one_is_said(tree: Path, t
     assert (head, first.split(",")[1]) == ("id,part,content,noises", "train")
     files[0].write_bytes(files[0].read_bytes()[:40])
     with pytest.raises(DataError, match=r"split\.csv\.gz: cannot be read"):
-        kept.read(tmp_path / "a")
+        split_record.read(tmp_path / "a")
 
 
 def test_a_run_that_goes_on_never_tests_on_what_it_trained_on(
@@ -159,7 +159,7 @@ def test_a_run_that_goes_on_never_tests_on_what_it_trained_on(
     options = (*FOLDER, f"data.root={tree}", "split_seed=28")
     done = runs.run(tmp_path / "run", *options, "trainer.max_epochs=1")
     assert done.status == "done", done.message
-    before = kept.read(tmp_path / "run")
+    before = split_record.read(tmp_path / "run")
     assert before is not None
     for number in range(10, 20):
         image(tree / f"new{number}.png", number)

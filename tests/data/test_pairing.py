@@ -14,7 +14,7 @@ from PIL import Image
 
 import runs
 from data.test_frozen import Arrays
-from restorelab import build
+from restorelab.config import build
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset
 from restorelab.data.frozen import Evaluation

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from restorelab.data.pairing import Division
-from restorelab.data.small import leave_out, reflected, refuse, window
+from restorelab.data.small_images import leave_out, reflected, refuse, window
 from restorelab.errors import DataError
 
 

@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 
 import runs
-from restorelab import build
+from restorelab.config import build
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.noise import Gaussian, GaussianImpulse, Impulse, Poisson, Speckle
 from restorelab.degradations.region import BOX, confine

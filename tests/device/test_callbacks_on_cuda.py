@@ -9,12 +9,12 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from device.fake_cuda import CUDA, fake_cuda, placed
-from restorelab.callbacks.ema import take_in
-from restorelab.callbacks.guard import Guard
-from restorelab.callbacks.history import History
-from restorelab.callbacks.limits import Limits
-from restorelab.callbacks.progress import Progress
-from restorelab.callbacks.throughput import Throughput
+from restorelab.training.callbacks.ema import take_in
+from restorelab.training.callbacks.guard import Guard
+from restorelab.training.callbacks.history import History
+from restorelab.training.callbacks.limits import Limits
+from restorelab.training.callbacks.progress import Progress
+from restorelab.training.callbacks.throughput import Throughput
 
 EVERY = 50
 

@@ -10,14 +10,14 @@ import yaml
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
-from restorelab import build, composition
-from restorelab.build import Parts
-from restorelab.config import conf_dir
+from restorelab.config import build, composition
+from restorelab.config.build import Parts
+from restorelab.config.schema import conf_dir
 from restorelab.data.datamodule import DataModule
-from restorelab.sample import Sample
-from restorelab.schedule import plan
-from restorelab.task import RestorationTask
-from restorelab.validation import validation_names
+from restorelab.data.sample import Sample
+from restorelab.training.schedule import plan
+from restorelab.training.task import RestorationTask
+from restorelab.training.validation import validation_names
 from test_every_config import PERCEPTUAL
 
 EXPERIMENTS = sorted(file.relative_to(conf_dir() / "experiment") for file in conf_dir().glob("experiment/*/*.yaml"))

@@ -8,9 +8,9 @@ import torch
 
 import runs
 from device.test_compile import by_model
-from restorelab import build, composition
+from restorelab.config import build, composition
 from restorelab.data.datamodule import DataModule
-from restorelab.sample import Sample
+from restorelab.data.sample import Sample
 
 if not torch.cuda.is_available():
     pytest.skip("needs a CUDA device", allow_module_level=True)

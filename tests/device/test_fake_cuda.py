@@ -23,21 +23,21 @@ from torch.utils._python_dispatch import _disable_current_modes
 import runs
 from data.test_frozen import Arrays
 from device.fake_cuda import CUDA, HostSyncError, autocast, fake_cuda, placed
-from restorelab import build, checks
-from restorelab.callbacks.ema import EMA
-from restorelab.config import conf_dir
+from restorelab.config import build, checks
+from restorelab.config.schema import conf_dir
 from restorelab.data import cache, store
 from restorelab.data.datamodule import DataModule, FrozenLoader
 from restorelab.data.decode import Decoding
 from restorelab.data.loader import Order, TrainLoader
+from restorelab.data.sample import Sample
 from restorelab.data.turns import Turns
-from restorelab.inference import restore
-from restorelab.metrics import Protocol, _Blur
+from restorelab.metrics.protocol import Protocol, _Blur
 from restorelab.objectives.objective import Objective
-from restorelab.sample import Sample
-from restorelab.schedule import plan
-from restorelab.task import RestorationTask
-from restorelab.validation import validation_names
+from restorelab.restoring.inference import restore
+from restorelab.training.callbacks.ema import EMA
+from restorelab.training.schedule import plan
+from restorelab.training.task import RestorationTask
+from restorelab.training.validation import validation_names
 from test_every_config import PERCEPTUAL, WITH, classifier
 
 __all__ = ["classifier"]  # a fixture

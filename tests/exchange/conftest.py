@@ -8,18 +8,18 @@ import torch
 from scoring import Made
 
 import runs
-from restorelab import results
-from restorelab.evaluation import exact
 from restorelab.exchange import export_set, manifest
-from restorelab.inference import restore
-from restorelab.study.records import Record
+from restorelab.restoring.inference import restore
+from restorelab.runs.record import Record
+from restorelab.training import write_results
+from restorelab.training.evaluation import exact
 
 SAID = ("evaluation=[gaussian_25_unclipped,impulse_30]", "trainer.max_epochs=1")
 
 
 @pytest.fixture(autouse=True)
 def _small_panels(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(results, "PICTURES", 1)
+    monkeypatch.setattr(write_results, "PICTURES", 1)
 
 
 @pytest.fixture(scope="session")

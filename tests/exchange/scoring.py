@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from restorelab.exchange import score
-from restorelab.study.records import Record
+from restorelab.runs.record import Record
 
 
 @dataclass(frozen=True)

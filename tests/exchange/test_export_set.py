@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 import runs
-from restorelab import composition
-from restorelab.cli import main
+from restorelab.cli.main import main
+from restorelab.config import composition
 from restorelab.errors import ConfigError, DataError
 from restorelab.exchange import export_set, manifest
-from restorelab.study.records import Record
+from restorelab.runs.record import Record
 
 SAID = ["data=photos", "data.limit=60"]
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from scoring import Made, scored
 
-from restorelab.compare.agreement import boards
 from restorelab.compare.significance import Verdict, against
 from restorelab.errors import ConfigError, DataError
 from restorelab.exchange import manifest
-from restorelab.metrics import Protocol
-from restorelab.study.records import Record, Runs
+from restorelab.metrics.protocol import Protocol
+from restorelab.runs.comparable import boards
+from restorelab.runs.record import Record, Runs
 
 
 def test_the_input_measures_what_the_input_measures(made: Made, tmp_path: Path):

@@ -12,7 +12,7 @@ from scoring import Made, scored
 
 from restorelab.errors import ConfigError, DataError
 from restorelab.exchange import export_set, manifest, score
-from restorelab.study.records import Record
+from restorelab.runs.record import Record
 
 
 def bad(made: Made, tmp_path: Path, spoil: str) -> Path:

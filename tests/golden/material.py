@@ -11,11 +11,13 @@ from tests.compare import folders
 from tests.study import synthetic
 
 import runs
-from restorelab import cli, training, trust
-from restorelab.config import conf_dir
-from restorelab.study import report
+from restorelab.cli import main
+from restorelab.config import trust
+from restorelab.config.schema import conf_dir
+from restorelab.study import write_study
 from restorelab.study.plan import Study
 from restorelab.sweep.planned import Planned
+from restorelab.training import execute
 
 IMAGES, EACH = 24, 2
 CONTENT = {"device": "NVIDIA X", "host": "h", "versions": {"torch": "2.13.0"}, "git": "abc1234", "macs_of": [1, 64, 64]}
@@ -49,7 +51,7 @@ def sweep(folder: Path) -> None:
 
 
 def compared(folder: Path, out: Path, *options: str) -> None:
-    assert cli.main(["compare", str(folder), f"out={out}", *options]) == 0
+    assert main.main(["compare", str(folder), f"out={out}", *options]) == 0
 
 
 def target(name: str) -> str:
@@ -109,7 +111,7 @@ def study(folder: Path, out: Path) -> Path:
     held = Study("golden", "Digits <1998>", source, "mnist", asked, notes=["A note & more."], tables=TABLES,
                  figures=FIGURES, claims=CLAIMS)  # fmt: skip
     trust.note([TABLES, FIGURES, CLAIMS])  # as reading a study's file does
-    return report.write(held, planned, out, "compared.html")
+    return write_study.write(held, planned, out, "compared.html")
 
 
 def _studied(
@@ -144,4 +146,4 @@ def untrained(folder: Path) -> None:
     small = ["data.channels=3", "data.limit=24", "data.val=2", "data.test=4", "evaluation=gaussian_50"]
     for model in ("identity", "median"):
         settings = runs.composed([*rest, *small, f"model={model}", f"run_dir={folder / model}"])
-        assert training.execute(settings).status == "done"
+        assert execute.execute(settings).status == "done"

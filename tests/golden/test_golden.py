@@ -19,7 +19,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from tests.golden import dom, material
 
-from restorelab.dotted import leaves
+from restorelab.config.dotted import leaves
 
 HELD = Path(__file__).parent / "captures"
 Check = Callable[[str, str], None]

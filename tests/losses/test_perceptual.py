@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from restorelab.errors import ConfigError
 from restorelab.losses.perceptual import Perceptual
 from restorelab.losses.psnr import PSNR
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 
 
 class Tiny(nn.Module):

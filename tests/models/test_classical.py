@@ -12,8 +12,7 @@ from skimage import data, restoration
 from restorelab.degradations.noise import Impulse
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError
-from restorelab.inference import restore
-from restorelab.metrics import mse
+from restorelab.metrics.protocol import mse
 from restorelab.models.black import Black
 from restorelab.models.bm3d import BM3D
 from restorelab.models.inpaint import Inpaint
@@ -24,6 +23,7 @@ from restorelab.models.richardson_lucy import RichardsonLucy
 from restorelab.models.selective_median import SelectiveMedian
 from restorelab.models.tv import TV
 from restorelab.models.wiener import Wiener
+from restorelab.restoring.inference import restore
 
 
 def photo(channels: int = 1, side: int = 48) -> torch.Tensor:

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from restorelab.errors import ConfigError
-from restorelab.inference import restore
 from restorelab.models.conv_deconv import READINGS, ConvDeconv, factors
+from restorelab.restoring.inference import restore
 
 GATES = (0.1, 0.2, 0.3, 0.4)
 # The report's Table 1, (channels, side) for 64x64x3, and the parameters of kernels of 3x3.

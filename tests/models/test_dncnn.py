@@ -8,9 +8,9 @@ from torch import nn
 
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import ConfigError
-from restorelab.inference import restore
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.models.dncnn import DnCNN
+from restorelab.restoring.inference import restore
 
 
 @pytest.fixture(scope="module")

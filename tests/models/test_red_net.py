@@ -7,8 +7,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from restorelab.errors import ConfigError
-from restorelab.inference import restore
 from restorelab.models.red_net import RedNet
+from restorelab.restoring.inference import restore
 
 VARIANTS = {
     "plain": {},

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from restorelab import cost
+from restorelab.metrics import cost
 from restorelab.models.selective_unet import RADII, SelectiveUNet, binomial, refill
 
 WINDOWS = [binomial(2 * radius) for radius in RADII]

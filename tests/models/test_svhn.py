@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from restorelab.errors import ConfigError
-from restorelab.inference import restore
 from restorelab.models.activation import OUTPUTS
 from restorelab.models.cnn import CNN
 from restorelab.models.cnn_ae import CnnAE
 from restorelab.models.mlp_ae import MlpAE
+from restorelab.restoring.inference import restore
 
 NETS = [MlpAE, CNN, CnnAE]
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 
 import runs
+from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import DataError
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.classify import Classify
-from restorelab.sample import Sample
 
 SMALL = (
     "objective=classify", "model=classifier", "noise=none", "data=mnist", "data.size=[32,32]", "data.resize=stretch",
@@ -49,14 +49,15 @@ def test_images_without_labels_are_refused():
 def classified(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classify") / "run"
     tiny = [o for o in runs.TINY if not o.startswith("model")]
-    from restorelab import composition, training
+    from restorelab.config import composition
+    from restorelab.training import execute
 
     settings = composition.compose([
         *tiny, f"run_dir={folder}", *SMALL, f"data.root={shared / 'data' / 'mnist'}", "data.limit=3000",
         "data.val=100", "data.batch_size=32", "optimizer.lr=3e-3", "trainer.max_epochs=4", "model.dropout=0.0",
         "model.init=torch",
     ])  # fmt: skip
-    outcome = training.execute(settings)
+    outcome = execute.execute(settings)
     assert outcome.status == "done", outcome.message
     return folder
 

@@ -1,7 +1,7 @@
 """A run's curves: whole steps on their axes, and a title that fits."""
 
-from restorelab.report.curves import curves
 from restorelab.report.pixels import rendered
+from restorelab.report.run_curves import curves
 
 
 def test_steps_are_whole_numbers_however_few_there_are() -> None:

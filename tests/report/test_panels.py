@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.report import detail, panels, sheet
 from restorelab.report.panels import RANGES, Row, colours, panel, reach
 from restorelab.report.pixels import rendered

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 import runs
-from restorelab import composition, evaluation, results, training
-from restorelab.metrics import Protocol
-from restorelab.report import page, panels
-from restorelab.report.page import degradation
+from restorelab.config import composition
+from restorelab.metrics.protocol import Protocol
+from restorelab.report import panels, run_page
+from restorelab.report.run_page import degradation
+from restorelab.training import evaluation, execute, write_results
 
 
 def words(run: Path) -> str:
@@ -69,7 +70,7 @@ def test_an_evaluated_checkpoint_says_what_trained_it(done: Path, tmp_path: Path
 def test_what_learns_nothing_says_so(tmp_path: Path) -> None:
     rest = [override for override in runs.TINY if not override.startswith("model")]
     settings = composition.compose([*rest, "model=mean_color", f"run_dir={tmp_path / 'm'}"])
-    assert training.execute(settings).status == "done"
+    assert execute.execute(settings).status == "done"
     assert "training nothing to learn" in words(tmp_path / "m")
 
 
@@ -84,12 +85,12 @@ def test_a_time_has_its_quartiles(done: Path) -> None:
 def test_panels_show_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network of the panels is given its input as the protocol says."""
     rows: list[panels.Row] = []
-    draw = results.panel
-    monkeypatch.setattr(results, "panel", lambda given, *rest: draw(rows.__iadd__(given), *rest))
+    draw = write_results.panel
+    monkeypatch.setattr(write_results, "panel", lambda given, *rest: draw(rows.__iadd__(given), *rest))
     rest = [override for override in runs.TINY if not override.startswith("model")]
     own = ["data.limit=24", "data.val=2", "data.test=3", "evaluation=own", "noise.sigma=90", "noise.clip=false"]
     settings = runs.composed([*rest, *own, "model=identity", "protocol.clip_input=true", f"run_dir={tmp_path / 'r'}"])
-    assert training.execute(settings).status == "done"
+    assert execute.execute(settings).status == "done"
     assert rows
     assert all(float(row.degraded.max()) > 1.2 for row in rows)
     assert all(float(row.restored.max()) == 1.0 for row in rows)
@@ -107,7 +108,7 @@ def test_degradations_in_words() -> None:
 )
 def test_a_gain_is_green_a_loss_is_not_and_little_is_neither(psnr: float | None, classes: list[str]) -> None:
     metrics = {"test/psnr": psnr, "input/psnr": 20.0}
-    text = page._table([{"degradation": "gaussian_50", "images": 3, "metrics": metrics}])
+    text = run_page._table([{"degradation": "gaussian_50", "images": 3, "metrics": metrics}])
     assert re.findall("class=(gain|loss)", text) == classes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from restorelab.study.records import Record, Runs
+from restorelab.runs.record import Record, Runs
 
 GROUPS = 40
 EACH = 3

@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 
 from restorelab.errors import ConfigError
-from restorelab.study.claims import (
-    Better,
-    Close,
-    DeadPixels,
-    Drop,
-    Factor,
-    Faster,
-    Reaches,
-)  # fmt: skip
-from restorelab.study.records import Record, Runs
+from restorelab.judge.claims import Better, Close, DeadPixels, Drop, Factor, Faster, Reaches  # fmt: skip
+from restorelab.runs.record import Record, Runs
 from study.synthetic import groups, psnr, study, write
 
 

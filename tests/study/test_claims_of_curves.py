@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from restorelab.errors import ConfigError
-from restorelab.study.claims import AtStep, Change, Sooner
-from restorelab.study.records import Record, Runs
+from restorelab.judge.claims import AtStep, Change, Sooner
+from restorelab.runs.record import Record, Runs
 from study.synthetic import write
 
 

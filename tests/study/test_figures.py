@@ -16,22 +16,23 @@ from PIL import Image
 from torch import Tensor, nn
 
 import runs as small
-from restorelab import build, composition, config, training, trust
+from restorelab.config import build, composition, schema, trust
 from restorelab.errors import ConfigError, DataError
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.report.pixels import pixels, rendered
 from restorelab.report.png import palette, png
 from restorelab.report.sheet import GAP, MARGIN, Picture, sheet, wrapped
+from restorelab.runs.record import Record, Runs
 from restorelab.study.figures import style
 from restorelab.study.figures.activations import Activations, montage
-from restorelab.study.figures.boxes import INPUT, Boxes
-from restorelab.study.figures.curves import Curves
+from restorelab.study.figures.box_plots import INPUT, Boxes
 from restorelab.study.figures.dead_pixels import DEAD, DeadPixels
 from restorelab.study.figures.grid import Grid
+from restorelab.study.figures.image_rows import View
+from restorelab.study.figures.learning_curves import Curves
 from restorelab.study.figures.noises import Noises
-from restorelab.study.figures.shown import View
 from restorelab.study.figures.stages import Stages
-from restorelab.study.records import Record, Runs
+from restorelab.training import execute
 from study.synthetic import groups, write
 
 TWO = ("evaluation=[gaussian_25,impulse_30]", "noise=mixture", "data.size=32", "trainer.max_epochs=2")
@@ -51,7 +52,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("runs")
     common = [override for override in small.TINY if not override.startswith("model")]
     for name, overrides in RUNS.items():
-        outcome = training.execute(composition.compose([*common, f"run_dir={folder / name}", *overrides]))
+        outcome = execute.execute(composition.compose([*common, f"run_dir={folder / name}", *overrides]))
         assert outcome.status == "done", outcome
     return Runs([Record(name.partition("-")[0], folder / name) for name in RUNS])
 
@@ -443,8 +444,13 @@ def test_a_png_keeps_every_value_and_a_palette_is_smaller() -> None:
 @pytest.mark.parametrize(
     "node",
     [
-        {"_target_": "restorelab.study.figures.curves.Curves", "runs": ["a"], "columns": [["val/psnr"]], "log": None},
-        {"_target_": "restorelab.study.figures.boxes.Boxes", "runs": ["a"], "evaluation": "e", "log": False},
+        {
+            "_target_": "restorelab.study.figures.learning_curves.Curves",
+            "runs": ["a"],
+            "columns": [["val/psnr"]],
+            "log": None,
+        },
+        {"_target_": "restorelab.study.figures.box_plots.Boxes", "runs": ["a"], "evaluation": "e", "log": False},
         {"_target_": "restorelab.study.figures.grid.Grid", "runs": ["a"], "evaluation": "e", "images": ["x", "y"]},
         {"_target_": "restorelab.study.figures.grid.Grid", "runs": ["a"], "evaluation": "e", "layout": "rows"},
         {"_target_": "restorelab.study.figures.stages.Stages", "run": "a", "evaluations": ["e"], "images": 2},
@@ -460,18 +466,18 @@ def test_a_png_keeps_every_value_and_a_palette_is_smaller() -> None:
 )
 def test_a_yaml_can_name_them(node: dict[str, Any]) -> None:
     node = {**node, "caption": "What it shows."}
-    config.check_node("figures.x", node)
+    schema.check_node("figures.x", node)
     trust.note(node)  # as reading a study's file does
     assert build.make("figures.x", node).caption == "What it shows."
     for wrong in ({"capton": ""}, {"runs": 3}, {"images": 1.5}):
         with pytest.raises(ConfigError):
-            config.check_node("figures.x", node | wrong)
+            schema.check_node("figures.x", node | wrong)
 
 
 def test_a_wrong_layout_is_refused() -> None:
     node = {"_target_": "restorelab.study.figures.grid.Grid", "caption": "", "runs": [], "evaluation": "e"}
     with pytest.raises(ConfigError, match="layout"):
-        config.check_node("figures.x", node | {"layout": "diagonal"})
+        schema.check_node("figures.x", node | {"layout": "diagonal"})
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.02, 0.3), (0.2, 0.35), (1.0, 4.5), (3e-4, 0.2), (1e-6, 1.0)])

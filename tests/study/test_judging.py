@@ -5,16 +5,16 @@ from typing import get_args
 
 import pytest
 
-from restorelab import build, config, trust
+from restorelab.config import build, schema, trust
 from restorelab.errors import ConfigError
-from restorelab.study import claims
-from restorelab.study.claims import AtStep, Better, Close, DeadPixels, Factor, Faster, Reaches, judge
-from restorelab.study.claims.claim import Claim
-from restorelab.study.claims.deciding import Part
-from restorelab.study.claims.judged import Verdict
-from restorelab.study.hardware import Machine, of_report
-from restorelab.study.records import Runs
-from restorelab.study.statistics import holm
+from restorelab.judge import claims
+from restorelab.judge.bootstrap import holm
+from restorelab.judge.claims import AtStep, Better, Close, DeadPixels, Factor, Faster, Reaches, judge
+from restorelab.judge.claims.claim import Claim
+from restorelab.judge.claims.deciding import Part
+from restorelab.judge.claims.judged import Verdict
+from restorelab.runs.hardware import Machine, of_report
+from restorelab.runs.record import Runs
 from study.synthetic import study, write
 
 
@@ -161,8 +161,8 @@ NODES = [
 
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node["_target_"])
 def test_from_a_studys_yaml(node, three):
-    node = node | {"_target_": f"restorelab.study.claims.{node['_target_']}", "finding": "f"}
-    config.check_node("claims.c", node)
+    node = node | {"_target_": f"restorelab.judge.claims.{node['_target_']}", "finding": "f"}
+    schema.check_node("claims.c", node)
     trust.note(node)  # as reading a study's file does
     claim = build.make("claims.c", node)
     found = claim(three)  # none of its runs is there
@@ -171,7 +171,7 @@ def test_from_a_studys_yaml(node, three):
     assert found.test == claim.test
     assert claim.test.endswith(".")
     with pytest.raises(ConfigError, match="unknown key"):
-        config.check_node("claims.c", node | {"betterr": 1})
+        schema.check_node("claims.c", node | {"betterr": 1})
 
 
 def test_every_claim_is_among_the_nodes():

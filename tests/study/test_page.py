@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from restorelab.errors import DataError
+from restorelab.judge.claims.judged import Judged
 from restorelab.report.table import Cell, Table
-from restorelab.study.claims.judged import Judged
-from restorelab.study.page import Drawn, drawn, fitted, page, words
-from restorelab.study.records import Record, Runs
-from restorelab.study.stand_in import stand_in
+from restorelab.runs.deviations import stand_in
+from restorelab.runs.record import Record, Runs
+from restorelab.study.study_page import Drawn, drawn, fitted, page, words
 from study.synthetic import groups, write
 
 STUDY = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import runs
-from restorelab import composition
+from restorelab.config import composition
 from restorelab.errors import ConfigError
 from restorelab.study import plan
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import yaml
 
-from restorelab import trust
-from restorelab.run_folder import RunFolder
-from restorelab.study import plan, report
-from restorelab.study.claims import Better
-from restorelab.study.figures.boxes import Boxes
-from restorelab.study.figures.curves import Curves
+from restorelab.config import trust
+from restorelab.judge.claims import Better
+from restorelab.runs.record import Record, Runs
+from restorelab.runs.run_folder import RunFolder
+from restorelab.study import plan, write_study
+from restorelab.study.figures.box_plots import Boxes
+from restorelab.study.figures.learning_curves import Curves
 from restorelab.study.figures.noises import Noises
 from restorelab.study.figures.present import present
-from restorelab.study.page import drawn
 from restorelab.study.plan import Study
-from restorelab.study.records import Record, Runs
+from restorelab.study.study_page import drawn
 from restorelab.sweep.planned import Planned
 from study.synthetic import write
 
@@ -69,7 +69,7 @@ def test_samples_by_noise_leave_out_the_rows_of_absent_runs() -> None:
 
 @pytest.fixture
 def study() -> Study:
-    claim = {"_target_": "restorelab.study.claims.better.Better", "finding": "f", "better": "a", "than": "b"}
+    claim = {"_target_": "restorelab.judge.claims.better.Better", "finding": "f", "better": "a", "than": "b"}
     trust.note(claim)  # as reading a study's file does
     return Study("s", "T", {"name": "n", "source": "s"}, "mnist", {name: [f"model={name}"] for name in ("a", "b", "c")},
                  claims={"one": claim})  # fmt: skip
@@ -82,7 +82,7 @@ def findings(folder: Path) -> dict[str, Any]:
 
 def test_a_study_whose_runs_all_failed_says_so_and_judges_nothing(study: Study, tmp_path: Path) -> None:
     runs = [unfinished(tmp_path, name, f"no memory for {name}.\nmore") for name in ("a", "b")]
-    page = report.write(study, runs, tmp_path / "out").read_text()
+    page = write_study.write(study, runs, tmp_path / "out").read_text()
     one = findings(tmp_path / "out")["one"]
     assert (one["verdict"], one["seeds"], one["p"]) == ("not judged", 0, None)
     assert one["numbers"] == "run a: it is not done (failed: no memory for a)."
@@ -95,13 +95,13 @@ def test_a_study_whose_runs_all_failed_says_so_and_judges_nothing(study: Study, 
 
 def test_the_page_prints_the_overrides_that_were_used(study: Study, tmp_path: Path) -> None:
     runs = [planned(record(tmp_path, name), f"model={name}", "optimizer.lr=0.5") for name in ("a", "b")]
-    page = report.write(study, runs, tmp_path / "out").read_text()
+    page = write_study.write(study, runs, tmp_path / "out").read_text()
     assert "<code>model=a optimizer.lr=0.5</code>" in page
     assert "<code>model=c</code></td><td>left out</td>" in page
     assert findings(tmp_path / "out")["one"]["verdict"] == "underpowered"
     assert "Settings: optimizer.lr=0.5 in place of the report" in page  # so it is a stand-in
     same = [planned(record(tmp_path / "same", "a"), "model=a", "data.root=/x", "threads=2", "logger=csv")]
-    assert report._runs(study, same).stand_in == []
+    assert write_study._runs(study, same).stand_in == []
 
 
 def test_of_overrides_of_one_key_the_last_is_used() -> None:
@@ -110,9 +110,9 @@ def test_of_overrides_of_one_key_the_last_is_used() -> None:
 
 
 def test_a_stand_in_is_told_to_what_judges(study: Study, tmp_path: Path) -> None:
-    runs = report._runs(study, [planned(record(tmp_path, "a"))])
+    runs = write_study._runs(study, [planned(record(tmp_path, "a"))])
     assert runs.stand_in == []
     (tmp_path / "a-0" / "config.yaml").write_text((tmp_path / "a-0" / "config.yaml").read_text().replace("mnist", "x"))
-    runs = report._runs(study, [planned(Record("a", tmp_path / "a-0"))])
+    runs = write_study._runs(study, [planned(Record("a", tmp_path / "a-0"))])
     assert runs.stand_in[0].startswith("Data: the report used mnist, these runs x")
     assert Better("f", "a", "c")(runs).numbers == "run c: it was left out."

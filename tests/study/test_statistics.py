@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from restorelab.compare.agreement import boards
 from restorelab.compare.significance import Verdict, against
 from restorelab.errors import ConfigError, DataError
-from restorelab.study.metric import METRICS
-from restorelab.study.records import Runs
-from restorelab.study.statistics import Estimate, estimate, holm, win_rate
-from restorelab.study.values import Sample, samples
+from restorelab.judge.bootstrap import Estimate, estimate, holm, win_rate
+from restorelab.runs.comparable import boards
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import Sample, samples
 from study.synthetic import groups, psnr, study, write
 
 

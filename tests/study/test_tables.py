@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 import yaml
 
-from restorelab import build, config, trust
+from restorelab.config import build, schema, trust
 from restorelab.errors import ConfigError
 from restorelab.report.table import Cell, Table
+from restorelab.runs.record import Record, Runs
 from restorelab.study.beside import Beside
 from restorelab.study.compared import large
 from restorelab.study.measured import in_report, written
 from restorelab.study.pooled import Pooled
 from restorelab.study.printed import beats
-from restorelab.study.records import Record, Runs
 from restorelab.study.tables import Leaderboard, ModelByEvaluation
-from restorelab.tracking.leaderboard import typed
+from restorelab.training.loggers.wandb_leaderboard import typed
 from study.synthetic import groups, write
 
 IMAGES = 10
@@ -437,8 +437,8 @@ def test_markdown_is_a_table(runs: Runs) -> None:
     ],
 )  # fmt: skip
 def test_a_yaml_can_name_them(node: dict[str, Any]) -> None:
-    config.check_node("tables.x", node)
+    schema.check_node("tables.x", node)
     trust.note(node)  # as reading a study's file does
     assert isinstance(build.make("tables.x", node)(Runs([])), Table)
     with pytest.raises(ConfigError, match="titel"):
-        config.check_node("tables.x", node | {"titel": "t"})
+        schema.check_node("tables.x", node | {"titel": "t"})

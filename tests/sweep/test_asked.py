@@ -6,27 +6,27 @@ from pathlib import Path
 import pytest
 
 import runs
-from restorelab.cli import main
+from restorelab.cli.main import main
 from restorelab.errors import ConfigError
-from restorelab.sweep import asked, queue
-from restorelab.sweep.asked import Asked
+from restorelab.sweep import queue, request
+from restorelab.sweep.keys import split
 from restorelab.sweep.ledger import Attempt, Ledger
 from restorelab.sweep.live import Lines, measured, share
-from restorelab.sweep.owner import Owner
-from restorelab.sweep.settings import split
+from restorelab.sweep.process_id import Owner
+from restorelab.sweep.request import Asked
 
 REST = [o for o in runs.TINY if not o.startswith("trainer.max_epochs")]
 
 
 def ask(folder: Path, *more: str) -> Asked:
-    return asked.ask(*split([*REST, f"sweep_dir={folder}", *more]), threads=1)
+    return request.ask(*split([*REST, f"sweep_dir={folder}", *more]), threads=1)
 
 
 def test_every_session_and_every_run_is_noted(tmp_path: Path) -> None:
     first = ask(tmp_path / "s", "noise=gaussian,impulse")
-    asked.note(first, ["noise=gaussian,impulse"])
+    request.note(first, ["noise=gaussian,impulse"])
     second = ask(tmp_path / "s", "noise=gaussian,impulse", "seed=0,1")
-    asked.note(second, ["noise=gaussian,impulse", "seed=0,1"])
+    request.note(second, ["noise=gaussian,impulse", "seed=0,1"])
     noted = json.loads((tmp_path / "s" / "sweep.json").read_text())
     assert [session["arguments"] for session in noted["sessions"]] == [
         ["noise=gaussian,impulse"], ["noise=gaussian,impulse", "seed=0,1"]
@@ -50,10 +50,10 @@ def test_the_queue_holds_what_the_runs_will_do_whatever_becomes_of_the_configs(t
 
 def test_resume_false_refuses_a_folder_with_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = ask(tmp_path / "s")
-    asked.check_fresh(found)
+    request.check_fresh(found)
     assert Ledger(tmp_path / "s" / "ledger").claim(found.planned[0].id) is not None
     with pytest.raises(ConfigError, match="holds a sweep already"):
-        asked.check_fresh(found)
+        request.check_fresh(found)
     assert main(["sweep", *REST, f"sweep_dir={tmp_path / 's'}", "resume=false"]) == ConfigError("").exit_status
     assert str(tmp_path / "s") in capsys.readouterr().err
 
@@ -85,7 +85,7 @@ def test_progress_in_words() -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"sessions": 3}', "null"])
 def test_a_damaged_note_is_begun_anew(tmp_path: Path, content: str) -> None:
     (tmp_path / "sweep.json").write_text(content)
-    asked.note(ask(tmp_path), ["a"])
+    request.note(ask(tmp_path), ["a"])
     assert [one["arguments"] for one in json.loads((tmp_path / "sweep.json").read_text())["sessions"]] == [["a"]]
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import runs
-from restorelab.cli import main
+from restorelab.cli.main import main
 from restorelab.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,17 +40,17 @@ tables:
     evaluations: [impulse_30]
 figures:
   curves:
-    _target_: restorelab.study.figures.curves.Curves
+    _target_: restorelab.study.figures.learning_curves.Curves
     caption: Curves
     runs: [small, longer]
   lost:
-    _target_: restorelab.study.figures.boxes.Boxes
+    _target_: restorelab.study.figures.box_plots.Boxes
     caption: Of a run that failed
     runs: [broken]
     evaluation: impulse_30
 claims:
   more:
-    _target_: restorelab.study.claims.better.Better
+    _target_: restorelab.judge.claims.better.Better
     finding: Longer is better
     better: longer
     than: small

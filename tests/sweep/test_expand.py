@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 import runs
-from restorelab import build, checks, composition
-from restorelab.config import conf_dir
+from restorelab.config import build, checks, composition
+from restorelab.config.schema import conf_dir
 from restorelab.errors import ConfigError
+from restorelab.runs.run_identity import identity
 from restorelab.study import plan as studies
-from restorelab.sweep import expand, grid, queue, settings
+from restorelab.sweep import expand, grid, keys, queue
 from restorelab.sweep.checker import TRAINING, UNREAD, Checker
 from restorelab.sweep.composer import Composer
-from restorelab.sweep.identity import identity
 from restorelab.sweep.planned import Planned
 
 REST = [o for o in runs.TINY if not o.startswith("model")]
@@ -53,8 +53,8 @@ MIX = (
     ["+evaluation.extra.noise=${noise}", "noise=impulse"],
     ["callbacks=none"],
     ["~callbacks.panels"],
-    ["~callbacks.panels", "+callbacks.panels={_target_: restorelab.callbacks.ema.EMA}"],
-    ["+callbacks.mine={_target_: restorelab.callbacks.ema.EMA, decay: 0.5}"],
+    ["~callbacks.panels", "+callbacks.panels={_target_: restorelab.training.callbacks.ema.EMA}"],
+    ["+callbacks.mine={_target_: restorelab.training.callbacks.ema.EMA, decay: 0.5}"],
     ["++optimizer.lr=0.5", "optimizer=sgd"],
     ["optimizer.lr=1e-4", "optimizer.lr=1e-5"],
     ["optimizer=sgd", "optimizer=adamw", "optimizer.lr=3"],
@@ -186,7 +186,7 @@ def test_threads_are_shared_unless_somebody_says() -> None:
 
 
 def planned(*arguments: str, **more: Any) -> list[Planned]:
-    sweep, rest = settings.split(arguments)
+    sweep, rest = keys.split(arguments)
     return expand.plan(grid.expand(rest), expand.sweep_folder(sweep, rest), only=sweep.only, **more)
 
 
@@ -329,7 +329,7 @@ def test_what_is_left_out_of_the_check_is_never_read_by_it() -> None:
 
 
 def folder(*arguments: str) -> Path:
-    return expand.sweep_folder(*settings.split(arguments))
+    return expand.sweep_folder(*keys.split(arguments))
 
 
 def test_where_a_sweep_lies() -> None:

@@ -8,7 +8,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from restorelab.config import conf_dir
+from restorelab.config.schema import conf_dir
 from restorelab.errors import ConfigError
 from restorelab.sweep import grid
 

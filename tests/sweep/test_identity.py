@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restorelab.inputs import Inputs
+from restorelab.runs.inputs import Inputs
+from restorelab.runs.run_identity import identity
 from restorelab.sweep.composer import Composer
-from restorelab.sweep.identity import identity
 
 COMPOSER = Composer(threads=1)
 

@@ -17,7 +17,7 @@ import pytest
 
 from restorelab.sweep import ledger as ledgers
 from restorelab.sweep.ledger import Attempt, Ledger
-from restorelab.sweep.owner import Owner
+from restorelab.sweep.process_id import Owner
 
 
 def gone() -> Owner:

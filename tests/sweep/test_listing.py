@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 import runs
-from restorelab import build, duration, training
+from restorelab import duration
+from restorelab.config import build
 from restorelab.errors import DataError
-from restorelab.sweep import expand, expected, grid, listing
+from restorelab.sweep import dry_run, eta, expand, grid
 from restorelab.sweep.planned import Planned
+from restorelab.training import execute
 
 REST = [o for o in runs.TINY if not o.startswith(("model", "trainer.max_epochs"))]
 DNCNN = ["model=dncnn", "model.depth=3", "model.features=4"]
@@ -50,20 +52,20 @@ def finish(
 
 
 def times(made: list[Planned], *, trains: bool = True) -> list[float | None]:
-    return [one and one.seconds for one in expected.expected(made, [trains] * len(made))]
+    return [one and one.seconds for one in eta.expected(made, [trains] * len(made))]
 
 
 def test_parameters_and_macs_are_those_of_each_network_on_its_images() -> None:
     made = planned(*DNCNN, "data.size=16,32", "noise=gaussian,impulse", "seed=0,1")
     # 1x3x3x4 + 4, 4x3x3x4 + 2x4, 4x3x3x1 + 1: 229 parameters; without biases and normalization 216 MACs a pixel
-    costs = [(cost.parameters, cost.macs, cost.trains) for cost in listing.costs_of(made)]
+    costs = [(cost.parameters, cost.macs, cost.trains) for cost in dry_run.costs_of(made)]
     assert costs == [(229, 216 * side**2, True) for side in (16, 32) for _ in range(4)]
-    (median,) = listing.costs_of(planned("model=median"))
+    (median,) = dry_run.costs_of(planned("model=median"))
     assert (median.parameters, median.macs, median.trains) == (0, None, False)
     evaluation = runs.composed([*REST, *DNCNN, "train=false", "run_dir=runs/a/b"])
-    (evaluated,) = listing.costs_of([Planned("a", 0, evaluation)])
+    (evaluated,) = dry_run.costs_of([Planned("a", 0, evaluation)])
     assert (evaluated.parameters, evaluated.trains) == (229, False)
-    (small,) = listing.costs_of(planned("model=identity", "model.scale=2", "downsample=avg_pool"))
+    (small,) = dry_run.costs_of(planned("model=identity", "model.scale=2", "downsample=avg_pool"))
     assert small.parameters == 0
 
 
@@ -72,13 +74,13 @@ def test_equal_networks_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> Non
     built: list[str] = []
     original = build.make
     monkeypatch.setattr(build, "make", lambda path, node: built.append(path) or original(path, node))
-    listing.costs_of(made)
+    dry_run.costs_of(made)
     assert built.count("model") == 2
 
 
 def test_of_what_nothing_is_known_nothing_is_said() -> None:
     made = planned(*DNCNN, "seed=0,1", "max_steps=10")
-    text = listing.listing(made)
+    text = dry_run.listing(made)
     assert text.splitlines()[1].split()[-4:-1] == ["?", "to", "do"]
     assert "time: ?; no finished run" in text
     assert not Path("runs").exists()
@@ -135,7 +137,7 @@ def test_the_nearest_runs_tell_and_the_summary_says_which() -> None:
         finish(one, seconds=seconds, rate=8.0, evaluations=6.0, rows=[(4, 0, True)])
     again = planned(*DNCNN, "noise=gaussian,impulse,poisson", "max_steps=4", "seed=1")
     assert times(again) == pytest.approx([20.0, 40.0, 30.0])  # of another noise both tell: their median
-    text = listing.listing([alike, *again], workers=2)
+    text = dry_run.listing([alike, *again], workers=2)
     assert "4 runs, 1 done" in text
     assert "time: 1 min 30 s of work, 45 s with 2 at a time" in text
     assert "2 as finished runs of the same model, data, degradation, loss and threads took" in text
@@ -185,9 +187,9 @@ def test_the_listing_says_how_far_each_run_is() -> None:
     for one, name in ((made[1], "failure.json"), (made[2], "config.yaml")):
         one.folder.mkdir(parents=True)
         (one.folder / name).write_text("{}")
-    states = [listing.state(one) for one in made]
+    states = [dry_run.state(one) for one in made]
     assert states == ["done", "failed", "begun", "to do", "to do"]
-    text = listing.listing(made)
+    text = dry_run.listing(made)
     rows = text.splitlines()[1:6]
     for one, row, word in zip(made, rows, states, strict=True):
         assert f"  {word}" in row
@@ -200,10 +202,10 @@ def test_the_listing_says_how_far_each_run_is() -> None:
 
 def test_a_real_run_foretells_its_like() -> None:
     first, second = planned(*DNCNN, "trainer.max_epochs=2", "seed=0,1")
-    assert training.execute(first.settings).status == "done"
+    assert execute.execute(first.settings).status == "done"
     took = json.loads((first.folder / "result.json").read_text())["seconds"]
     assert times([second]) == pytest.approx([took])
-    (run,) = expected.find([second])
+    (run,) = eta.find([second])
     assert (run.steps, run.epoch, run.validations) == (2 * 6, 6, 2)  # 44 training images in batches of 8
 
 
@@ -219,11 +221,11 @@ def test_durations(seconds: float, text: str) -> None:
 def test_a_missing_dataset_is_found_once_and_named() -> None:
     made = planned("data=mnist", "data.root=/nowhere", "model=mnist_conv_ae", "seed=0,1")
     with pytest.raises(DataError, match=r"run .*: MNIST was looked for in /nowhere"):
-        listing.find_data(made)
+        dry_run.find_data(made)
     for one in made:
         finish(one, seconds=1.0, rate=1.0, evaluations=1.0, rows=[])
-    listing.find_data(made)  # what is done needs no data
-    listing.find_data(planned("seed=0,1"))
+    dry_run.find_data(made)  # what is done needs no data
+    dry_run.find_data(planned("seed=0,1"))
 
 
 @pytest.mark.slow
@@ -232,6 +234,6 @@ def test_a_thousand_runs_are_listed_in_seconds() -> None:
     for one in made[:300]:
         finish(one, seconds=20.0, rate=8.0, evaluations=6.0, rows=[(4, 0, True)])
     began = time.process_time()
-    text = listing.listing(made)
+    text = dry_run.listing(made)
     assert time.process_time() - began < 8
     assert len(text.splitlines()) > 1000

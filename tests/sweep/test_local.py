@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import runs
-from restorelab import composition
+from restorelab.config import composition
 from restorelab.errors import ConfigError
 from restorelab.sweep import queue, worker
 from restorelab.sweep.executors.executor import Job
@@ -252,9 +252,9 @@ def test_a_worker_whose_run_was_given_away_while_it_stood_still_writes_nothing(
 ) -> None:
     program = (
         "import pathlib, sys, time; from restorelab.sweep import worker; from restorelab.sweep.ledger import Ledger; "
-        "from restorelab.watch import Watch; folder = pathlib.Path(sys.argv[1]); claim = Ledger(folder).claim('a'); "
-        "(folder / 'a.2.json').write_text('another has it'); heart = worker._Heart(claim, Watch(), lambda: False); "
-        "heart.start(); time.sleep(20)"
+        "from restorelab.training.run_status import Watch; folder = pathlib.Path(sys.argv[1]); "
+        "claim = Ledger(folder).claim('a'); (folder / 'a.2.json').write_text('another has it'); "
+        "heart = worker._Heart(claim, Watch(), lambda: False); heart.start(); time.sleep(20)"
     )
     assert subprocess.run([sys.executable, "-c", program, tmp_path], check=False).returncode == -signal.SIGKILL
     assert json.loads((tmp_path / "a.1.json").read_text())["beats"] == 0

@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from restorelab.errors import ConfigError
+from restorelab.sweep.keys import defaults
 from restorelab.sweep.search import Search
-from restorelab.sweep.settings import defaults
 
 LR = ["model=ae", "optimizer.lr=interval(1e-4,1e-2)"]
 

@@ -15,8 +15,8 @@ import pytest
 
 from restorelab.errors import DataError
 from restorelab.sweep.grid import expand
+from restorelab.sweep.keys import defaults
 from restorelab.sweep.search import Search, samplers
-from restorelab.sweep.settings import defaults
 
 NUMBERS = ["model=ae", "a=interval(-5.0,10.0)", "b=interval(0.0,15.0)", "n=tag(log,interval(1,64))"]
 MIXED = [*NUMBERS, "c=x,y,z"]

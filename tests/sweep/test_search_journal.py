@@ -14,11 +14,11 @@ from optuna.storages.journal import JournalFileOpenLock, JournalFileSymlinkLock
 
 from clock import Clock
 from restorelab.errors import DataError, UserError
-from restorelab.sweep.owner import Owner
-from restorelab.sweep.search import Search, lock
+from restorelab.sweep.keys import defaults
+from restorelab.sweep.process_id import Owner
+from restorelab.sweep.search import Search, journal_lock
 from restorelab.sweep.search.journal import open_journal
-from restorelab.sweep.search.lock import OwnedLock
-from restorelab.sweep.settings import defaults
+from restorelab.sweep.search.journal_lock import OwnedLock
 
 SPACE = ["model=ae", "lr=interval(1e-4,1e-2)", "n=interval(1,3)", "c=x,y"]
 
@@ -210,7 +210,7 @@ def test_a_live_process_keeps_it(patient, monkeypatch):
     done.unlink()
     os.waitpid(pid, 0)
     held.acquire()
-    monkeypatch.setattr(lock, "LONGEST", 0.1)
+    monkeypatch.setattr(journal_lock, "LONGEST", 0.1)
     with pytest.raises(UserError, match=socket.gethostname()):
         patient.acquire()
     held.release()
@@ -219,7 +219,7 @@ def test_a_live_process_keeps_it(patient, monkeypatch):
 
 def test_a_lock_that_changed_hands_is_put_back(patient):
     """Two saw the same dead process's lock; the first has it already when the second goes to remove it."""
-    dead = lock._mark(patient.file.parent)
+    dead = journal_lock._mark(patient.file.parent)
     first = OwnedLock(patient.file.with_name("journal"))
     first.acquire()
     content = patient.file.read_text()

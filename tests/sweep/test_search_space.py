@@ -8,13 +8,13 @@ import warnings
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from restorelab import composition
-from restorelab.conf_files import options
+from restorelab.config import composition
+from restorelab.config.conf_files import options
 from restorelab.errors import ConfigError
 from restorelab.sweep.grid import expand
+from restorelab.sweep.keys import defaults
 from restorelab.sweep.search import Search, space, target
 from restorelab.sweep.search.dimension import Choices, Numbers
-from restorelab.sweep.settings import defaults
 
 
 def one(override):

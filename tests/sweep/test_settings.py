@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from restorelab.config import Train, conf_dir
+from restorelab.config.schema import Train, conf_dir
 from restorelab.errors import ConfigError
 from restorelab.study import plan
-from restorelab.sweep import settings
+from restorelab.sweep import keys
 from restorelab.sweep.executors import choose
 
 
@@ -25,30 +25,30 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_no_key_of_the_sweep_is_a_key_of_a_run() -> None:
     root = {field.name for field in fields(Train)}
-    assert not root & set(settings.KEYS)
+    assert not root & set(keys.KEYS)
     train = yaml.safe_load((conf_dir() / "train.yaml").read_text())
     groups = {key.split(" ")[-1].strip("/") for entry in train["defaults"] if isinstance(entry, dict) for key in entry}
-    assert not (set(train) | groups) & set(settings.KEYS)
+    assert not (set(train) | groups) & set(keys.KEYS)
     assert "resume" in root  # the one that both read, and no key of sweep.yaml
 
 
 def test_the_file_holds_every_key_with_its_meaning() -> None:
     text = (conf_dir() / "sweep.yaml").read_text()
-    assert list(yaml.safe_load(text)) == list(settings.KEYS)
+    assert list(yaml.safe_load(text)) == list(keys.KEYS)
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert all(" # " in line for line in lines), lines
 
 
 def test_the_command_line_is_divided() -> None:
-    sweep, rest = settings.split(
+    sweep, rest = keys.split(
         ["model=ae,dual_ae", "workers=2", "noise=glob(*)", "seed=range(3)", "~callbacks.panels", "+model.width=1,2",
          "dry=true", "optimizer.lr=interval(1,2)", "length=short", "resume=false", "experiment=x", "++a.b=3"]
     )  # fmt: skip
     assert rest == ["model=ae,dual_ae", "noise=glob(*)", "seed=range(3)", "~callbacks.panels", "+model.width=1,2",
                     "optimizer.lr=interval(1,2)", "length=short", "experiment=x", "++a.b=3"]  # fmt: skip
     assert (sweep.workers, sweep.dry, sweep.resume) == (2, True, False)
-    assert settings.split([])[0] == settings.defaults()
-    assert settings.defaults().resume is True
+    assert keys.split([])[0] == keys.defaults()
+    assert keys.defaults().resume is True
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_the_command_line_is_divided() -> None:
     ],
 )
 def test_values_are_read(argument: str, value: object) -> None:
-    sweep, rest = settings.split([argument])
+    sweep, rest = keys.split([argument])
     assert not rest
     assert getattr(sweep, argument.partition("=")[0]) == value
 
 
 def test_options_of_an_executor_are_kept_apart() -> None:
-    sweep, _ = settings.split(["executor=slurm", "executor.partition=gpu", "executor.nodes=[1,2]"])
+    sweep, _ = keys.split(["executor=slurm", "executor.partition=gpu", "executor.nodes=[1,2]"])
     assert sweep.executor == "slurm"
     assert sweep.executor_options == {"partition": "gpu", "nodes": [1, 2]}
 
@@ -117,16 +117,16 @@ def test_options_of_an_executor_are_kept_apart() -> None:
 )
 def test_what_is_wrong_is_named(arguments: list[str], words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        settings.split(arguments)
+        keys.split(arguments)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 def test_the_users_own_file_changes_the_defaults_and_the_command_line_them(here: Path) -> None:
     (here / "conf" / "sweep.yaml").write_text("workers: 4\nexecutor_options: {partition: gpu, nodes: 2}\n")
-    sweep, _ = settings.split(["executor.nodes=1"])
+    sweep, _ = keys.split(["executor.nodes=1"])
     assert (sweep.workers, sweep.retries) == (4, 1)
     assert sweep.executor_options == {"partition": "gpu", "nodes": 1}
-    assert settings.split(["workers=2"])[0].workers == 2
+    assert keys.split(["workers=2"])[0].workers == 2
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,19 @@ def test_the_users_own_file_changes_the_defaults_and_the_command_line_them(here:
 def test_the_users_own_file_is_checked(here: Path, text: str, words: list[str]) -> None:
     (here / "conf" / "sweep.yaml").write_text(text + "\n")
     with pytest.raises(ConfigError) as caught:
-        settings.split([])
+        keys.split([])
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
 def test_a_file_of_which_all_is_commented_out_changes_nothing(here: Path) -> None:
-    before = settings.defaults()
+    before = keys.defaults()
     (here / "conf" / "sweep.yaml").write_text("# workers: 2\n")
-    assert settings.defaults() == before
+    assert keys.defaults() == before
 
 
 READERS: dict[str, Callable[[], object]] = {
-    "conf/sweep.yaml": settings.defaults,
-    "conf/executor/x.yaml": lambda: choose.executor(settings.split(["executor=x"])[0]),
+    "conf/sweep.yaml": keys.defaults,
+    "conf/executor/x.yaml": lambda: choose.executor(keys.split(["executor=x"])[0]),
     "conf/study/x.yaml": lambda: plan.load("x"),
 }
 
@@ -197,11 +197,11 @@ def test_a_name_that_there_is_not_is_looked_for_in_both_places(here: Path, name:
 def test_the_users_own_executor_stands_in_for_the_shipped_one(here: Path) -> None:
     (here / "conf" / "executor").mkdir()
     (here / "conf" / "executor" / "local.yaml").write_text("_target_: types.SimpleNamespace\n")
-    assert isinstance(choose.executor(settings.split([])[0]), SimpleNamespace)
+    assert isinstance(choose.executor(keys.split([])[0]), SimpleNamespace)
 
 
 def test_every_users_group_may_be_said(here: Path) -> None:
     (here / "conf" / "camera").mkdir()
-    assert settings.split(["camera=mine"])[1] == ["camera=mine"]
+    assert keys.split(["camera=mine"])[1] == ["camera=mine"]
     with pytest.raises(ConfigError, match="'lens'"):
-        settings.split(["lens=mine"])
+        keys.split(["lens=mine"])

@@ -16,17 +16,17 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 import fake_slurm
 import runs
 from restorelab.errors import ConfigError
-from restorelab.interruption import Interrupted
 from restorelab.sweep import queue, worker
-from restorelab.sweep.executors import inside
+from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors import slurm as module
-from restorelab.sweep.executors.afar import Afar
 from restorelab.sweep.executors.executor import Ended, Job
+from restorelab.sweep.executors.remote_jobs import Afar
 from restorelab.sweep.executors.slurm import Slurm
 from restorelab.sweep.ledger import Attempt, Ledger, State
-from restorelab.sweep.owner import Owner
 from restorelab.sweep.planned import Planned
+from restorelab.sweep.process_id import Owner
 from restorelab.sweep.scheduler import Scheduler
+from restorelab.training.interruption import Interrupted
 
 pytest.importorskip("submitit", reason="needs the extra 'slurm'")
 
@@ -297,7 +297,7 @@ def test_inside_a_job_a_run_is_no_rank_and_every_warning_is_a_sigterm(monkeypatc
     assert SLURMEnvironment.detect()
     signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
     monkeypatch.setattr(worker, "execute", execute)
-    assert inside.slurm("a.json", 1) == 143
+    assert job_entry.slurm("a.json", 1) == 143
     assert heard == [signal.SIGTERM] * 2
 
 
@@ -306,7 +306,7 @@ def test_a_run_on_several_devices_gets_an_interpreter_and_argv_of_its_own(monkey
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda path, argv: started.append([path, *argv]))
     monkeypatch.setattr(worker, "execute", lambda file: 0)
-    inside.slurm("a.json", 2)
+    job_entry.slurm("a.json", 2)
     assert started == [[sys.executable, sys.executable, "-P", "-m", "restorelab.sweep.worker", "a.json"]]
     assert signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN  # the new interpreter would die of it
 

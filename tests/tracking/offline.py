@@ -11,7 +11,7 @@ SESSION = """
 import sys
 import numpy as np
 from pathlib import Path
-from restorelab.tracking.wandb import WandB
+from restorelab.training.loggers.wandb import WandB
 folder, first, resumed, ending = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "resumed", sys.argv[4]
 tracker = WandB(project="p", group="g", mode="offline")
 tracker.start({"choices": {"model": "dncnn"}, "seed": 0}, folder, "name", resumed=resumed)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restorelab.errors import UserError
-from restorelab.tracking import account
+from restorelab.training.loggers import wandb_account
 from tracking.server import KEY, serving
 
 ONLINE = {"WANDB_API_KEY": KEY}
@@ -42,7 +42,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mode(mode: str, environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert account.choose_mode(mode)[0] == expected
+    assert wandb_account.choose_mode(mode)[0] == expected
 
 
 @pytest.mark.parametrize("asked", ["auto", "online"])
@@ -55,7 +55,7 @@ def test_wandbs_own_commands_are_heeded_with_a_key(
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     (tmp_path / place).parent.mkdir(parents=True)
     (tmp_path / place).write_text(f"[default]\nmode = {command}\n")
-    mode, reason = account.choose_mode(asked)  # type: ignore[arg-type]
+    mode, reason = wandb_account.choose_mode(asked)  # type: ignore[arg-type]
     assert mode == command
     assert f"wandb {command}" in reason
 
@@ -66,23 +66,23 @@ def test_disabled_sends_nothing_by_a_command_either(monkeypatch: pytest.MonkeyPa
     with serving() as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
         with pytest.raises(UserError, match=r"disabled \(WANDB_MODE=disabled\): nothing is sent"):
-            account.require()
+            wandb_account.require()
         assert not server.asked
 
 
 def test_project_and_entity_are_wandbs_where_the_config_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert account.place(None, None) == ("restorelab", None)
+    assert wandb_account.place(None, None) == ("restorelab", None)
     monkeypatch.setenv("WANDB_PROJECT", "mine")
     monkeypatch.setenv("WANDB_ENTITY", "us")
-    assert account.place(None, None) == ("mine", "us")
-    assert account.place("asked", None) == ("asked", "us")
+    assert wandb_account.place(None, None) == ("mine", "us")
+    assert wandb_account.place("asked", None) == ("asked", "us")
 
 
 def test_a_login_under_wandb_offline_can_still_sync(tmp_path: Path) -> None:
     """The environment of the command that uploads overrides the file."""
     (tmp_path / "wandb").mkdir()
     (tmp_path / "wandb" / "settings").write_text("[default]\nmode = offline\n")
-    assert account.online()["WANDB_MODE"] == "online"
+    assert wandb_account.online()["WANDB_MODE"] == "online"
 
 
 @pytest.mark.parametrize("host", ["api.wandb.ai", "wandb.example.org"])
@@ -90,7 +90,7 @@ def test_login_in_netrc_is_seen(host: str, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
     (tmp_path / ".netrc").write_text(f"machine {host} login user password {KEY}\n")
     (tmp_path / ".netrc").chmod(0o600)
-    mode, reason = account.choose_mode("auto")
+    mode, reason = wandb_account.choose_mode("auto")
     assert mode == "online"
     assert host in reason
 
@@ -98,7 +98,7 @@ def test_login_in_netrc_is_seen(host: str, tmp_path: Path, monkeypatch: pytest.M
 def test_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
     with pytest.raises(UserError, match=r"no API key for https://wandb\.example\.org.*wandb login.*WANDB_API_KEY"):
-        account.require()
+        wandb_account.require()
 
 
 def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         with pytest.raises(UserError, match=r"no network.*cannot be reached.*Nothing was sent"):
-            account.require()
+            wandb_account.require()
 
 
 def test_key_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_key_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving("refuse") as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
         with pytest.raises(UserError, match=r"refuses the key.*user is not logged in\..*wandb login --relogin"):
-            account.require()
+            wandb_account.require()
 
 
 def test_key_that_is_known_even_where_the_environment_says_offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,16 +123,16 @@ def test_key_that_is_known_even_where_the_environment_says_offline(monkeypatch: 
     monkeypatch.setenv("WANDB_MODE", "offline")
     with serving() as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        account.require()
+        wandb_account.require()
         assert "Viewer" in server.asked
 
 
 def test_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    monkeypatch.setattr(account, "ANSWER", 3.0)
+    monkeypatch.setattr(wandb_account, "ANSWER", 3.0)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(UserError, match="does not answer"):
-            account.require()
+            wandb_account.require()

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from restorelab.report.table import Cell, Table
-from restorelab.tracking import leaderboard, sync
+from restorelab.training.loggers import wandb_leaderboard, wandb_sync
 from tracking import offline
 from tracking.server import KEY, serving
 
-WANDB = {"_target_": "restorelab.tracking.wandb.WandB", "project": "p", "group": "a_sweep", "mode": "offline"}
+WANDB = {"_target_": "restorelab.training.loggers.wandb.WandB", "project": "p", "group": "a_sweep", "mode": "offline"}
 
 TABLE = Table(
     "Leaderboard",
@@ -42,7 +42,7 @@ def made(sweep: Path) -> Path:
 
 
 def test_numbers_are_numbers_and_names_differ() -> None:
-    columns, rows = leaderboard.typed(TABLE)
+    columns, rows = wandb_leaderboard.typed(TABLE)
     assert columns == ["model", "gaussian_50 PSNR", "gaussian_50 PSNR std", "parameters", "gaussian_50 PSNR 2"]
     assert rows == [["dncnn", 29.125, 0.25, 91488.0, "-"], ["median (k=3)", None, None, 0.0, "-"]]
 
@@ -52,7 +52,7 @@ def test_offline_run_holds_the_tables_and_the_page(home: Path) -> None:
     page = sweep / "index.html"
     sweep.mkdir()
     page.write_text("<h1>who won</h1>")
-    where = leaderboard.log_leaderboard([TABLE, TABLE], sweep, WANDB, page)
+    where = wandb_leaderboard.log_leaderboard([TABLE, TABLE], sweep, WANDB, page)
     assert where == str(made(sweep))
     (record,) = [entry["run"] for entry in offline.records(made(sweep)) if entry["type"] == "run"]
     assert (record["run_group"], record["job_type"]) == ("a_sweep", "comparison")
@@ -62,8 +62,8 @@ def test_offline_run_holds_the_tables_and_the_page(home: Path) -> None:
     assert {"leaderboard", "Leaderboard", "page"} <= kept["summary"].keys()
     (file, _) = sorted(made(sweep).glob("files/media/table/*.json"))
     stored = json.loads(file.read_text())
-    assert stored["columns"] == leaderboard.typed(TABLE)[0]
-    assert stored["data"] == leaderboard.typed(TABLE)[1]
+    assert stored["columns"] == wandb_leaderboard.typed(TABLE)[0]
+    assert stored["data"] == wandb_leaderboard.typed(TABLE)[1]
     (html,) = made(sweep).glob("files/media/html/*.html")
     assert "who won" in html.read_text()
     assert (made(sweep) / "files" / "requirements.txt").is_file()  # the sweep's runs have none
@@ -77,7 +77,7 @@ def test_no_service_stays_behind(home: Path) -> None:
 import os, sys, yaml
 from pathlib import Path
 from restorelab.report.table import Cell, Table
-from restorelab.tracking.leaderboard import log_leaderboard
+from restorelab.training.loggers.wandb_leaderboard import log_leaderboard
 table = Table("t", ["model"], [[Cell("ae")]])
 where = log_leaderboard([table], Path(sys.argv[1]), yaml.safe_load(sys.argv[2]))
 print(where is not None, "WANDB_SERVICE" in os.environ)
@@ -91,22 +91,25 @@ print(where is not None, "WANDB_SERVICE" in os.environ)
 def test_again_offline_replaces_and_uploads_as_one_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = home / "sweep"
     sweep.mkdir()
-    leaderboard.log_leaderboard([TABLE], sweep, WANDB)
-    leaderboard.log_leaderboard([TABLE], sweep, WANDB)
+    wandb_leaderboard.log_leaderboard([TABLE], sweep, WANDB)
+    wandb_leaderboard.log_leaderboard([TABLE], sweep, WANDB)
     made(sweep)  # there is only one
     moved = Path(shutil.move(sweep, home / "moved"))
     with serving() as server:
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
-        assert sync.run([str(moved)]) == 0
-        leaderboard.log_leaderboard([TABLE], moved, WANDB)
-        assert sync.run([str(moved)]) == 0
+        assert wandb_sync.run([str(moved)]) == 0
+        wandb_leaderboard.log_leaderboard([TABLE], moved, WANDB)
+        assert wandb_sync.run([str(moved)]) == 0
         assert len(server.runs) == 1
         assert [name for name in server.files if name.startswith("media/table/leaderboard")]
 
 
 def test_other_loggers_are_left_alone(home: Path) -> None:
-    assert leaderboard.log_leaderboard([TABLE], home, {"_target_": "restorelab.tracking.tracker.CsvOnly"}) is None
+    assert (
+        wandb_leaderboard.log_leaderboard([TABLE], home, {"_target_": "restorelab.training.loggers.tracker.CsvOnly"})
+        is None
+    )
     assert not list(home.glob("wandb"))
 
 
@@ -118,5 +121,5 @@ def test_trouble_is_a_warning(home: Path, monkeypatch: pytest.MonkeyPatch, caplo
 
     monkeypatch.setattr(wandb, "init", refuse)
     monkeypatch.setattr(logging.getLogger("restorelab"), "propagate", True)
-    assert leaderboard.log_leaderboard([TABLE], home, WANDB) is None
+    assert wandb_leaderboard.log_leaderboard([TABLE], home, WANDB) is None
     assert "the leaderboard was not logged (the server is on holiday)" in caplog.text

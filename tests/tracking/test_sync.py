@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from restorelab.errors import ConfigError, UserError
-from restorelab.tracking import sync
+from restorelab.training.loggers import wandb_sync
 from tracking import offline
 from tracking.server import KEY, Server, serving
 
@@ -49,7 +49,7 @@ def test_sessions_of_a_resumed_run_become_one(
     first, second = sessions(home / "runs" / "b")
     with serving() as server:
         to(server, monkeypatch)
-        assert sync.run([]) == 0
+        assert wandb_sync.run([]) == 0
         run_id = first.name.rpartition("-")[2]
         trained = [line["step"] for line in server.history[run_id] if "train/loss" in line]
         assert trained == [0, 1, 2, 3, 4, 5]  # the second session's lines follow the first's, and replace none
@@ -61,7 +61,7 @@ def test_sessions_of_a_resumed_run_become_one(
         assert f"runs/b/wandb/{second.name}: uploaded" in said
         assert "3 of 3 runs uploaded" in said
         count = len(server.asked)
-        assert sync.run([]) == 0
+        assert wandb_sync.run([]) == 0
         assert len(server.asked) == count  # nothing is sent twice
         assert "all 3 runs are uploaded" in capsys.readouterr().out
     assert not (home / "wandb").exists()  # W&B's own logs do not litter the place
@@ -73,9 +73,9 @@ def test_sessions_uploaded_on_two_days_become_one(made: Path, home: Path, monkey
     shutil.copytree(first, home / "run" / first.name)
     with serving() as server:
         to(server, monkeypatch)
-        assert sync.run(["run"]) == 0
+        assert wandb_sync.run(["run"]) == 0
         shutil.copytree(second, home / "run" / second.name)
-        assert sync.run(["run"]) == 0
+        assert wandb_sync.run(["run"]) == 0
         trained = [line["step"] for line in server.history[first.name.rpartition("-")[2]] if "train/loss" in line]
         assert trained == [0, 1, 2, 3, 4, 5]
 
@@ -88,13 +88,13 @@ def test_refused_runs_stay_and_are_taken_by_the_next_call(
     (folder,) = sessions(home / "runs" / "a")
     with serving("fail") as server:
         to(server, monkeypatch)
-        assert sync.run([]) == 1
+        assert wandb_sync.run([]) == 1
     said = capsys.readouterr().out
     assert f"{folder.name}: not uploaded: " in said
     assert "0 of 1 run uploaded; call it again" in said
     with serving() as server:
         to(server, monkeypatch)
-        assert sync.run([]) == 0
+        assert wandb_sync.run([]) == 0
         assert len(server.history) == 1
 
 
@@ -110,7 +110,7 @@ def test_without_key_or_network_nothing_changes(
         monkeypatch.delenv("WANDB_API_KEY")
     began = time.monotonic()
     with pytest.raises(UserError, match=what.replace("key", "API key")):
-        sync.run(["run"])
+        wandb_sync.run(["run"])
     assert time.monotonic() - began < 20
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
@@ -120,15 +120,15 @@ def test_run_that_is_being_written_is_left_alone(
 ) -> None:
     process = offline.opened(home / "run")
     try:
-        assert sync.run(["run"]) == 0  # no key and no server are asked for
+        assert wandb_sync.run(["run"]) == 0  # no key and no server are asked for
         assert re.search(r"skipped, process \d+ is writing it", capsys.readouterr().out)
-        monkeypatch.setattr(sync, "_open_files", dict)  # as it looks from another machine of a shared disk
-        assert sync.run(["run"]) == 0
+        monkeypatch.setattr(wandb_sync, "_open_files", dict)  # as it looks from another machine of a shared disk
+        assert wandb_sync.run(["run"]) == 0
         assert re.search(r"skipped, it was written \d+ s ago and has no end", capsys.readouterr().out)
     finally:
         process.communicate("\n", timeout=60)
     monkeypatch.undo()
-    assert sync.written(sync.find([home / "run"])) == {}  # it has its end now
+    assert wandb_sync.written(wandb_sync.find([home / "run"])) == {}  # it has its end now
 
 
 @pytest.mark.slow
@@ -136,18 +136,18 @@ def test_killed_run_is_ready_after_a_while(home: Path) -> None:
     process = offline.opened(home / "run")
     process.kill()
     process.wait()
-    (session,) = sync.find([home])
+    (session,) = wandb_sync.find([home])
     deadline = time.monotonic() + 30
-    while session.file in sync._open_files() and time.monotonic() < deadline:
+    while session.file in wandb_sync._open_files() and time.monotonic() < deadline:
         time.sleep(0.2)  # W&B's service notices, and goes too
-    assert session.id in sync.written([session])
-    os.utime(session.file, (time.time() - 2 * sync.QUIET,) * 2)
-    assert sync.written([session]) == {}
+    assert session.id in wandb_sync.written([session])
+    os.utime(session.file, (time.time() - 2 * wandb_sync.QUIET,) * 2)
+    assert wandb_sync.written([session]) == {}
 
 
 def test_nothing_to_do_and_no_such_folder(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "runs").mkdir()
-    assert sync.run([]) == 0
+    assert wandb_sync.run([]) == 0
     assert "no offline W&B runs" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="no such folder"):
-        sync.run(["nowhere"])
+        wandb_sync.run(["nowhere"])

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import runs
-from restorelab.config import GROUPS, Train
+from restorelab.config.schema import GROUPS, Train
 from restorelab.errors import UserError
-from restorelab.tracking.wandb import HOW, WandB, shown
+from restorelab.training.loggers.wandb import HOW, WandB, shown
 from tracking import offline
 
 
@@ -96,7 +96,7 @@ def test_run_outlives_the_service(tmp_path: Path) -> None:
     code = """
 import logging, os, signal, sys, time
 from pathlib import Path
-from restorelab.tracking.wandb import WandB
+from restorelab.training.loggers.wandb import WandB
 logging.basicConfig()
 tracker = WandB(mode="offline")
 tracker.start({}, Path(sys.argv[1]), "name", resumed=False)
@@ -165,7 +165,7 @@ def test_setting_that_wandb_does_not_know_is_a_clear_error(tmp_path: Path) -> No
 import sys
 from pathlib import Path
 from restorelab.errors import UserError
-from restorelab.tracking.wandb import WandB
+from restorelab.training.loggers.wandb import WandB
 try:
     WandB().start({}, Path(sys.argv[1]), "name", resumed=False)
 except UserError as error:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from restorelab.errors import ConfigError, UserError
-from restorelab.tracking import workspace
+from restorelab.training.loggers import wandb_workspace
 from tracking.server import KEY, serving
 
 
@@ -29,21 +29,21 @@ def sweep(tmp_path: Path) -> Path:
     return folder
 
 
-def spec(content: workspace.Content) -> dict[str, Any]:
+def spec(content: wandb_workspace.Content) -> dict[str, Any]:
     pytest.importorskip("wandb_workspaces")
-    whole: Any = workspace.build(content, "team")
+    whole: Any = wandb_workspace.build(content, "team")
     return whole._spec
 
 
 def test_columns_are_what_differs(sweep: Path) -> None:
-    content = workspace.read([str(sweep), "name=mine"])
+    content = wandb_workspace.read([str(sweep), "name=mine"])
     assert content.columns == ("model_name", "optimizer.lr")  # not the depth, which follows from the model
     assert content.groups == ("the_group",)
     assert (content.project, content.name, content.evaluations) == ("denoise", "mine", ("gaussian_50",))
 
 
 def test_spec_groups_compares_and_shows(sweep: Path) -> None:
-    whole = spec(workspace.read([str(sweep)]))
+    whole = spec(wandb_workspace.read([str(sweep)]))
     assert (whole["entity"], whole["project"], whole["displayName"]) == ("team", "denoise", "the_group")
     section = whole["spec"]["section"]
     (runs,) = section["runSets"]
@@ -68,21 +68,21 @@ def test_spec_groups_compares_and_shows(sweep: Path) -> None:
 
 
 def test_group_that_is_no_folder_gets_the_usual_columns() -> None:
-    content = workspace.read(["elsewhere", "project=p", "entity=team"])
-    assert (content.groups, content.columns, content.entity) == (("elsewhere",), workspace.COLUMNS, "team")
+    content = wandb_workspace.read(["elsewhere", "project=p", "entity=team"])
+    assert (content.groups, content.columns, content.entity) == (("elsewhere",), wandb_workspace.COLUMNS, "team")
 
 
 @pytest.mark.parametrize(("argument", "match"), [("projct=x", "Did you mean 'project'"), ("{empty}", "no run in")])
 def test_wrong_arguments(argument: str, match: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=match):
-        workspace.read([argument.format(empty=tmp_path)])
+        wandb_workspace.read([argument.format(empty=tmp_path)])
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
     monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
     with pytest.raises(UserError, match=r"pip install 'restorelab\[workspace\]'"):
-        workspace.run([])
+        wandb_workspace.run([])
 
 
 def test_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     with pytest.raises(UserError, match="no API key"):
-        workspace.run(["entity=team"])
+        wandb_workspace.run(["entity=team"])
 
 
 def test_it_is_saved(sweep: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_it_is_saved(sweep: Path, tmp_path: Path) -> None:
     import os
     import subprocess
 
-    code = "import sys; from restorelab.tracking import workspace; sys.exit(workspace.run(sys.argv[1:]))"
+    code = "import sys; from restorelab.training.loggers import workspace; sys.exit(workspace.run(sys.argv[1:]))"
     with serving() as server:
         said = subprocess.run(
             [sys.executable, "-c", code, str(sweep)], capture_output=True, text=True, check=False, timeout=120,

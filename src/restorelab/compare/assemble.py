@@ -4,27 +4,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restorelab.compare import (
-    boxes,
-    curves,
     facts,
-    importance,
     leaderboard,
     levels,
-    naming,
     pareto,
+    per_image_boxes,
     searched,
     significance,
     specialists,
+    training_curves,
     transfer_map,
 )
-from restorelab.compare.agreement import SHOWN, Board, alike, boards
-from restorelab.compare.charts.data import Chart
 from restorelab.compare.comparison import Comparison, Section
-from restorelab.compare.find import Found, find
 from restorelab.compare.significance import Against
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.study.records import Runs
-from restorelab.study.values import INPUT
+from restorelab.judge import importance
+from restorelab.report.charts.data import Chart
+from restorelab.runs import naming
+from restorelab.runs.comparable import SHOWN, Board, alike, boards
+from restorelab.runs.find import Found, find
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import INPUT
 
 MOST = 8
 """Boards that get charts and tests; runs that agree with nobody may make many."""
@@ -102,9 +102,9 @@ def _sections(
         *_searched(runs),
         _charts("cost", "What a dB costs", [chart for board in shown for chart in pareto.charts(board)],
                 "No two runs of a table differ in what they cost."),
-        _charts("curves", "How they learned", [chart for board in shown for chart in curves.charts(board)],
+        _charts("curves", "How they learned", [chart for board in shown for chart in training_curves.charts(board)],
                 "None of the runs was trained here, so there is no curve."),
-        _charts("images", "Image by image", [chart for board in shown for chart in boxes.charts(board)],
+        _charts("images", "Image by image", [chart for board in shown for chart in per_image_boxes.charts(board)],
                 "No values by image were found."),
         _levels(wide[:MOST]),
         _transfer(wide[:MOST], crossed=wide is not held),

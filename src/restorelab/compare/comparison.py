@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from restorelab.file_names import refusal
 from restorelab.report.table import Table
-from restorelab.run_folder import write_json, write_text
-from restorelab.study.records import Runs
+from restorelab.runs.record import Runs
+from restorelab.runs.run_folder import write_json, write_text
 
 if TYPE_CHECKING:
-    from restorelab.compare.charts.data import Chart
     from restorelab.compare.crops import Crops
+    from restorelab.report.charts.data import Chart
 
 KINDS = ("csv", "md", "tex")
 """Files of each table."""
@@ -93,7 +93,7 @@ def write(comparison: Comparison, folder: Path, crops: Crops | None = None) -> P
 
     crops: pictures for the page. Tables of an earlier comparison that this one does not have are removed.
     """
-    from restorelab.compare.page import page
+    from restorelab.compare.comparison_page import page
 
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     found = tables(comparison)

@@ -14,7 +14,7 @@ from restorelab.compare.restoring import Image, Restorer
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
 from restorelab.report.pixels import shown_bands
-from restorelab.study.records import Record, Runs
+from restorelab.runs.record import Record, Runs
 
 log = logging.getLogger(__name__)
 

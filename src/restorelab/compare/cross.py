@@ -16,19 +16,21 @@ import torch
 from torch import nn
 
 import restorelab
-from restorelab import build, composition, inputs, results, tuning
-from restorelab.build import Parts
 from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
-from restorelab.data import kept
+from restorelab.config import build, composition
+from restorelab.config.build import Parts
+from restorelab.data import split_record
 from restorelab.data.datamodule import DataModule
 from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError, UserError
-from restorelab.evaluation import Measured, evaluate
-from restorelab.finite import NotFiniteError
-from restorelab.run_folder import RunFolder, read_config
-from restorelab.study.records import Record
+from restorelab.runs import inputs
+from restorelab.runs.record import Record
+from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.training import tuning, write_results
+from restorelab.training.evaluation import Measured, evaluate
+from restorelab.training.finite import NotFiniteError
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ def _measure(
         built.dataset, built.degradation, built.evaluations,
         seed=record.seed, split_seed=config["split_seed"], eval_seed=config["eval_seed"],
         protocol=built.protocol.spec(), device=built.engine.device, smoke=config["debug"],
-        kept=kept.read(record.path),
+        kept=split_record.read(record.path),
     )  # fmt: skip
     own, *sets = data.frozen("test")
     if own.spec != record.evaluation(first)["spec"]:
@@ -195,7 +197,7 @@ def _measure(
         measured.append(result)
     if not measured:
         return [], [], empty
-    facts = results.describe(built, net, measured, tuned, images_per_second=None, seconds=0.0)
+    facts = write_results.describe(built, net, measured, tuned, images_per_second=None, seconds=0.0)
     return measured, facts["evaluations"], empty
 
 

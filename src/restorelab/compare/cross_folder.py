@@ -10,11 +10,13 @@ from typing import Any
 
 import yaml
 
-from restorelab import build, inputs, results
 from restorelab.compare.crossable import Entry, content
-from restorelab.evaluation import Measured
-from restorelab.run_folder import RunFolder, write_json, write_text
-from restorelab.study.records import CROSS, Record
+from restorelab.config import build
+from restorelab.runs import inputs
+from restorelab.runs.record import CROSS, Record
+from restorelab.runs.run_folder import RunFolder, write_json, write_text
+from restorelab.training import write_results
+from restorelab.training.evaluation import Measured
 
 
 def kept_of(record: Record, asked: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
@@ -80,7 +82,7 @@ def _merged(file: Path, kept: Sequence[str], measured: Sequence[Measured]) -> st
     rows = [row for row in _rows(file) if row["evaluation"] in kept] if kept else []
     if measured:
         with tempfile.TemporaryDirectory() as scratch:
-            results.write_per_image(Path(scratch) / "new.csv", measured)
+            write_results.write_per_image(Path(scratch) / "new.csv", measured)
             rows += _rows(Path(scratch) / "new.csv")
     columns = list(dict.fromkeys(column for row in rows for column in row)) or ["id", "group", "evaluation"]
     text = io.StringIO()

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from restorelab import build, checks
+from restorelab.config import build, checks
 from restorelab.degradations.labels import STAGES, essence
 from restorelab.errors import ConfigError
 

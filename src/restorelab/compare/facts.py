@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from restorelab.compare.agreement import Board
-from restorelab.compare.naming import counted
-from restorelab.metrics import Protocol
-from restorelab.study.records import Record, Runs
-from restorelab.study.stand_in import length
-from restorelab.study.values import learned
+from restorelab.metrics.protocol import Protocol
+from restorelab.runs.comparable import Board
+from restorelab.runs.deviations import length
+from restorelab.runs.naming import counted
+from restorelab.runs.record import Record, Runs
+from restorelab.runs.samples import learned
 
 
 def protocol(board: Board) -> str:

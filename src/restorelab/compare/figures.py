@@ -5,12 +5,12 @@ import json
 import math
 import re
 
-from restorelab.compare.charts import draw
-from restorelab.compare.charts.data import Bars, Boxes, Chart, Lines
-from restorelab.compare.charts.lines import cut_off, most_of, thinned
-from restorelab.compare.charts.look import Looks
-from restorelab.compare.charts.numbers import numbers
 from restorelab.compare.sortable import broken, downloads, plain
+from restorelab.report.charts import draw
+from restorelab.report.charts.data import Bars, Boxes, Chart, Lines
+from restorelab.report.charts.lines import cut_off, most_of, thinned
+from restorelab.report.charts.look import Looks
+from restorelab.report.charts.numbers import numbers
 
 FEW = 10
 """Runs that a legend shows at once; of more it shows how many there are, and unfolds."""

@@ -4,9 +4,9 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 
-from restorelab.compare.charts.look import Look
 from restorelab.compare.crops import Case, Crops, Tile, View
 from restorelab.compare.sortable import broken
+from restorelab.report.charts.look import Look
 
 SIZES = {"desk": 150, "desk, where they are few": 200, "phone": 150}
 """Pixels of the page that a crop takes about; it is a whole multiple of the crop's own."""

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from restorelab.compare.agreement import Board, Column
 from restorelab.compare.significance import Against, cell
 from restorelab.report.table import Cell, Table
+from restorelab.runs.comparable import Board, Column
+from restorelab.runs.record import Record
 from restorelab.study import measured
 from restorelab.study.compared import INPUT, OVERALL, large
 from restorelab.study.measured import NAMES, Found
-from restorelab.study.records import Record
 
 COSTS = ("parameters", "MACs", "time (s)", "images/s", "ms/image", "memory (MiB)", "seeds")
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from restorelab.compare.agreement import Board, Column
-from restorelab.compare.charts.data import Lines, Series, Span
 from restorelab.compare.crossable import filled
-from restorelab.config import conf_dir
+from restorelab.config.schema import conf_dir
 from restorelab.degradations.labels import essence
 from restorelab.degradations.strength import stretches
 from restorelab.errors import UserError
+from restorelab.report.charts.data import Lines, Series, Span
+from restorelab.runs.comparable import Board, Column
 from restorelab.study.measured import NAMES
 
 UNITS = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restorelab.errors import UserError
-from restorelab.run_folder import choose
+from restorelab.runs.run_folder import choose
 
 FOLDER = "multirun"
 """Under runs_dir, beside the folders of the runs."""

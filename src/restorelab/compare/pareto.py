@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from restorelab.compare.agreement import Board
-from restorelab.compare.charts.data import Dot, Scatter
 from restorelab.compare.leaderboard import costs, image_seconds, sizes
+from restorelab.report.charts.data import Dot, Scatter
+from restorelab.runs.comparable import Board
 from restorelab.study.measured import LOWER, NAMES, Found
 
 AXES = {

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restorelab import build
+from restorelab.config import build
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
-from restorelab.evaluation import exact
-from restorelab.inference import restore
 from restorelab.report import detail
 from restorelab.report.detail import Box
-from restorelab.study.records import Record
+from restorelab.restoring.inference import restore
+from restorelab.runs.record import Record
+from restorelab.training.evaluation import exact
 
 LARGE, WINDOW = 384, 256
 """Pixels a side: an image beyond the first is restored in a window of the second, or a page would take an hour."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from restorelab.compare import naming
-from restorelab.compare.charts.data import Dot, Scatter
+from restorelab.report.charts.data import Dot, Scatter
 from restorelab.report.table import Cell, Mark, Table
+from restorelab.runs import naming
+from restorelab.runs.record import Runs
 from restorelab.study import measured
 from restorelab.study.measured import NAMES
-from restorelab.study.records import Runs
-from restorelab.sweep.asked import FILE
+from restorelab.sweep.request import FILE
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from restorelab.compare.agreement import Board, Column
 from restorelab.errors import DataError, UserError
+from restorelab.judge.bootstrap import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
+from restorelab.judge.verdict_rule import MEANING, Comparison, compare, correct
 from restorelab.report.table import Cell, Mark, Table
+from restorelab.runs.comparable import Board, Column
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import INPUT, Sample, samples
 from restorelab.study.measured import NAMES
-from restorelab.study.metric import METRICS
-from restorelab.study.records import Runs
-from restorelab.study.statistics import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
-from restorelab.study.values import INPUT, Sample, samples
-from restorelab.study.verdict import MEANING, Comparison, compare, correct
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-from restorelab.compare.charts.look import Look
+from restorelab.report.charts.look import Look
 from restorelab.report.table import Cell, Table
 
 MANY = 9

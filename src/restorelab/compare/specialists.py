@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from restorelab.compare.agreement import Board, Column
 from restorelab.compare.levels import stages, trained_on
 from restorelab.compare.transfer_map import families, within
 from restorelab.report.table import Cell, Table
+from restorelab.runs.comparable import Board, Column
 from restorelab.study import measured
 from restorelab.study.measured import NAMES, Found
 

@@ -6,17 +6,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from restorelab.compare import naming
-from restorelab.compare.agreement import Board, Column
-from restorelab.compare.charts.data import HeatMap
-from restorelab.compare.find import learning
 from restorelab.compare.levels import stages, trained_on
 from restorelab.degradations.strength import stretches
+from restorelab.report.charts.data import HeatMap
 from restorelab.report.table import Cell, Mark, Table
+from restorelab.runs import naming
+from restorelab.runs.comparable import Board, Column
+from restorelab.runs.find import learning
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Record, Runs
 from restorelab.study import measured
 from restorelab.study.measured import DIGITS, LOWER, NAMES, Found
-from restorelab.study.metric import METRICS
-from restorelab.study.records import Record, Runs
 
 TRAINED = "\N{BULLET}"
 """Beside the number of an evaluation whose noise lies within the training's."""

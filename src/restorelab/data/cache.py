@@ -23,15 +23,15 @@ from typing import Any
 import numpy as np
 from filelock import Timeout
 
-from restorelab.data.build import OnBad, build, judge, write_json
+from restorelab.data.cache_build import OnBad, build, judge, write_json
+from restorelab.data.cache_lock import alone_with, lock_of
 from restorelab.data.cache_root import cache_root, unusable
 from restorelab.data.decode import Decoding
+from restorelab.data.image_table import Table, open_table
 from restorelab.data.item import Item, Source
-from restorelab.data.lock import alone_with, lock_of
 from restorelab.data.paging import each_page
-from restorelab.data.table import Table, open_table
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.inputs import digest
+from restorelab.runs.inputs import digest
 
 __all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_text"]
 

@@ -13,16 +13,16 @@ from lightning.pytorch import LightningDataModule
 from restorelab.data.batching import CPU, BatchSize
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation, FrozenSet
-from restorelab.data.kept import Kept
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.residency import Room, free
+from restorelab.data.sample import Sample
+from restorelab.data.split_record import Kept
 from restorelab.data.store import TableStore
 from restorelab.data.stored import to_unit
 from restorelab.data.turns import Turns
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError
-from restorelab.sample import Sample
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class DataModule(LightningDataModule):
     noise). device: where resident images lie and degradation runs. rank, world: this process among those that train
     together. smoke: a few batches of each part only. opened: what `dataset.open` gave, where that was called before.
     kept: the division that a run keeps in its folder, in place of a new one. needs: gives what training takes of the
-    device's memory, see `restorelab.footprint`.
+    device's memory, see `restorelab.training.footprint`.
 
     Ranks open the decoded table themselves; whoever comes first makes it, under a lock.
     """

@@ -16,10 +16,10 @@ from restorelab.data.decode import Decoding
 from restorelab.data.factor import factor_of
 from restorelab.data.header import Headers, read_headers
 from restorelab.data.item import Item, Source
-from restorelab.data.kept import Changes, Kept
 from restorelab.data.pairing import Division, divide
-from restorelab.data.small import Small, leave_out
+from restorelab.data.small_images import Small, leave_out
 from restorelab.data.split import Amount, has_parts
+from restorelab.data.split_record import Changes, Kept
 from restorelab.degradations.mixture import Each
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, DataError

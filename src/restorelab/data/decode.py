@@ -15,7 +15,7 @@ import numpy as np
 
 from restorelab.data import warned
 from restorelab.data.arrays import MAGIC, Array
-from restorelab.data.gate import require
+from restorelab.data.decode_memory import require
 from restorelab.data.item import Encoded, Page, Slice
 from restorelab.data.pixels import Facts, Picture, Refused, level, resized, shape, to_channels, turn
 from restorelab.data.raster import OPENERS, Raster

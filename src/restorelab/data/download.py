@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 from tqdm import tqdm
 
-from restorelab.data.lock import alone_with
+from restorelab.data.cache_lock import alone_with
 from restorelab.errors import DataError
 from restorelab.file_names import refusal
 

@@ -27,11 +27,11 @@ from tqdm import tqdm
 from restorelab.data.batching import CPU, BatchSize, measured_together
 from restorelab.data.cache import Table
 from restorelab.data.cache_root import cache_root, unusable
+from restorelab.data.sample import Sample
 from restorelab.data.stored import as_tensor, to_unit
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
-from restorelab.sample import Sample
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restorelab.data.small import reflected, window
+from restorelab.data.small_images import reflected, window
 from restorelab.data.turns import MIRRORED, TRANSPOSED, UPSIDE_DOWN, turned
 
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
+from restorelab.data.sample import Sample
 from restorelab.degradations.rng import derive
-from restorelab.sample import Sample
 
 
 class Store(Protocol):

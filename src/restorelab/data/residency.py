@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from restorelab import memory
+from restorelab.training import memory
 
 Residency = Literal["auto", "device", "stream"]
 
@@ -25,7 +25,7 @@ class Room:
     Attributes:
         free: bytes.
         where: the device's name, for messages.
-        needs: gives the bytes that training takes, by what for (see `restorelab.footprint`); None where that is not
+        needs: gives the bytes that training takes, by what for (see `training.footprint`); None where that is not
             known. Asked when it matters.
         taken: bytes of the images that were let in.
     """

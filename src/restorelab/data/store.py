@@ -11,7 +11,7 @@ from restorelab.data.cache import Table
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.gather import View, upload
 from restorelab.data.pairing import Division
-from restorelab.data.small import refuse
+from restorelab.data.small_images import refuse
 from restorelab.data.stored import as_tensor
 from restorelab.data.turns import Turns
 from restorelab.degradations.rng import derive

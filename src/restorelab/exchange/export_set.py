@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from restorelab import composition, run_folder, trust
-from restorelab.config import require_whole
+from restorelab.config import composition, trust
+from restorelab.config.schema import require_whole
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.exchange import options
+from restorelab.exchange import own_options
+from restorelab.runs import run_folder
 
 USAGE = """\
 restorelab export-set out=FOLDER [key=value ...]: the frozen inputs of every evaluation, for any other method.
@@ -38,12 +39,12 @@ def run(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(USAGE, end="")
         return 0
-    given, overrides = options.split("export-set", argv, OWN)
+    given, overrides = own_options.split("export-set", argv, OWN)
     if "out" not in given:
         msg = "export-set: say where to, out=FOLDER."
         raise ConfigError(msg)
-    trust.trust(options.listed(given.get("trust", "")))
-    part, clean = given.get("part", "test"), options.truth("clean", given.get("clean", "false"))
+    trust.trust(own_options.listed(given.get("trust", "")))
+    part, clean = given.get("part", "test"), own_options.truth("clean", given.get("clean", "false"))
     if part not in PARTS:
         msg = f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images."
         raise ConfigError(msg)
@@ -77,8 +78,8 @@ def export(
     if out.exists() and not out.is_dir():
         msg = f"out={out}: it is a file; name a new folder."
         raise ConfigError(msg)
-    from restorelab import build
-    from restorelab.data import kept
+    from restorelab.config import build
+    from restorelab.data import split_record
     from restorelab.exchange import manifest, sets
     from restorelab.exchange.writing import described, write
 
@@ -86,7 +87,7 @@ def export(
         msg = f"objective={settings['choices'].get('objective', '?')}: it restores no images, so none can be exported."
         raise ConfigError(msg)
     plain = sets.without_training(settings)
-    built, frozen = sets.open_sets(plain, part, kept.read(run) if run else None)
+    built, frozen = sets.open_sets(plain, part, split_record.read(run) if run else None)
     new = described(frozen, built.protocol, plain, part=part, clean=clean)
     if out.is_dir() and any(out.iterdir()):
         if not (out / manifest.FILE).is_file() or not new.same_images(manifest.read(out)):

@@ -9,13 +9,12 @@ from typing import Any
 
 import yaml
 
-from restorelab import results
-from restorelab.build import Parts
-from restorelab.data import kept as split
-from restorelab.data.kept import Kept, contents_of
-from restorelab.data.table import Table
+from restorelab.config.build import Parts
+from restorelab.data import split_record as split
+from restorelab.data.image_table import Table
+from restorelab.data.split_record import Kept, contents_of
 from restorelab.errors import UserError
-from restorelab.exchange import kept, outputs
+from restorelab.exchange import outputs, stored_outputs
 from restorelab.exchange.measuring import Scored
 from restorelab.exchange.score import Method
 from restorelab.file_names import file_names
@@ -24,9 +23,10 @@ from restorelab.report.detail import places
 from restorelab.report.panels import Row, panel
 from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
-from restorelab.run_folder import RunFolder, choose, write_bytes, write_json, write_text
+from restorelab.runs.run_folder import RunFolder, choose, write_bytes, write_json, write_text
+from restorelab.training import write_results
 
-ABSENT = "restorelab.exchange.absent.network"
+ABSENT = "restorelab.exchange.no_network.network"
 
 
 def write(
@@ -91,7 +91,7 @@ def _write(
         "choices": {"model": method.name, **built.config["choices"]},
     }
     write_text(new.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    results.write_per_image(new.per_image, [one.measured for one in found])
+    write_results.write_per_image(new.per_image, [one.measured for one in found])
     kept_as: dict[str, Any] = {}
     for one in found:
         name = one.measured.name
@@ -106,7 +106,7 @@ def _write(
                   zip(one.files.items(), _shapes(one), strict=True)}  # fmt: skip
         where = f"outputs/{folders[name].name}" if copy else str(folder)
         kept_as[name] = {"folder": where, "images": images}
-    write_json(new.path / kept.FILE, {"evaluations": kept_as})
+    write_json(new.path / stored_outputs.FILE, {"evaluations": kept_as})
     write_json(new.result, _facts(built, found, method, exported))
 
 
@@ -126,7 +126,7 @@ def _shapes(one: Scored) -> list[list[int]]:
 
 def _facts(built: Parts, found: Sequence[Scored], method: Method, exported: Path) -> dict[str, Any]:
     """result.json in the same schema as a run's, null where nothing is known; and how the outputs were."""
-    known = results.describe(
+    known = write_results.describe(
         built, Identity(), [one.measured for one in found], [], images_per_second=None, seconds=float("nan")
     )
     said = {"model": method.name, "objective": None, "parameters": method.parameters, "macs": method.macs,
@@ -139,7 +139,7 @@ def _draw(file: Path, one: Scored, folder: Path, built: Parts, method: Method) -
     """The panel that a run has: degraded, restored, clean and error of a few images."""
     frozen, rows = one.measured.frozen, []
     shapes, ids = _shapes(one), frozen.ids
-    for place in places(len(frozen), frozen.clean, results.PICTURES):
+    for place in places(len(frozen), frozen.clean, write_results.PICTURES):
         channels, height, width = shapes[place]
         image = outputs.read(folder / one.files[ids[place]]["file"], (channels, height, width)).image
         rows.append(Row(ids[place], frozen.image(place), image, frozen.clean(place)))

@@ -11,7 +11,7 @@ from restorelab.errors import DataError
 from restorelab.file_names import refusal
 
 if TYPE_CHECKING:
-    from restorelab.data.kept import Kept
+    from restorelab.data.split_record import Kept
 
 SCHEMA = 1
 FILE = "manifest.json"
@@ -97,8 +97,8 @@ class Manifest:
 
         variants: by evaluation, the noise of `noise=each` whose images it takes.
         """
-        from restorelab.data.kept import Kept
         from restorelab.data.split import PARTS
+        from restorelab.data.split_record import Kept
 
         shown = {entry.name: {image.id for image in entry.images} for entry in self.evaluations}
         ids = sorted(set().union(*shown.values()))

@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restorelab.data.build import listing
+from restorelab.data.cache_build import listing
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.pixels import Refused
+from restorelab.data.sample import Sample
 from restorelab.errors import DataError
-from restorelab.evaluation import Measured, evaluate
 from restorelab.exchange import outputs
 from restorelab.exchange.manifest import Exported
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.models.identity import Identity
-from restorelab.sample import Sample
+from restorelab.training.evaluation import Measured, evaluate
 
 SHOWN = 5
 """Files that a message names at most."""

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from restorelab import build, composition
-from restorelab.build import Parts
+from restorelab.config import build, composition
+from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.data.frozen import FrozenSet
-from restorelab.data.kept import Kept
 from restorelab.data.required import require
-from restorelab.data.small import refuse
+from restorelab.data.small_images import refuse
+from restorelab.data.split_record import Kept
 
 OF_IMAGES = ("data", "blur", "downsample", "noise", "evaluation", "protocol")
 """Groups that decide images and numbers."""

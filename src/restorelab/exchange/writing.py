@@ -15,9 +15,9 @@ from restorelab.errors import DataError
 from restorelab.exchange import manifest
 from restorelab.exchange.manifest import Exported, Image, Manifest
 from restorelab.file_names import file_names
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.report.pixels import pixels, shown_bands
-from restorelab.run_folder import write_json
+from restorelab.runs.run_folder import write_json
 
 README = """\
 # {title}

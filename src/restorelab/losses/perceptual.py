@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from restorelab import weights
 from restorelab.errors import ConfigError, nearest
+from restorelab.restoring import weights
 
 
 class Perceptual(nn.Module):

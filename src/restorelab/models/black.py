@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from restorelab.models.settings import Number
+from restorelab.models.tunable import Number
 
 
 class Black(nn.Module):

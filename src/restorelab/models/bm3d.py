@@ -8,7 +8,7 @@ from torch import Tensor
 
 from restorelab.errors import ConfigError
 from restorelab.models.per_image import each_image
-from restorelab.models.settings import Grid, Number, Tunable
+from restorelab.models.tunable import Grid, Number, Tunable
 
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [1 / 2, 0, -1 / 2], [1 / 4, -1 / 2, 1 / 4]], dtype=np.float32)
 """RGB to the opponent colour space: luma, red against blue, green against both; one a row."""

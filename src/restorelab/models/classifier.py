@@ -18,7 +18,7 @@ class Classifier(nn.Module):
     Source: the STL-10 report (stl10_dsc), Table 2. Shapes for 64x64x3: 64x64x64, 32x32x64, 16x16x128, 8x8x256, 4x4x518,
     1024, 10; ReLU behind all but the last. Kernel sizes and dropout are open. 10,099,920 parameters with 3x3 kernels.
 
-    conv1 to conv5 have the names and shapes of `ConvDeconv`'s, so that `restorelab.weights.transfer` starts them from a
+    conv1 to conv5 have the names and shapes of `ConvDeconv`'s, so that `transfer=RUN` starts them from a
     denoiser. A denoiser with gates scaled what each of them gives before the next; these factors are not among its
     weights. With the same `gates`, `reading` and `pixel_range` the activations are the denoiser's; without gates, as in
     the report's table, they grow by about 1 / delta at each layer, 417 times in all. The report does not say which it

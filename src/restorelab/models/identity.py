@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from restorelab.errors import ConfigError
-from restorelab.metrics import enlarge
+from restorelab.metrics.protocol import enlarge
 
 
 class Identity(nn.Module):

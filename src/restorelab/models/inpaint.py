@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from restorelab.errors import ConfigError
 from restorelab.models.selective_median import fill
-from restorelab.models.settings import Number
 from restorelab.models.shape import check_window
+from restorelab.models.tunable import Number
 
 TOLERANCE = 1e-5
 """Where the residual's root mean square is this far below an intensity of 1, a plane is done."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from restorelab.errors import ConfigError
-from restorelab.models.settings import Number
+from restorelab.models.tunable import Number
 
 
 class MeanColor(nn.Module):

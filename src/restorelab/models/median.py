@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restorelab.models.settings import Grid, Number, Tunable
 from restorelab.models.shape import check_window
+from restorelab.models.tunable import Grid, Number, Tunable
 
 
 class Median(Tunable):

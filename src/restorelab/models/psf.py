@@ -12,7 +12,7 @@ from torch import Tensor
 from restorelab.degradations.blur import Blur, Gaussian
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError
-from restorelab.models.settings import Number, Settings
+from restorelab.models.tunable import Number, Settings
 
 
 def sigma_of(psf: Blur | None, sigma: float | None) -> Number:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from restorelab.degradations.blur import Blur
 from restorelab.models.psf import convolve, mirrored, point_spread, sigma_of, transfer
-from restorelab.models.settings import Grid, Number, Tunable
+from restorelab.models.tunable import Grid, Number, Tunable
 
 DARK = 1e-4
 """Least intensity that is divided by, a fortieth of an 8-bit step: below it float32 transforms are rounding."""

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restorelab.models.settings import Number
 from restorelab.models.shape import check_window
+from restorelab.models.tunable import Number
 
 
 class SelectiveMedian(nn.Module):

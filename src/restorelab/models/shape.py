@@ -24,7 +24,7 @@ def check_shape(name: str, degraded: Tensor, channels: int, multiple: int = 1, m
             raise ValueError(
                 f"{name} gives back an image of the same size only where height and width are multiples of {multiple} "
                 f"and at least {minimum}: {axis} {length} does not fit, the nearest that do are "
-                f"{' and '.join(map(str, fits))}. restorelab.inference.restore pads and crops back."
+                f"{' and '.join(map(str, fits))}. restorelab.restoring.inference.restore pads and crops back."
             )
 
 

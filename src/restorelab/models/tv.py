@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from restorelab.models.per_image import each_image
-from restorelab.models.settings import Grid, Number, Tunable
+from restorelab.models.tunable import Grid, Number, Tunable
 
 
 class TV(Tunable):

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from restorelab.degradations.blur import Blur
 from restorelab.models.psf import convolve, mirrored, point_spread, sigma_of, transfer
-from restorelab.models.settings import Grid, Number, Tunable
+from restorelab.models.tunable import Grid, Number, Tunable
 
 LAPLACIAN = ((0.0, -1.0, 0.0), (-1.0, 4.0, -1.0), (0.0, -1.0, 0.0))
 

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
 from restorelab.errors import DataError
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.objective import Objective
-from restorelab.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
-from restorelab.metrics import Protocol
-from restorelab.sample import Sample
+from restorelab.metrics.protocol import Protocol
 
 
 class Objective:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
 from restorelab.objectives.objective import Objective
-from restorelab.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from restorelab.metrics import Protocol
+from restorelab.metrics.protocol import Protocol
 from restorelab.report.detail import Box, busiest, cut, detail
 from restorelab.report.pixels import shown_bands
 from restorelab.report.sheet import CELL, DPI, GAP, MARGIN, Picture, sheet, shown, times

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from restorelab.callbacks import history
-from restorelab.run_folder import RunFolder
-from restorelab.taken import run_of
+from restorelab.config.from_checkpoint import run_of
+from restorelab.runs.run_folder import RunFolder
+from restorelab.training.callbacks import history
 
 
 def trained(config: Mapping[str, Any], result: Mapping[str, Any], folder: RunFolder) -> str:

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from restorelab.errors import ConfigError, UserError
+from restorelab.judge.claims import training
 from restorelab.report.table import Cell, Table
-from restorelab.study import printed, standing
-from restorelab.study.claims import training
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import Sample, samples
+from restorelab.study import printed, verdict_marks
 from restorelab.study.measured import NAMES, Found, best_classical, by_seed, cell, top, written
-from restorelab.study.metric import METRICS
-from restorelab.study.records import Runs
-from restorelab.study.standing import Pair
-from restorelab.study.values import Sample, samples
+from restorelab.study.verdict_marks import Pair
 
 HEAD = ("", "metric", "input", "without learning", "report", "ours", "ours \u2212 report")
 
@@ -43,10 +43,10 @@ class Beside:
     def __call__(self, runs: Runs) -> Table:
         """Read the numbers."""
         found = [self._row(runs, entry) for entry in self.entries]
-        last = standing.judged([row[-1] for row, _ in found], [pair for _, pair in found])
+        last = verdict_marks.judged([row[-1] for row, _ in found], [pair for _, pair in found])
         rows = [[*row[:-1], end] for (row, _), end in zip(found, last, strict=True)]
         notes = printed.notes(runs, [row[4] for row in rows])
-        return Table(self.title, list(HEAD), rows, [*notes, *standing.legend(last), *self.notes])
+        return Table(self.title, list(HEAD), rows, [*notes, *verdict_marks.legend(last), *self.notes])
 
     def _row(self, runs: Runs, entry: dict[str, Any]) -> tuple[list[Cell], Pair | None]:
         """The cells, of which the last is the difference, and what its verdict rests on."""
@@ -70,7 +70,7 @@ class Beside:
         ]  # fmt: skip
         if sample is None or report is None or runs.stand_in or metric not in METRICS:
             return cells, None
-        return cells, standing.against_number(sample, report, METRICS[metric])
+        return cells, verdict_marks.against_number(sample, report, METRICS[metric])
 
     def _metric(self, entry: dict[str, Any]) -> str:
         return str(entry["column"].split("/")[1] if "column" in entry else entry["metric"])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from restorelab.report.table import Cell, Table
-from restorelab.study import measured, printed, standing
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import learned
+from restorelab.study import measured, printed, verdict_marks
 from restorelab.study.measured import NAMES, Found
-from restorelab.study.records import Runs
-from restorelab.study.values import learned
 
 INPUT = "degraded input"
 """The row of the images as the networks get them."""
@@ -54,7 +54,7 @@ class Compared:
         if any(cell.text for cell in lead):
             label = Cell("best network \u2212 best classical")
             rows.append([label, *lead, *[Cell("")] * (len(COSTS) + 1)])
-        return Table(title, [*head, *COSTS.values(), "seeds"], rows, [*self._notes(), *standing.legend(lead)])
+        return Table(title, [*head, *COSTS.values(), "seeds"], rows, [*self._notes(), *verdict_marks.legend(lead)])
 
     def _columns(self) -> list[tuple[str, str]]:
         groups = [OVERALL, *self.evaluations] if self.overall and len(self.evaluations) > 1 else self.evaluations
@@ -95,7 +95,7 @@ class Compared:
     def _leads(self, columns: Sequence[tuple[str, str]]) -> list[Cell]:
         """By how much the best network is ahead of the best classical method, with a verdict; empty without both."""
         cells: list[Cell] = []
-        pairs: list[standing.Pair | None] = []
+        pairs: list[verdict_marks.Pair | None] = []
         for group, metric in columns:
             values = {name: self._found(name, group, metric).mean for name in self._comparable(group)}
             sides = [{n: v for n, v in values.items() if learned(self.runs[n]) is side} for side in (True, False)]
@@ -107,8 +107,8 @@ class Compared:
             difference = values[ours] - values[theirs]
             cells.append(Cell(measured.written(metric, difference, sign=True), value=difference))
             groups = self.evaluations if group == OVERALL else [group]
-            pairs.append(standing.against_run(self.runs, ours, theirs, metric, groups))
-        return standing.judged(cells, pairs)
+            pairs.append(verdict_marks.against_run(self.runs, ours, theirs, metric, groups))
+        return verdict_marks.judged(cells, pairs)
 
     def _name(self, name: str) -> Cell:
         label = self.labels.get(name, name)

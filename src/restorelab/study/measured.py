@@ -8,9 +8,9 @@ import numpy as np
 
 from restorelab.errors import UserError
 from restorelab.report.table import Cell, Mark
-from restorelab.study.metric import METRICS
-from restorelab.study.records import Runs
-from restorelab.study.values import learned, same_loss
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import learned, same_loss
 
 NAMES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "loss": "loss", "accuracy": "accuracy",
          "entropy": "cross-entropy"}  # fmt: skip

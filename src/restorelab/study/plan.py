@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from restorelab import conf_files, config, file_names, quoting, trust
+from restorelab import file_names
+from restorelab.config import conf_files, quoting, schema, trust
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.inputs import Inputs
-from restorelab.study import hardware
+from restorelab.runs import hardware
+from restorelab.runs.inputs import Inputs
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.expand import placed, require
@@ -76,7 +77,7 @@ def load(name: str) -> Study:
     trust.note([study.tables, study.figures, study.claims])
     for part in ("tables", "figures", "claims"):
         for entry, node in getattr(study, part).items():
-            config.check_node(f"{part}.{entry}", node)
+            schema.check_node(f"{part}.{entry}", node)
     return study
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from restorelab.report.table import Cell, Table
+from restorelab.runs.record import Runs
 from restorelab.study import printed
 from restorelab.study.measured import Found, by_seed, cell, written
-from restorelab.study.records import Runs
 
 PRINTED = "20 log10(1 / (255 MSE)) (dB)"
 """What most of the GoPro report's PSNR column is; for images in [0, 1] the formula is 10 log10(1 / MSE)."""

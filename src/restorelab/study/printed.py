@@ -6,9 +6,9 @@ from typing import Any
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.report.table import Cell
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Runs
 from restorelab.study.measured import Found, better, in_report, marked
-from restorelab.study.metric import METRICS
-from restorelab.study.records import Runs
 
 UNBEATEN = "The report's value does not beat the degraded input itself by more than the threshold."
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from restorelab.report.table import Table
+from restorelab.runs.record import Runs
 from restorelab.study.compared import Compared
 from restorelab.study.measured import LOWER, by_seed
 from restorelab.study.printed import known
-from restorelab.study.records import Runs
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from restorelab import build, checks, config
-from restorelab.build import Parts
+from restorelab.config import build, checks, schema
+from restorelab.config.build import Parts
 
 TRAINING = ("optimizer", "scheduler")
 """Checked by themselves: nothing else of a run reads them."""
@@ -40,7 +40,7 @@ class Checker:
             self._parts[key] = built
         elif training not in self._training:
             for name in TRAINING:
-                config.check_node(name, settings[name])
+                schema.check_node(name, settings[name])
             checks.check_training(replace(self._parts[key], config=settings))
         self._training.add(training)
 

@@ -16,9 +16,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from restorelab import composition, conf_files, explaining, quoting
-from restorelab.config import conf_dir
-from restorelab.overrides import parse
+from restorelab.config import composition, conf_files, hydra_errors, quoting
+from restorelab.config.overrides import parse
+from restorelab.config.schema import conf_dir
 from restorelab.sweep.grid import is_group
 
 UNSAID = "<FOLDER>"
@@ -68,8 +68,8 @@ class Composer:
             base = self._base([one for one, for_hydra in parsed if for_hydra])
             applied = [one for one, for_hydra in parsed if not for_hydra]
             return self._with_seed(base, applied, overrides)
-        except explaining.CAUGHT as error:
-            raise explaining.explained(error, overrides) from error
+        except hydra_errors.CAUGHT as error:
+            raise hydra_errors.explained(error, overrides) from error
 
     def _parse(self, override: str) -> tuple[Override, bool]:
         """An override, and whether it is for Hydra to take."""

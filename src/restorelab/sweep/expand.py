@@ -10,16 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restorelab import composition, file_names
-from restorelab.dotted import within
+from restorelab import file_names
+from restorelab.config import composition
+from restorelab.config.dotted import within
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.inputs import Inputs
+from restorelab.runs.inputs import Inputs
+from restorelab.runs.run_identity import UNSCIENTIFIC, identity, scientific
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.grid import Combination
-from restorelab.sweep.identity import UNSCIENTIFIC, identity, scientific
+from restorelab.sweep.keys import Sweep
 from restorelab.sweep.planned import Planned
-from restorelab.sweep.settings import Sweep
 
 if TYPE_CHECKING:
     from restorelab.sweep.checker import Checker

@@ -12,8 +12,8 @@ from typing import Any
 
 from hydra.core.override_parser.types import Glob, Override, Transformer
 
-from restorelab import conf_files, explaining
-from restorelab import overrides as grammar
+from restorelab.config import conf_files, hydra_errors
+from restorelab.config import overrides as grammar
 from restorelab.errors import ConfigError, nearest
 
 LONGEST = 80
@@ -85,8 +85,8 @@ def parse(overrides: Sequence[str]) -> list[Override]:
     """Read overrides as Hydra does. Raises ConfigError naming the one that cannot be read."""
     try:
         parsed = grammar.parse(overrides)
-    except explaining.CAUGHT as error:
-        raise explaining.explained(error, overrides) from error
+    except hydra_errors.CAUGHT as error:
+        raise hydra_errors.explained(error, overrides) from error
     for override in parsed:
         if override.is_sweep_override() and override.key_or_group in ONE_RUN:
             msg = f"{override.input_line}: {ONE_RUN[override.key_or_group]}"

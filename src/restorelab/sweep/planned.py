@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from restorelab.run_folder import RunFolder
+from restorelab.runs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

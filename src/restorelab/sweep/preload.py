@@ -12,7 +12,7 @@ import signal
 from importlib import import_module
 from pathlib import Path
 
-from restorelab.tracking.wandb import PRELOAD
+from restorelab.training.loggers.wandb import PRELOAD
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """For the server: NumPy's and SciPy's BLAS would start threads at import, and counting GPUs would open CUDA."""
@@ -23,7 +23,7 @@ SERVER = "RESTORELAB_FORK_SERVER"
 MODULES = (
     "torch", "torch.optim", "torch._dynamo", "lightning.pytorch", "torchmetrics", "kornia", "wandb", "scipy.ndimage",
     "skimage", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image", "hydra.utils", "yaml",
-    "restorelab.training", "restorelab.tracking.wandb", "restorelab.sweep.worker", *PRELOAD,
+    "restorelab.training.execute", "restorelab.training.loggers.wandb", "restorelab.sweep.worker", *PRELOAD,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from restorelab.run_folder import write_json
+from restorelab.runs.run_folder import write_json
 from restorelab.sweep.planned import Planned
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from restorelab import trust
+from restorelab.config import trust
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
 from restorelab.sweep.ledger import UNFINISHED, Attempt, Ledger, State

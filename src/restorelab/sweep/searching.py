@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.inputs import Inputs
-from restorelab.run_folder import RunFolder
+from restorelab.runs.inputs import Inputs
+from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep import expand
 from restorelab.sweep.checker import Checker
 from restorelab.sweep.composer import Composer
+from restorelab.sweep.dry_run import find_data
 from restorelab.sweep.grid import Combination, labels
 from restorelab.sweep.ledger import State
-from restorelab.sweep.listing import find_data
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.search.search import Search
 from restorelab.sweep.search.trial import Trial
@@ -81,8 +81,8 @@ class Searching:
 
     def _check_metric(self, run: Planned) -> None:
         """Refuse a metric that the runs' validation does not measure."""
-        from restorelab import build
-        from restorelab.validation import validation_names  # brings torch
+        from restorelab.config import build
+        from restorelab.training.validation import validation_names  # brings torch
 
         built = build.parts(run.settings)
         measured = validation_names(list(built.evaluations), built.objective.metrics)
@@ -124,7 +124,7 @@ class Searching:
 
     def _values(self, run: Planned) -> list[tuple[int, float]]:
         """Steps and values of the searched metric, from the run's metrics.csv as far as it is written."""
-        from restorelab.callbacks import history  # brings lightning
+        from restorelab.training.callbacks import history  # brings lightning
 
         file = RunFolder(run.folder).metrics
         if not file.is_file():

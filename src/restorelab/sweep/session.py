@@ -4,39 +4,39 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from restorelab import collector
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
-from restorelab.sweep import asked as asking
-from restorelab.sweep import finish, listing, queue, settings
-from restorelab.sweep.asked import Asked
+from restorelab.sweep import dry_run, keys, postprocess, queue
+from restorelab.sweep import request as asking
 from restorelab.sweep.executors import choose
+from restorelab.sweep.keys import Sweep
 from restorelab.sweep.ledger import State, count
 from restorelab.sweep.live import view
+from restorelab.sweep.request import Asked
 from restorelab.sweep.scheduler import Scheduler
-from restorelab.sweep.settings import Sweep
+from restorelab.training import gc_tuning
 
 log = logging.getLogger(__name__)
 
 
 def run(argv: Sequence[str]) -> int:
     """Plan all runs, do those that have no result yet, write the page; gives the exit status."""
-    sweep, overrides = settings.split(argv)
+    sweep, overrides = keys.split(argv)
     executor = choose.executor(sweep)
     if not sweep.dry:
         executor.warm()  # imports go on while the runs are being planned
     asked = asking.ask(sweep, overrides, executor.threads)
-    collector.settle()
+    gc_tuning.settle()
     if sweep.dry:
-        print(listing.listing(asked.planned, workers=executor.workers))
-        print("\n".join(listing.images(asked.planned, asked.study.images if asked.study else "")))
+        print(dry_run.listing(asked.planned, workers=executor.workers))
+        print("\n".join(dry_run.images(asked.planned, asked.study.images if asked.study else "")))
         if asked.source is not None:
             print(f"\nthe first trial of {asked.source.search.trials}; the others follow from what it finds")
         return 0
     total = asked.source.search.trials if asked.source else len(asked.planned)
     if not sweep.resume:
         asking.check_fresh(asked)
-    listing.find_data(asked.planned)
+    dry_run.find_data(asked.planned)
     try:
         asking.note(asked, argv)
         queue.write(asked.folder, asked.planned)
@@ -73,7 +73,7 @@ def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[st
     runs = list(scheduler.runs.values())
     page, refused = None, False
     try:
-        page = finish.finish(sweep, asked, runs)
+        page = postprocess.finish(sweep, asked, runs)
     except (UserError, OSError) as error:  # the runs are done all the same
         log.error("no page: %s", error)
         refused = True

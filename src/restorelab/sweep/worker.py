@@ -21,12 +21,13 @@ from typing import IO, Any
 import yaml
 from tqdm import tqdm
 
-from restorelab import logs, trust
+from restorelab.config import trust
 from restorelab.errors import UserError
-from restorelab.interruption import Interrupted
-from restorelab.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder, read_config
 from restorelab.sweep.ledger import Claim, Ledger
-from restorelab.watch import Watch
+from restorelab.training import logs
+from restorelab.training.interruption import Interrupted
+from restorelab.training.run_status import Watch
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +123,9 @@ def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], b
     heart = _Heart(claim, watch, orphaned or (lambda: False))
     try:
         with heart:
-            from restorelab import training
+            from restorelab.training import execute
 
-            outcome = training.execute(settings, watch)
+            outcome = execute.execute(settings, watch)
     except (Interrupted, KeyboardInterrupt):
         return _interrupted(claim, watch.facts())
     except BaseException as error:

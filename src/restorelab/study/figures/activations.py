@@ -12,8 +12,8 @@ from torch import Tensor
 from restorelab.errors import ConfigError, nearest
 from restorelab.report.pixels import pixels
 from restorelab.report.sheet import Picture, sheet
-from restorelab.study.figures.shown import Images, View, pictures
-from restorelab.study.records import Runs
+from restorelab.runs.record import Runs
+from restorelab.study.figures.image_rows import Images, View, pictures
 
 
 @dataclass(frozen=True)

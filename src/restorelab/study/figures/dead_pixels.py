@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from restorelab.errors import DataError
 from restorelab.report.sheet import GAP, MARGIN, Picture, sheet
-from restorelab.study.figures.shown import WIDTH
-from restorelab.study.records import Record, Runs
+from restorelab.runs.record import Record, Runs
+from restorelab.study.figures.image_rows import WIDTH
 
 ALIVE, DEAD = (226, 230, 234), (213, 94, 0)
 """Colours of a pixel that lives and of a dead one; with several channels, the share of dead ones lies between."""

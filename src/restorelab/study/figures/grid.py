@@ -6,8 +6,8 @@ from typing import Literal
 from matplotlib.figure import Figure
 
 from restorelab.report.sheet import sheet
-from restorelab.study.figures.shown import Images, View, pictures
-from restorelab.study.records import Runs
+from restorelab.runs.record import Runs
+from restorelab.study.figures.image_rows import Images, View, pictures
 
 
 @dataclass(frozen=True)

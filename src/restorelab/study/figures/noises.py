@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 
 from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.report.sheet import sheet
-from restorelab.study.figures.shown import Images, View, pictures
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import learned
+from restorelab.study.figures.image_rows import Images, View, pictures
 from restorelab.study.measured import best, by_seed, same_images
-from restorelab.study.records import Runs
-from restorelab.study.values import learned
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from restorelab.errors import DataError
-from restorelab.study.records import Runs
+from restorelab.runs.record import Runs
 
 Drawing = TypeVar("Drawing")
 

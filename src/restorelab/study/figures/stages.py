@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from restorelab.inference import restore
 from restorelab.report.sheet import sheet
-from restorelab.study.figures.shown import Images, View, first_stage, pictures
-from restorelab.study.records import Runs
+from restorelab.restoring.inference import restore
+from restorelab.runs.record import Runs
+from restorelab.study.figures.image_rows import Images, View, first_stage, pictures
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from restorelab import build, conf_files, config, trust
+from restorelab.config import build, conf_files, schema, trust
 from restorelab.errors import ConfigError
 from restorelab.sweep.executors.executor import Executor
-from restorelab.sweep.settings import Sweep
+from restorelab.sweep.keys import Sweep
 
 
 def executor(sweep: Sweep) -> Executor:
@@ -17,7 +17,7 @@ def executor(sweep: Sweep) -> Executor:
     node = {**_read(sweep.executor), **sweep.executor_options}
     shared = {"workers": sweep.workers, "devices": sweep.devices, "per_device": sweep.per_device}
     trust.note(node)
-    config.check_node("executor", {**node, **shared})
+    schema.check_node("executor", {**node, **shared})
     made: Executor = build.make("executor", node, **shared)
     return made
 

@@ -14,12 +14,12 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from restorelab.composition import available_threads
+from restorelab.config.composition import available_threads
 from restorelab.errors import ConfigError
 from restorelab.sweep import preload, worker
 from restorelab.sweep.executors.environment import environment
 from restorelab.sweep.executors.executor import Ended, Job
-from restorelab.sweep.owner import ended
+from restorelab.sweep.process_id import ended
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from restorelab.composition import available_threads
+from restorelab.config.composition import available_threads
 from restorelab.errors import ConfigError
-from restorelab.sweep.executors import inside
-from restorelab.sweep.executors.afar import Afar
+from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors.environment import environment
 from restorelab.sweep.executors.executor import Ended, Job
+from restorelab.sweep.executors.remote_jobs import Afar
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Ray:
         self._afar.begin(job)
         # A run on several GPUs takes whole ones; without any, its processes share what CPUs it gets.
         gpus = 0.0 if not self._gpus else 1 / self._per_device if job.devices == 1 else job.devices
-        task = self._ray.remote(max_retries=0, max_calls=1, num_cpus=self.threads, num_gpus=gpus)(inside.ray)
+        task = self._ray.remote(max_retries=0, max_calls=1, num_cpus=self.threads, num_gpus=gpus)(job_entry.ray)
         self._tasks[job.id] = task.options(name=job.id).remote(str(job.file), job.devices, job.named, str(Path.cwd()))
 
     def ended(self, timeout: float) -> list[Ended]:

@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from restorelab.composition import available_threads
+from restorelab.config.composition import available_threads
 from restorelab.errors import ConfigError
-from restorelab.sweep.executors import inside
-from restorelab.sweep.executors.afar import Afar
+from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors.executor import Ended, Job
+from restorelab.sweep.executors.remote_jobs import Afar
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,9 @@ class Slurm:
             executor = self._executor(jobs[0])
             try:
                 with executor.batch():
-                    submitted = [executor.submit(inside.slurm, str(job.file), job.devices, job.named) for job in jobs]
+                    submitted = [
+                        executor.submit(job_entry.slurm, str(job.file), job.devices, job.named) for job in jobs
+                    ]
             except (FailedJobError, FailedSubmissionError, OSError) as error:
                 said = " ".join(str(error).split())
                 if not self._accepted:

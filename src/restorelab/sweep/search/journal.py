@@ -8,7 +8,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from restorelab.errors import DataError
-from restorelab.sweep.search.lock import OwnedLock
+from restorelab.sweep.search.journal_lock import OwnedLock
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restorelab.sweep.search import asked, space, target
+from restorelab.sweep.keys import Sweep
+from restorelab.sweep.search import request, space, target
 from restorelab.sweep.search.trial import Row, State, Trial
-from restorelab.sweep.settings import Sweep
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -51,7 +51,7 @@ class Search:
         self.higher = compared.higher
         self.space = space.read(overrides)
         target.check_comparable(self.metric, self.space.ranges)
-        asked.check_packages(settings.search)
+        request.check_packages(settings.search)
 
         import optuna
 
@@ -59,16 +59,16 @@ class Search:
 
         self._optuna, self._seed, self._seed_of = optuna, settings.search_seed, samplers.seed_of
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._sampler = asked.named("search", settings.search, samplers.SAMPLERS)
-        self._pruner = asked.named("pruner", settings.pruner, samplers.PRUNERS)
+        self._sampler = request.named("search", settings.search, samplers.SAMPLERS)
+        self._pruner = request.named("pruner", settings.pruner, samplers.PRUNERS)
         self._points = self.space.points() if settings.search == "grid" else []
         if settings.search == "cma":
             space.check_cma(self.space)
-        self.trials = asked.count(settings.trials, len(self._points))
+        self.trials = request.count(settings.trials, len(self._points))
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / journal.NAME
         self._storage = journal.open_journal(self.file)
-        self._id = self._begin(asked.described(settings, self.metric, self.space, content or {}))
+        self._id = self._begin(request.described(settings, self.metric, self.space, content or {}))
         for trial in self._all():  # one was being drawn when the process was killed
             if not trial.state.is_finished():
                 self._draw(trial._trial_id)
@@ -176,7 +176,7 @@ class Search:
                 self._study().set_metric_names([self.metric])
             self._storage.set_study_user_attr(number, ASKED, now)
         else:
-            asked.check_same(before, now, self.file)
+            request.check_same(before, now, self.file)
         return number
 
     def _all(self) -> "list[FrozenTrial]":

@@ -9,10 +9,10 @@ from typing import Any
 
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
-from restorelab.dotted import within
+from restorelab.config.dotted import within
 from restorelab.errors import ConfigError
+from restorelab.runs.run_identity import UNSCIENTIFIC
 from restorelab.sweep import grid
-from restorelab.sweep.identity import UNSCIENTIFIC
 from restorelab.sweep.search.dimension import Choices, Range, discrete, interval
 
 log = logging.getLogger(__name__)

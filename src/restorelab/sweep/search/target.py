@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from restorelab.errors import ConfigError, nearest
-from restorelab.study.metric import METRICS, Metric
+from restorelab.runs.metric import METRICS, Metric
 
 DEFAULT = "val/psnr"
 

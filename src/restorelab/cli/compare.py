@@ -1,0 +1,135 @@
+"""`restorelab compare RUN_OR_SWEEP...`: one page that compares any runs."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restorelab.config import trust
+from restorelab.errors import ConfigError, nearest
+from restorelab.exchange.own_options import listed
+from restorelab.training import gc_tuning
+
+if TYPE_CHECKING:
+    from restorelab.compare.comparison import Comparison
+    from restorelab.report.table import Table
+
+USAGE = """\
+restorelab compare RUN_OR_SWEEP ... [key=value ...]: one page that holds runs and sweeps against each other.
+
+  RUN_OR_SWEEP ...  folders of runs, of sweeps or studies, or folders of those
+  out=FOLDER        where the page, its tables (CSV, Markdown, LaTeX) and leaderboard.json go; by default `comparison`,
+                    in the folder where only one is named, else here
+  baseline=NAME     a run, or input, that all others are tested against, beside the best
+  evaluations=A,B   the evaluations that count; all, where none is named
+  metric=psnr       what ranks and is tested: psnr, ssim, mse, accuracy, entropy
+  pictures=4        images of each evaluation that each network restores for the page; 0 for none
+  trust=A,B         packages with networks of your own: code that a run's config.yaml names is run only if it is
+                    restorelab's, or in a package that you trust
+
+  restorelab compare runs/sweeps/mine runs/dncnn baseline=dncnn
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a command line asks for."""
+
+    folders: tuple[Path, ...] = ()
+    out: str = ""
+    baseline: str = ""
+    evaluations: str = ""
+    metric: str = ""
+    pictures: str = "4"
+    trust: str = ""
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Read a command line. What is a folder is one, even where its name has an equals sign.
+
+    Raises:
+        ConfigError: for a key that is not there, and without a folder.
+    """
+    options, given = Options(), set[str]()
+    keys = [field.name for field in fields(Options) if field.name != "folders"]
+    for argument in argv:
+        key, equals, value = argument.partition("=")
+        if Path(argument).is_dir() or not equals or "/" in key:
+            options = replace(options, folders=(*options.folders, Path(argument)))
+        elif key in keys and key in given:
+            msg = f"{argument}: {key} is said twice."
+            raise ConfigError(msg)
+        elif key in keys:
+            given.add(key)
+            options = replace(options, **{key: value})  # type: ignore[arg-type]
+        else:
+            msg = f"{argument}: compare has no key {key!r}. {nearest(key, keys)}"
+            raise ConfigError(msg)
+    if not options.folders:
+        msg = "compare: say which runs, such as restorelab compare runs/sweeps/NAME."
+        raise ConfigError(msg)
+    if not options.pictures.isdigit():
+        msg = f"pictures={options.pictures}: a whole number is wanted, 0 for none."
+        raise ConfigError(msg)
+    return options
+
+
+def run(argv: Sequence[str]) -> int:
+    """Compare, write, and say where; gives the exit status.
+
+    Raises:
+        ConfigError, DataError: see `comparison.build`.
+    """
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    options = parse(argv)
+    from restorelab.compare.comparison import build, write  # brings torch
+
+    gc_tuning.settle()
+    inside = options.folders[0] if len(options.folders) == 1 else Path()
+    folder = Path(options.out).expanduser() if options.out else inside / "comparison"
+    began = time.monotonic()
+    trust.trust(listed(options.trust))
+    evaluations = listed(options.evaluations)
+    found = build(
+        options.folders, baseline=options.baseline or None, evaluations=evaluations or None,
+        metric=options.metric or None,
+    )  # fmt: skip
+    try:  # before pictures are made
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"out: {folder} cannot be written ({error.strerror or error}); name another folder, out=FOLDER."
+        raise ConfigError(msg) from error
+    crops = None
+    if int(options.pictures):
+        from restorelab.compare.crops import crops as restored
+
+        crops = restored(found.runs, images=int(options.pictures))
+    index = write(found, folder, crops)
+    print(text(found))
+    print(f"\npage: {index} ({time.monotonic() - began:.1f} s)")
+    return 0
+
+
+def text(comparison: "Comparison") -> str:
+    """The first tables and what is to be said of them, for a terminal."""
+    section = comparison.section("leaderboard")
+    parts = [plain(table) for table in (section.tables[:2] if section else [])]
+    significance = comparison.section("significance")
+    parts += significance.text if significance else []
+    parts += [f"not compared: {reason}" for reason in comparison.refused[:10]]
+    if len(comparison.refused) > 10:
+        parts.append(f"not compared: {len(comparison.refused) - 10} more; see the page")
+    return "\n".join(parts)
+
+
+def plain(table: "Table") -> str:
+    """A table in aligned columns: names to the left, numbers to the right."""
+    rows = [[name.replace("\n", " ") for name in table.head]]
+    rows += [[f"{cell.text} {cell.aside}".strip() for cell in row] for row in table.rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.head))]
+    lines = ["  ".join((cell.ljust if i == 0 else cell.rjust)(width) for i, (cell, width) in
+                       enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]  # fmt: skip
+    return "\n".join([table.title, lines[0], "-" * len(lines[0]), *lines[1:]])

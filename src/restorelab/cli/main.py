@@ -1,0 +1,258 @@
+"""The command line: `restorelab train | sweep | compare | ...`. Heavy packages are imported late."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import restorelab
+from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.training import gc_tuning, logs
+
+USAGE = """\
+restorelab: compose, train, measure and compare image restoration networks.
+
+  restorelab train [key=value ...]      one run; -m for several; the same as python train.py
+  restorelab sweep [key=a,b ...]        every combination, a search, or study=NAME: a report's runs; sweep --help
+  restorelab compare FOLDER ...         a page that holds runs and sweeps against each other
+  restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE
+  restorelab fetch data=NAME            bring a dataset to its folder
+  restorelab export-set [key=value ...] out=FOLDER     the inputs of the evaluations, for a method of your own
+  restorelab score DIR set=FOLDER name=METHOD          measure its outputs, and have it stand beside the runs
+  restorelab sync [FOLDER ...]          upload offline runs to Weights & Biases
+  restorelab workspace [project=NAME]   a saved W&B workspace that compares the runs of a sweep
+  restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
+  restorelab --version
+
+COMMAND --help says what a command takes; train --help lists the config groups; train --cfg job prints the config.
+RESTORELAB_TRACEBACK=1 shows the traceback behind an error message.
+"""
+
+
+def entry(*command: str) -> NoReturn:
+    """What a process runs: `main` with a command and the process's arguments, and the end of the process."""
+    gc_tuning.spare_imports()
+    sys.exit(main([*command, *sys.argv[1:]]))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status: 0 done, 1 failed, 2 a bad configuration, 130 interrupted."""
+    command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "train": train,
+        "sweep": _of("restorelab.cli.sweep"),
+        "compare": _of("restorelab.cli.compare"),
+        "preview": preview,
+        "fetch": _of("restorelab.cli.fetch"),
+        "export-set": _of("restorelab.exchange.export_set"),
+        "score": _of("restorelab.exchange.score"),
+        "sync": _of("restorelab.training.loggers.wandb_sync"),
+        "workspace": _of("restorelab.training.loggers.wandb_workspace"),
+        "cache": cache,
+    }
+    if command in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    if command in ("-V", "--version", "version"):
+        print(f"restorelab {restorelab.__version__}")
+        return 0
+    try:
+        if command not in commands:
+            msg = f"{command!r} is no command. {nearest(command, commands)}"
+            raise ConfigError(msg)
+        if command != "train" and {"-h", "--help"} & set(rest):
+            rest = ["--help"]  # wherever it stands; train's is Hydra's own
+        return commands[command](rest)
+    except UserError as error:
+        _complain(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (the interpreter flushes it at exit)
+        return 0
+
+
+def _complain(error: UserError) -> None:
+    if os.environ.get("RESTORELAB_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)
+
+
+FOLDERLESS = (
+    "hydra.run.dir=.", "hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra.job.chdir=false",
+    "hydra/job_logging=none", "hydra/hydra_logging=none",
+)  # fmt: skip
+"""What train.yaml says of Hydra, said for any other config: it manages no folders and no logging."""
+
+
+TRAIN = """\
+restorelab train [key=value ...]: one run; the same as python train.py.
+
+  -m                      a run for each of several values (a,b, range(3)), and the page that compares them
+  --cfg job               print the composed config instead
+  group=option            choose a part of the run, see the groups below
+  group.key=value         change one value of a part
+
+The other keys of a run, with their defaults:
+
+OPTIONS
+"""
+
+
+def train(argv: list[str]) -> int:
+    """`restorelab train`: Hydra composes, checks come first, then the run or the runs of `-m`."""
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+
+    from restorelab.cli import usage
+    from restorelab.config import composition, conf_files, hydra_errors, schema
+
+    statuses: list[int] = []
+    began: list[bool] = []
+    finished: list[Path] = []
+    runs_dir = ""
+
+    def job(composed: Any) -> None:
+        nonlocal runs_dir
+        began.append(True)
+        several = HydraConfig.get().mode == RunMode.MULTIRUN
+        try:
+            overrides = list(HydraConfig.get().overrides.task)
+            settings = composition.resolve(composed, HydraConfig.get().runtime.choices, overrides)
+            runs_dir = runs_dir or settings["runs_dir"]
+            statuses.append(run_one(settings, overrides, finished))
+        except UserError as error:  # one run of several never takes the others with it
+            _complain(error)
+            statuses.append(error.exit_status)
+        if several and statuses[-1] >= 128:
+            raise KeyboardInterrupt
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises and we explain
+    if {"-h", "--help"} & set(argv):
+        print(TRAIN.replace("OPTIONS", usage.options(schema.conf_dir() / "train.yaml")))
+    own = ["--config-dir", str(conf_files.user_conf())] if conf_files.user_conf() and not _has_dir(argv) else []
+    several = [argument for argument in argv if argument in ("-m", "--multirun")]
+    rest = _prepared([argument for argument in argv if argument not in several], several=bool(several))
+    before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
+    try:
+        with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
+            sys.argv += [f"hydra.sweep.dir='{scratch}'"] if several else []
+            hydra.main(config_path=str(schema.conf_dir()), config_name="train", version_base="1.3")(job)()
+    except hydra_errors.CAUGHT as error:
+        if began and not isinstance(error, HydraException):
+            raise  # of a run, not of composing it
+        raise hydra_errors.explained(error, argv) from error
+    finally:
+        sys.argv = before
+    if several and not statuses and not any(argument.startswith("-") for argument in rest):
+        msg = f"{' '.join(rest)}: no run comes out of this; a range or list is empty."
+        raise ConfigError(msg)
+    if len(statuses) > 1:
+        print(f"{statuses.count(0)} of {len(statuses)} runs succeeded")
+        from restorelab.compare import multirun
+
+        print(multirun.compared(list(dict.fromkeys(finished)), runs_dir))
+    return next((status for status in statuses if status), 0)
+
+
+def _is_override(argument: str) -> bool:
+    """Whether it is a change of the config; flags and their values must stand before these, or argparse stumbles."""
+    return argument.startswith("~") or ("=" in argument and not argument.startswith("-"))
+
+
+def _prepared(arguments: list[str], *, several: bool) -> list[str]:
+    """Overrides with paths quoted and with those of an evaluated checkpoint's run, but for where flags are among them.
+
+    several: a comma parts several values.
+    """
+    from restorelab.config import composition, quoting
+
+    arguments = quoting.paths(arguments, several=several)
+    return composition.prepared(arguments) if all(map(_is_override, arguments)) else arguments
+
+
+def _has_dir(argv: Sequence[str]) -> bool:
+    return any(argument.startswith(("--config-dir", "-cd")) for argument in argv)
+
+
+def run_one(settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None) -> int:
+    """Execute one resolved config and say how it ended; the folder of a run that is done is added to `finished`."""
+    logs.set_up()
+    from restorelab.config import build, checks, resumption
+
+    if settings["resume"]:
+        settings = resumption.settings(settings, overrides)
+    checks.check_fit(build.parts(settings))  # before Lightning is imported: a misfit should not take long to say
+    from restorelab.training import execute
+
+    gc_tuning.settle()
+    outcome = execute.execute(settings)
+    if outcome.status == "done":
+        print(outcome.message)
+        if finished is not None and outcome.run_dir is not None:
+            finished.append(outcome.run_dir)
+        return 0
+    if outcome.trace:
+        print(outcome.trace, file=sys.stderr)
+    print(f"error: {outcome.message}", file=sys.stderr)
+    if outcome.run_dir is not None:
+        print(f"run: {outcome.run_dir}", file=sys.stderr)
+    return outcome.exit_status
+
+
+def _of(module: str) -> Callable[[list[str]], int]:
+    """The command that a module's `run` is."""
+
+    def command(argv: list[str]) -> int:
+        logs.set_up()
+        status: int = import_module(module).run(argv)
+        return status
+
+    return command
+
+
+def preview(argv: list[str]) -> int:
+    """`restorelab preview`: a panel of degraded images."""
+    logs.set_up()
+    from restorelab.cli import preview
+
+    print(preview.run(argv))
+    return 0
+
+
+CACHE = """\
+restorelab cache [clean [NAME ...]]: what decoded datasets and frozen test images take up on the disk.
+
+  (nothing)         list the entries: size, last use, kind, name
+  clean             remove all of them; what is needed is made again
+  clean NAME ...    remove these
+
+The cache lies in RESTORELAB_CACHE, by default ~/.cache/restorelab.
+"""
+
+
+def cache(argv: list[str]) -> int:
+    """`restorelab cache [clean [NAME ...]]`: list or remove what was decoded and frozen."""
+    from restorelab.data import cache as cached
+
+    action, *names = argv or ["list"]
+    if action in ("-h", "--help"):
+        print(CACHE, end="")
+        return 0
+    if action not in ("list", "clean"):
+        msg = f"cache {action}: {nearest(action, ['list', 'clean'])}"
+        raise ConfigError(msg)
+    found = cached.clean(names or None) if action == "clean" else cached.entries()
+    for entry in found:
+        print(f"{cached.size_text(entry.size):>12}  {entry.modified:%Y-%m-%d %H:%M}  {entry.kind:<10}  {entry.name}")
+    verb = "removed from" if action == "clean" else "in"
+    print(f"{cached.size_text(sum(entry.size for entry in found))} {verb} {cached.cache_root()}")
+    return 0

@@ -1,0 +1,33 @@
+"""`python sweep.py`: what it takes, and the way to what it does."""
+
+from collections.abc import Sequence
+
+USAGE = """\
+python sweep.py study=NAME [only=RUN,RUN]                  the runs of a study, and its page
+python sweep.py model=ae,dual_ae noise=glob(*) seed=range(3)     every combination, and the page that compares them
+python sweep.py search=tpe trials=50 'optimizer.lr=interval(1e-4,1e-2)'    a search for the best values
+
+The sweep's own keys, with their defaults:
+
+OPTIONS
+
+Every other key=value goes to each run, as to train.py. The same command again goes on with a sweep: what is done is not
+done again, what was cut off goes on from its checkpoint, what failed is tried again. dry=true needs no images.
+Ctrl-C once: each run saves and ends; twice: at once.
+The exit status is 0 where all runs are done, 1 where some failed, 2 for a bad configuration, 130 where it was stopped.
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Plan all runs, do those that have no result yet, write the page; gives the exit status."""
+    if not argv or argv[0] in ("-h", "--help"):
+        from restorelab.cli import usage
+        from restorelab.config import schema
+        from restorelab.study import plan as studies
+
+        print(USAGE.replace("OPTIONS", usage.options(schema.conf_dir() / "sweep.yaml")))
+        print(f"studies: {', '.join(studies.names())}")
+        return 0
+    from restorelab.sweep import session  # brings torch and lightning
+
+    return session.run(argv)

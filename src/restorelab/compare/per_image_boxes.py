@@ -1,0 +1,68 @@
+"""How a metric is spread over the test images: a box a run."""
+
+import numpy as np
+
+from restorelab.errors import UserError
+from restorelab.report.charts.data import Box, Boxes
+from restorelab.runs.comparable import Board, Column
+from restorelab.study.measured import NAMES
+
+MOST = 40
+"""Boxes of one chart."""
+
+OUTLIERS = 40
+"""Images outside the whiskers that are kept of one box: the farthest."""
+
+WHISKER = 1.5
+"""Times the box's height that a whisker may be long (Tukey's)."""
+
+
+def charts(board: Board) -> list[Boxes]:
+    """A chart an evaluation, the runs in the board's order, behind the degraded input."""
+    return [chart for column in board.columns if (chart := _chart(board, column)) is not None]
+
+
+def _chart(board: Board, column: Column) -> Boxes | None:
+    names = [name for name in board.names if name in board.where[column.label]]
+    boxes: list[Box] = []
+    left = 0
+    for name in names:
+        try:
+            tables = [record.per_image(column.evaluation).columns for record in board.runs[name]]
+            values = np.mean([table[board.metric] for table in tables], axis=0)
+            given = tables[0].get(f"input_{board.metric}")
+        except (UserError, KeyError):
+            left += 1
+            continue
+        if not boxes and given is not None and (first := box("degraded input", given)) is not None:
+            boxes.append(first)
+        one = box(name, values)
+        if one is None or len(boxes) > MOST:
+            left += 1
+        else:
+            boxes.append(one)
+    if not boxes:
+        return None
+    metric = NAMES.get(board.metric, board.metric)
+    said = (
+        "Each box holds the middle half of the test images (an image's value is the mean over the seeds), its line is "
+        f"the median; whiskers reach {WHISKER} times the box, images beyond are dots, the {OUTLIERS} farthest at most."
+    )
+    said += f" {left} runs more are not shown." if left else ""
+    return Boxes(board.titled(f"{metric} of each image under {column.label}"), metric, boxes, caption=said)
+
+
+def box(label: str, values: np.ndarray) -> Box | None:
+    """Quartiles, whiskers to the last value within 1.5 boxes, and what lies beyond; None without a number."""
+    known = np.sort(values[np.isfinite(values)])
+    if not known.size:
+        return None
+    q1, median, q3 = (float(q) for q in np.quantile(known, (0.25, 0.5, 0.75)))
+    reach = WHISKER * (q3 - q1)
+    inside = known[(known >= q1 - reach) & (known <= q3 + reach)]
+    low, high = (float(inside[0]), float(inside[-1])) if inside.size else (q1, q3)
+    low, high = min(low, q1), max(high, q3)
+    beyond = known[(known < low) | (known > high)]
+    farthest = beyond[np.argsort(-np.abs(beyond - median), kind="stable")][:OUTLIERS]
+    outliers = [float(f"{value:.5g}") for value in np.sort(farthest)]
+    return Box(label, low, q1, median, q3, high, float(known.mean()), outliers)

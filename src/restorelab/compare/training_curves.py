@@ -1,0 +1,84 @@
+"""How the runs learned: validation and training curves over the steps, a mean over the seeds with a band."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from restorelab.errors import UserError
+from restorelab.report.charts.data import Lines, Series
+from restorelab.runs.comparable import Board
+from restorelab.runs.record import Record
+from restorelab.runs.samples import same_loss
+from restorelab.study.measured import NAMES
+
+POINTS = 200
+"""Of one line; more would not be seen."""
+
+MOST = 40
+"""Lines of one chart: the first of the board."""
+
+
+def charts(board: Board) -> list[Lines]:
+    """The board's metric on the validation images, a chart for each set of evaluations; then the training loss."""
+    sets: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name in board.names:
+        sets[tuple(board.runs[name][0].evaluations)].append(name)
+    metric = NAMES.get(board.metric, board.metric)
+    found = []
+    for evaluations, names in sets.items():
+        where = f" under {', '.join(evaluations[:4])}" + (" and others" if len(evaluations) > 4 else "")
+        found.append(_chart(board, names, f"val/{board.metric}", f"{metric} on validation images{where}", metric))
+    trained = {name: board.runs[name] for name in board.names if board.runs[name][0].trained}
+    if trained and _one_loss(trained):
+        found.append(_chart(board, list(trained), "train/loss", "Training loss", "loss"))
+    return [chart for chart in found if chart is not None]
+
+
+def _one_loss(trained: dict[str, list[Record]]) -> bool:
+    try:
+        same_loss(trained)
+    except (UserError, KeyError):
+        return False
+    return True
+
+
+def _chart(board: Board, names: Sequence[str], column: str, title: str, axis: str) -> Lines | None:
+    series = [one for name in names if (one := line(name, board.runs[name], column)) is not None]
+    if not series:
+        return None
+    several = max(len(board.runs[name]) for name in names)
+    said = f"Line: the mean over the seeds; band: from the lowest of up to {several} to the highest." if several > 1 \
+        else "One seed each."  # fmt: skip
+    if len(series) > MOST:
+        said += f" The {MOST} best of {len(series)} are shown."
+    return Lines(board.titled(title), "optimizer steps", axis, series[:MOST], caption=said)
+
+
+def line(label: str, records: Sequence[Record], column: str) -> Series | None:
+    """Mean, lowest and highest over the seeds at the steps that all of them reach; None where nothing was measured."""
+    seeds = []
+    for record in records:
+        try:
+            seeds.append(record.curve(column))
+        except UserError:
+            continue
+    if not seeds:
+        return None
+    steps = np.unique(np.concatenate([x for x, _ in seeds]))
+    # Only where every seed has something: the mean of fewer would jump.
+    steps = steps[(steps >= max(x[0] for x, _ in seeds)) & (steps <= min(x[-1] for x, _ in seeds))]
+    if not steps.size:
+        return None
+    if steps.size > POINTS:
+        steps = steps[np.unique(np.linspace(0, steps.size - 1, POINTS).round().astype(int))]
+    values = np.stack([np.interp(steps, x, y) for x, y in seeds])
+    mean = _rounded(values.mean(axis=0))
+    if len(seeds) == 1:
+        return Series(label, _rounded(steps), mean)
+    return Series(label, _rounded(steps), mean, _rounded(values.min(axis=0)), _rounded(values.max(axis=0)))
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """Six digits: what a chart can show, and a page need not hold more."""
+    return [float(f"{value:.6g}") for value in values]

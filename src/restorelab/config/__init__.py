@@ -1,0 +1,1 @@
+"""What a run may be asked: composed by Hydra, checked by name and by value, built."""

@@ -1,0 +1,127 @@
+"""From a resolved config to the parts of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+from restorelab import file_names
+from restorelab.config import schema as configs
+from restorelab.config import trust
+from restorelab.data import pairing
+from restorelab.data.dataset import Dataset, refuse_degrading
+from restorelab.data.frozen import Evaluation
+from restorelab.degradations.labels import STAGES, essence
+from restorelab.degradations.pipeline import Degradation
+from restorelab.errors import ConfigError, UserError
+from restorelab.metrics.protocol import Protocol
+from restorelab.objectives.objective import Objective
+from restorelab.training.trainer_config import Engine
+
+SPECIAL: dict[str, Any] = {"_target_": "", "_args_": (), "_partial_": False}
+"""Keys of a node that say how its target is called, as in Hydra, and what stands for one that is not there."""
+
+
+def make(path: str, node: Any, **extra: Any) -> Any:
+    """Build what a config node names: mappings with a `_target_`, at any depth, become what that gives.
+
+    Values are taken literally, `${...}` too: a composed config is resolved already, and one that was read is text.
+    extra: further arguments of the outermost target.
+
+    Raises:
+        ConfigError: naming the node, where it names what it may not (see `trust`), or where its target refuses the values.
+    """
+    trust.check(path, node)
+    return _built(path, node, extra)
+
+
+def _built(path: str, node: Any, extra: Mapping[str, Any]) -> Any:
+    if isinstance(node, list | tuple):
+        return [_built(f"{path}[{place}]", value, {}) for place, value in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    build = node.get("_recursive_", True)
+    values = {key: _built(f"{path}.{key}", value, {}) if build else value for key, value in node.items()}
+    if "_target_" not in node:
+        return values
+    target, args, later = (values.pop(key, default) for key, default in SPECIAL.items())
+    given = {key: value for key, value in values.items() if key not in configs.HYDRA_KEYS} | dict(extra)
+    try:
+        module, _, name = target.rpartition(".")
+        callable_ = getattr(import_module(module), name)
+        return partial(callable_, *args, **given) if later else callable_(*args, **given)
+    except UserError as error:
+        said = str(error)
+        raise type(error)(said if said.startswith(path) else f"{path}: {said}") from error
+    except Exception as error:
+        msg = f"{path}: {target} refuses these values ({type(error).__name__}: {error})."
+        raise ConfigError(msg) from error
+
+
+@dataclass
+class Parts:
+    """What a run is made of, before the network: cheap to build, no data read."""
+
+    config: Mapping[str, Any]
+    dataset: Dataset
+    degradation: Degradation
+    evaluations: dict[str, Evaluation]
+    objective: Objective
+    protocol: Protocol
+    engine: Engine
+
+    def net(self) -> nn.Module:
+        """The bare network with fresh weights from torch's global generator."""
+        return make("model", self.config["model"])
+
+
+def parts(config: Mapping[str, Any]) -> Parts:
+    """Build everything but the network.
+
+    Raises:
+        ConfigError: for values that a part refuses.
+    """
+    for group in configs.GROUPS:
+        trust.check(group, config[group])
+    configs.check_values(config)
+    stages = {stage: config[stage] for stage in STAGES}
+    objective: Objective = make("objective", config["objective"])
+    protocol: Protocol = make("protocol", config["protocol"])
+    dataset: Dataset = make("data", config["data"], least=protocol.least if objective.restores else 1)
+    training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
+    pairing.check(training.noise, dataset.split_by)
+    engine: Engine = make("trainer", config["trainer"])
+    engine.check(config, training.noise)
+    evaluations = {}
+    for name, entry in config["evaluation"].items():
+        file_names.require("evaluation", name)  # of a config that was read, too
+        chosen = {stage: entry.get(stage) or stages[stage] for stage in STAGES}
+        degradation = Degradation(**{s: make(f"evaluation.{name}.{s}", node) for s, node in chosen.items()})
+        if degradation.variants > 1:
+            msg = (
+                f"evaluation.{name}: it would show each image with {degradation.variants} noises, which is not one "
+                f"fixed degradation. Name evaluations instead, such as evaluation=four_noises."
+            )
+            raise ConfigError(msg)
+        of = pairing.variant_of(name, entry.get("of"), training.noise, dataset.split_by)
+        evaluations[name] = Evaluation(name, degradation, {s: essence(node) for s, node in chosen.items()}, of)
+    if not evaluations:
+        msg = "evaluation: it is empty; a run needs at least one, such as evaluation=own."
+        raise ConfigError(msg)
+    if getattr(dataset.make_source(), "paired", False):  # said before anything is decoded
+        optional = "pairs" in config["data"]["source"]
+        refuse_degrading(training, advice="Or data.source.pairs=false: the clean images alone." if optional else "")
+        for name, evaluation in evaluations.items():
+            refuse_degrading(evaluation.degradation, name)
+    return Parts(
+        config=config,
+        dataset=dataset,
+        degradation=training,
+        evaluations=evaluations,
+        objective=objective,
+        protocol=protocol,
+        engine=engine,
+    )

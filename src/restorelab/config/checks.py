@@ -1,0 +1,243 @@
+"""Whether the parts of a run fit each other, found out before any data is read."""
+
+from collections.abc import Callable
+from math import lcm
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from restorelab.config import memory_bounds
+from restorelab.config.build import Parts, make
+from restorelab.data.dataset import Dataset
+from restorelab.data.sample import Sample
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import TorchDraws
+from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.metrics.protocol import SSIM_WINDOW
+from restorelab.restoring import weights
+from restorelab.training.schedule import construct, plan
+from restorelab.training.validation import validation_names
+
+TRIED = 128
+"""Height and width, about, that a network is tried at where the data's sizes are mixed."""
+
+REFUSALS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+    UserError,
+)  # fmt: skip
+"""What a network or a loss may raise for a shape that it does not take."""
+
+
+def check_fit(built: Parts) -> nn.Module:
+    """Send a batch of the data's shape through network, objective and measure on the meta device; try the rest small.
+
+    Gives the network on the meta device.
+
+    Raises:
+        ConfigError: naming the parts that do not fit, and what would.
+    """
+    device = built.engine.device
+    with torch.device("meta"), memory_bounds.bounded(device):
+        net = built.net()
+    if not isinstance(net, nn.Module):
+        msg = f"model: {built.config['model']['_target_']} builds a {type(net).__name__}, not a torch.nn.Module."
+        raise ConfigError(msg)
+    _check_memory(built, device)
+    check_network(built, net)
+    _check_measure(built)
+    _check_weights(built, net)
+    check_training(built)
+    _check_callbacks(built)
+    return net
+
+
+def _check_memory(built: Parts, device: torch.device) -> None:
+    dataset = built.dataset
+    if dataset.size is not None:
+        sides = [dataset.size] * 2 if isinstance(dataset.size, int) else dataset.size
+        memory_bounds.check_batch("data.size", 1, (dataset.channels, sides[0], sides[1]), device)
+    height, width = dataset.train_shape or (TRIED, TRIED)
+    for key in ("batch_size", "eval_batch_size"):
+        images = getattr(dataset, key)
+        memory_bounds.check_batch(
+            f"data.{key}", 1 if images == "auto" else images, (dataset.channels, height, width), device
+        )
+
+
+def learnable(net: nn.Module) -> bool:
+    """Whether there is anything to train: `fit = False` declares that a network learns nothing."""
+    return any(p.requires_grad for p in net.parameters()) and getattr(net, "fit", True)
+
+
+def check_network(built: Parts, net: nn.Module) -> None:
+    """Whether the network takes what the data and the degradation give, and gives the clean image's shape back."""
+    shape, size = built.dataset.train_shape, getattr(net, "size", None)
+    if size and built.dataset.size is None:
+        verb = "gives" if getattr(net, "scale", 1) > 1 else "takes"
+        msg = f"{_name(built)} {verb} {size[0]}x{size[1]} only, and data.size=null leaves the sizes as they are: "
+        msg += f"data.size=[{size[0]},{size[1]}]."
+        raise ConfigError(msg)
+    (height, width), given = sizes(built.dataset, built.degradation, net)
+    channels = built.dataset.channels
+    what = f"{_name(built)} with {channels}x{height}x{width} images" + (
+        "" if given == (height, width) else f" degraded to {given[0]}x{given[1]}"
+    )
+    clean = torch.zeros(2, channels, height, width, device="meta")
+    restores = built.objective.restores
+    try:
+        with torch.no_grad():
+            restored = net.train()(torch.zeros(2, channels, *given, device="meta"))
+    except NotImplementedError:
+        return  # an operator without a meta kernel: the first batch will tell
+    except REFUSALS as error:
+        msg = f"{what}: the network does not take them ({first_line(error)}). {_advice(net, known=bool(shape))}"
+        raise ConfigError(msg) from error
+    if not restores and isinstance(restored, Tensor) and restored.ndim == 2:
+        return  # what the objective makes of it depends on the data's labels
+    if not isinstance(restored, Tensor) or not restores or restored.shape != clean.shape:
+        got = "x".join(map(str, restored.shape[1:])) if isinstance(restored, Tensor) else f"a {type(restored).__name__}"
+        kind = "" if restores else f", and objective={built.config['choices'].get('objective', '?')} wants (B, classes)"
+        factor = built.dataset.factor
+        advice = (
+            _advice(net, known=bool(shape))
+            if factor == 1
+            else (
+                f"The degraded images of the pairs are smaller by {factor}: choose a network that enlarges by {factor}."
+            )
+        )
+        msg = f"{what}: the network gives {got} back{kind}. {advice}"
+        raise ConfigError(msg)
+    check_objective(built, (channels, height, width), given)
+
+
+def sizes(dataset: Dataset, degradation: Degradation, net: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width of a training image and of its degraded version.
+
+    Where the data says none, those of about `TRIED` pixels that the downsampling and the network can divide.
+
+    Raises:
+        ConfigError: for a size or a crop that the degradation, or the factor of real pairs, does not divide.
+    """
+    factor = dataset.factor
+    unit = max(int(getattr(degradation.downsample, "factor", 1)), factor) * int(getattr(net, "multiple", 1))
+    side = -(-TRIED // lcm(unit, dataset.multiple)) * lcm(unit, dataset.multiple)
+    height, width = dataset.train_shape or (side, side)
+    if factor == 1:
+        return (height, width), degradation.output_size((height, width))
+    if dataset.size:
+        msg = f"data.size: the degraded images of the pairs are smaller by {factor} and keep their own size: "
+        raise ConfigError(f"{msg}data.size=null data.resize=none, with data.crop for the clean images.")
+    if height % factor or width % factor:
+        msg = f"data.crop: {height}x{width} is not a multiple of the pairs' factor {factor}."
+        raise ConfigError(msg)
+    return (height, width), (height // factor, width // factor)
+
+
+def check_objective(built: Parts, shape: tuple[int, int, int], given: tuple[int, int]) -> None:
+    """Try the objective on one image for real: autocast, which it leaves, knows no meta device."""
+    clean = torch.zeros(1, *shape)
+    sample = Sample(torch.zeros(1, dtype=torch.int64), clean, clean.new_zeros(1, shape[0], *given))
+    try:
+        built.objective(lambda degraded: clean, sample, built.degradation, TorchDraws())
+    except REFUSALS as error:
+        size = "x".join(map(str, shape))
+        msg = f"loss={built.config['choices'].get('loss', '?')} with {size} images: {first_line(error)}"
+        raise ConfigError(msg) from error
+
+
+def _check_measure(built: Parts) -> None:
+    if built.protocol.color == "y" and built.dataset.channels not in (1, 3):
+        msg = (
+            f"protocol.color=y is the luma of RGB, and data.channels={built.dataset.channels}. "
+            "Set protocol.color=rgb, which measures all channels together."
+        )
+        raise ConfigError(msg)
+    shape = built.dataset.train_shape if built.dataset.size else None
+    if shape and min(shape) - 2 * built.protocol.border < SSIM_WINDOW:
+        msg = (
+            f"data.size={list(shape)} with protocol.border={built.protocol.border}: SSIM needs at least "
+            f"{SSIM_WINDOW}x{SSIM_WINDOW} pixels inside the border."
+        )
+        raise ConfigError(msg)
+
+
+def _check_weights(built: Parts, net: nn.Module) -> None:
+    ckpt = built.config["ckpt"]
+    if built.config["transfer"] is not None:
+        weights.transferable(net, Path(built.config["transfer"]))
+    if ckpt is not None:
+        weights.fitted(net, Path(ckpt))
+    elif learnable(net) and not built.config["train"]:
+        msg = f"train=false: {_name(built)} has weights to learn; say whose, ckpt=RUN/checkpoints/best.ckpt."
+        raise ConfigError(msg)
+
+
+def check_training(built: Parts) -> None:
+    """Build the optimizer and the scheduler on one number; they refuse what they do not take."""
+    optimizer = _try(built, "optimizer", make("optimizer", built.config["optimizer"]), [nn.Parameter(torch.zeros(1))])
+    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    _try(built, "scheduler", construct, plan(built.config["scheduler"], measured).build, optimizer, 1)
+
+
+def _try(built: Parts, key: str, make_it: Callable[..., Any], *given: Any) -> Any:
+    try:
+        return make_it(*given)
+    except REFUSALS as error:
+        msg = f"{key}={built.config['choices'].get(key, '?')}: {first_line(error)}"
+        raise ConfigError(msg) from error
+
+
+def _check_callbacks(built: Parts) -> None:
+    """Hold the named callbacks against what Lightning would only refuse when training has begun."""
+    if not built.config["callbacks"]:
+        return
+    from lightning.pytorch.callbacks import Callback
+
+    from restorelab.training.loop import EARLY, listens
+
+    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    seen: dict[str, str] = {}
+    for name, node in built.config["callbacks"].items():
+        callback = make(f"callbacks.{name}", node)
+        if not isinstance(callback, Callback):
+            msg = f"callbacks.{name}: {type(callback).__name__} is no lightning.pytorch.callbacks.Callback."
+            raise ConfigError(msg)
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor not in measured:
+            msg = f"callbacks.{name}.monitor: no validation measures {monitor!r}. {nearest(monitor, measured)}"
+            raise ConfigError(msg)
+        heard = [event for event in EARLY if built.engine.graph and listens(callback, event)]
+        if heard:
+            msg = f"callbacks.{name}: {type(callback).__name__} listens to {heard[0]}, which is over before "
+            raise ConfigError(f"{msg}trainer.graph=true lets the host do anything. Use trainer.graph=false.")
+        other = seen.setdefault(callback.state_key, name)
+        if other != name and type(callback).state_dict is not Callback.state_dict:
+            msg = f"callbacks.{name}: a checkpoint cannot tell it from callbacks.{other}; leave one of them out."
+            raise ConfigError(msg)
+
+
+def _name(built: Parts) -> str:
+    return f"model={built.config['choices'].get('model') or built.config['model']['_target_']}"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line; its type where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _advice(net: nn.Module, *, known: bool) -> str:
+    size, multiple, scale = getattr(net, "size", None), getattr(net, "multiple", 1), getattr(net, "scale", 1)
+    if size and scale > 1:
+        given = f"{size[0] // scale}x{size[1] // scale}"
+        return (
+            f"It gives {size[0]}x{size[1]} from {given}: data.size=[{size[0]},{size[1]}] downsample=avg_pool "
+            f"downsample.factor={scale}."
+        )
+    if size:
+        return f"It takes {size[0]}x{size[1]} only: data.size=[{size[0]},{size[1]}]."
+    if multiple > 1:
+        return f"Height and width must be multiples of {multiple}: set data.size or data.crop so."
+    return "Set data.channels, data.size or data.crop, or choose another model." if known else "Set data.size."

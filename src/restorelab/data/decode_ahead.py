@@ -1,0 +1,97 @@
+"""Decode the items of a dataset in threads, in their order, and within the memory there is."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from restorelab.data.decode import BadImage, Decoded, Decoding, decode, forget
+from restorelab.data.decode_memory import Gate
+from restorelab.data.factor import cut
+from restorelab.data.item import Item
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An item decoded: its image, the degraded partner, and the hash of what a run sees of it."""
+
+    clean: Decoded
+    degraded: Decoded | None
+    content: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its pixels."""
+        return self.clean.pixels.nbytes + (0 if self.degraded is None else self.degraded.pixels.nbytes)
+
+
+Result = Ready | BadImage
+
+
+def in_order(items: Sequence[Item], decoding: Decoding, chunk: int) -> Generator[Result, None, None]:
+    """Results in the items' order, three tasks of `chunk` images a thread in flight. Pixels in hand need no thread."""
+    if all(isinstance(item.clean, np.ndarray) for item in items):
+        yield from (_decoded(item, decoding) for item in items)
+        return
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    waiting: deque[Future[list[Result]]] = deque()
+    gate = Gate()
+    tasks = range(-(-len(items) // chunk))
+    oldest = iter(tasks)
+
+    def work(task: int) -> list[Result]:
+        results: list[Result] = []
+        for item in items[task * chunk : (task + 1) * chunk]:
+            held = _held(results)
+            results.append(_decoded(item, decoding, lambda size, held=held: gate.take(task, held + size)))  # type: ignore[misc]
+        gate.take(task, _held(results))
+        return results
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(work, task))
+                if len(waiting) >= 3 * workers:
+                    yield from waiting.popleft().result()
+                    gate.done(next(oldest))
+            while waiting:
+                yield from waiting.popleft().result()
+                gate.done(next(oldest))
+        finally:
+            gate.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+            forget()
+
+
+def _held(results: Sequence[Result]) -> int:
+    return sum(result.nbytes for result in results if isinstance(result, Ready))
+
+
+def _decoded(item: Item, decoding: Decoding, reserve: Callable[[int], None] = lambda size: None) -> Result:
+    try:
+        clean, degraded = decode(item.clean, decoding, reserve), None
+        if item.degraded is not None:
+            degraded = decode(item.degraded, decoding, lambda size: reserve(clean.pixels.nbytes + size))
+        pixels, partner = cut(clean.pixels, None if degraded is None else degraded.pixels, decoding.multiple)
+        if not pixels.size:
+            raise BadImage(item.id, f"smaller than data.multiple={decoding.multiple}")
+        content = hashed(pixels, partner, item.label)
+        if degraded is not None and partner is not None:
+            degraded = replace(degraded, pixels=partner)
+        return Ready(replace(clean, pixels=pixels), degraded, content)
+    except BadImage as bad:
+        return bad
+
+
+def hashed(pixels: np.ndarray, partner: np.ndarray | None, label: int | None) -> int:
+    """A hash, 64 bits, of what a run sees of an image: its pixels, those of its degraded partner, and its label."""
+    digest = hashlib.blake2b(str(label).encode(), digest_size=8)
+    for array in (pixels, partner):
+        if array is not None:
+            digest.update(f"{array.shape} {array.dtype}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return int.from_bytes(digest.digest(), "little")

@@ -1,0 +1,34 @@
+"""Findings of the reports as claims: a study's YAML names one of these for each finding.
+
+Each is called with the runs and gives a `Judged`; `judge` does so for all of a study and corrects their p-values.
+
+| claim | says |
+| --- | --- |
+| `Better` | one run beats others (or the degraded input) on a test metric |
+| `Factor` | one run's metric is so many times another's |
+| `Close` | two runs are comparable |
+| `Drop` | runs lose much under one degradation and little under others |
+| `Reaches` | a run reaches a number that the report prints, at the end or at a step |
+| `Faster` | one run takes less time than others |
+| `Sooner` | one run gets to a level in fewer steps |
+| `AtStep` | one training curve is above another at a step |
+| `Change` | a training curve falls, or does not |
+| `DeadPixels` | an output has pixels that are always 0, or none |
+"""
+
+from restorelab.judge.claims.at_step import AtStep
+from restorelab.judge.claims.better import Better
+from restorelab.judge.claims.change import Change
+from restorelab.judge.claims.close import Close
+from restorelab.judge.claims.dead_pixels import DeadPixels
+from restorelab.judge.claims.drop import Drop
+from restorelab.judge.claims.factor import Factor
+from restorelab.judge.claims.faster import Faster
+from restorelab.judge.claims.judged import MEANING, Judged, judge, markdown
+from restorelab.judge.claims.reaches import Reaches
+from restorelab.judge.claims.sooner import Sooner
+
+__all__ = [
+    "MEANING", "AtStep", "Better", "Change", "Close", "DeadPixels", "Drop", "Factor", "Faster", "Judged", "Reaches",
+    "Sooner", "judge", "markdown",
+]  # fmt: skip

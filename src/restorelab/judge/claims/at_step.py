@@ -1,0 +1,55 @@
+"""One run's training curve is above another's at a step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from restorelab.judge.bootstrap import estimate
+from restorelab.judge.claims import training
+from restorelab.judge.claims.claim import Claim
+from restorelab.judge.claims.deciding import Part, part
+from restorelab.runs.record import Runs
+
+
+@dataclass(frozen=True)
+class AtStep(Claim):
+    """A column of the history is higher in one run than in another, at one optimizer step.
+
+    Attributes:
+        higher, lower: runs, by the number and not by what is good: of a loss the better run is `lower`.
+        column: val/accuracy, train/loss, ...
+        step: null for the last measurement. Something must have been measured within a tenth of it.
+        threshold: differences within it are a tie, in the column's unit.
+    """
+
+    higher: str
+    lower: str
+    column: str
+    step: int | None = None
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        training.kind_of(self.column)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        place = "at the end" if self.step is None else f"at step {self.step:,}"
+        limit = f"; a tie within {training.kind_of(self.column).text(self.threshold)}" if self.threshold else ""
+        return f"{self.column} {place}, {self.higher} less {self.lower}, above 0{limit}."
+
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.higher, self.lower]
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        pair = self.about
+        training.same_loss(runs, pair, self.column)
+        text = training.kind_of(self.column).text
+        found = [training.by_seed(runs, name, lambda r: training.at(r, self.column, self.step)[1]) for name in pair]
+        between = estimate(found, (1, -1), resamples=resamples)
+        said = " against ".join(training.mean_text(sample, text) for sample in found)
+        said += f": {training.gap(self.column, between)}"
+        return [part(between, 0.0, np.inf, said, threshold=self.threshold)]

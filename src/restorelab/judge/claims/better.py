@@ -1,0 +1,104 @@
+"""One run is better than others."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from restorelab.errors import ConfigError
+from restorelab.judge.bootstrap import Resampled, resample
+from restorelab.judge.claims.claim import Claim
+from restorelab.judge.claims.deciding import Part, part
+from restorelab.judge.claims.differences import by_evaluation, difference, names, subject
+from restorelab.runs.metric import METRICS, metric_of
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import samples
+
+
+@dataclass(frozen=True)
+class Better(Claim):
+    """`better` beats every run of `than` on a test metric.
+
+    `input` stands for the degraded input as it is, on either side, so that "does it do anything?" is a claim too.
+
+    Attributes:
+        better: a run, or `input`.
+        than: one or several; each must be beaten.
+        metric: any of `metric.METRICS`: psnr, ssim, accuracy (more is better), mse, loss, entropy (less), and others.
+        evaluations: that the metric is averaged over; null for all.
+        each: whether it must hold under each of the evaluations, which are then to be named, rather than in their mean.
+        threshold: within it is a tie: in the metric's unit, or a share for MSE, losses and times; null for 0.05 dB,
+            0.001 of SSIM and accuracy, 1 % of MSE and losses, 5 % of times.
+    """
+
+    better: str
+    than: str | list[str]
+    metric: str = "psnr"
+    evaluations: list[str] | None = None
+    each: bool = False
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        metric_of(self.metric)
+        names(self.than, "than")
+        if self.each and not self.evaluations:
+            msg = "each=true: name the evaluations that it must hold under."
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        kind = METRICS[self.metric]
+        sets = subject(self.metric, self.evaluations)
+        return (
+            f"{sets.replace(' over ', ' under each of ') if self.each else sets}, {self.better} against "
+            f"{' and against '.join(names(self.than, 'than'))}, {'higher' if kind.higher else 'lower'} is better; "
+            f"a tie within {kind.limit(self._threshold)}."
+        )
+
+    @property
+    def _threshold(self) -> float:
+        return METRICS[self.metric].threshold if self.threshold is None else self.threshold
+
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.better, *names(self.than, "than")]
+
+    @property
+    def comparisons(self) -> int:
+        """One for each rival, under each evaluation if that is asked for."""
+        return len(names(self.than, "than")) * len(self._sets)
+
+    @property
+    def _sets(self) -> list[list[str] | None]:
+        return [[name] for name in self.evaluations] if self.each and self.evaluations else [self.evaluations]
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        return [one for chosen in self._sets for one in self._against(runs, chosen, resamples)]
+
+    def _against(self, runs: Runs, chosen: list[str] | None, resamples: int) -> list[Part]:
+        """A part for each rival; of more than two only the nearest one's numbers are told."""
+        several = samples(runs, list(dict.fromkeys(self.about)), self.metric, chosen)
+        shared = resample(several, resamples) if several[0].groups is not None else None
+        found = [self._one(runs, than, chosen, resamples, shared) for than in names(self.than, "than")]
+        if len(found) < 3:
+            return [one for _, one in found]
+        nearest = min(range(len(found)), key=lambda place: found[place][0])
+        told = f"{found[nearest][1].numbers}, the nearest of {len(found)}"
+        return [replace(one, numbers=told if place == nearest else "") for place, (_, one) in enumerate(found)]
+
+    def _one(
+        self, runs: Runs, than: str, chosen: list[str] | None, resamples: int, shared: Resampled | None
+    ) -> tuple[float, Part]:
+        """By how much it is ahead, more being better, and what that decides."""
+        kind = METRICS[self.metric]
+        between, text = difference(runs, [self.better], [than], self.metric, chosen, resamples, shared)
+        if self.each and chosen:
+            text = f"{chosen[0]}: {text}"
+        elif kind.source == "image" and chosen and len(chosen) > 1:
+            text += f" ({by_evaluation(runs, self.better, than, self.metric, chosen)})"
+        bounds = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
+        limit = float(np.log1p(self._threshold)) if kind.relative else self._threshold
+        lead = between.value if kind.higher else -between.value
+        return lead, part(between, *bounds, text, threshold=limit)

@@ -1,0 +1,76 @@
+"""A run's training curve falls, rises, or stays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from restorelab.errors import ConfigError, DataError
+from restorelab.judge.bootstrap import estimate
+from restorelab.judge.claims import training
+from restorelab.judge.claims.claim import Claim
+from restorelab.judge.claims.deciding import Part, part
+from restorelab.runs.record import Record, Runs
+
+
+@dataclass(frozen=True)
+class Change(Claim):
+    """The ratio of a column's value at one step to that at an earlier one lies between two bounds.
+
+    `high: 0.9` says that it falls by a tenth at least; `low: 0.9` that it does not.
+
+    Attributes:
+        run: whose history.
+        column: train/loss, val/loss, val/accuracy, ...
+        start: the earlier step; null for the first measurement.
+        end: the later one; null for the last.
+        low, high: bounds of the ratio; one of them is needed.
+    """
+
+    run: str
+    column: str
+    start: int | None = None
+    end: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if any(bound is not None and not bound > 0 for bound in (self.low, self.high)):
+            msg = f"low={self.low}, high={self.high}: expected ratios above 0."
+            raise ConfigError(msg)
+        if (self.low is None and self.high is None) or (self.low or 0) >= (self.high or np.inf):
+            msg = f"low={self.low}, high={self.high}: one of them is needed, and low below high."
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        first = "its first value" if self.start is None else f"that at step {self.start:,}"
+        last = "its last value" if self.end is None else f"the value at step {self.end:,}"
+        bounds = [f"at least {self.low:g}"] if self.low is not None else []
+        bounds += [f"at most {self.high:g}"] if self.high is not None else []
+        return f"{self.column} of {self.run}: ratio of {last} to {first}, {' and '.join(bounds)}."
+
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.run]
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        found = training.by_seed(runs, self.run, self._ratio)
+        change = estimate([found], [1], log=True, resamples=resamples)
+        bounds = [-np.inf if self.low is None else np.log(self.low), np.inf if self.high is None else np.log(self.high)]
+        text = f"{self.run} {self.column} {training.ratio(change)}"
+        return [part(change, float(bounds[0]), float(bounds[1]), text)]
+
+    def _ratio(self, record: Record) -> float:
+        """The value at the later step by that at the earlier one, which must be another measurement."""
+        (first, before), (last, after) = (training.at(record, self.column, step, end=end)
+                                          for step, end in ((self.start, 0), (self.end, -1)))  # fmt: skip
+        if first >= last:
+            msg = (
+                f"run {record.name} (seed {record.seed}): {self.column} was measured at step {first:,.0f} only, of the "
+                "steps that are asked for; a change needs two measurements."
+            )
+            raise DataError(msg)
+        return after / before

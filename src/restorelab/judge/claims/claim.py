@@ -1,0 +1,81 @@
+"""What all claims have in common: a finding, a test in words, and the way from its parts to a verdict."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from restorelab.errors import UserError
+from restorelab.judge.bootstrap import ENOUGH, draws_for
+from restorelab.judge.claims.deciding import Part, conjunction
+from restorelab.judge.claims.judged import Judged
+from restorelab.runs import hardware
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Record, Runs
+
+WOULD = {"holds": "hold", "reversed": "be reversed", "tie": "be a tie", "undecided": "be undecided"}
+
+
+@dataclass(frozen=True)
+class Claim(ABC):
+    """A finding of a report, put to the test.
+
+    Attributes:
+        finding: what the report says.
+        absolute: whether it rests on a number that belongs to the report's own images and training, such as a printed
+            MSE. On a stand-in such a claim is not judged; relations between runs are.
+    """
+
+    finding: str
+    absolute: bool = field(default=False, kw_only=True)
+
+    @property
+    @abstractmethod
+    def test(self) -> str:
+        """What is computed, in a sentence."""
+
+    @property
+    @abstractmethod
+    def about(self) -> list[str]:
+        """The runs that it is about, `input` among them where it stands for one."""
+
+    @abstractmethod
+    def parts(self, runs: Runs, resamples: int) -> Sequence[Part]:
+        """All that the finding says, each decided on its own; it holds where all of them do."""
+
+    @property
+    def comparisons(self) -> int:
+        """How many parts it has."""
+        return 1
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is about a number of the machine, such as a time, and not of the network alone."""
+        kind = METRICS.get(getattr(self, "metric", ""))
+        return kind is not None and kind.machine
+
+    def records(self, runs: Runs) -> list[Record]:
+        """The finished runs that it is about."""
+        return [record for name in self.about if name in runs for record in runs[name]]
+
+    def __call__(self, runs: Runs, family: int = 1, withheld: str = "") -> Judged:
+        """Judge it.
+
+        family: the number of claims that it will be corrected with. withheld: why it is not judged; its numbers are
+        told all the same.
+        """
+        try:
+            whole = conjunction(self.parts(runs, draws_for(self.comparisons * family)), told=not withheld)
+        except UserError as error:
+            return Judged(self.finding, self.test, "not judged", str(error), 0)
+        test = f"{self.test} {whole.interval}".rstrip()
+        if self.timed:
+            whole = replace(whole, numbers=f"{whole.numbers}; on {hardware.named(self.records(runs))}")
+        if withheld:
+            return Judged(self.finding, test, "not judged", f"{whole.numbers}; not judged: {withheld}", whole.seeds)
+        if whole.powered:
+            return Judged(self.finding, test, whole.outcome, whole.numbers, whole.seeds, whole.p)
+        count = "1 seed" if whole.seeds == 1 else f"{whole.seeds} seeds"
+        numbers = (
+            f"{whole.numbers}; {count} where {ENOUGH} are needed: by these numbers it would {WOULD[whole.outcome]}"
+        )
+        return Judged(self.finding, test, "underpowered", numbers, whole.seeds)

@@ -1,0 +1,90 @@
+"""The difference (or ratio) between runs on a test metric, with the words that tell it: what most claims rest on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from restorelab.errors import ConfigError
+from restorelab.judge.bootstrap import RESAMPLES, Estimate, Resampled, estimate, win_rate
+from restorelab.runs.metric import METRICS, metric_of
+from restorelab.runs.record import Runs
+from restorelab.runs.samples import Sample, samples
+
+
+def names(value: Any, key: str) -> list[str]:
+    """One name or a list of them, as a list.
+
+    Raises:
+        ConfigError: for anything else; `key` is the option it stands in.
+    """
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list) or not found or not all(isinstance(name, str) and name for name in found):
+        msg = f"{key}={value!r}: expected a name, or a list of names."
+        raise ConfigError(msg)
+    return found
+
+
+def where(value: Sequence[str] | None) -> str:
+    """The evaluations in a sentence."""
+    if value is None:
+        return "over all evaluations"
+    return f"under {value[0]}" if len(value) == 1 else f"over {', '.join(value)}"
+
+
+def subject(metric: str, chosen: Sequence[str] | None) -> str:
+    """A metric and its evaluations, as a sentence begins."""
+    kind = METRICS[metric]
+    said = kind.label if kind.source == "run" else f"{kind.label} {where(chosen)}"
+    return said[0].upper() + said[1:]
+
+
+def difference(
+    runs: Runs,
+    one: Sequence[str],
+    other: Sequence[str],
+    metric: str,
+    chosen: Sequence[str] | None,
+    resamples: int = RESAMPLES,
+    shared: Resampled | None = None,
+) -> tuple[Estimate, str]:
+    """The mean of runs `one` less the mean of runs `other`, and a sentence with both, the interval and the images.
+
+    The logarithm of the ratio for a relative metric. shared: draws of these runs among others, see `resample`.
+    """
+    kind = METRICS[metric]
+    found = samples(runs, [*one, *other], metric, chosen)
+    weights = [1 / len(one)] * len(one) + [-1 / len(other)] * len(other)
+    between = estimate(found, weights, log=kind.relative, resamples=resamples, shared=shared)
+    ours, theirs = found[: len(one)], found[len(one) :]
+    text = f"{value_text(ours, metric)} against {value_text(theirs, metric)}: "
+    text += kind.difference(between.value, between.low, between.high)
+    if between.images and len(found) == 2:
+        text += f", ahead on {win_rate(ours[0], theirs[0], higher=kind.higher):.0%} of {between.images:,} images"
+    return between, text + unequal_steps(found)
+
+
+def by_evaluation(runs: Runs, one: str, other: str, metric: str, chosen: Sequence[str]) -> str:
+    """The mean difference under each evaluation."""
+    kind = METRICS[metric]
+    said = []
+    for evaluation in chosen:
+        ours, theirs = (sample.values.mean(axis=1) for sample in samples(runs, [one, other], metric, [evaluation]))
+        curve = np.log if kind.relative else np.asarray
+        gap = float(curve(ours).mean() - curve(theirs).mean())
+        said.append(f"{evaluation} {kind.difference(gap, gap, gap)}")
+    return ", ".join(said)
+
+
+def value_text(found: Sequence[Sample], metric: str) -> str:
+    """Names and mean value of runs."""
+    mean = float(np.mean([sample.values.mean() for sample in found]))
+    return f"{', '.join(sample.run for sample in found)} {metric_of(metric).text(mean)}"
+
+
+def unequal_steps(found: Sequence[Sample]) -> str:
+    """A warning where runs that trained had different numbers of optimizer steps."""
+    steps = {sample.run: sample.steps for sample in found if sample.steps is not None}
+    if len(set(steps.values())) < 2:
+        return ""
+    return f" (unequal optimizer steps: {', '.join(f'{run} {count:,}' for run, count in steps.items())})"

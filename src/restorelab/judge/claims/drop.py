@@ -1,0 +1,80 @@
+"""Runs lose much under one degradation and little under others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from restorelab.errors import ConfigError
+from restorelab.judge.claims.claim import Claim
+from restorelab.judge.claims.deciding import Part, part
+from restorelab.judge.claims.differences import difference, names, where
+from restorelab.runs.metric import METRICS, metric_of
+from restorelab.runs.record import Runs
+
+
+@dataclass(frozen=True)
+class Drop(Claim):
+    """`of` is worse than `to` by at least `at_least` under one evaluation, and elsewhere by at most so much.
+
+    With lists, the runs stand in pairs, and the loss is the mean over the pairs.
+
+    Attributes:
+        of, to: runs.
+        evaluation: where much is lost.
+        at_least: how much, in the metric's unit.
+        elsewhere: the other evaluations, averaged; null for none.
+        elsewhere_at_most: how little.
+        metric: of which more is better, and not a ratio: psnr, ssim, accuracy.
+    """
+
+    of: str | list[str]
+    to: str | list[str]
+    evaluation: str
+    at_least: float
+    elsewhere: list[str] | None = None
+    elsewhere_at_most: float | None = None
+    metric: str = "psnr"
+
+    def __post_init__(self) -> None:
+        kind = metric_of(self.metric)
+        if kind.relative or not kind.higher:
+            msg = f"metric={self.metric!r}: expected one of which more is better, such as psnr."
+            raise ConfigError(msg)
+        if len(names(self.of, "of")) != len(names(self.to, "to")):
+            msg = f"of={self.of}, to={self.to}: expected pairs, so as many of one as of the other."
+            raise ConfigError(msg)
+        if (self.elsewhere is None) != (self.elsewhere_at_most is None):
+            msg = "elsewhere and elsewhere_at_most: give both, or neither."
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        kind = METRICS[self.metric]
+        said = (
+            f"{kind.label} of {', '.join(names(self.to, 'to'))} less that of {', '.join(names(self.of, 'of'))}, mean "
+            f"over the pairs: at least {kind.text(self.at_least)} under {self.evaluation}"
+        )
+        if self.elsewhere_at_most is not None:
+            said += f", at most {kind.text(self.elsewhere_at_most)} {where(self.elsewhere)}"
+        return f"{said}."
+
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [*names(self.of, "of"), *names(self.to, "to")]
+
+    @property
+    def comparisons(self) -> int:
+        """One, and one elsewhere."""
+        return 1 if self.elsewhere is None else 2
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        of, to = names(self.of, "of"), names(self.to, "to")
+        between, text = difference(runs, to, of, self.metric, [self.evaluation], resamples)
+        parts = [part(between, self.at_least, np.inf, f"{self.evaluation}: {text}")]
+        if self.elsewhere_at_most is not None:
+            between, text = difference(runs, to, of, self.metric, self.elsewhere, resamples)
+            parts.append(part(between, -np.inf, self.elsewhere_at_most, f"{where(self.elsewhere)}: {text}"))
+        return parts

@@ -1,0 +1,70 @@
+"""One run is faster than others."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from restorelab.errors import ConfigError, nearest
+from restorelab.judge.claims.better import Better
+from restorelab.judge.claims.claim import Claim
+from restorelab.judge.claims.deciding import Part
+from restorelab.judge.claims.differences import names
+from restorelab.runs.metric import METRICS
+from restorelab.runs.record import Runs
+
+KEYS = ("images_per_second", "seconds", "inference_seconds")
+
+
+@dataclass(frozen=True)
+class Faster(Claim):
+    """`faster` takes less time than every run of `slower`. Times compare only where one machine did all runs, alone.
+
+    Attributes:
+        faster: a run.
+        slower: one or several; each must be slower.
+        key: images_per_second: the training rate; seconds: the whole run, evaluation included, so that equal steps must
+            be given; inference_seconds: restoring the test set.
+        threshold: share within which it is a tie.
+    """
+
+    faster: str
+    slower: str | list[str]
+    key: Literal["images_per_second", "seconds", "inference_seconds"] = "images_per_second"
+    threshold: float = 0.05
+
+    def __post_init__(self) -> None:
+        names(self.slower, "slower")
+        if self.key not in KEYS:
+            msg = f"key={self.key!r}. {nearest(self.key, KEYS)}"
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        label = METRICS[self.key].label
+        return (
+            f"{label[0].upper()}{label[1:]}, ratio of {self.faster} to "
+            f"{' and to '.join(names(self.slower, 'slower'))}; a tie within {self.threshold:.0%}."
+        )
+
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return self._better.about
+
+    @property
+    def comparisons(self) -> int:
+        """One for each slower run."""
+        return self._better.comparisons
+
+    @property
+    def timed(self) -> bool:
+        """It is about the machine."""
+        return True
+
+    @property
+    def _better(self) -> Better:
+        return Better(self.finding, self.faster, self.slower, self.key, threshold=self.threshold)
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        return self._better.parts(runs, resamples)

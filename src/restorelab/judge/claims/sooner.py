@@ -1,0 +1,84 @@
+"""One run gets to a level in fewer optimizer steps than another."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from restorelab.errors import ConfigError, DataError
+from restorelab.judge.bootstrap import estimate
+from restorelab.judge.claims import training
+from restorelab.judge.claims.claim import Claim
+from restorelab.judge.claims.deciding import Part, part
+from restorelab.runs.record import Record, Runs
+
+
+@dataclass(frozen=True)
+class Sooner(Claim):
+    """`sooner` needs fewer steps than `later` until a column of the history reaches a level.
+
+    A seed that never gets there counts as if it did so at the longer run's last step, which for `later` says too little
+    and so is on the safe side; the numbers say how many.
+
+    Attributes:
+        sooner, later: runs of the same loss.
+        column: val/loss, train/loss, val/psnr, val/accuracy; with several evaluations val/loss is their mean, and
+            val/loss/impulse_30 is one of them.
+        level: null for the worst last value of all seeds of both, which all of them reach.
+        threshold: share of the steps within which it is a tie.
+    """
+
+    sooner: str
+    later: str
+    column: str = "val/loss"
+    level: float | None = None
+    threshold: float = 0.05
+
+    def __post_init__(self) -> None:
+        training.kind_of(self.column)
+        if not self.threshold >= 0:
+            msg = f"threshold={self.threshold}: expected at least 0."
+            raise ConfigError(msg)
+
+    @property
+    def test(self) -> str:
+        """What is computed."""
+        level = "the worst last value of all their seeds" if self.level is None else f"{self.level:g}"
+        return (
+            f"Optimizer steps until {self.column} reaches {level}, ratio of {self.sooner} to {self.later}; "
+            f"a tie within {self.threshold:.0%}."
+        )
+
+    @property
+    def about(self) -> list[str]:
+        """The runs that it is about."""
+        return [self.sooner, self.later]
+
+    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+        """Decide it."""
+        pair = self.about
+        training.same_loss(runs, pair, self.column)
+        level = training.worst(runs, pair, self.column) if self.level is None else self.level
+        longest = max(record.history["step"][-1] for name in pair for record in runs[name] if record.trained)
+        never = first = 0
+
+        def steps(record: Record) -> float:
+            nonlocal never, first
+            step = training.reached(record, self.column, level)
+            never += step is None
+            first += step == record.curve(self.column)[0][0]
+            return longest if step is None else step
+
+        found = [training.by_seed(runs, name, steps) for name in pair]
+        seeds = sum(len(sample.values) for sample in found)
+        if seeds in (never, first):
+            said = "no seed reaches it" if never else "all seeds are there at their first measurement"
+            msg = f"{self.column} {level:.4g}: {said}, so that none is sooner."
+            raise DataError(msg)
+        between = estimate(found, (1, -1), log=True, resamples=resamples)
+        ours, theirs = (training.mean_text(sample, lambda value: f"{value:,.0f} steps") for sample in found)
+        text = f"{self.column} {level:.4g}: {ours} against {theirs}, {training.ratio(between)}"
+        if never:
+            text += f"; {never} of {seeds} seeds never got there"
+        decided = part(between, -np.inf, 0.0, text, threshold=float(np.log1p(self.threshold)))
+        # Seeds that never got there are alike in nothing but the end of their training.
+        return [replace(decided, outcome="undecided") if never and decided.outcome == "tie" else decided]

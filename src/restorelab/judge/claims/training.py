@@ -1,0 +1,102 @@
+"""What a run's training curve says: its values, those at a step, and the step that reaches a level. One a seed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from restorelab.errors import DataError
+from restorelab.judge.bootstrap import Estimate
+from restorelab.runs import samples
+from restorelab.runs.metric import METRICS, Metric, metric_of
+from restorelab.runs.record import Record, Runs
+from restorelab.runs.samples import Sample, steps_of
+
+NEAR = 0.1
+"""How far, as a share of the step, a measurement may lie from the step that is asked for."""
+
+
+def kind_of(column: str) -> Metric:
+    """The metric of a column: `val/loss`, `train/loss`, `val/psnr/impulse_30`.
+
+    Raises:
+        ConfigError: for a column that is no metric.
+    """
+    parts = column.split("/")
+    return metric_of(parts[1] if len(parts) > 1 else column, "column")
+
+
+def at(record: Record, column: str, step: int | None, *, end: int = -1) -> tuple[float, float]:
+    """The measurement of a column nearest to a step, as step and value; of None the last, or the first with end=0.
+
+    Raises:
+        DataError: where nothing was measured within a tenth of the step.
+    """
+    steps, found = record.curve(column)
+    if step is None:
+        return float(steps[end]), float(found[end])
+    place = int(np.abs(steps - step).argmin())
+    if abs(steps[place] - step) > NEAR * step:
+        msg = (
+            f"run {record.name} (seed {record.seed}): {column} was not measured near step {step:,}; the nearest is "
+            f"{steps[place]:,.0f} (of {steps[0]:,.0f} to {steps[-1]:,.0f})."
+        )
+        raise DataError(msg)
+    return float(steps[place]), float(found[place])
+
+
+def reached(record: Record, column: str, level: float) -> float | None:
+    """The step at which a column first reaches a level, between two measurements in proportion; None where never.
+
+    Raises:
+        DataError: where it was measured once only.
+    """
+    steps, found = record.curve(column)
+    if len(steps) < 2:
+        msg = (
+            f"run {record.name} (seed {record.seed}): {column} was measured once only, at step {steps[0]:,.0f}; when "
+            "it reached a level is not known."
+        )
+        raise DataError(msg)
+    ahead = found - level if kind_of(column).higher else level - found
+    there = np.flatnonzero(ahead >= 0)
+    if not there.size:
+        return None
+    last = int(there[0])
+    if last == 0:
+        return float(steps[0])
+    share = ahead[last - 1] / (ahead[last - 1] - ahead[last])
+    return float(steps[last - 1] + share * (steps[last] - steps[last - 1]))
+
+
+def by_seed(runs: Runs, name: str, number: Callable[[Record], float]) -> Sample:
+    """One number of each seed of a run, for `statistics.estimate`."""
+    records = runs[name]
+    return Sample(name, np.array([[number(record)] for record in records]), steps=steps_of(records))
+
+
+def same_loss(runs: Runs, names: Sequence[str], column: str) -> None:
+    """Raise DataError where the column is a loss and the runs have different ones."""
+    if column.split("/")[1] == "loss":
+        samples.same_loss({name: runs[name] for name in names})
+
+
+def ratio(found: Estimate) -> str:
+    """A ratio whose logarithm was estimated, with its interval."""
+    return METRICS["seconds"].difference(found.value, found.low, found.high)
+
+
+def gap(column: str, found: Estimate) -> str:
+    """A difference of two values of a column, with its interval."""
+    return replace(kind_of(column), relative=False).difference(found.value, found.low, found.high)
+
+
+def mean_text(found: Sample, text: Callable[[float], str]) -> str:
+    """Name and mean over the seeds."""
+    return f"{found.run} {text(float(found.values.mean()))}"
+
+
+def worst(runs: Runs, names: Sequence[str], column: str) -> float:
+    """The worst of the last values of a column, of all seeds of all runs."""
+    last = [at(record, column, None)[1] for name in names for record in runs[name]]
+    return min(last) if kind_of(column).higher else max(last)

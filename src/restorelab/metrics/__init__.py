@@ -1,0 +1,1 @@
+"""How a restored image is measured, and what a network costs."""

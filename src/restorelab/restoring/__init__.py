@@ -1,0 +1,1 @@
+"""Networks in use: weights read, images of any size restored."""

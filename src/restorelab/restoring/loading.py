@@ -1,0 +1,71 @@
+"""A trained network from a run's folder, a checkpoint, or a file of weights: `restorelab.load`."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from restorelab.config import build, composition, trust
+from restorelab.errors import ConfigError
+from restorelab.restoring import weights
+from restorelab.runs import run_folder
+
+
+def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, packages: Sequence[str]) -> nn.Module:
+    """See `restorelab.load`. packages: to trust while the network is built."""
+    path = Path(source).expanduser()
+    if isinstance(model, nn.Module):
+        weights.load_into(model, path)
+        return _ready(model, device, clamp=clamp)
+    run = path if path.is_dir() else _run_of(path)
+    if model is not None:
+        config = composition.compose([model] if isinstance(model, str) else list(model))
+    elif run is not None:
+        config = _read(run)
+    else:
+        weights.find(path)
+        msg = (
+            f"{path} lies in no run folder, so nothing says which network its weights belong to. Name one: "
+            'restorelab.load(path, model=["model=dncnn", "data.channels=3"]), or model=a torch.nn.Module.'
+        )
+        raise ConfigError(msg)
+    with trust.trusting(packages):
+        net: nn.Module = build.make("model", config["model"])
+        restores = build.make("objective", config["objective"]).restores
+    if any(True for _ in net.parameters()):
+        weights.load_into(net, _weights_of(path, config) if path.is_dir() and model is None else path)
+    return _ready(net, device, clamp=clamp and restores)
+
+
+def _read(run: Path) -> dict[str, Any]:
+    """The config of a run, with what a network is built from."""
+    config = run_folder.read_config(run)
+    for key in ("model", "objective"):
+        if not isinstance(config.get(key), dict) or "_target_" not in config[key]:
+            msg = f"{run_folder.RunFolder(run).config} is damaged: {key} is not a mapping with a _target_."
+            raise ConfigError(msg)
+    return config
+
+
+def _run_of(file: Path) -> Path | None:
+    """The run that a checkpoint lies in: RUN/checkpoints/best.ckpt, or RUN/any.ckpt."""
+    return next((folder for folder in file.parents[:2] if run_folder.RunFolder(folder).config.is_file()), None)
+
+
+def _weights_of(folder: Path, config: Mapping[str, Any]) -> Path:
+    """The checkpoint that a run evaluated: one that it was given, or its own best."""
+    given = config.get("ckpt") if not config.get("train", True) else None
+    return Path(given) if given else run_folder.RunFolder(folder).best
+
+
+def _ready(net: nn.Module, device: str, *, clamp: bool) -> nn.Module:
+    if clamp:
+        net.register_forward_hook(_clamped)
+    return net.to(device).eval()
+
+
+def _clamped(net: nn.Module, given: Any, output: Any) -> Any:
+    """The output as it is measured."""
+    return output.clamp(0, 1) if isinstance(output, Tensor) else output

@@ -1,0 +1,64 @@
+"""On which machine runs were done, and whether their times may be held against those of a report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from restorelab.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from restorelab.runs.record import Record
+
+KINDS = ("gpu", "cpu")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a report's times were measured on: its kind, `gpu` or `cpu`, and its name in words."""
+
+    kind: str
+    name: str
+
+
+def of_report(report: Mapping[str, Any]) -> Machine | None:
+    """The machine that a study's `report.hardware` names; None where it names none.
+
+    Raises:
+        ConfigError: for anything but `{kind: gpu, name: ...}`.
+    """
+    given = report.get("hardware")
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or set(given) != {"kind", "name"}:
+        msg = f"report.hardware={given!r}: expected {{kind: gpu or cpu, name: its name}}."
+        raise ConfigError(msg)
+    if given["kind"] not in KINDS:
+        msg = f"report.hardware.kind={given['kind']!r}. {nearest(str(given['kind']), KINDS)}"
+        raise ConfigError(msg)
+    return Machine(given["kind"], str(given["name"]))
+
+
+def differs(records: Sequence["Record"], machine: Machine | None) -> str:
+    """Why times of these runs are not judged; empty where they are: one machine did all, of the report's kind."""
+    devices = _devices(records)
+    if None in devices:
+        return "it was not recorded on which hardware these runs were done"
+    if len({(record.result.get("host"), record.result["device"]) for record in records}) > 1:
+        return "these runs were not all done on one machine"
+    if machine is not None and any(_kind(str(device)) != machine.kind for device in devices):
+        return f"other hardware (the report's: {machine.name})"
+    return ""
+
+
+def named(records: Sequence["Record"]) -> str:
+    """The hardware that runs were done on, in words."""
+    return " and ".join(str(device or "unrecorded hardware") for device in _devices(records))
+
+
+def _devices(records: Sequence["Record"]) -> list[str | None]:
+    """What result.json names: a GPU, or `x86_64 CPU, 2 threads`."""
+    return list(dict.fromkeys(record.result.get("device") for record in records))
+
+
+def _kind(device: str) -> str:
+    return "cpu" if " CPU, " in device else "gpu"

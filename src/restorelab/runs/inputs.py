@@ -1,0 +1,73 @@
+"""What a run is made from, told by content: the dataset's files, and the weights that it starts from or learns by.
+
+A run keeps it in `inputs.json`: `data`, a hash of the dataset; `table`, the decoded dataset that its images were taken
+from; `weights`, a hash for each key that names a file of weights; `changes`, what was different when it went on.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from restorelab.config import paths
+from restorelab.data.content import hashes
+from restorelab.errors import DataError
+from restorelab.runs.run_folder import RunFolder
+
+DIGITS = 16
+"""Hexadecimal digits of a hash."""
+
+
+class Inputs:
+    """Content by place, for many configs: each dataset and each file of weights is looked at once."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, str] = {}
+        self._weights: dict[Path, str] = {}
+
+    def promise(self, run: Path, mark: str) -> None:
+        """Say what the weights of a run are told by that has yet to be done: the run's own identity."""
+        self._weights[run.absolute()] = mark
+
+    def data(self, node: Mapping[str, Any]) -> str:
+        """What tells the dataset of a config's node `data` from others; of one that is not there, its place."""
+        key = json.dumps([node.get("source"), node.get("root")], sort_keys=True, default=str)
+        if key not in self._data:
+            from restorelab.config import build  # brings torch
+
+            try:
+                told = build.make("data", node).make_source().fingerprint()
+            except (DataError, OSError):  # it is looked for again before a run begins, and missed then
+                told = {"absent": node.get("root")}
+            self._data[key] = digest(told)
+        return self._data[key]
+
+    def weights(self, path: str) -> str:
+        """A hash of a file of weights, or of a run's best ones; the path itself where there are none."""
+        place = Path(path).absolute()
+        if place not in self._weights:
+            file = paths.weights_file(place)
+            found = hashes([file], file.parent)[0][:DIGITS] if file.is_file() else str(place)
+            self._weights[place] = found
+        return self._weights[place]
+
+
+def digest(value: Any) -> str:
+    """A hash of plain data."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:DIGITS]
+
+
+def weights_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The hash of each file of weights that a config names, by the key."""
+    inputs = Inputs()
+    return {dotted: inputs.weights(node[key]) for node, key, dotted in paths.weights(settings)}
+
+
+def read(folder: RunFolder) -> dict[str, Any]:
+    """What a run says that it was made from; empty where it says nothing."""
+    try:
+        told = json.loads(folder.inputs.read_text())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,91 @@
+"""What a run keeps of its dataset and its weights when it begins, and what it makes of changes when it goes on."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from restorelab.config import paths
+from restorelab.data import split_record as split
+from restorelab.data.dataset import Dataset, Opened
+from restorelab.data.split_record import Kept
+from restorelab.errors import ConfigError, DataError
+from restorelab.runs import inputs
+from restorelab.runs.run_folder import RunFolder, read_config, write_json
+
+log = logging.getLogger(__name__)
+
+
+def before(settings: Mapping[str, Any]) -> Kept | None:
+    """The division that a run began with; None for a run that begins.
+
+    Raises:
+        ConfigError: where weights that the run began with are others now.
+        DataError: where the run has trained, and what it trained on is not known.
+    """
+    if not settings["resume"] or not settings["run_dir"]:
+        return None
+    folder = RunFolder(Path(settings["run_dir"]))
+    found = split.read(folder.path)
+    if found is None and folder.last.exists():
+        msg = f"{folder.path} has no {folder.split.name}: which images it was trained on is not known. Start a new run."
+        raise DataError(msg)
+    if found is not None:
+        _refuse_other_weights(folder, inputs.weights_of(settings))
+    return found
+
+
+def _refuse_other_weights(folder: RunFolder, now: Mapping[str, str]) -> None:
+    began = inputs.read(folder).get("weights", {})
+    for key in began.keys() | now.keys():
+        if began.get(key) != now.get(key):
+            msg = f"{key}: these are other weights than those that {folder.path} began with. Start a new run."
+            raise ConfigError(msg)
+
+
+def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opened: Opened, began: Kept | None) -> None:
+    """Write `split.csv.gz` and `inputs.json` of a run that begins; of one that goes on, say and note what changed."""
+    table, rows = opened
+    used = split.of(table, rows)
+    if began is None:
+        data = inputs.Inputs().data(settings["data"])
+        write_json(folder.inputs, {"data": data, "table": used.table, "weights": inputs.weights_of(settings)})
+        split.write(folder, used)  # last: where it is, the other is, too
+        return
+    if changes := dataset.changes(table, began):
+        log.warning("the images are not those that the run began with: %s", changes)
+        facts = inputs.read(folder)
+        told = [*facts.get("changes", []), str(changes)]
+        if changes.removed:
+            facts["data"] = used.digest
+        write_json(folder.inputs, {**facts, "changes": list(dict.fromkeys(told))})
+
+
+def tell_of_trained(settings: Mapping[str, Any], opened: Opened) -> None:
+    """Say how many of the test images the runs whose weights this one starts from were trained on."""
+    table, rows = opened
+    tested = {f"{table.contents[row]:016x}" for row in rows["test"]}
+    for key, run, trained in _trained(settings, set()):
+        if leaked := tested & trained:
+            log.warning(
+                "%s: %d of the %d test images are images that %s was trained on; its numbers say nothing of new images",
+                key, len(leaked), len(tested), run,
+            )  # fmt: skip
+
+
+def _trained(settings: Mapping[str, Any], seen: set[Path]) -> Iterator[tuple[str, Path, set[str]]]:
+    """What the weights that a run starts from were trained on, those that they started from included.
+
+    Gives the key that names the weights, the run that they are from, and its training images by content. seen: runs
+    that were looked at.
+    """
+    for key in paths.STARTS:
+        start = settings.get(key)
+        run = paths.run_of(Path(start)) if isinstance(start, str) else None
+        if run is None or run in seen:
+            continue
+        seen.add(run)
+        if known := split.read(run):
+            yield key, run, {known.contents[name] for name in known.parts["train"]}
+            config = read_config(run) if RunFolder(run).config.is_file() else {}
+            yield from ((key, before, trained) for _, before, trained in _trained(config, seen))

@@ -1,0 +1,177 @@
+"""A run's folder: what lies where, and how it is written so that a kill leaves nothing half-made."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from restorelab.config import paths
+from restorelab.errors import ConfigError
+
+LARGEST = 100_000
+"""Values of a config that is read; those of this package have some hundred."""
+
+_TRAINING = "restorelab.training"
+MOVED = {
+    "restorelab.engine.Engine": f"{_TRAINING}.trainer_config.Engine",
+    "restorelab.metrics.Protocol": "restorelab.metrics.protocol.Protocol",
+    "restorelab.callbacks.ema.EMA": f"{_TRAINING}.callbacks.ema.EMA",
+    "restorelab.callbacks.panels.Panels": f"{_TRAINING}.callbacks.panels.Panels",
+    "restorelab.tracking.tracker.CsvOnly": f"{_TRAINING}.loggers.tracker.CsvOnly",
+    "restorelab.tracking.wandb.WandB": f"{_TRAINING}.loggers.wandb.WandB",
+    **{
+        f"restorelab.schedulers.{name}": f"{_TRAINING}.schedulers.{name}"
+        for name in ("constant", "cosine", "multistep")
+    },
+}
+"""Targets in the configs of runs that version 0.1 made, and where they are now."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run; `result.json` is written last and only on success, see `done`."""
+
+    path: Path
+
+    config = property(lambda self: self.path / "config.yaml")
+    inputs = property(lambda self: self.path / "inputs.json")
+    split = property(lambda self: self.path / "split.csv.gz")
+    metrics = property(lambda self: self.path / "metrics.csv")
+    per_image = property(lambda self: self.path / "per_image.csv")
+    best = property(lambda self: self.path / "checkpoints" / "best.ckpt")
+    last = property(lambda self: self.path / "checkpoints" / "last.ckpt")
+    images = property(lambda self: self.path / "images")
+    curves = property(lambda self: self.path / "curves.png")
+    page = property(lambda self: self.path / "report.html")
+    result = property(lambda self: self.path / "result.json")
+    failure = property(lambda self: self.path / "failure.json")
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is complete: its result is there, and whole."""
+        try:
+            return isinstance(json.loads(self.result.read_text()), dict)
+        except (OSError, ValueError):
+            return False
+
+    def open(self, config: Mapping[str, Any], *, resume: bool) -> None:
+        """Make the folder and write the resolved config into it, or go on in it.
+
+        Raises:
+            ConfigError: where it holds a run already and `resume` is false.
+        """
+        if self.config.exists() and not resume:
+            msg = f"run_dir: {self.path} holds a run already. Say resume=true to go on with it, or name another folder."
+            raise ConfigError(msg)
+        for folder in (self.images, self.best.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.failure.unlink(missing_ok=True)
+        for left in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):  # by a run that was killed in between
+            left.unlink(missing_ok=True)
+        placed = {**config, "run_dir": str(self.path.absolute())}
+        write_text(self.config, yaml.safe_dump(placed, sort_keys=False, allow_unicode=True))
+
+
+def choose(runs_dir: str, name: str) -> Path:
+    """A new folder `<runs_dir>/<name>/<date>-<time>`, made here so that two runs cannot choose the same one."""
+    base = Path(runs_dir) / name / time.strftime("%Y%m%d-%H%M%S")
+    for number in range(1, 1000):
+        folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    msg = f"runs_dir: {base} and 998 like it exist already."
+    raise ConfigError(msg)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved config that a run left; its paths lead where what it reads lies now, see `paths.relocate`."""
+    file = RunFolder(folder).config
+    if not file.is_file():
+        found = sorted(p.parent.name for p in folder.glob("*/config.yaml")) if folder.is_dir() else []
+        hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
+        msg = f"{folder} is not a run folder: it has no config.yaml.{hint}"
+        raise ConfigError(msg)
+    try:
+        content = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError) as error:
+        msg = f"{file} is damaged: it is not YAML ({' '.join(str(error).split())[:200]})."
+        raise ConfigError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{file} is damaged: it holds a {type(content).__name__}, not keys and values."
+        raise ConfigError(msg)
+    if not _bounded(content):
+        msg = f"{file} is damaged: its aliases stand for more than {LARGEST:,} values, or for themselves."
+        raise ConfigError(msg)
+    _follow_moves(content)
+    paths.relocate(content, folder)
+    return content
+
+
+def _follow_moves(node: Any) -> None:
+    """Give the targets in a config that an earlier version wrote the names that they have now."""
+    if isinstance(node, dict):
+        if node.get("_target_") in MOVED:
+            node["_target_"] = MOVED[node["_target_"]]
+        for value in node.values():
+            _follow_moves(value)
+    elif isinstance(node, list):
+        for value in node:
+            _follow_moves(value)
+
+
+def _bounded(content: Any) -> bool:
+    """Whether a config, with what its YAML aliases stand for, is of a size that whatever walks through it can bear."""
+    waiting, seen = [content], 0
+    while waiting and seen <= LARGEST:
+        node = waiting.pop()
+        seen += 1
+        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return seen <= LARGEST
+
+
+def write_text(file: Path, text: str, *, sync: bool = True) -> None:
+    """Write a whole file under a temporary name, to the disk, then rename it."""
+    write_bytes(file, text.encode(errors="backslashreplace"), sync=sync)
+
+
+def write_json(file: Path, value: Any, *, sync: bool = True) -> None:
+    """Write JSON, whole or not at all. Not-a-number becomes null: JSON has none."""
+    write_text(file, json.dumps(plain(value), indent=1, ensure_ascii=False) + "\n", sync=sync)
+
+
+def write_bytes(file: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a whole file under a temporary name, to the disk, then rename it.
+
+    sync: wait for the disk, so that not even a power cut leaves half a file; without, only a kill is safe.
+    """
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if sync:
+                os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError:  # a disk that is full must not stay so for what was in vain
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: not-a-number and infinity become null, keys become strings."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

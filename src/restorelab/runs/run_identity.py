@@ -1,0 +1,45 @@
+"""What makes a run this run and no other: a hash of what is scientific in its resolved config, and of what it reads."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from restorelab.config import paths
+from restorelab.runs.inputs import Inputs
+
+UNSCIENTIFIC = (
+    "name", "run_dir", "runs_dir", "data_dir", "resume", "threads", "logger", "callbacks.panels",
+    "data.root", "data.residency", "data.eval_batch_size", "trainer.bar", "trainer.log_every",
+    "trainer.checkpoint_every", "trainer.keep", "trainer.keep_every", "trainer.keep_memory", "trainer.accelerator",
+    "trainer.deterministic", "trainer.steps_per_call", "trainer.graph", "choices", "short", "length", "trust",
+)  # fmt: skip
+"""What does not change what a run finds out: places, how it is shown, how it is computed."""
+
+
+def identity(settings: Mapping[str, Any], inputs: Inputs | None = None) -> str:
+    """Eight hexadecimal digits that change with anything scientific in a resolved config, and with nothing else.
+
+    Datasets and weights count by their content, wherever they lie. inputs: to be used again for other configs.
+    """
+    inputs = inputs or Inputs()
+    plain = scientific(settings)
+    for node, key, _ in list(paths.weights(plain)):
+        node[key] = inputs.weights(node[key])
+    if "source" in settings.get("data", {}):
+        plain["data"]["root"] = inputs.data(settings["data"])
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a resolved config without what is unscientific in it."""
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    for key in UNSCIENTIFIC:
+        *path, last = key.split(".")
+        node = plain
+        for part in path:
+            node = node.get(part) or {}
+        node.pop(last, None)
+    if plain.get("max_time", "") is None:
+        del plain["max_time"]
+    return plain

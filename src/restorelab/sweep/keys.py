@@ -1,0 +1,178 @@
+"""The sweep's own keys: what conf/sweep.yaml says, what the command line changes, and what is left for the runs."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args, get_origin
+
+from restorelab.config import conf_files, quoting, schema, signatures
+from restorelab.config.schema import DURATION, Train
+from restorelab.errors import ConfigError, nearest
+from restorelab.sweep import grid
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The schema of sweep.yaml; conf/sweep.yaml holds the defaults and says what each key means."""
+
+    study: str | None
+    only: list[str]
+    dry: bool
+    sweep_dir: str | None
+    workers: int | None
+    devices: list[int] | None
+    per_device: int
+    retries: int
+    time_limit: str | None
+    executor: str
+    executor_options: dict[str, Any]
+    search: Literal["tpe", "random", "grid", "cma"] | None
+    trials: int | None
+    metric: str | None
+    pruner: Literal["median", "hyperband"] | None
+    search_seed: int
+    cross: bool | list[str]
+    baseline: str | None
+    report: bool
+    resume: bool = True
+    """No key of sweep.yaml, but a run's: here it says whether a folder that holds runs already is gone on with."""
+
+
+TYPES: dict[str, Any] = {field.name: field.type for field in fields(Sweep)}
+
+KEYS = tuple(key for key in TYPES if key != "resume")
+"""The keys of sweep.yaml. None of them is a key of train.yaml."""
+
+LEAST = {"workers": 1, "per_device": 1, "retries": 0, "trials": 1, "search_seed": 0}
+
+WORD = re.compile(r"(\w+)[\w.]*(?:=.*)?", re.DOTALL)
+"""A plain override; its first word is a key of the sweep, of a run, or a mistake."""
+
+
+def split(arguments: Sequence[str]) -> tuple[Sweep, list[str]]:
+    """Divide a command line into the sweep's own keys and the overrides of the runs, which stay as they are.
+
+    Raises:
+        ConfigError: for an unknown key, a value that does not fit, or keys that exclude each other.
+    """
+    own: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    rest: list[str] = []
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
+        root, _, inner = key.partition(".")
+        if root in TYPES and not equals:
+            msg = f"{argument}: a value is wanted, {key}=..."
+            raise ConfigError(msg)
+        if root == "executor" and inner:
+            options[inner] = _plain(argument)
+        elif root in TYPES and not inner:
+            own[root] = _read(root, text, argument)
+        else:
+            _check_word(argument)
+            rest.append(argument)
+    sweep = defaults()
+    given = {name: getattr(sweep, name) for name in TYPES} | own
+    given["executor_options"] = {**(given["executor_options"] or {}), **options}
+    return _checked(given, ""), quoting.paths(rest, several=True)
+
+
+def defaults() -> Sweep:
+    """What conf/sweep.yaml says, and the user's own ./conf/sweep.yaml over it.
+
+    Raises:
+        ConfigError: naming the file, for an unknown key or a value that does not fit.
+    """
+    given: dict[str, Any] = {"resume": True}
+    for file in (folder / "sweep.yaml" for folder in conf_files.conf_dirs()):
+        if not file.is_file():
+            continue
+        content = conf_files.read_yaml(file)
+        for key in content:
+            if key not in KEYS:
+                msg = f"{file}: unknown key {key!r}. {nearest(str(key), KEYS)}"
+                raise ConfigError(msg)
+        given |= content
+        _checked(given, f"{file}: ")
+    return Sweep(**given)
+
+
+def _read(key: str, text: str, argument: str) -> Any:
+    """The value of one of the sweep's keys. Text is taken as it is: names of runs hold what Hydra would not read."""
+    options = get_args(TYPES[key]) or (TYPES[key],)
+    if text == "null":
+        return None
+    if TYPES[key] == list[str]:
+        return [_unquoted(name) for name in text.strip("[]").split(",") if name.strip()]
+    if str in options:
+        return _unquoted(text)
+    value = _plain(argument)
+    several = any(get_origin(option) is list for option in options)
+    return [value] if several and not isinstance(value, list | bool) else value
+
+
+def _plain(argument: str) -> Any:
+    (override,) = grid.parse([argument])
+    if not override.is_sweep_override():
+        return override.value()
+    return [grid.parse([f"key={value}"])[0].value() for value in grid.values(override)]
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _check_word(argument: str) -> None:
+    """Refuse what is neither a key of the sweep nor of a run, before Hydra looks at it and knows the runs' only."""
+    if argument.startswith("-"):
+        msg = f"{argument}: a sweep takes key=value only; several values need no -m."
+        raise ConfigError(msg)
+    found = WORD.fullmatch(argument)
+    if not found:
+        return
+    word = found.group(1)
+    known = {*KEYS, *(field.name for field in fields(Train)), "experiment"} - set(schema.HIDDEN)
+    if word not in known | {"hydra"} and not grid.is_group(word):
+        msg = f"{argument}: unknown key {word!r}. {nearest(word, known)}"
+        raise ConfigError(msg)
+    if "=" not in argument:
+        msg = f"{argument}: not of the form key=value."
+        raise ConfigError(msg)
+
+
+def _checked(given: Mapping[str, Any], where: str) -> Sweep:
+    """Hold values against types and limits. where: what stands before the key in a message."""
+    for key, value in given.items():
+        kind = TYPES[key]
+        if not signatures.accepts(kind, value):
+            words = [word for option in get_args(kind) for word in get_args(option) if get_origin(option) is Literal]
+            words = words or [word for word in get_args(kind) if get_origin(kind) is Literal]
+            wanted = nearest(str(value), words) if words else f"{signatures.describe(kind)} is wanted."
+            msg = f"{where}{key}={signatures.in_yaml(value)}: {wanted}"
+            raise ConfigError(msg)
+        if key in LEAST and value is not None and value < LEAST[key]:
+            msg = f"{where}{key}={value}: at least {LEAST[key]} is wanted."
+            raise ConfigError(msg)
+    _check_meaning(given, where)
+    return Sweep(**given)
+
+
+def _check_meaning(given: Mapping[str, Any], where: str) -> None:
+    limit, devices = given["time_limit"], given["devices"]
+    if limit is not None and not DURATION.fullmatch(limit):
+        msg = f"{where}time_limit={limit}: HH:MM:SS or DD:HH:MM:SS is wanted, in quotes in a YAML."
+        raise ConfigError(msg)
+    if devices is not None and (not devices or min(devices) < 0 or len(set(devices)) < len(devices)):
+        msg = f"{where}devices={devices}: numbers of GPUs, each once, such as devices=0,1; or null for all."
+        raise ConfigError(msg)
+    for key in ("sweep_dir", "study", "metric", "executor", "baseline"):
+        if given[key] is not None and not given[key].strip():
+            msg = f"{where}{key}: it is empty. Name one, or leave it out."
+            raise ConfigError(msg)
+    if given["search"] and given["study"]:
+        msg = f"{where}search={given['search']}: a study names its runs. Search without study=, over keys of a run."
+        raise ConfigError(msg)
+    if given["pruner"] and not given["search"]:
+        msg = f"{where}pruner={given['pruner']}: only a search prunes, search=tpe for one."
+        raise ConfigError(msg)

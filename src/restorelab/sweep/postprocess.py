@@ -1,0 +1,61 @@
+"""What a sweep ends with: evaluations across, the study's page, the comparison, and W&B's table of it."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from restorelab.errors import UserError
+from restorelab.sweep.keys import Sweep
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.request import Asked
+
+log = logging.getLogger(__name__)
+
+
+def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
+    """Make what was asked for of the runs that are done; gives the page to open, None where none was wanted.
+
+    Raises:
+        UserError: where the page cannot be made.
+    """
+    logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has told of its data already
+    done = [run for run in runs if run.done]
+    if sweep.cross:
+        from restorelab.compare import cross
+
+        cross.cross([run.folder for run in done], sweep.cross if isinstance(sweep.cross, list) else ())
+    if not sweep.report:
+        return None
+    compared = None
+    tested = any(json.loads((run.folder / "result.json").read_text())["evaluations"] for run in done)
+    if done and not tested:
+        log.info("no comparison: nothing was tested, the dataset has no test images (data.test=0)")
+    try:
+        compared = _compared(sweep, asked, done) if tested else None
+    except UserError as error:
+        if asked.study is None:
+            raise
+        log.error("no comparison: %s", error)  # the study's own page can be made all the same
+    if asked.study is None:
+        return compared
+    from restorelab.study import write_study  # brings matplotlib
+
+    beside = compared.relative_to(asked.folder).as_posix() if compared else None
+    return write_study.write(asked.study, runs, asked.folder, beside)
+
+
+def _compared(sweep: Sweep, asked: Asked, done: Sequence[Planned]) -> Path:
+    """The comparison's page: the sweep's own, or beside the study's. W&B gets its tables."""
+    from restorelab.compare import comparison
+    from restorelab.compare.crops import crops
+    from restorelab.training.loggers.wandb_leaderboard import log_leaderboard
+
+    title = asked.study.title if asked.study else asked.folder.name
+    compared = comparison.build([asked.folder], baseline=sweep.baseline, title=title)
+    folder = asked.folder / "comparison" if asked.study else asked.folder
+    page = comparison.write(compared, folder, crops(compared.runs))
+    tables = list(comparison.tables(compared).values())
+    if place := log_leaderboard(tables, asked.folder, done[0].settings["logger"], page):
+        log.info("W&B: the comparison is %s", place)
+    return page

@@ -1,0 +1,139 @@
+"""What a command line asks a sweep to do: its folder, its runs, and where more of them may come from."""
+
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import restorelab
+from restorelab.config import composition, paths
+from restorelab.errors import ConfigError
+from restorelab.runs.inputs import Inputs
+from restorelab.runs.run_folder import write_json
+from restorelab.study import plan as studies
+from restorelab.study.plan import Study
+from restorelab.sweep import expand, grid
+from restorelab.sweep.composer import Composer
+from restorelab.sweep.keys import Sweep
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.searching import Searching
+
+log = logging.getLogger(__name__)
+
+FILE = "sweep.json"
+"""In a sweep's folder: what was asked, and the runs that came of it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A sweep, ready to be done.
+
+    Attributes:
+        folder: where it lies.
+        planned: its runs; of a search those that are done, and its first where nothing is to be done.
+        study: where the sweep is one.
+        source: of a search: gives its runs one by one.
+    """
+
+    folder: Path
+    planned: list[Planned]
+    study: Study | None = None
+    source: Searching | None = None
+
+
+def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
+    """Expand, compose and check all runs; nothing is written but a search's journal.
+
+    threads: of a run where nobody says; None: all that there are.
+
+    Raises:
+        ConfigError: for the first thing that is wrong, in whichever run.
+    """
+    folder = expand.sweep_folder(sweep, overrides)
+    if isinstance(sweep.cross, list):
+        composition.compose([f"evaluation=[{','.join(sweep.cross)}]"])
+    if sweep.study is not None:
+        study = studies.load(sweep.study)
+        each, seeds = studies.divide(overrides)
+        planned = studies.plan(study, each, seeds, sweep.only, folder=folder, threads=threads, listed=sweep.dry)
+        _check_baseline(sweep, planned)
+        return Asked(folder, planned, study)
+    composer = Composer(threads, listed=sweep.dry)
+    if sweep.search is None:
+        planned = expand.plan(grid.expand(overrides), folder, only=sweep.only, composer=composer)
+        _check_baseline(sweep, planned)
+        return Asked(folder, planned)
+    if sweep.only:
+        msg = f"only={','.join(sweep.only)}: a search has no names to choose from."
+        raise ConfigError(msg)
+    _check_baseline(sweep, [])
+    from restorelab.sweep.search.search import Search
+
+    with tempfile.TemporaryDirectory() as scratch:  # a dry search leaves no journal
+        search = Search(Path(scratch) if sweep.dry else folder, sweep, overrides, _content(composer, overrides))
+        source = Searching(search, folder, composer)
+        first = source.ask() if sweep.dry else None
+    return Asked(folder, [first] if first else source.done(), source=source)
+
+
+def _content(composer: Composer, overrides: Sequence[str]) -> dict[str, str]:
+    """What the trials of a search read, by content: a dataset or weights of the same name may have changed since."""
+    fixed = [str(one.input_line) for one in grid.parse(overrides) if not one.is_sweep_override()]
+    try:
+        config = composer.compose(fixed)
+    except ConfigError:  # it lacks what is searched
+        return {}
+    read = Inputs()
+    found = {f"content of {dotted}": read.weights(node[key]) for node, key, dotted in paths.weights(config)}
+    return found | {"content of data": read.data(config["data"])}
+
+
+def _check_baseline(sweep: Sweep, planned: Sequence[Planned]) -> None:
+    if sweep.baseline is not None:
+        expand.require("baseline", [sweep.baseline], {"input", *(run.name for run in planned)})
+
+
+def _noted(file: Path) -> dict[str, Any]:
+    """What earlier sessions noted."""
+    nothing: dict[str, Any] = {"sessions": [], "runs": {}}
+    if not file.is_file():
+        return nothing
+    try:
+        before: dict[str, Any] = json.loads(file.read_text())
+        return {"sessions": list(before["sessions"]), "runs": dict(before["runs"])}
+    except (ValueError, KeyError, TypeError):
+        log.warning("%s is damaged, and begun anew; no run depends on it", file)
+        return nothing
+
+
+def check_fresh(asked: Asked) -> None:
+    """Refuse a folder that holds runs already, for `resume=false`.
+
+    Raises:
+        ConfigError: naming the folder.
+    """
+    if (asked.folder / "ledger").is_dir() and any((asked.folder / "ledger").iterdir()):
+        msg = f"resume=false: {asked.folder} holds a sweep already. Leave resume out to go on with it, or name another "
+        raise ConfigError(msg + "sweep_dir.")
+
+
+def note(asked: Asked, arguments: Sequence[str] = ()) -> None:
+    """Write down what was asked: SWEEP/sweep.json keeps every session's command line and all runs so far.
+
+    arguments: of a session that begins; without any, only runs are added.
+    """
+    file = asked.folder / FILE
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    before = _noted(file)
+    session = {"arguments": list(arguments), "time": time.strftime("%Y-%m-%d %H:%M:%S"),
+               "version": restorelab.__version__}  # fmt: skip
+    new = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in asked.planned}
+    runs: dict[str, Any] = {**before["runs"], **new}
+    study = asdict(asked.study)["title"] if asked.study else None
+    sessions = [*before["sessions"], *([session] if arguments else [])]
+    search = asked.source.told({name: run["swept"] for name, run in runs.items()}) if asked.source else None
+    write_json(file, {"schema": 1, "study": study, "sessions": sessions, "runs": runs, "search": search})

@@ -1,0 +1,82 @@
+"""What a search was asked to do: checked before anything is opened, and the same whenever the search goes on."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+from restorelab.errors import ConfigError, nearest
+from restorelab.sweep.keys import Sweep
+from restorelab.sweep.search.space import Space
+
+Value = TypeVar("Value")
+
+
+def described(settings: Sweep, metric: str, space: Space, content: Mapping[str, str]) -> dict[str, str]:
+    """All that makes a search this one. The number of trials does not: there may be more of them later.
+
+    content: what tells the dataset and the weights that the trials read, by key.
+    """
+    return {
+        "search": str(settings.search),
+        "metric": metric,
+        "pruner": settings.pruner or "none",
+        "search_seed": str(settings.search_seed),
+        **space.described(),
+        **content,
+    }
+
+
+def check_same(before: Mapping[str, str], now: Mapping[str, str], journal: Path) -> None:
+    """Refuse to go on with another search's journal: its results are about something else.
+
+    Raises:
+        ConfigError: naming all that differs.
+    """
+    differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    if differing:
+        told = [f"{key} was {before.get(key, 'not given')}, is {now.get(key, 'not given')}" for key in differing]
+        msg = (
+            f"{journal} holds another search: {'; '.join(told)}. Say the same as before to go on with it (trials may "
+            "change), or begin a new one in another sweep_dir."
+        )
+        raise ConfigError(msg)
+
+
+def count(trials: int | None, points: int) -> int:
+    """How many trials there will be. points: of the grid, 0 without one.
+
+    Raises:
+        ConfigError: where nobody says it, or it is less than 1.
+    """
+    if trials is None and points:
+        return points
+    if trials is None or trials < 1:
+        said = "null" if trials is None else trials
+        msg = f"trials={said}: how many runs may the search take? Give a number, such as trials=50."
+        raise ConfigError(msg)
+    return min(trials, points) if points else trials
+
+
+def check_packages(search: str | None) -> None:
+    """Refuse a search whose package is not installed.
+
+    Raises:
+        ConfigError: naming the package and the extra that brings it.
+    """
+    for package in ("optuna", *(["cmaes"] if search == "cma" else [])):
+        if find_spec(package) is None:
+            msg = f"search={search} needs the package {package}: pip install 'restorelab[search]'"
+            raise ConfigError(msg)
+
+
+def named(key: str, name: str | None, known: Mapping[str | None, Value]) -> Value:
+    """What a name stands for.
+
+    Raises:
+        ConfigError: for one that is not there; `key` is the option that named it.
+    """
+    if name not in known:
+        msg = f"{key}={name}: there is no such {key}. {nearest(str(name), [one for one in known if one])}"
+        raise ConfigError(msg)
+    return known[name]

@@ -1,0 +1,1 @@
+"""One run: the task, its Trainer, callbacks and loggers, from a resolved config to a folder with a result."""

@@ -1,0 +1,105 @@
+"""metrics.csv: what a run measured on its way, appended as it goes and cut back to the checkpoint on resume."""
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from restorelab.errors import DataError
+from restorelab.runs.run_folder import write_text
+
+Report = Callable[[dict[str, float], int], None]
+
+
+class History(Callback):
+    """Write a row every `every` steps and at each validation, to the CSV and to `report` (W&B).
+
+    The loss is the mean since the last row. Its sum stays on the device: one addition a step and no synchronization.
+    A checkpoint holds the sum and the number of rows, so that a resumed run writes what an uninterrupted one does.
+    """
+
+    def __init__(self, file: Path, names: Sequence[str], every: int, report: Report) -> None:
+        self.file, self.every, self.report = file, every, report
+        self.columns = ["step", "epoch", "lr", "train/loss", *names]
+        self.rows = 0
+        self._sum: Tensor | None = None
+        self._count = 0
+        self._step = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Rows written, and the loss since the last of them."""
+        return {"rows": self.rows, "sum": None if self._sum is None else self._sum.clone(), "count": self._count}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up where `state_dict` was made."""
+        self.rows, self._sum, self._count = state_dict["rows"], state_dict["sum"], state_dict["count"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Cut the file back to the checkpoint's rows, or begin it."""
+        self._step = trainer.global_step
+        if self._sum is not None:
+            self._sum = self._sum.to(pl_module.device)
+        if not trainer.is_global_zero:
+            return
+        kept = []
+        if self.rows:
+            with self.file.open(newline="") as stream:
+                kept = [line for _, line in zip(range(self.rows + 1), stream, strict=False)]
+        if len(kept) != self.rows + 1:
+            kept = [",".join(self.columns) + "\n"]
+        write_text(self.file, "".join(kept))
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Add the batch's loss; write a row when the step is due."""
+        loss = outputs["loss"].detach()
+        self._sum = loss if self._sum is None else self._sum + loss
+        self._count += 1
+        if trainer.global_step != self._step:
+            self._step = trainer.global_step
+            if self._step % self.every == 0:
+                self._write(trainer, {})
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write a row with what was measured."""
+        measured = {name: float(trainer.callback_metrics[name]) for name in self.columns[4:]}
+        self._write(trainer, measured)
+
+    def _write(self, trainer: Trainer, measured: dict[str, float]) -> None:
+        row: dict[str, float] = {"step": trainer.global_step, "epoch": trainer.current_epoch}
+        row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+        if self._count and self._sum is not None:
+            mean = float(trainer.strategy.reduce(self._sum, reduce_op="mean")) / self._count
+            row["train/loss"] = mean * trainer.accumulate_grad_batches  # Lightning gives each batch's share of a step
+        self._sum, self._count = None, 0
+        row |= measured
+        self.rows += 1
+        if trainer.is_global_zero:
+            with self.file.open("a", newline="") as stream:
+                csv.writer(stream).writerow(["" if name not in row else _text(row[name]) for name in self.columns])
+            self.report(row, trainer.global_step)
+
+
+def _text(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.9g}"
+
+
+def read(file: Path) -> dict[str, list[float]]:
+    """The columns of a metrics.csv; an empty cell is NaN. A last line that is still being written does not count.
+
+    Raises:
+        DataError: for a file that is none.
+    """
+    try:
+        text = file.read_text()
+        rows = list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
+        return {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else {})}
+    except (ValueError, TypeError) as error:
+        msg = f"{file} cannot be read ({error})."
+        raise DataError(msg) from error

@@ -1,0 +1,88 @@
+"""The course of a training, decided before it begins: how long, by which policy, measured by what."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from restorelab.config.build import Parts, make
+from restorelab.data.datamodule import DataModule
+from restorelab.errors import ConfigError
+from restorelab.training.length import Length, length, steps_in
+from restorelab.training.policy import Change
+from restorelab.training.run_progress import Standing
+from restorelab.training.schedule import Plan, plan
+from restorelab.training.task import RestorationTask
+from restorelab.training.validation import validation_names
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is decided.
+
+    Attributes:
+        end: after how many steps it ends.
+        schedule: of the learning rate; total: the run's length in what the schedule counts.
+        policy: what the weights are trained by, as last.ckpt keeps it.
+        measured: the columns of a validation.
+        begins: where it goes on from, None for its start.
+    """
+
+    end: Length
+    schedule: Plan
+    total: int
+    policy: dict[str, Any]
+    measured: list[str]
+    begins: Standing | None
+
+    @property
+    def change(self) -> Change | None:
+        """What is trained by otherwise than up to `begins`."""
+        before = self.begins.policy if self.begins else None
+        return Change(before, self.policy) if before and before != self.policy else None
+
+
+def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
+    """Decide the course of a run, and log how long it is.
+
+    Raises:
+        ConfigError: where validation images are asked for that there are not.
+    """
+    settings, engine = built.config, built.engine
+    max_steps, max_epochs = (2, None) if settings["debug"] else (settings["max_steps"], engine.max_epochs)
+    batches = len(data.train_dataloader())
+    end = length(batches, settings["accumulate"], max_steps, max_epochs, begins)
+    log.info("length: %d steps, %d in an epoch; %s", end.steps, steps_in(batches, settings["accumulate"]), end.reason)
+    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    schedule = plan(settings["scheduler"], measured)
+    if not data.frozen("val") and (schedule.interval == "validation" or engine.keep > 1):
+        key = "trainer.keep" if engine.keep > 1 else "scheduler.monitor"
+        msg = f"{key}: there are no validation images (data.val=0) that could tell which weights are better."
+        raise ConfigError(msg)
+    total = end.epochs if schedule.interval == "epoch" else end.steps
+    policy = {
+        "optimizer": settings["optimizer"],
+        "scheduler": settings["scheduler"],
+        "total": total if schedule.takes_total else None,
+    }
+    return Course(end, schedule, total, policy, measured, begins)
+
+
+def task(built: Parts, net: nn.Module, chosen: Course, *, channels_last: bool) -> RestorationTask:
+    """The module that Lightning trains."""
+    return RestorationTask(
+        net,
+        built.objective,
+        built.degradation,
+        make("optimizer", built.config["optimizer"]),
+        chosen.schedule,
+        total=chosen.total,
+        change=chosen.change,
+        evaluations=list(built.evaluations),
+        protocol=built.protocol,
+        channels_last=channels_last,
+        seed=built.config["seed"],
+    )

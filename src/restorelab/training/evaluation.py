@@ -1,0 +1,240 @@
+"""Measure a network on a frozen set by the protocol; needs no Trainer."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restorelab.data.batching import BatchSize
+from restorelab.data.frozen import FrozenSet
+from restorelab.data.sample import Sample
+from restorelab.metrics.protocol import PSNR_CAP, Protocol
+from restorelab.restoring.inference import restore
+from restorelab.training.finite import finite, refusal
+
+INPUT = "input_"
+"""How the names of the degraded input's own values begin."""
+
+WARM_UP = 1
+"""Batches whose time does not count where there are others."""
+
+REPEATS = ((3, 3.0), (5, 1.0))
+"""Batches that are timed at least, each if repeating the first one for it takes no more than so many seconds."""
+
+LEAST = 3
+"""Timed batches from which there are quartiles."""
+
+QUARTILES = (0.25, 0.5, 0.75)
+
+Loss = Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]]
+Measure = Callable[[Tensor, Sample], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A network on one frozen set.
+
+    Attributes:
+        frozen: the set.
+        values: by what was measured, one array in the set's order; `input_psnr` and the like are the degraded input's.
+        loss: mean over the images, NaN where no loss was given.
+        seconds: what restoring took, without the loss; the first batch, which warms up, counts as the mean of the
+            others where there are others.
+        image_seconds: the quartiles over the batches of the seconds that restoring one image took; None where fewer
+            than 3 batches were timed.
+        dead: (C, H, W) bool, the pixels that are 0 (or less) in every restored image; None where there are no images
+            of one shape.
+    """
+
+    frozen: FrozenSet
+    values: dict[str, np.ndarray]
+    loss: float
+    seconds: float
+    image_seconds: tuple[float, float, float] | None = None
+    dead: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        """The evaluation's name."""
+        return self.frozen.evaluation.name
+
+    def metrics(self, part: str = "test") -> dict[str, float]:
+        """The means over the images: `test/loss`, `test/psnr`, ..., and of the degraded input `input/psnr`, ..."""
+        means = {f"{part}/{name}": float(v.mean()) for name, v in self.values.items() if not name.startswith(INPUT)}
+        given = {
+            name.replace("_", "/", 1): float(v.mean()) for name, v in self.values.items() if name.startswith(INPUT)
+        }
+        return means | {f"{part}/loss": self.loss} | given
+
+    @property
+    def capped(self) -> int:
+        """Images whose PSNR is at the protocol's cap."""
+        return int((self.values["psnr"] >= PSNR_CAP).sum()) if "psnr" in self.values else 0
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Float32 that is float32: without TF32, which training may use on a GPU and which rounds to 10 bits."""
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[0]
+        torch.set_float32_matmul_precision(before[1])
+
+
+def evaluate(
+    net: nn.Module,
+    frozen: FrozenSet,
+    protocol: Protocol,
+    *,
+    batch_size: BatchSize = "auto",
+    loss: Loss | None = None,
+    measure: Measure | None = None,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    progress: Callable[[int], object] = lambda images: None,
+) -> Measured:
+    """Restore every image of a frozen set and measure it alone.
+
+    net: on its device; its training flag is left as it is. loss: `(net, sample)` to the loss of a batch and the
+    output, None to restore only. measure: `(output, sample)` to values by name, each (B,), for networks that give
+    something else than a restored image; None measures restored images by the protocol. progress: is told how many
+    more images are done. Runs in exact float32 whatever the training's precision was. The values of an image do not
+    depend on the batch it is in but for the last bits of a batched convolution.
+
+    Raises:
+        NotFiniteError: naming the images whose output is NaN or infinite, once all are measured.
+    """
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    # On the device until the end, as the host waits for each copy; `_Clock` alone waits for a batch.
+    places: list[Tensor] = []
+    columns: list[Tensor] = []
+    losses: list[Tensor] = []
+    finites: list[Tensor] = []
+    names: list[str] = []
+    alive: Tensor | None = None
+    one_shape = frozen.one_shape and measure is None
+    net_training = net.training
+    net.eval()
+    clock = _Clock(partial(restore, net) if measure is None else net, device)
+    with torch.inference_mode(), exact():
+        for batch in frozen.batches(batch_size, device=device):
+            sample = batch.to(device)
+            assert sample.degraded is not None
+            given = sample.degraded
+            sample.degraded = protocol.prepare(given).contiguous(memory_format=memory_format)
+            if loss is None:
+                output = clock(sample.degraded)
+            else:
+                value, output = loss(clock, sample)
+                losses.append(value)
+            measured = measure(output, sample) if measure else _measure(protocol, output.float(), given, sample.clean)
+            names = list(measured)
+            places.append(batch.index)
+            columns.append(torch.stack([column.double() for column in measured.values()]))
+            finites.append(finite(output))
+            if one_shape:
+                some = (output > 0).any(dim=0)
+                alive = some if alive is None else alive | some
+            progress(len(sample))
+        clock.repeat()
+    net.train(net_training)
+    order = np.argsort(torch.cat(places).numpy())
+    values = dict(zip(names, torch.cat(columns, dim=1).cpu().numpy()[:, order], strict=True))
+    whole = torch.cat(finites).cpu().numpy()[order]
+    whole &= ~np.isnan([column for name, column in values.items() if not name.startswith(INPUT)]).any(axis=0)
+    if not whole.all():
+        raise refusal(frozen, np.flatnonzero(~whole).tolist())
+    mean = float("nan")
+    if losses:
+        sizes = map(len, places)
+        mean = sum(value * size for value, size in zip(torch.stack(losses).tolist(), sizes, strict=True)) / len(frozen)
+    dead = None if alive is None else ~alive.cpu().numpy()
+    return Measured(frozen, values, mean, clock.seconds(len(frozen)), clock.quartiles(), dead)
+
+
+class _Clock:
+    """A network with a clock on it: what it computes is timed and nothing around it."""
+
+    def __init__(self, net: Callable[[Tensor], Tensor], device: torch.device) -> None:
+        self.net, self.device = net, device
+        self._batches: list[tuple[int, float]] = []
+        self._first: Tensor | None = None
+
+    def __call__(self, degraded: Tensor) -> Tensor:
+        began = time.perf_counter()
+        restored = self.net(degraded)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self._batches.append((len(degraded), time.perf_counter() - began))
+        self._first = degraded if self._first is None else self._first
+        return restored
+
+    def repeat(self) -> None:
+        """Restore the first batch again until there are enough times for a spread, unless that takes too long."""
+        began = time.perf_counter()
+        for count, seconds in REPEATS:
+            while self._first is not None and len(self._batches) < WARM_UP + count:
+                if time.perf_counter() - began + self._batches[-1][1] > seconds:
+                    return
+                self(self._first)
+
+    def seconds(self, images: int) -> float:
+        """For so many images at the rate of all batches but the first, or of the only one."""
+        timed = self._batches[WARM_UP:] or self._batches
+        return images * sum(seconds for _, seconds in timed) / max(sum(count for count, _ in timed), 1)
+
+    def quartiles(self) -> tuple[float, float, float] | None:
+        """Of the seconds an image, over all batches but the first; None with too few."""
+        each = [seconds / count for count, seconds in self._batches[WARM_UP:]]
+        if len(each) < LEAST:
+            return None
+        low, middle, high = (float(value) for value in np.quantile(each, QUARTILES))
+        return low, middle, high
+
+
+def _measure(protocol: Protocol, restored: Tensor, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:
+    given = protocol.measure_input(degraded, clean)
+    return protocol.measure(restored, clean) | {f"{INPUT}{name}": value for name, value in given.items()}
+
+
+HEADS = {
+    "input/psnr": ("input PSNR", "{:.2f}"),
+    "test/psnr": ("PSNR", "{:.2f}"),
+    "gain": ("gain", "{:+.2f}"),
+    "input/ssim": ("input SSIM", "{:.4f}"),
+    "test/ssim": ("SSIM", "{:.4f}"),
+    "test/mse": ("MSE", "{:.6f}"),
+    "test/accuracy": ("accuracy", "{:.2%}"),
+    "test/loss": ("loss", "{:.5g}"),
+}
+"""What a table shows of an evaluation, where it was measured: heading and form of a number."""
+
+
+def cells(name: str, images: int, metrics: Mapping[str, float | None]) -> dict[str, str]:
+    """One evaluation's row of a table, by heading. metrics: as `Measured.metrics`; None (no number) shows as a dash."""
+    found: dict[str, float | None] = dict(metrics)
+    before, after = found.get("input/psnr"), found.get("test/psnr")
+    if before is not None and after is not None:
+        found["gain"] = after - before
+    shown = {head: "-" if found[key] is None else form.format(found[key]) for key, (head, form) in HEADS.items()
+             if key in found}  # fmt: skip
+    return {"evaluation": name, "images": str(images), **shown}
+
+
+def table(results: Sequence[Measured], *, title: str) -> str:
+    """The results as an aligned table: a line an evaluation."""
+    known = [{k: v for k, v in result.metrics().items() if k != "test/loss" or not np.isnan(v)} for result in results]
+    found = [cells(one.name, len(one.frozen), metrics) for one, metrics in zip(results, known, strict=True)]
+    rows = [tuple(found[0]), *(tuple(row.values()) for row in found)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [" ".join((c.ljust if i == 0 else c.rjust)(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+             for row in rows]  # fmt: skip
+    return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])

@@ -1,0 +1,83 @@
+"""What a training takes of its device's memory, estimated on the meta device before it begins."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.optim import Optimizer
+
+from restorelab.config import checks
+from restorelab.config.build import Parts, make
+
+AVERAGES = ("EMA", "WeightAveraging", "EMAWeightAveraging")
+"""Callbacks that keep a second network: this package's, and Lightning's."""
+
+FLOAT = 4
+"""Bytes of a number: mixed precision keeps some tensors in half of it, so that the estimate is the upper bound."""
+
+
+def needs(built: Parts) -> dict[str, int] | None:
+    """Bytes that a training takes at a time, by what for; None where its network cannot be tried on the meta device.
+
+    The sizes are those of a batch of the training, where images have mixed sizes of one about 128 pixels a side. What
+    backward allocates besides (workspaces, gradients of activations) is not counted.
+    """
+    with torch.device("meta"):
+        net = built.net().train()
+    weights = sum(tensor.nbytes for tensor in (*net.parameters(), *net.buffers()))
+    trained = sum(parameter.nbytes for parameter in net.parameters() if parameter.requires_grad)
+    states = state_of(make("optimizer", built.config["optimizer"]))
+    found = {"weights": weights, "gradients": trained, "optimizer": int(states * trained)}
+    if any(
+        str(node.get("_target_")).rpartition(".")[2] in AVERAGES for node in (built.config["callbacks"] or {}).values()
+    ):
+        found["average"] = weights
+    clean, given = checks.sizes(built.dataset, built.degradation, net)
+    try:
+        activations = _activations(built, net, clean, given)
+    except (*checks.REFUSALS, NotImplementedError):
+        return None
+    batch, channels = built.dataset.batch_size, built.dataset.channels
+    images = FLOAT * batch * channels * (clean[0] * clean[1] + given[0] * given[1])
+    return found | {"activations": activations, "batch": 2 * images}  # the next one is made while the last is in use
+
+
+def state_of(optimizer: Callable[..., Optimizer]) -> float:
+    """Numbers that an optimizer keeps for each weight: 2 for Adam; found by a step on a small matrix."""
+    weight = nn.Parameter(torch.zeros(16, 16))
+    weight.grad = torch.zeros_like(weight)
+    built = optimizer([weight])
+    built.step()
+    kept = [value for value in built.state[weight].values() if isinstance(value, Tensor) and value.ndim]
+    return sum(value.numel() for value in kept) / weight.numel()
+
+
+def _activations(built: Parts, net: nn.Module, clean: tuple[int, int], given: tuple[int, int]) -> int:
+    """Bytes that forward keeps for backward: of the network, and of a loss between two images."""
+    batch, channels = built.dataset.batch_size, built.dataset.channels
+    with saved([*net.parameters(), *net.buffers()]) as kept:
+        output = net(torch.empty(batch, channels, *given, device="meta"))
+        loss: Any = getattr(built.objective, "loss", None)
+        if isinstance(loss, nn.Module):
+            loss = copy.deepcopy(loss).to("meta")
+            loss(output, torch.empty(batch, channels, *clean, device="meta"))
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+@contextmanager
+def saved(beside: Iterable[Tensor]) -> Iterator[dict[int, Tensor]]:
+    """Collect what autograd saves inside the block: a tensor for each storage, but for those of `beside`."""
+    kept: dict[int, Tensor] = {}
+    known = {tensor.untyped_storage()._cdata for tensor in beside}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if (storage := tensor.untyped_storage()._cdata) not in known:
+            kept[storage] = tensor  # and so keeps the storage, whose address is then its own
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield kept

@@ -1,0 +1,144 @@
+"""Degradation, network, loss and backward as one CUDA graph: the host launches one thing a step."""
+
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from restorelab.data.sample import Sample
+
+WARMUP = 3
+"""Batches of a shape that are computed without a graph first: algorithms are chosen, and buffers made, in them."""
+
+Result = tuple[Sample, Tensor]
+"""The prepared batch, and its loss without its history."""
+
+
+class Recorder(Protocol):
+    """How work is recorded and repeated."""
+
+    def warm(self, work: Callable[[], Result]) -> Result:
+        """Do the work as it will be recorded."""
+
+    def record(self, work: Callable[[], Result], generators: list[Generator]) -> tuple[Result, Callable[[], None]]:
+        """Record the work; gives what it gives, without values, and what does it again on the same memory."""
+
+
+class CudaRecorder:
+    """Records by torch.cuda.graph, as https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs asks for."""
+
+    def __init__(self) -> None:
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()  # graphs run one after another, and may share what they forget
+
+    def warm(self, work: Callable[[], Result]) -> Result:
+        """See `Recorder`: on the stream of the recording."""
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            result = work()
+        torch.cuda.current_stream().wait_stream(self._stream)
+        return result
+
+    def record(self, work: Callable[[], Result], generators: list[Generator]) -> tuple[Result, Callable[[], None]]:
+        """See `Recorder`."""
+        graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
+        # Other threads may go on using the device: the one that gathers the next batch does.
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+            result = work()
+        return result, graph.replay
+
+
+@dataclass
+class Recorded:
+    """A graph and the memory that it works on: its input, its results, the gradients."""
+
+    stored: Sample
+    sample: Sample
+    loss: Tensor
+    gradients: list[Tensor | None]
+    replay: Callable[[], None]
+
+
+class Gradients:
+    """Gives, for a stored batch, the prepared one and the loss, and in `.grad` the gradients of all parameters.
+
+    task: the module whose `loss` is differentiated. data: its datamodule, which prepares batches. context: autocast, or
+    nothing. scaler: of float16's loss. One graph is recorded for each shape of batch. Random numbers are those of
+    the same batch without a graph: the generators start at the batch's seed before each replay, and the graph reads
+    their state (`CUDAGraph.register_generator_state`).
+
+    What depends on numbers that the host draws, as the shapes in a mixture of noises do, cannot be in a graph.
+    """
+
+    def __init__(
+        self,
+        task: Any,
+        data: Any,
+        context: Callable[[], AbstractContextManager[Any]],
+        scaler: torch.amp.GradScaler | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.task, self.data, self.context, self.scaler = task, data, context, scaler
+        self.parameters = [p for p in task.net.parameters() if p.requires_grad]
+        self.recorder = recorder or CudaRecorder()
+        self._seen: dict[Hashable, int] = {}
+        self._recorded: dict[Hashable, Recorded] = {}
+
+    def __call__(self, stored: Sample) -> Result:
+        """See the class. stored: on the device, as the loader gives it."""
+        shape = _shape(stored)
+        if shape not in self._recorded:
+            self._forget()
+            if self._seen.setdefault(shape, 0) < WARMUP:
+                self._seen[shape] += 1
+                return self.recorder.warm(lambda: self._compute(stored))
+            self._recorded[shape] = self._record(stored)
+        recorded = self._recorded[shape]
+        _copy(stored, recorded.stored)
+        for owner in (self.data, self.task):
+            owner.draws(stored)
+        recorded.replay()
+        for parameter, gradient in zip(self.parameters, recorded.gradients, strict=True):
+            parameter.grad = gradient
+        return replace(recorded.sample, counter=stored.counter), recorded.loss.clone()
+
+    def _compute(self, stored: Sample) -> Result:
+        sample = self.data.prepare(stored)
+        with self.context():
+            loss = self.task.loss(sample)
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        return sample, loss.detach()
+
+    def _record(self, stored: Sample) -> Recorded:
+        own: dict[str, Any] = {name: tensor.clone() for name, tensor in _tensors(stored).items()}
+        stored = replace(stored, **own)
+        # While a graph is recorded a generator may only be given the seed that it has.
+        generators = [owner.draws(stored).generator for owner in (self.data, self.task)]
+        (sample, loss), replay = self.recorder.record(lambda: self._compute(stored), generators)
+        return Recorded(stored, sample, loss, [parameter.grad for parameter in self.parameters], replay)
+
+    def _forget(self) -> None:
+        """Let backward make new gradients: those of a graph are its own memory."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+
+def _tensors(sample: Sample) -> dict[str, Tensor]:
+    fields = {name: getattr(sample, name) for name in ("index", "clean", "degraded", "label")}
+    return {name: tensor for name, tensor in fields.items() if tensor is not None}
+
+
+def _shape(sample: Sample) -> Hashable:
+    tensors = _tensors(sample)
+    return sample.counts, *((name, tensor.shape, tensor.dtype) for name, tensor in tensors.items())
+
+
+def _copy(source: Sample, target: Sample) -> None:
+    tensors = _tensors(target)
+    for name, tensor in _tensors(source).items():
+        tensors[name].copy_(tensor, non_blocking=True)

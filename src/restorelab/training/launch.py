@@ -1,0 +1,79 @@
+"""Several devices: one process each, watched by torch's elastic launcher; if one dies, all end."""
+
+import json
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from restorelab.config import trust
+from restorelab.errors import UserError
+from restorelab.runs.run_folder import RunFolder, write_json
+from restorelab.training import logs
+from restorelab.training.runner import FAILED, Outcome, execute_here
+
+SAVING = 110
+"""Seconds that ranks get to agree on a batch and save, before they are killed; a sweep and SLURM wait for 120."""
+
+
+def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
+    """Execute the run with `trainer.devices` processes; the first of them evaluates and writes, alone."""
+    devices = settings["trainer"]["devices"]
+    with tempfile.TemporaryDirectory() as scratch:
+        launch = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=devices,
+            run_id=folder.path.name,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            max_restarts=0,
+            monitor_interval=0.2,
+            start_method="spawn",
+            shutdown_timeout=SAVING,
+        )
+        said = Path(scratch) / "outcome.json"
+        try:
+            elastic_launch(launch, _rank)(dict(settings), str(said))
+        except ChildFailedError as error:
+            outcome = _read(said, folder)
+            if outcome is not None:
+                return outcome
+            rank, failure = error.get_first_failure()
+            message = f"rank {rank} of {devices} died ({failure.message})"
+            if not folder.failure.exists():
+                write_json(folder.failure, {"status": "failed", "error": "RankDied", "message": message})
+            return Outcome("failed", FAILED, message, folder.path)
+        except SignalException as error:
+            outcome = _read(said, folder)
+            number = int(error.sigval or signal.SIGTERM)
+            message = outcome.message if outcome else "interrupted before the ranks could say how far they were"
+            return Outcome("interrupted", 128 + number, message, folder.path)
+        return _read(said, folder) or Outcome("failed", FAILED, "no rank reported", folder.path)
+
+
+def _rank(settings: dict[str, Any], said: str) -> None:
+    """One rank's process."""
+    logs.set_up(logging.INFO if os.environ.get("RANK") == "0" else logging.WARNING)
+    trust.note(settings)  # the parent, which hands them over, has checked them
+    outcome = execute_here(settings, RunFolder(Path(settings["run_dir"])))
+    if os.environ.get("RANK") == "0":
+        facts = {"status": outcome.status, "exit_status": outcome.exit_status, "message": outcome.message,
+                 "trace": outcome.trace}  # fmt: skip
+        write_json(Path(said), facts)
+    if outcome.status != "done":
+        raise UserError(outcome.message)
+
+
+def _read(said: Path, folder: RunFolder) -> Outcome | None:
+    if not said.is_file():
+        return None
+    facts = json.loads(said.read_text())
+    return Outcome(run_dir=folder.path, **facts)

@@ -1,0 +1,50 @@
+"""How long a training is: optimizer steps and epochs, from what limits it and from where it stands."""
+
+from dataclasses import dataclass
+
+from restorelab.training.run_progress import Standing
+
+
+@dataclass(frozen=True)
+class Length:
+    """The end of a training.
+
+    Attributes:
+        steps: optimizer steps in all, those of earlier sessions included; the schedule is over as many.
+        epochs: that it enters, the last of them perhaps not to its end.
+        reason: which limit ends it, and which one would have ended it later.
+    """
+
+    steps: int
+    epochs: int
+    reason: str
+
+
+def length(
+    batches: int, accumulate: int, max_steps: int | None, max_epochs: int | None, standing: Standing | None = None
+) -> Length:
+    """The end by whichever limit comes first.
+
+    batches: of one epoch, on each device. accumulate: batches to one step; the last step of an epoch may have fewer.
+    standing: where the run goes on from, None for its start.
+    """
+    at = standing or Standing()
+    each = steps_in(batches, accumulate)
+    left = steps_in(batches, accumulate) - at.batches // accumulate  # of the epoch that is under way
+    whole = None if max_epochs is None else at.steps + left + each * (max_epochs - at.epochs - 1)
+    if max_steps is not None and (whole is None or max_steps <= whole):
+        further = max(0, -(-(max_steps - at.steps - left) // each))
+        other = "" if whole is None else f", before trainer.max_epochs={max_epochs} would at step {max(whole, 0):,}"
+        reason = f"max_steps={max_steps} ends it{other}"
+        return Length(max_steps, at.epochs + 1 + further, reason)
+    assert whole is not None
+    assert max_epochs is not None
+    other = "" if max_steps is None else f", before max_steps={max_steps}"
+    return Length(
+        max(whole, at.steps), max(max_epochs, at.epochs + 1), f"trainer.max_epochs={max_epochs} ends it{other}"
+    )
+
+
+def steps_in(batches: int, accumulate: int) -> int:
+    """Optimizer steps of an epoch."""
+    return -(-batches // accumulate)

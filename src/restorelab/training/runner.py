@@ -1,0 +1,258 @@
+"""One run in this process: build, fit, evaluate, write."""
+
+import logging
+import os
+import time
+import traceback
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from torch import nn
+
+from restorelab.config import build, checks, quoting
+from restorelab.config.build import Parts
+from restorelab.data import split_record
+from restorelab.data.datamodule import DataModule
+from restorelab.data.dataset import Opened
+from restorelab.duration import seconds
+from restorelab.errors import UserError
+from restorelab.restoring import weights
+from restorelab.runs.run_folder import RunFolder, write_json
+from restorelab.training import footprint, run_progress, write_results
+from restorelab.training.callbacks.checkpoint import Checkpoint
+from restorelab.training.callbacks.guard import Guard
+from restorelab.training.callbacks.health import Health
+from restorelab.training.callbacks.history import History
+from restorelab.training.callbacks.kept_checkpoints import Kept
+from restorelab.training.callbacks.limits import Limits
+from restorelab.training.callbacks.progress import Progress
+from restorelab.training.callbacks.release import Release
+from restorelab.training.callbacks.throughput import Throughput
+from restorelab.training.course import Course, course, task
+from restorelab.training.interruption import Interrupted, Interruption
+from restorelab.training.loggers.tracker import CsvOnly, Tracker
+from restorelab.training.run_status import Watch
+
+log = logging.getLogger(__name__)
+
+FAILED = 1
+"""Exit status of a run that failed for a reason of its own."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: its folder holds `result.json` if it is done, else `failure.json`.
+
+    `repeats`: it failed for what was asked of it, and would do so again.
+    """
+
+    status: Literal["done", "failed", "interrupted"]
+    exit_status: int
+    message: str
+    run_dir: Path | None
+    trace: str | None = None
+    repeats: bool = False
+
+
+def execute_here(
+    settings: Mapping[str, Any],
+    folder: RunFolder,
+    built: Parts | None = None,
+    opened: Opened | None = None,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Run in this process, in a folder that is open: the whole run, or one rank of several.
+
+    built, opened: parts and data, where they were made already to be checked. watch: is told how far the run is.
+    """
+    with Interruption() as interruption:
+        run = Run(settings, folder, interruption, built, opened, watch or Watch())
+        try:
+            message = run()
+            return Outcome("done", 0, message, folder.path)
+        except (Interrupted, KeyboardInterrupt) as error:
+            how = (
+                f"resume with {quoting.argument('run_dir', folder.path)} resume=true"
+                if folder.last.exists()
+                else "nothing was saved yet"
+            )
+            return run.fail("interrupted", error, f"interrupted; {how}", interruption.exit_status)
+        except UserError as error:
+            outcome = run.fail("failed", error, str(error), error.exit_status)
+            return replace(outcome, trace=trace_of(error), repeats=True)
+        except Exception as error:
+            memory = _out_of_memory(error)
+            return run.fail("failed", error, memory or f"{type(error).__name__}: {error}", FAILED)
+
+
+class Run:
+    """One execution, in one process (one rank of several, where there are several)."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        folder: RunFolder,
+        interruption: Interruption,
+        built: Parts | None,
+        opened: Opened | None,
+        watch: Watch,
+    ) -> None:
+        self.settings, self.folder, self.interruption = settings, folder, interruption
+        self.built, self.opened, self.watch = built, opened, watch
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.world = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
+        self.tracker: Tracker = CsvOnly()
+        self.began = time.monotonic()
+        self.trainer: Trainer | None = None
+
+    def __call__(self) -> str:
+        """Build, fit, evaluate, write; gives the summary for the terminal."""
+        built = self._build()
+        torch.set_num_threads(max(1, self.settings["threads"] // self.world))
+        built.engine.apply_globally()
+        seed_everything(self.settings["seed"], verbose=False)
+        net = built.net()
+        if self.settings["transfer"]:
+            taken = weights.transfer(net, Path(self.settings["transfer"]))
+            log.info("transfer: %d tensors from %s (%s)", len(taken), self.settings["transfer"], ", ".join(taken))
+        if self.settings["ckpt"]:
+            weights.load_into(net, Path(self.settings["ckpt"]))
+        built.objective.to(built.engine.device)
+        net, channels_last = built.engine.lay_out(net)
+        if self.rank == 0:
+            tracker = build.make("logger", self.settings["logger"])
+            tracker.start(
+                self.settings, self.folder.path, f"{self.settings['name']}-{self.settings['seed']}",
+                resumed=self.settings["resume"],
+            )  # fmt: skip
+            self.tracker = tracker
+        data = DataModule(
+            built.dataset,
+            built.degradation,
+            built.evaluations,
+            seed=self.settings["seed"],
+            split_seed=self.settings["split_seed"],
+            eval_seed=self.settings["eval_seed"],
+            protocol=built.protocol.spec(),
+            device=built.engine.device,
+            rank=self.rank,
+            world=self.world,
+            smoke=self.settings["debug"],
+            opened=self.opened,
+            kept=split_record.read(self.folder.path),
+            needs=partial(footprint.needs, built),
+        )
+        data.setup()
+        speed = None
+        if self.settings["train"] and checks.learnable(net):
+            speed = self._fit(built, net, data, channels_last=channels_last)
+            if self.rank > 0:
+                return ""
+            if self.folder.best.exists():
+                weights.load_into(net, self.folder.best)
+            else:
+                log.warning("training ended before the first validation: the last step's weights are measured")
+        summary = write_results.write(
+            built, net, data, self.folder, self.tracker,
+            channels_last=channels_last, images_per_second=speed, began=self.began, watch=self.watch,
+        )  # fmt: skip
+        return f"{summary}\nW&B: {self.tracker.describe()}" if not isinstance(self.tracker, CsvOnly) else summary
+
+    def _build(self) -> Parts:
+        built = self.built or build.parts(self.settings)
+        if self.settings["debug"]:
+            built.engine = replace(built.engine, compile=False, log_every=1)
+        return built
+
+    def _fit(self, built: Parts, net: nn.Module, data: DataModule, *, channels_last: bool) -> float | None:
+        """Train; gives images per second. Ranks other than the first have nothing to do afterwards."""
+        settings, engine = self.settings, built.engine
+        last = run_progress.read(self.folder.last) if settings["resume"] else None
+        chosen = course(built, data, last)
+        throughput = Throughput(built.dataset.batch_size)
+        limits = Limits(
+            chosen.end.steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every
+        )
+        # Checkpoints come last: what they hold is what the others have become.
+        callbacks = [
+            *self._named_callbacks(),
+            Guard(engine.log_every),
+            Health(),
+            *([Release()] if engine.keeps_memory else []),
+            History(self.folder.metrics, chosen.measured, engine.log_every, self.tracker.log),
+            limits,
+            throughput,
+            Progress(chosen.end.steps, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
+            self._checkpoint(built, chosen),
+        ]
+        self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"], chosen.end.epochs)
+        module = task(built, net, chosen, channels_last=channels_last)
+        try:
+            with warnings.catch_warnings():
+                # Of a training without validation images, which was asked for.
+                warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
+                self.trainer.fit(
+                    module, datamodule=data, ckpt_path=self.folder.last if last else None, weights_only=True
+                )
+        finally:
+            self.interruption.defer(False)
+        self.began -= limits.before  # the run took what its earlier sessions took, too
+        if self.world > 1:
+            torch.distributed.barrier()
+            torch.distributed.destroy_process_group()
+        return throughput.rate
+
+    def _named_callbacks(self) -> list[Any]:
+        """Those of the config."""
+        named = [build.make(f"callbacks.{name}", node) for name, node in self.settings["callbacks"].items()]
+        for callback in named:
+            if hasattr(callback, "attach"):
+                callback.attach(self.folder, self.tracker)
+        return named
+
+    def _checkpoint(self, built: Parts, chosen: Course) -> Checkpoint:
+        engine, monitor = built.engine, f"val/{built.objective.metrics[0]}"
+        kept = Kept(self.folder, monitor, engine.keep, engine.keep_every)
+        if chosen.begins is None and self.rank == 0:
+            kept.clear()  # of an earlier session that had not got to its first last.ckpt
+        return Checkpoint(
+            self.folder, monitor, engine.checkpoint_every, self.interruption, engine.log_every,
+            kept=kept, policy=chosen.policy,
+        )  # fmt: skip
+
+    def fail(
+        self, status: Literal["failed", "interrupted"], error: BaseException, message: str, exit_status: int
+    ) -> Outcome:
+        """Write failure.json and close the tracker's run as failed."""
+        trace = None if isinstance(error, UserError | Interrupted | KeyboardInterrupt) else traceback.format_exc()
+        if self.rank == 0:
+            facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace,
+                     "step": self.trainer.global_step if self.trainer else None}  # fmt: skip
+            try:
+                write_json(self.folder.failure, facts)
+            except OSError as unwritten:  # a full disk is what may have ended the run in the first place
+                log.error("%s: cannot be written (%s)", self.folder.failure, unwritten)
+            self.tracker.finish({"status": status, "failure": message}, failed=True)
+        return Outcome(status, exit_status, message, self.folder.path, trace)
+
+
+def _out_of_memory(error: Exception) -> str | None:
+    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "not enough memory" not in str(error):
+        return None
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return (
+        f"out of memory ({first}). Lower data.batch_size (accumulate=N keeps the steps' size) or data.crop, set "
+        "trainer.precision=bf16-mixed or data.residency=stream; in an evaluation lower data.eval_batch_size."
+    )
+
+
+def trace_of(error: Exception) -> str | None:
+    """The traceback of an error that is the user's, where it is asked for."""
+    asked = os.environ.get("RESTORELAB_TRACEBACK") == "1"
+    return "".join(traceback.format_exception(error)) if asked else None

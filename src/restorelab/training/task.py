@@ -1,0 +1,172 @@
+"""The only LightningModule: any network, any objective, measured by the protocol."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from restorelab.data.sample import Sample
+from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import TorchDraws
+from restorelab.metrics.protocol import Protocol
+from restorelab.objectives.objective import Objective
+from restorelab.restoring.inference import restore
+from restorelab.training.finite import finite, refusal
+from restorelab.training.policy import Change
+from restorelab.training.schedule import Plan, Schedule
+from restorelab.training.validation import validation_values
+
+
+class RestorationTask(LightningModule):
+    """Train a network to undo a degradation.
+
+    net: degraded to restored. objective: gives the loss and the output, and measures it. optimizer: a partial that
+    still takes the parameters. schedule, total: the plan of the rate, and the run's length in what that counts.
+    change: what is trained by otherwise than the checkpoint was, None for nothing. evaluations: names of the validation
+    sets.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        objective: Objective,
+        degradation: Degradation,
+        optimizer: Callable[..., Optimizer],
+        schedule: Plan,
+        *,
+        total: int,
+        change: Change | None = None,
+        evaluations: Sequence[str],
+        protocol: Protocol,
+        channels_last: bool,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.objective, self.degradation = objective, degradation
+        self.optimizer, self.plan, self.total, self.change = optimizer, schedule, total, change
+        self.evaluations, self.protocol, self.seed = list(evaluations), protocol, seed
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._draws: TorchDraws | None = None
+        self._measured: list[nn.Module] = []  # in a list, or it would be a part of this module
+
+    @property
+    def measured_net(self) -> nn.Module:
+        """The network that validation measures and best.ckpt holds: the trained one, or an average of it."""
+        return self._measured[0] if self._measured else self.net
+
+    def measure(self, net: nn.Module) -> None:
+        """Measure this network, which is in evaluation mode, in place of the trained one."""
+        self._measured = [net]
+
+    def configure_optimizers(self) -> Any:
+        """Build the optimizer over what trains, and its schedule by steps."""
+        optimizer = self.optimizer([p for p in self.net.parameters() if p.requires_grad])
+        self.schedule = Schedule(self.plan, optimizer, self.total)
+        # Lightning calls `lr_scheduler_step` behind each optimizer step; what is due then is the schedule's to say.
+        config = {"scheduler": self.schedule.scheduler, "interval": "step", "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": config}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step the schedule where that is due."""
+        mean = partial(self.trainer.strategy.reduce, reduce_op="mean")
+        self.schedule.step(epoch_ends=self.trainer.is_last_batch, mean=mean)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the schedule has seen of the epoch."""
+        checkpoint["restorelab_schedule"] = self.schedule.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the schedule had seen; leave out what a changed policy makes void."""
+        self._seen = checkpoint["restorelab_schedule"]
+        if self.change is not None:
+            self.change.prepare(checkpoint)
+
+    def on_train_start(self) -> None:
+        """Take up the schedule, or bring a changed one to where the run stands."""
+        if self.change is None:
+            if seen := self.__dict__.pop("_seen", None):
+                self.schedule.load_state_dict(seen, self.device)
+            return
+        (optimizer,) = self.trainer.optimizers
+        self.change.set_numbers(optimizer, self.optimizer, self.net)
+        if self.change.schedule:
+            self.schedule = Schedule(self.plan, optimizer, self.total)
+            done = self.trainer.global_step if self.plan.interval == "step" else self.trainer.current_epoch
+            self.schedule.advance(done)
+            self.trainer.lr_scheduler_configs[0].scheduler = self.schedule.scheduler
+        self.change.tell(optimizer, self.trainer.global_step)
+
+    def draws(self, sample: Sample) -> TorchDraws:
+        """The stream that belongs to the sample's batch, for objectives that draw."""
+        if self._draws is None:
+            self._draws = TorchDraws(sample.clean.device)
+        return self._draws.reseed(self.seed, self.global_rank, sample.counter or 0, "objective")
+
+    def training_step(self, sample: Sample, batch_idx: int) -> Tensor:
+        """Give the loss, which the schedule may heed."""
+        loss = self.loss(sample)
+        self.schedule.add(loss)
+        return loss
+
+    def loss(self, sample: Sample) -> Tensor:
+        """Give the loss; a pure function of the network, the sample and its counter."""
+        sample.degraded = self._lay_out(sample.degraded)
+        loss, _ = self.objective(self.net, sample, self.degradation, self.draws(sample))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the sums: by evaluation, of the loss, of each metric, and the number of images."""
+        columns = len(self.objective.metrics) + 2
+        self._sums = torch.zeros(len(self.evaluations), columns, dtype=torch.float64, device=_double(self.device))
+        sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
+        self._bad = [torch.zeros(len(frozen), dtype=torch.int32, device=self.device) for frozen in sets]
+
+    def validation_step(self, batch: tuple[int | None, Sample], batch_idx: int) -> None:
+        """Measure a frozen batch, image by image."""
+        number, sample = batch
+        if number is None:
+            return  # this rank has measured its images; the others have not
+        assert sample.degraded is not None
+        sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
+        net = partial(restore, self.measured_net) if self.objective.restores else self.measured_net
+        loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
+        values = self.objective.measure(output, sample, self.protocol)
+        sums = [values[name].sum() for name in self.objective.metrics]
+        row = torch.stack([value.to(self._sums) for value in (loss * len(sample), *sums)])
+        self._sums[number, :-1] += row
+        self._sums[number, -1] += len(sample)  # a number, not a tensor: copying one to the device would wait for it
+        unmeasured = torch.stack([values[name] for name in self.objective.metrics]).isnan().any(0)
+        self._bad[number][sample.index] = (~finite(output) | unmeasured.to(output.device)).int()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over all images and evaluations, and those of each evaluation where there are several."""
+        self._refuse_bad()
+        sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
+        means = (sums[:, :-1] / sums[:, -1:]).cpu()
+        self.log_dict(validation_values(self.evaluations, self.objective.metrics, means), rank_zero_only=False)
+
+    def _refuse_bad(self) -> None:
+        """Raise an error that names the images whose output was not finite, on all ranks together."""
+        bad = self.trainer.strategy.reduce(torch.cat(self._bad), reduce_op="sum").cpu() > 0
+        sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
+        for frozen, flags in zip(sets, bad.split([len(frozen) for frozen in sets]), strict=True):
+            if flags.any():
+                raise refusal(frozen, flags.nonzero().flatten().tolist())
+
+    def on_validation_end(self) -> None:
+        """Step a schedule that heeds what was measured."""
+        self.schedule.validated(self.trainer.callback_metrics)
+
+    def _lay_out(self, image: Tensor | None) -> Tensor:
+        assert image is not None
+        return image.contiguous(memory_format=self.memory_format)
+
+
+def _double(device: torch.device) -> torch.device:
+    """A device that has float64: MPS has none."""
+    return torch.device("cpu") if device.type == "mps" else device

@@ -1,0 +1,288 @@
+"""What a run leaves when it is done: numbers by image and by evaluation, pictures, and result.json last of all."""
+
+import csv
+import io
+import logging
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from restorelab.config import checks, from_checkpoint
+from restorelab.config.build import Parts
+from restorelab.data.datamodule import DataModule
+from restorelab.degradations.rng import PhiloxDraws
+from restorelab.metrics import cost
+from restorelab.report.detail import places
+from restorelab.report.panels import Row, panel
+from restorelab.report.pixels import rendered
+from restorelab.report.png import encoded
+from restorelab.report.run_curves import curves
+from restorelab.report.run_page import degradation, page
+from restorelab.report.trained import trained
+from restorelab.restoring.inference import restore
+from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write_text
+from restorelab.training import tuning
+from restorelab.training.callbacks import history
+from restorelab.training.evaluation import Measured, evaluate, table
+from restorelab.training.loggers.tracker import Tracker
+from restorelab.training.run_status import Watch
+
+log = logging.getLogger(__name__)
+
+SCHEMA = 1
+"""Version of result.json."""
+
+PICTURES = 4
+"""Test images in the panel of each evaluation."""
+
+COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
+"""What a tracker is told of the run beside its metrics."""
+
+UNTESTED = "Nothing was tested: the dataset has no test images (data.test=0)."
+
+PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
+
+
+def write(
+    built: Parts,
+    net: nn.Module,
+    data: DataModule,
+    folder: RunFolder,
+    tracker: Tracker,
+    *,
+    channels_last: bool,
+    images_per_second: float | None,
+    began: float,
+    watch: Watch,
+) -> str:
+    """Evaluate on the test set under every evaluation and write all that a run leaves; gives the summary to print.
+
+    began: the run's start, on the monotonic clock; of a resumed run earlier by what was trained before. watch: is told
+    how far the evaluation is.
+    """
+    watch.enter("evaluating")
+    device = built.engine.device
+    net = net.to(device)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    draws = PhiloxDraws("objective", data.eval_seed)
+    objective = built.objective
+    sets = data.frozen("test")
+    tuned = [tuning.tuned(net, val, built.protocol) for val in data.frozen("val")] if tuning.wanted(net) else []
+    measured = []
+    total = sum(map(len, sets))
+    with tqdm(total=total, desc="evaluating", unit="image", leave=False, disable=None) as bar:
+
+        def progress(images: int) -> None:
+            bar.update(images)
+            watch.done += images / total
+
+        for number, frozen in enumerate(sets):
+            if tuned:
+                net.settings.use(**tuned[number].values)  # type: ignore[union-attr, operator]
+            result = evaluate(
+                net,
+                frozen,
+                built.protocol,
+                batch_size=built.dataset.eval_batch_size,
+                loss=partial(_loss, built, draws),
+                measure=None if objective.restores else partial(_measure, built),
+                memory_format=layout,
+                progress=progress,
+            )
+            measured.append(result)
+            if objective.restores:
+                _write_panel(folder, net, result, built, tracker)
+            if result.dead is not None and result.dead.any():
+                _write_array(folder.images / f"{result.name}_dead.npy", result.dead)
+    watch.enter("writing")
+    data.verify()
+    if measured:
+        write_per_image(folder.per_image, measured)
+    title = str(built.config["name"])
+    if folder.metrics.is_file() and (rows := history.read(folder.metrics)):
+        picture = rendered(curves(rows, title))
+        write_bytes(folder.curves, encoded(picture))
+        tracker.images("curves", picture, None)
+    facts = describe(
+        built, net, measured, [chosen.values for chosen in tuned], None if measured else _input_shape(data),
+        images_per_second=images_per_second, seconds=time.monotonic() - began,
+    )  # fmt: skip
+    panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores else []
+    protocol = built.protocol.describe(facts["macs_of"][0])
+    degradations = {result.name: degradation(result.frozen.evaluation.config) for result in measured}
+    learned = trained(built.config, facts, folder)
+    write_text(folder.page, page(built.config, facts, protocol, degradations, learned, folder.curves, panels))
+    costs = {key: facts[key] for key in COSTS}
+    tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
+    write_json(folder.result, facts)
+    places = {"run": folder.path, "pictures": folder.images, "report": folder.page}
+    lines = [table(measured, title=f"{title}, test set") if measured else UNTESTED]
+    if capped := sum(result.capped for result in measured):
+        lines.append(f"{capped} PSNR values are at the cap")
+    lines += [
+        "",
+        f"protocol: {protocol}",
+        *(f"{name + ':':<9} {path}" for name, path in places.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _summary(measured: Sequence[Measured]) -> dict[str, float]:
+    """The first evaluation's metrics by their names, and every evaluation's with its own behind: W&B's final values."""
+    values = dict(measured[0].metrics()) if measured else {}
+    if len(measured) > 1:
+        for result in measured:
+            values |= {f"{name}/{result.name}": value for name, value in result.metrics().items()}
+    return values
+
+
+def _loss(built: Parts, draws: Any, net: Any, sample: Any) -> Any:
+    return built.objective(net, sample, built.degradation, draws)
+
+
+def _measure(built: Parts, output: torch.Tensor, sample: Any) -> dict[str, torch.Tensor]:
+    return built.objective.measure(output, sample, built.protocol)
+
+
+def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
+    """per_image.csv: `id, group, evaluation` and the measured columns, one row an image and evaluation."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = list(measured[0].values)
+    writer.writerow(["id", "group", "evaluation", *columns])
+    for result in measured:
+        for i, (name, group) in enumerate(zip(result.frozen.ids, result.frozen.groups, strict=True)):
+            writer.writerow([name, group, result.name, *(f"{result.values[c][i]:.9g}" for c in columns)])
+    write_text(file, text.getvalue())
+
+
+@torch.no_grad()
+def _write_panel(folder: RunFolder, net: nn.Module, result: Measured, built: Parts, tracker: Tracker) -> None:
+    rows, frozen = [], result.frozen
+    for place in places(len(frozen), frozen.clean, PICTURES):
+        degraded = frozen.image(place)
+        restored = restore(net, built.protocol.prepare(degraded[None]).to(built.engine.device))[0].float().cpu()
+        rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
+    picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
+    write_bytes(folder.images / f"{result.name}.png", encoded(picture))
+    tracker.images(f"test/{result.name}", picture, None)
+
+
+def _write_array(file: Path, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_bytes(file, buffer.getvalue())
+
+
+def describe(
+    built: Parts,
+    net: nn.Module,
+    measured: Sequence[Measured],
+    tuned: Sequence[Mapping[str, Any]],
+    shape: tuple[int, ...] | None = None,
+    *,
+    images_per_second: float | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """The content of result.json.
+
+    shape: (C, h, w) of the input whose multiply-accumulates are counted; None for that of the first test image.
+    """
+    channels, height, width = shape or measured[0].frozen.image(0).shape
+    evaluations = [
+        {
+            "set": result.frozen.part,
+            "degradation": result.name,
+            "spec": result.frozen.spec,
+            "bits": result.frozen.bits,
+            "protocol": built.protocol.spec(),
+            "images": len(result.frozen),
+            "capped": result.capped,
+            "seconds": result.seconds,
+            "image_seconds": result.image_seconds,
+            "dead_pixels": None if result.dead is None else int(result.dead.sum()),
+            "tuned": dict(tuned[number]) if tuned else None,
+            "metrics": result.metrics(),
+        }
+        for number, result in enumerate(measured)
+    ]
+    return {
+        "schema": SCHEMA,
+        "model": built.config["choices"].get("model", type(net).__name__),
+        "objective": built.config["choices"].get("objective", type(built.objective).__name__),
+        "trained_noise": from_checkpoint.trained_noise(built.config),
+        "parameters": cost.parameters(net),
+        "macs": _macs(built, (channels, height, width)),
+        "macs_of": [channels, height, width],
+        "evaluations": evaluations,
+        "metrics": measured[0].metrics() if measured else {},
+        "seconds": seconds,
+        "images_per_second": images_per_second,
+        "peak_memory": peak_memory(built.engine.device),
+        "versions": _versions() | {"python": platform.python_version()},
+        "git": _git(),
+        "host": platform.node(),
+        "device": _device(built.engine.device),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the packages that are installed: a checkout on the path is not, and `logger=csv` needs no W&B."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _input_shape(data: DataModule) -> tuple[int, ...]:
+    """Channels, height and width of a training input."""
+    batch = data.prepare(next(iter(data.train_dataloader())).to(data.device))
+    assert batch.degraded is not None
+    return tuple(batch.degraded.shape[1:])
+
+
+def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:
+    with torch.device("meta"):
+        net = built.net()
+    return cost.macs(net, shape) if checks.learnable(net) else None
+
+
+def _device(device: torch.device) -> str:
+    """What computed: a GPU's name, or the CPU's architecture with the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the device's allocator on a GPU, of this process's resident set on a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _git() -> str | None:
+    """The commit of the checkout that the package runs from, with a mark where it has changes; None outside one."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
