@@ -32,7 +32,7 @@ def make(path: str, node: Any, **extra: Any) -> Any:
     extra: further arguments of the outermost target.
 
     Raises:
-        ConfigError: naming the node, where it names what it may not (see `trust`), or where its target refuses the values.
+        ConfigError: naming the node, where it names what it may not, or where its target refuses the values.
     """
     trust.check(path, node)
     return _built(path, node, extra)

@@ -119,8 +119,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 def _follow_moves(node: Any) -> None:
     """Give the targets in a config that an earlier version wrote the names that they have now."""
     if isinstance(node, dict):
-        if node.get("_target_") in MOVED:
-            node["_target_"] = MOVED[node["_target_"]]
+        target = node.get("_target_")
+        node |= {"_target_": MOVED[target]} if isinstance(target, str) and target in MOVED else {}
         for value in node.values():
             _follow_moves(value)
     elif isinstance(node, list):
