@@ -162,7 +162,7 @@ def test_what_trained_the_weights_is_kept_with_their_evaluation(trained: RunFold
             torch.save(torch.load(trained.best, weights_only=True)["state_dict"], ckpt)
         model = ["model=dncnn", "model.depth=3", "model.features=4", "data.channels=3"] if place == "foreign" else []
         settings = runs.composed([*rest, *model, f"ckpt={ckpt}", f"run_dir={tmp_path / place}"])
-        outcome = runs.training.execute(settings)
+        outcome = runs.execute.execute(settings)
         assert outcome.status == "done", outcome.message
     nameless = runs.composed(["train=false", f"ckpt={ckpt}"])
     assert nameless["name"] == "dncnn_small-photos"

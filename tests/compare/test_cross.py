@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tiny = [o for o in runs.TINY if name != "filter" or not o.startswith("model")]
         chosen = [o for o in overrides if not o.startswith("~")]
         settings = runs.composed([*tiny, *REST, *chosen, f"run_dir={folder / name}", f"name={name}"])
-        outcome = runs.training.execute(settings)
+        outcome = runs.execute.execute(settings)
         assert outcome.status == "done", outcome.message
     return folder
 
@@ -88,7 +88,7 @@ def test_what_has_open_parameters_is_tuned_for_each_evaluation(folder: Path, tmp
     cross(folders(folder))
     tiny = [o for o in runs.TINY if not o.startswith("model")]
     settings = runs.composed([*tiny, *REST, *MEDIAN, "noise=gaussian", f"run_dir={tmp_path / 'itself'}"])
-    assert runs.training.execute(settings).status == "done"
+    assert runs.execute.execute(settings).status == "done"
     own = Record("itself", tmp_path / "itself").evaluation("gaussian_50")
     crossed = Record("filter", folder / "filter")
     assert crossed.under("gaussian_50").evaluation("gaussian_50")["tuned"] == own["tuned"]

@@ -309,7 +309,7 @@ SCRIPT = """
 import logging, sys, time, os, signal
 logging.basicConfig(level=logging.INFO)
 from pathlib import Path
-from restorelab.data import ahead, cache
+from restorelab.data import cache, decode_ahead
 from restorelab.data.decode import Decoding, decode
 from restorelab.data.sources.folder import Folder
 tree, root, log, stop = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
@@ -320,7 +320,7 @@ def slow(encoded, *arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.02)
     return decode(encoded, *arguments)
-ahead.decode = slow
+decode_ahead.decode = slow
 table = cache.prepare(Folder(tree), Decoding(1), cache_dir=root)
 print(len(table), int(table.pixels.sum(dtype="int64")))
 """

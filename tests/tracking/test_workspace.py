@@ -100,7 +100,7 @@ def test_it_is_saved(sweep: Path, tmp_path: Path) -> None:
     import os
     import subprocess
 
-    code = "import sys; from restorelab.training.loggers import workspace; sys.exit(workspace.run(sys.argv[1:]))"
+    code = "import sys; from restorelab.training.loggers.wandb_workspace import run; sys.exit(run(sys.argv[1:]))"
     with serving() as server:
         said = subprocess.run(
             [sys.executable, "-c", code, str(sweep)], capture_output=True, text=True, check=False, timeout=120,

@@ -134,7 +134,7 @@ def capped(values: Tensor) -> int:
 
 def luma(image: Tensor) -> Tensor:
     """Luma of RGB `(B, 3, H, W)` in [0, 1] by ITU-R BT.601, `(B, 1, H, W)` in [16, 235] / 255."""
-    red, green, blue = image.split(1, dim=1)
+    red, green, blue = image.chunk(3, dim=1)
     return (65.481 * red + 128.553 * green + 24.966 * blue) / 255 + 16 / 255
 
 

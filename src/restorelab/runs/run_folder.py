@@ -21,6 +21,7 @@ _TRAINING = "restorelab.training"
 MOVED = {
     "restorelab.engine.Engine": f"{_TRAINING}.trainer_config.Engine",
     "restorelab.metrics.Protocol": "restorelab.metrics.protocol.Protocol",
+    "restorelab.exchange.absent.network": "restorelab.exchange.no_network.network",
     "restorelab.callbacks.ema.EMA": f"{_TRAINING}.callbacks.ema.EMA",
     "restorelab.callbacks.panels.Panels": f"{_TRAINING}.callbacks.panels.Panels",
     "restorelab.tracking.tracker.CsvOnly": f"{_TRAINING}.loggers.tracker.CsvOnly",
