@@ -169,6 +169,7 @@ def test_answers_that_need_no_torch_come_without_it(
     assert not {"torch", "lightning", "torchmetrics", "kornia", "wandb", "scipy", "matplotlib"} & imported
 
 
+@pytest.mark.slow
 def test_shapes_are_checked_within_six_seconds_of_the_processor(root: Path, here: Path) -> None:
     done, seconds = fresh(root, "model=mnist_mlp_ae", "data=photos")
     assert done.returncode == 2
@@ -178,6 +179,7 @@ def test_shapes_are_checked_within_six_seconds_of_the_processor(root: Path, here
     assert seconds < 6
 
 
+@pytest.mark.slow
 def test_multirun_takes_its_runs_one_by_one(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """One that fails does not take the other with it, and is not forgotten: the status is not 0."""
     argv = ["train", "model=mnist_mlp_ae,identity", *HEAVY[1:], "data.limit=64", "-m"]  # -m last: behind overrides

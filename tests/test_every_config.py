@@ -69,7 +69,15 @@ def targets(node: Any) -> Iterator[str]:
             yield from targets(child)
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if name(f).split("/")[0] not in STUDIES], ids=name)
+# Every experiment is composed by a fast test of tests/test_length.py, too.
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(f, marks=[pytest.mark.slow] if name(f).startswith("experiment/") else [], id=name(f))
+        for f in FILES
+        if name(f).split("/")[0] not in STUDIES
+    ],
+)
 def test_composes_and_fits(file: Path, request: pytest.FixtureRequest) -> None:
     more = [f"loss.ckpt={request.getfixturevalue('classifier')}"] if name(file) in PERCEPTUAL else []
     settings = composition.compose([*chosen(file), *more])
@@ -125,12 +133,12 @@ def test_what_does_not_fit_dies_with_its_name(overrides: list[str], words: list[
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-# The stand-ins differ from their reports' studies in the images; tests of the README plan faces_dual_ae in short.
-LONG = ("faces_dual_ae", "faces_dual_ae_utk", "gopro_rednet_bsd", "svhn_poisson_faces", "stl10_dsc_mnist")
+# Tests of the README plan faces_dual_ae in short, svhn_poisson and gopro_rednet.
+SHORT = ("mnist_ae",)
 
 
 @pytest.mark.parametrize(
-    "study", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in plan.names()]
+    "study", [pytest.param(name, marks=[] if name in SHORT else [pytest.mark.slow]) for name in plan.names()]
 )
 def test_every_study_plans_and_its_parts_name_its_runs(study: str) -> None:
     read = plan.load(study)

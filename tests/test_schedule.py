@@ -82,7 +82,9 @@ def test_plateau_is_stepped_when_its_monitor_is_measured(
     assert last["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(1e-3 * 0.5**reduced)
 
 
-@pytest.mark.parametrize("how", [["scheduler.monitor=train/loss", "scheduler.mode=min"], []])
+@pytest.mark.parametrize(
+    "how", [["scheduler.monitor=train/loss", "scheduler.mode=min"], pytest.param([], marks=pytest.mark.slow)]
+)
 def test_a_plateau_goes_on_where_it_was_cut(how: list[str], tmp_path: Path) -> None:
     """In the middle of an epoch, whose losses so far count."""
     same = ("scheduler=plateau", "scheduler.patience=0", "scheduler.threshold=0.3", "trainer.checkpoint_every=0", *how)

@@ -54,14 +54,17 @@ EVERY = {
 }
 
 
-@pytest.mark.parametrize("name", EVERY)
+SLOW = [pytest.param(name, marks=[pytest.mark.slow] if name == "bm3d" else []) for name in EVERY]
+
+
+@pytest.mark.parametrize("name", SLOW)
 def test_a_constant_image_is_left_alone(name):
     """Each channel its own constant. BM3D's windows lose 4e-4 of a constant."""
     image = torch.tensor([0.2, 0.9, 0.55]).view(1, 3, 1, 1).expand(1, 3, 16, 20).contiguous()
     torch.testing.assert_close(EVERY[name]()(image), image, rtol=0, atol=5e-4 if name == "bm3d" else 1e-5)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", SLOW)
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16])
 def test_shape_type_and_input_are_kept_and_images_do_not_meet(name, kind):
     if name == "bm3d" and kind != torch.float64:

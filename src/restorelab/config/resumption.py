@@ -21,7 +21,7 @@ FREE = (
     "run_dir", "runs_dir", "data_dir", "resume", "trust", "threads", "logger", "callbacks.panels", "data.residency",
     "data.eval_batch_size", "trainer.bar", "trainer.log_every", "trainer.checkpoint_every", "trainer.keep",
     "trainer.keep_every", "trainer.keep_memory", "trainer.steps_per_call", "trainer.graph", "data.root", "ckpt",
-    "transfer", "loss.ckpt",
+    "transfer", "loss.ckpt", "pictures",
 )  # fmt: skip
 """Keys that may be changed without a word: where, how it is shown, what is kept. `threads` may change the last bits.
 

@@ -84,6 +84,7 @@ class Train:
     max_time: str | None
     accumulate: int
     clip: float | None
+    pictures: int
     debug: bool
     trust: list[str]
     choices: dict[str, Any]
@@ -100,6 +101,7 @@ LIMITS = {
     "threads": (1, 1024),
     "max_steps": (1, None),
     "accumulate": (1, None),
+    "pictures": (0, 64),
 }
 """Least and greatest value of the root's numbers."""
 

@@ -13,6 +13,7 @@ UNSCIENTIFIC = (
     "data.root", "data.residency", "data.eval_batch_size", "trainer.bar", "trainer.log_every",
     "trainer.checkpoint_every", "trainer.keep", "trainer.keep_every", "trainer.keep_memory", "trainer.accelerator",
     "trainer.deterministic", "trainer.steps_per_call", "trainer.graph", "choices", "short", "length", "trust",
+    "pictures",
 )  # fmt: skip
 """What does not change what a run finds out: places, how it is shown, how it is computed."""
 

@@ -46,7 +46,7 @@ SCHEMA = 1
 """Version of result.json."""
 
 PICTURES = 4
-"""Test images in the panel of each evaluation."""
+"""Test images in the panel of each evaluation, where the config does not say (`pictures`)."""
 
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
 """What a tracker is told of the run beside its metrics."""
@@ -79,7 +79,7 @@ def write(
     layout = torch.channels_last if channels_last else torch.contiguous_format
     draws = PhiloxDraws("objective", data.eval_seed)
     objective = built.objective
-    sets = data.frozen("test")
+    sets, pictures = data.frozen("test"), built.config.get("pictures", PICTURES)
     tuned = [tuning.tuned(net, val, built.protocol) for val in data.frozen("val")] if tuning.wanted(net) else []
     measured = []
     total = sum(map(len, sets))
@@ -103,8 +103,8 @@ def write(
                 progress=progress,
             )
             measured.append(result)
-            if objective.restores:
-                _write_panel(folder, net, result, built, tracker)
+            if objective.restores and pictures:
+                _write_panel(folder, net, result, built, tracker, pictures)
             if result.dead is not None and result.dead.any():
                 _write_array(folder.images / f"{result.name}_dead.npy", result.dead)
     watch.enter("writing")
@@ -112,7 +112,7 @@ def write(
     if measured:
         write_per_image(folder.per_image, measured)
     title = str(built.config["name"])
-    if folder.metrics.is_file() and (rows := history.read(folder.metrics)):
+    if pictures and folder.metrics.is_file() and (rows := history.read(folder.metrics)):
         picture = rendered(curves(rows, title))
         write_bytes(folder.curves, encoded(picture))
         tracker.images("curves", picture, None)
@@ -120,7 +120,7 @@ def write(
         built, net, measured, [chosen.values for chosen in tuned], None if measured else _input_shape(data),
         images_per_second=images_per_second, seconds=time.monotonic() - began,
     )  # fmt: skip
-    panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores else []
+    panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores and pictures else []
     protocol = built.protocol.describe(facts["macs_of"][0])
     degradations = {result.name: degradation(result.frozen.evaluation.config) for result in measured}
     learned = trained(built.config, facts, folder)
@@ -128,7 +128,7 @@ def write(
     costs = {key: facts[key] for key in COSTS}
     tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
-    places = {"run": folder.path, "pictures": folder.images, "report": folder.page}
+    places = {"run": folder.path, **({"pictures": folder.images} if pictures else {}), "report": folder.page}
     lines = [table(measured, title=f"{title}, test set") if measured else UNTESTED]
     if capped := sum(result.capped for result in measured):
         lines.append(f"{capped} PSNR values are at the cap")
@@ -170,9 +170,11 @@ def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
 
 
 @torch.no_grad()
-def _write_panel(folder: RunFolder, net: nn.Module, result: Measured, built: Parts, tracker: Tracker) -> None:
+def _write_panel(
+    folder: RunFolder, net: nn.Module, result: Measured, built: Parts, tracker: Tracker, pictures: int
+) -> None:
     rows, frozen = [], result.frozen
-    for place in places(len(frozen), frozen.clean, PICTURES):
+    for place in places(len(frozen), frozen.clean, pictures):
         degraded = frozen.image(place)
         restored = restore(net, built.protocol.prepare(degraded[None]).to(built.engine.device))[0].float().cpu()
         rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
