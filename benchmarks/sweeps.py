@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from restorelab.sweep.ledger import Ledger
+from restorelab.runs.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 

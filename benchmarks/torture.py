@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from restorelab.sweep.ledger import Ledger
+from restorelab.runs.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 

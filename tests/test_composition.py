@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from restorelab.cli import main
-from restorelab.config import build, checks, composition
+from restorelab.config import build, composition
 from restorelab.errors import ConfigError
+from restorelab.training import checks
 
 
 @pytest.fixture

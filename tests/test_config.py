@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 import runs
-from restorelab.config import composition, resumption, schema
+from restorelab.config import composition, schema
 from restorelab.config.foreign_signatures import parameters_of
 from restorelab.config.schema import GROUPS, Train, check_names, check_values, conf_dir
 from restorelab.errors import ConfigError
 from restorelab.sweep.composer import Composer
+from restorelab.training import resumption
 
 
 def refused(overrides: list[str]) -> str:

@@ -9,13 +9,14 @@ import pytest
 import torch
 import yaml
 
-from restorelab.config import build, checks, composition, signatures
+from restorelab.config import build, composition, signatures
 from restorelab.config.foreign_signatures import parameters_of
 from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import ConfigError
 from restorelab.judge.claims.claim import Claim
 from restorelab.models.classifier import Classifier
 from restorelab.study import plan
+from restorelab.training import checks
 
 FILES = sorted(conf_dir().glob("*/**/*.yaml"), key=str)
 RUNS = ("experiment",)

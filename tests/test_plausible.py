@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 import runs
-from restorelab.config import build, checks, memory_bounds, schema
+from restorelab.config import build, schema
 from restorelab.config.schema import GROUPS
 from restorelab.errors import ConfigError, UserError
+from restorelab.training import checks, memory_bounds
 
 
 def refused(*overrides: str) -> str:

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from restorelab import quoting
 from restorelab.cli import main
-from restorelab.config import composition, quoting
+from restorelab.config import composition
 from restorelab.errors import ConfigError
 from restorelab.sweep import grid
 from restorelab.sweep import keys as sweep_settings

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from restorelab.cli.main import main
-from restorelab.config import build, checks, composition
+from restorelab.config import build, composition
 from restorelab.config.schema import conf_dir
 from restorelab.study import plan
 from restorelab.sweep import expand, grid, keys
 from restorelab.sweep.executors import choose
 from restorelab.sweep.search.search import Search
+from restorelab.training import checks
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 COMMANDS = [

@@ -11,11 +11,10 @@ import torch
 import yaml
 
 import runs
-from restorelab.config import resumption
 from restorelab.errors import ConfigError
 from restorelab.exchange import export_set
 from restorelab.runs.run_folder import RunFolder, read_config
-from restorelab.training import execute
+from restorelab.training import execute, resumption
 from restorelab.training.callbacks import history
 
 ALIKE = [o for o in runs.TINY if not o.startswith(("trainer.max_epochs", "trainer.log_every"))]

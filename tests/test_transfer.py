@@ -7,10 +7,10 @@ import torch
 
 import runs
 from restorelab.errors import ConfigError
+from restorelab.models import weights
 from restorelab.models.classifier import Classifier
 from restorelab.models.conv_deconv import ConvDeconv
 from restorelab.models.dncnn import DnCNN
-from restorelab.restoring import weights
 
 WIDTHS = (4, 4, 8, 8, 8)
 

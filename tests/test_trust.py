@@ -11,11 +11,11 @@ import yaml
 import restorelab
 import runs
 from restorelab.cli import compare, main
-from restorelab.config import build, composition, resumption, trust
+from restorelab.config import build, composition, trust
 from restorelab.errors import ConfigError, UserError
 from restorelab.exchange import export_set, own_options
 from restorelab.sweep import worker
-from restorelab.training import execute
+from restorelab.training import execute, resumption
 
 MARK = """
 import pathlib

@@ -11,8 +11,8 @@ from torch import nn
 import restorelab
 import runs
 from restorelab.errors import ConfigError, DataError, UserError
+from restorelab.models import weights
 from restorelab.models.dncnn import DnCNN
-from restorelab.restoring import weights
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training import run_progress
 

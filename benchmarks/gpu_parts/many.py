@@ -32,7 +32,7 @@ def main() -> None:
 
 def sweep(work: Work, name: str, job: list[str], at_a_time: int) -> tuple[float, float]:
     """Seconds from the first run's beginning to the last one's end, and those of training on the average."""
-    from restorelab.sweep.ledger import Ledger
+    from restorelab.runs.ledger import Ledger
 
     folder = work.scratch / name
     slots = [f"per_device={at_a_time}"] if work.cuda else [f"workers={at_a_time}"]

@@ -34,6 +34,6 @@ def load(
         ConfigError: where there is no run, no weights yet, weights of another network, or code that is not trusted.
         DataError: for a file of weights that is damaged.
     """
-    from restorelab.restoring import loading
+    from restorelab.runs import loading
 
     return loading.load(source, device, model=model, clamp=clamp, packages=trust)

@@ -13,13 +13,13 @@ import tifffile
 from PIL import Image
 
 from restorelab.data import decode as decode_module
+from restorelab.data import memory
 from restorelab.data.cache import prepare
 from restorelab.data.decode import BadImage, Decoding, decode, pages
 from restorelab.data.decode_memory import Gate
 from restorelab.data.header import size_of
 from restorelab.data.sources.folder import Folder
 from restorelab.errors import ConfigError, DataError
-from restorelab.training import memory
 
 Y, X = np.mgrid[0:80, 0:64]
 GRAY = ((np.sin(X / 7) + np.cos(Y / 5) + 2) / 4 * 200 + 20).astype(np.uint8)

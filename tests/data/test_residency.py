@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from data.test_loader import module
+from restorelab.data import memory
 from restorelab.data.residency import Room
 from restorelab.degradations.noise import Gaussian
-from restorelab.training import memory
 
 MIB = 1 << 20
 NEEDS = {"weights": 100 * MIB, "gradients": 100 * MIB, "optimizer": 200 * MIB, "activations": 3000 * MIB}

@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 import runs
 from data.test_frozen import Arrays
 from device.fake_cuda import CUDA, HostSyncError, autocast, fake_cuda, placed
-from restorelab.config import build, checks
+from restorelab.config import build
 from restorelab.config.schema import conf_dir
 from restorelab.data import cache, store
 from restorelab.data.datamodule import DataModule, FrozenLoader
@@ -34,6 +34,7 @@ from restorelab.data.turns import Turns
 from restorelab.metrics.protocol import Protocol, _Blur
 from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import restore
+from restorelab.training import checks
 from restorelab.training.callbacks.ema import EMA
 from restorelab.training.schedule import plan
 from restorelab.training.task import RestorationTask

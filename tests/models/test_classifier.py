@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from restorelab.errors import ConfigError
 from restorelab.models.classifier import Classifier
 from restorelab.models.conv_deconv import ConvDeconv
-from restorelab.restoring.weights import transfer
+from restorelab.models.weights import transfer
 
 GATES = (0.1, 0.2, 0.3, 0.4)
 WIDTHS = (4, 5, 6, 7, 8)

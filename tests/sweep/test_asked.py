@@ -8,11 +8,11 @@ import pytest
 import runs
 from restorelab.cli.main import main
 from restorelab.errors import ConfigError
+from restorelab.runs.ledger import Attempt, Ledger
+from restorelab.runs.process_id import Owner
 from restorelab.sweep import queue, request
 from restorelab.sweep.keys import split
-from restorelab.sweep.ledger import Attempt, Ledger
 from restorelab.sweep.live import Lines, measured, share
-from restorelab.sweep.process_id import Owner
 from restorelab.sweep.request import Asked
 
 REST = [o for o in runs.TINY if not o.startswith("trainer.max_epochs")]

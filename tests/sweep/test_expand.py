@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import runs
-from restorelab.config import build, checks, composition
+from restorelab.config import build, composition
 from restorelab.config.schema import conf_dir
 from restorelab.errors import ConfigError
 from restorelab.runs.run_identity import identity
@@ -20,6 +20,7 @@ from restorelab.sweep import expand, grid, keys, queue
 from restorelab.sweep.checker import TRAINING, UNREAD, Checker
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.planned import Planned
+from restorelab.training import checks
 
 REST = [o for o in runs.TINY if not o.startswith("model")]
 

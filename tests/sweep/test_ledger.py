@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from restorelab.sweep import ledger as ledgers
-from restorelab.sweep.ledger import Attempt, Ledger
-from restorelab.sweep.process_id import Owner
+from restorelab.runs import ledger as ledgers
+from restorelab.runs.ledger import Attempt, Ledger
+from restorelab.runs.process_id import Owner
 
 
 def gone() -> Owner:

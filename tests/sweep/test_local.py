@@ -16,10 +16,10 @@ import pytest
 import runs
 from restorelab.config import composition
 from restorelab.errors import ConfigError
+from restorelab.runs.ledger import Attempt, Ledger, State
 from restorelab.sweep import queue, worker
 from restorelab.sweep.executors.executor import Job
 from restorelab.sweep.executors.local import Local, _Running
-from restorelab.sweep.ledger import Attempt, Ledger, State
 from restorelab.sweep.live import Lines
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.scheduler import Scheduler
@@ -251,7 +251,7 @@ def test_a_worker_whose_run_was_given_away_while_it_stood_still_writes_nothing(
     tmp_path: Path,
 ) -> None:
     program = (
-        "import pathlib, sys, time; from restorelab.sweep import worker; from restorelab.sweep.ledger import Ledger; "
+        "import pathlib, sys, time; from restorelab.sweep import worker; from restorelab.runs.ledger import Ledger; "
         "from restorelab.training.run_status import Watch; folder = pathlib.Path(sys.argv[1]); "
         "claim = Ledger(folder).claim('a'); (folder / 'a.2.json').write_text('another has it'); "
         "heart = worker._Heart(claim, Watch(), lambda: False); heart.start(); time.sleep(20)"

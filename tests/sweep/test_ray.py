@@ -12,10 +12,10 @@ import pytest
 
 import runs
 from restorelab.errors import ConfigError
+from restorelab.runs.ledger import Attempt, Ledger, State
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Job
 from restorelab.sweep.executors.ray import Ray
-from restorelab.sweep.ledger import Attempt, Ledger, State
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.scheduler import Scheduler
 

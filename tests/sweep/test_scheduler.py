@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from restorelab.errors import ConfigError
+from restorelab.runs.ledger import Attempt, Ledger, State
+from restorelab.runs.process_id import Owner
 from restorelab.sweep import live
 from restorelab.sweep import scheduler as scheduling
 from restorelab.sweep.executors.executor import Ended, Job
-from restorelab.sweep.ledger import Attempt, Ledger, State
 from restorelab.sweep.planned import Planned
-from restorelab.sweep.process_id import Owner
 from restorelab.sweep.scheduler import Scheduler
 from restorelab.sweep.worker import TAKEN
 

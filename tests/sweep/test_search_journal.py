@@ -14,8 +14,8 @@ from optuna.storages.journal import JournalFileOpenLock, JournalFileSymlinkLock
 
 from clock import Clock
 from restorelab.errors import DataError, UserError
+from restorelab.runs.process_id import Owner
 from restorelab.sweep.keys import defaults
-from restorelab.sweep.process_id import Owner
 from restorelab.sweep.search import Search, journal_lock
 from restorelab.sweep.search.journal import open_journal
 from restorelab.sweep.search.journal_lock import OwnedLock

@@ -16,15 +16,15 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 import fake_slurm
 import runs
 from restorelab.errors import ConfigError
+from restorelab.runs.ledger import Attempt, Ledger, State
+from restorelab.runs.process_id import Owner
 from restorelab.sweep import queue, worker
 from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors import slurm as module
 from restorelab.sweep.executors.executor import Ended, Job
 from restorelab.sweep.executors.remote_jobs import Afar
 from restorelab.sweep.executors.slurm import Slurm
-from restorelab.sweep.ledger import Attempt, Ledger, State
 from restorelab.sweep.planned import Planned
-from restorelab.sweep.process_id import Owner
 from restorelab.sweep.scheduler import Scheduler
 from restorelab.training.interruption import Interrupted
 

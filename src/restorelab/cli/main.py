@@ -173,7 +173,8 @@ def _prepared(arguments: list[str], *, several: bool) -> list[str]:
 
     several: a comma parts several values.
     """
-    from restorelab.config import composition, quoting
+    from restorelab import quoting
+    from restorelab.config import composition
 
     arguments = quoting.paths(arguments, several=several)
     return composition.prepared(arguments) if all(map(_is_override, arguments)) else arguments
@@ -186,7 +187,8 @@ def _has_dir(argv: Sequence[str]) -> bool:
 def run_one(settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None) -> int:
     """Execute one resolved config and say how it ended; the folder of a run that is done is added to `finished`."""
     logs.set_up()
-    from restorelab.config import build, checks, resumption
+    from restorelab.config import build
+    from restorelab.training import checks, resumption
 
     if settings["resume"]:
         settings = resumption.settings(settings, overrides)

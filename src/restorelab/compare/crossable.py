@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from restorelab.config import build, checks
+from restorelab.config import build
 from restorelab.degradations.labels import STAGES, essence
 from restorelab.errors import ConfigError
+from restorelab.training import checks
 
 Entry = dict[str, Any]
 """An evaluation as in a config: the nodes of noise, blur and downsample, each optional, and `of`."""

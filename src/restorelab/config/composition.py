@@ -9,7 +9,8 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from restorelab.config import from_checkpoint, noise_evaluation, paths, quoting, retargeting, trust
+from restorelab import quoting
+from restorelab.config import from_checkpoint, noise_evaluation, paths, retargeting, trust
 from restorelab.config import schema as configs
 from restorelab.config.conf_files import find, options, read_yaml, searched
 from restorelab.config.hydra_errors import CAUGHT, explained

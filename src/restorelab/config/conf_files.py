@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from restorelab import file_names
-from restorelab.config import quoting
+from restorelab import file_names, quoting
 from restorelab.config.schema import conf_dir
 from restorelab.errors import ConfigError, nearest
 

@@ -10,7 +10,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.config import schema as configs
 from restorelab.config.conf_files import absent, options
 from restorelab.config.dotted import leaves

@@ -3,8 +3,8 @@
 import threading
 from collections import Counter
 
+from restorelab.data import memory
 from restorelab.errors import DataError
-from restorelab.training import memory
 
 SHARE = 0.5
 """Of the memory at hand when decoding begins: what images in flight may take together."""

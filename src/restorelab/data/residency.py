@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from restorelab.training import memory
+from restorelab.data import memory
 
 Residency = Literal["auto", "device", "stream"]
 

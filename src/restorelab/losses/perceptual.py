@@ -6,7 +6,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from restorelab.errors import ConfigError, nearest
-from restorelab.restoring import weights
+from restorelab.models import weights
 
 
 class Perceptual(nn.Module):

@@ -170,7 +170,7 @@ def _queued(sweep: Path) -> list[Left]:
     attempts: Mapping[str, Any] = {}
     ledger = None
     if (sweep / "ledger").is_dir():
-        from restorelab.sweep.ledger import Ledger
+        from restorelab.runs.ledger import Ledger
 
         ledger = Ledger(sweep / "ledger")
         attempts = ledger.attempts()

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from restorelab import file_names
-from restorelab.config import conf_files, quoting, schema, trust
+from restorelab import file_names, quoting
+from restorelab.config import conf_files, schema, trust
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.runs import hardware
 from restorelab.runs.inputs import Inputs

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from restorelab.config import build, checks, schema
+from restorelab.config import build, schema
 from restorelab.config.build import Parts
+from restorelab.training import checks
 
 TRAINING = ("optimizer", "scheduler")
 """Checked by themselves: nothing else of a run reads them."""

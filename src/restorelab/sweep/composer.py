@@ -16,7 +16,8 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from restorelab.config import composition, conf_files, hydra_errors, quoting
+from restorelab import quoting
+from restorelab.config import composition, conf_files, hydra_errors
 from restorelab.config.overrides import parse
 from restorelab.config.schema import conf_dir
 from restorelab.sweep.grid import is_group

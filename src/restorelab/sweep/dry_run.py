@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from restorelab import duration
-from restorelab.config import build, checks
+from restorelab.config import build
 from restorelab.degradations.labels import STAGES
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import DataError
@@ -18,6 +18,7 @@ from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep.composer import UNSAID
 from restorelab.sweep.eta import Expected, expected
 from restorelab.sweep.planned import Planned
+from restorelab.training import checks
 
 HEAD = ("run", "seed", "parameters", "MACs", "length", "time", "state", "folder")
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin
 
-from restorelab.config import conf_files, quoting, schema, signatures
+from restorelab import quoting
+from restorelab.config import conf_files, schema, signatures
 from restorelab.config.schema import DURATION, Train
 from restorelab.errors import ConfigError, nearest
 from restorelab.sweep import grid

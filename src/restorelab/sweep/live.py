@@ -6,7 +6,7 @@ import time
 from typing import Any, Protocol
 
 from restorelab.duration import words
-from restorelab.sweep.ledger import Attempt, State, count
+from restorelab.runs.ledger import Attempt, State, count
 from restorelab.sweep.planned import Planned
 from restorelab.training.formatting import MEASURED
 

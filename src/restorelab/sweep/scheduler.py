@@ -12,9 +12,9 @@ from types import FrameType
 from typing import Protocol
 
 from restorelab.config import trust
+from restorelab.runs.ledger import UNFINISHED, Attempt, Ledger, State
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
-from restorelab.sweep.ledger import UNFINISHED, Attempt, Ledger, State
 from restorelab.sweep.live import View
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.worker import TAKEN

@@ -9,13 +9,13 @@ from typing import Any
 
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.runs.inputs import Inputs
+from restorelab.runs.ledger import State
 from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep import expand
 from restorelab.sweep.checker import Checker
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.dry_run import find_data
 from restorelab.sweep.grid import Combination, labels
-from restorelab.sweep.ledger import State
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.search.search import Search
 from restorelab.sweep.search.trial import Trial

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
+from restorelab.runs.ledger import State, count
 from restorelab.sweep import dry_run, keys, postprocess, queue
 from restorelab.sweep import request as asking
 from restorelab.sweep.executors import choose
 from restorelab.sweep.keys import Sweep
-from restorelab.sweep.ledger import State, count
 from restorelab.sweep.live import view
 from restorelab.sweep.request import Asked
 from restorelab.sweep.scheduler import Scheduler

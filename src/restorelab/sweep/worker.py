@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from restorelab.config import trust
 from restorelab.errors import UserError
+from restorelab.runs.ledger import Claim, Ledger
 from restorelab.runs.run_folder import RunFolder, read_config
-from restorelab.sweep.ledger import Claim, Ledger
 from restorelab.training import logs
 from restorelab.training.interruption import Interrupted
 from restorelab.training.run_status import Watch

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 
-from restorelab.config import checks
 from restorelab.config.build import Parts, make
+from restorelab.training import checks
 
 AVERAGES = ("EMA", "WeightAveraging", "EMAWeightAveraging")
 """Callbacks that keep a second network: this package's, and Lightning's."""

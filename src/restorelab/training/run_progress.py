@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.errors import DataError
 from restorelab.runs.run_folder import RunFolder
 
@@ -43,7 +43,7 @@ def read(file: Path) -> Standing | None:
     Raises:
         DataError: for a file that is damaged or that another program wrote; says what is left to go on from.
     """
-    from restorelab.restoring import weights  # brings torch
+    from restorelab.models import weights  # brings torch
 
     if not file.is_file():
         return None
@@ -63,7 +63,7 @@ def require_whole(folder: RunFolder) -> None:
     Raises:
         DataError: naming the file, and what is left to go on from.
     """
-    from restorelab.restoring import weights
+    from restorelab.models import weights
 
     read(folder.last)
     if not folder.best.exists():
@@ -78,7 +78,7 @@ def require_whole(folder: RunFolder) -> None:
 
 def _left(file: Path, other: Path, which: str) -> str:
     """What there is to go on from without a checkpoint. other: the one beside it, with the `which` weights."""
-    from restorelab.restoring import weights
+    from restorelab.models import weights
 
     try:
         whole = other.exists() and bool(weights.read(other))

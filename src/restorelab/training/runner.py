@@ -15,16 +15,17 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 
-from restorelab.config import build, checks, quoting
+from restorelab import quoting
+from restorelab.config import build
 from restorelab.config.build import Parts
 from restorelab.data import split_record
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened
 from restorelab.duration import seconds
 from restorelab.errors import UserError
-from restorelab.restoring import weights
+from restorelab.models import weights
 from restorelab.runs.run_folder import RunFolder, write_json
-from restorelab.training import footprint, run_progress, write_results
+from restorelab.training import checks, footprint, run_progress, write_results
 from restorelab.training.callbacks.checkpoint import Checkpoint
 from restorelab.training.callbacks.guard import Guard
 from restorelab.training.callbacks.health import Health

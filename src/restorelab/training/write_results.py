@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from restorelab.config import checks, from_checkpoint
+from restorelab.config import from_checkpoint
 from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.degradations.rng import PhiloxDraws
@@ -34,7 +34,7 @@ from restorelab.report.run_page import degradation, page
 from restorelab.report.trained import trained
 from restorelab.restoring.inference import restore
 from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write_text
-from restorelab.training import tuning
+from restorelab.training import checks, tuning
 from restorelab.training.callbacks import history
 from restorelab.training.evaluation import Measured, evaluate, table
 from restorelab.training.loggers.tracker import Tracker

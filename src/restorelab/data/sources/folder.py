@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
 from restorelab.data.download import download, unpack

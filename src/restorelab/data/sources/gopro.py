@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.data.download import install
 from restorelab.data.item import Item
 from restorelab.data.sources.checksums import check_digests

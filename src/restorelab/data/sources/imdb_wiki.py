@@ -15,7 +15,7 @@ import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.data.content import hashes
 from restorelab.data.download import download
 from restorelab.data.item import Encoded, Item, Slice

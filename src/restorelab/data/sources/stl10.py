@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.data.content import by_name
 from restorelab.data.download import install
 from restorelab.data.item import Item

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.io import loadmat, whosmat
 from scipy.io.matlab import matfile_version
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.data.content import hashes
 from restorelab.data.download import download
 from restorelab.data.item import Item

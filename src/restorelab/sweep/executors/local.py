@@ -16,10 +16,10 @@ from typing import Any
 
 from restorelab.config.composition import available_threads
 from restorelab.errors import ConfigError
+from restorelab.runs.process_id import ended
 from restorelab.sweep import preload, worker
 from restorelab.sweep.executors.environment import environment
 from restorelab.sweep.executors.executor import Ended, Job
-from restorelab.sweep.process_id import ended
 
 log = logging.getLogger(__name__)
 

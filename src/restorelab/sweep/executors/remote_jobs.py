@@ -1,7 +1,7 @@
 """What became of a job on another machine: a cluster says that the job is gone, the ledger how its run ended."""
 
+from restorelab.runs.ledger import Ledger
 from restorelab.sweep.executors.executor import Ended, Job
-from restorelab.sweep.ledger import Ledger
 
 
 class Afar:

@@ -18,7 +18,7 @@ from pathlib import Path
 from optuna.storages.journal import JournalFileOpenLock
 
 from restorelab.errors import UserError
-from restorelab.sweep.process_id import Owner
+from restorelab.runs.process_id import Owner
 
 log = logging.getLogger(__name__)
 

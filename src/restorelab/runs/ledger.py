@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from restorelab.errors import ConfigError
+from restorelab.runs.process_id import Owner
 from restorelab.runs.run_folder import plain
-from restorelab.sweep.process_id import Owner
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import quoting
+from restorelab import quoting
 from restorelab.config.dotted import within
 from restorelab.config.schema import require_whole
 from restorelab.duration import seconds

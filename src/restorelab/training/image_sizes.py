@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restorelab.config import checks
 from restorelab.config.build import Parts
 from restorelab.data.header import Headers
 from restorelab.data.image_table import Table
@@ -16,6 +15,7 @@ from restorelab.data.small_images import refuse
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
 from restorelab.restoring.inference import restore
+from restorelab.training import checks
 
 Size = tuple[int, int]
 """Height and width."""

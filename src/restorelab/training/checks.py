@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restorelab.config import memory_bounds
 from restorelab.config.build import Parts, make
 from restorelab.data.dataset import Dataset
 from restorelab.data.sample import Sample
@@ -16,7 +15,8 @@ from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.metrics.protocol import SSIM_WINDOW
-from restorelab.restoring import weights
+from restorelab.models import weights
+from restorelab.training import memory_bounds
 from restorelab.training.schedule import construct, plan
 from restorelab.training.validation import validation_names
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from restorelab.config import build, composition, trust
 from restorelab.errors import ConfigError
-from restorelab.restoring import weights
+from restorelab.models import weights
 from restorelab.runs import run_folder
 
 

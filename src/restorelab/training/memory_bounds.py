@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from restorelab.data import memory
 from restorelab.errors import ConfigError
-from restorelab.training import memory
 
 MOST_TENSORS = 6_000
 """Weight tensors that a network may have; ResNet-1202 has 3,600."""
