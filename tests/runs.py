@@ -19,8 +19,7 @@ from restorelab.training import execute
 TINY = (
     "model=dncnn", "model.depth=3", "model.features=4", "data.limit=60", "data.batch_size=8", "data.val=8",
     "data.test=8", "logger=csv", "callbacks=none", "trainer.max_epochs=3", "trainer.log_every=2", "trainer.bar=false",
-    "trainer.accelerator=cpu", "threads=1",
-    "pictures=0",
+    "trainer.accelerator=cpu", "pictures=0", "threads=1",
 )  # fmt: skip
 """A run of about a second: 3 epochs of some steps on the photographs."""
 

@@ -44,7 +44,7 @@ def weights(file: Path) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = RunFolder(tmp_path_factory.mktemp("done") / "run")
-    outcome = runs.run(folder.path, "evaluation=[gaussian_50,impulse_30]")
+    outcome = runs.run(folder.path, "pictures=4", "evaluation=[gaussian_50,impulse_30]")
     assert outcome.status == "done", outcome.message
     assert "gaussian_50" in outcome.message
     return folder
@@ -382,3 +382,12 @@ def test_each_evaluation_is_measured_with_the_values_tuned_for_it(tmp_path: Path
         alone = json.loads((folder / "result.json").read_text())["evaluations"]
         (same,) = [one for one in alone if one["degradation"] == entry["degradation"]]
         assert same["metrics"]["test/psnr"] == entry["metrics"]["test/psnr"]
+
+
+def test_a_run_may_leave_no_pictures(tmp_path: Path) -> None:
+    assert runs.run(tmp_path / "run", "max_steps=2", "pictures=0").status == "done"
+    folder = RunFolder(tmp_path / "run")
+    assert folder.result.is_file()
+    assert folder.page.is_file()
+    assert not folder.curves.exists()
+    assert not list(folder.path.rglob("*.png"))

@@ -136,13 +136,13 @@ def _studied(
 
 def trained(folder: Path) -> Path:
     """A real run of four steps."""
-    assert runs.run(folder, "max_steps=4", "evaluation=[gaussian_50,impulse_30]").status == "done"
+    assert runs.run(folder, "max_steps=4", "pictures=4", "evaluation=[gaussian_50,impulse_30]").status == "done"
     return folder
 
 
 def untrained(folder: Path) -> None:
     """Two real runs that learn nothing, so that their pictures and numbers are the same everywhere."""
-    rest = [override for override in runs.TINY if not override.startswith("model")]
+    rest = [*(one for one in runs.TINY if not one.startswith("model")), "pictures=4"]
     small = ["data.channels=3", "data.limit=24", "data.val=2", "data.test=4", "evaluation=gaussian_50"]
     for model in ("identity", "median"):
         settings = runs.composed([*rest, *small, f"model={model}", f"run_dir={folder / model}"])

@@ -26,7 +26,7 @@ def words(run: Path) -> str:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page") / "trained"
-    assert runs.run(folder, "max_steps=4", "evaluation=[gaussian_50,impulse_30]").status == "done"
+    assert runs.run(folder, "max_steps=4", "pictures=4", "evaluation=[gaussian_50,impulse_30]").status == "done"
     return folder
 
 
@@ -60,7 +60,7 @@ def test_the_caption_says_how_images_were_chosen(done: Path) -> None:
 
 def test_an_evaluated_checkpoint_says_what_trained_it(done: Path, tmp_path: Path) -> None:
     ckpt = done / "checkpoints" / "best.ckpt"
-    assert runs.run(tmp_path / "e", "train=false", f"ckpt={ckpt}").status == "done"
+    assert runs.run(tmp_path / "e", "train=false", "pictures=4", f"ckpt={ckpt}").status == "done"
     trained = (
         "which run dncnn-photos-gaussian (seed 0) trained on data photos, noise gaussian in 4 optimizer steps of 8"
     )
@@ -68,7 +68,7 @@ def test_an_evaluated_checkpoint_says_what_trained_it(done: Path, tmp_path: Path
 
 
 def test_what_learns_nothing_says_so(tmp_path: Path) -> None:
-    rest = [override for override in runs.TINY if not override.startswith("model")]
+    rest = [*(one for one in runs.TINY if not one.startswith("model")), "pictures=4"]
     settings = composition.compose([*rest, "model=mean_color", f"run_dir={tmp_path / 'm'}"])
     assert execute.execute(settings).status == "done"
     assert "training nothing to learn" in words(tmp_path / "m")
@@ -87,7 +87,7 @@ def test_panels_show_what_was_measured(tmp_path: Path, monkeypatch: pytest.Monke
     rows: list[panels.Row] = []
     draw = write_results.panel
     monkeypatch.setattr(write_results, "panel", lambda given, *rest: draw(rows.__iadd__(given), *rest))
-    rest = [override for override in runs.TINY if not override.startswith("model")]
+    rest = [*(one for one in runs.TINY if not one.startswith("model")), "pictures=4"]
     own = ["data.limit=24", "data.val=2", "data.test=3", "evaluation=own", "noise.sigma=90", "noise.clip=false"]
     settings = runs.composed([*rest, *own, "model=identity", "protocol.clip_input=true", f"run_dir={tmp_path / 'r'}"])
     assert execute.execute(settings).status == "done"

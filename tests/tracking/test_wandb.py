@@ -26,7 +26,7 @@ def made(run_dir: Path) -> Path:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep") / "dncnn-s0-12345678"
     outcome = runs.run(
-        folder, "logger=wandb", "callbacks=default", "callbacks.panels.every=1", "trainer.max_epochs=1",
+        folder, "pictures=4", "logger=wandb", "callbacks=default", "callbacks.panels.every=1", "trainer.max_epochs=1",
         "logger.group=a_sweep", "logger.name=dncnn-s0-12345678", "logger.tags=[mine]", "optimizer.lr=0.002",
     )  # fmt: skip
     assert outcome.status == "done", outcome.message
