@@ -27,9 +27,10 @@ test: $(STAMP) ## the suite, under five minutes on two cores
 test-all: $(STAMP) ## everything, the slow tests too
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-lint: $(STAMP) ## style and types
+lint: $(STAMP) ## style, types, and what may import what
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
 format: $(STAMP) ## put the style right

@@ -14,8 +14,8 @@ from PIL import Image
 import runs
 from restorelab.data.datamodule import FrozenLoader
 from restorelab.data.frozen import FrozenSet
+from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
-from restorelab.training.callbacks import history
 
 
 def test_two_devices_train_as_one(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 import restorelab
 import runs
 from restorelab.config import build
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.config.run_config import read_config
+from restorelab.runs.run_folder import RunFolder
 
 STEPS = ("callbacks=ema", "trainer.max_epochs=null", "max_steps=8", "model._target_=runs.Dropping")
 

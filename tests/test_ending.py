@@ -11,8 +11,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 import runs
+from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
-from restorelab.training.callbacks import history
 from restorelab.training.length import length
 from restorelab.training.run_progress import Standing
 

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import nn
 
 import runs
+from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
-from restorelab.training.callbacks import history
 from restorelab.training.callbacks.kept_checkpoints import Kept
 
 HOW = ("trainer.keep=3", "trainer.keep_every=4", "trainer.validate_steps=2", "trainer.max_epochs=2")

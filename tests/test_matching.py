@@ -9,12 +9,13 @@ import yaml
 
 import runs
 from restorelab.config import build, from_checkpoint, noise_evaluation
+from restorelab.config.run_config import read_config
 from restorelab.config.schema import conf_dir
 from restorelab.degradations.labels import corrected, label, number
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import ConfigError
 from restorelab.runs.record import Record
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder
 
 NOISE = "restorelab.degradations.noise"
 GAUSSIAN_75 = f"{{_target_: {NOISE}.Gaussian, sigma: 75, clip: true}}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from restorelab.runs.run_folder import MOVED, read_config
+from restorelab.config.run_config import MOVED, read_config
 
 
 @pytest.mark.parametrize(("old", "new"), MOVED.items())

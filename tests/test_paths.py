@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from restorelab.config import composition, paths
-from restorelab.runs import run_folder
+from restorelab.config.run_config import read_config
 from restorelab.runs.run_folder import RunFolder
 
 
@@ -52,7 +52,7 @@ def test_what_moved_with_the_run_is_found_again(tmp_path: Path, moved: str) -> N
            "home": tmp_path / "visitor" / "project"}[moved]  # fmt: skip
     new.parent.mkdir(exist_ok=True)
     old.rename(new)
-    config = run_folder.read_config(new / "runs/sweep/one")
+    config = read_config(new / "runs/sweep/one")
     assert config["data"]["root"] == str(new / "data/images")
     assert config["ckpt"] == str(new / "runs/sweep/two")
     assert config["data_dir"] == "/gone"
@@ -63,4 +63,4 @@ def test_what_lies_where_it_lay_is_left(tmp_path: Path) -> None:
     (tmp_path / "a/images").mkdir()
     RunFolder(tmp_path / "a/runs/one").open({"data": {"root": str(tmp_path / "a/images")}}, resume=False)
     (tmp_path / "a/runs/one").rename(tmp_path / "elsewhere")
-    assert run_folder.read_config(tmp_path / "elsewhere")["data"]["root"] == str(tmp_path / "a/images")
+    assert read_config(tmp_path / "elsewhere")["data"]["root"] == str(tmp_path / "a/images")

@@ -11,11 +11,12 @@ import torch
 import yaml
 
 import runs
+from restorelab.config.run_config import read_config
 from restorelab.errors import ConfigError
 from restorelab.exchange import export_set
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.runs import history
+from restorelab.runs.run_folder import RunFolder
 from restorelab.training import execute, resumption
-from restorelab.training.callbacks import history
 
 ALIKE = [o for o in runs.TINY if not o.startswith(("trainer.max_epochs", "trainer.log_every"))]
 FIRST = (*ALIKE, "trainer.log_every=1", "max_steps=8", "optimizer.lr=1e-3")

@@ -10,8 +10,8 @@ import torch
 import runs
 from restorelab.config import build
 from restorelab.errors import ConfigError
+from restorelab.runs import history
 from restorelab.training import checks
-from restorelab.training.callbacks import history
 
 BASE = ("trainer.max_epochs=null", "max_steps=8", "trainer.log_every=1", "optimizer.lr=1e-3")  # 6 steps an epoch
 

@@ -17,11 +17,12 @@ import runs
 from clock import Clock
 from restorelab.config import build
 from restorelab.config.build import Parts
+from restorelab.config.run_config import read_config
 from restorelab.data.datamodule import DataModule
 from restorelab.data.frozen import FrozenSet
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.runs import history
+from restorelab.runs.run_folder import RunFolder
 from restorelab.training import execute
-from restorelab.training.callbacks import history
 from restorelab.training.evaluation import evaluate
 
 EPOCH = ("trainer.max_epochs=1", "trainer.log_every=1")

@@ -8,7 +8,8 @@ import torch
 
 from callbacks import loop
 from restorelab.errors import DataError
-from restorelab.training.callbacks.history import History, read
+from restorelab.runs.history import read
+from restorelab.training.callbacks.history import History
 
 NAMES = ["val/loss", "val/psnr"]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.compare import folders
 
+from restorelab.compare import key_importance
 from restorelab.judge import importance
 from restorelab.runs import naming
 from restorelab.runs.find import find
@@ -23,7 +24,7 @@ def grid(folder: Path, seeds: int = 2, effect: float = 1.0) -> None:
 
 def test_on_a_grid_the_key_that_moves_it_explains_it(tmp_path: Path) -> None:
     grid(tmp_path)
-    found = importance.importance(find([tmp_path]).runs, "psnr")
+    found = key_importance.shown(find([tmp_path]).runs, "psnr")
     (bars,) = found.charts
     shares = {bar.label: bar.value for bar in bars.bars}
     assert set(shares) == {"width", "lr", "width x lr", "seed"}
@@ -38,7 +39,7 @@ def test_of_an_error_the_least_is_the_best(tmp_path: Path) -> None:
     for lr, value in ((0.1, 0.02), (0.01, 0.01)):
         history = folders.curve(25) | {"val/mse": [1.0, 1.0, value, 1.0, 1.0]}
         folders.write(tmp_path, folders.config(optimizer__lr=lr), {"gaussian_50": 25}, history=history)
-    (table,) = importance.importance(find([tmp_path]).runs, "mse").tables
+    (table,) = key_importance.shown(find([tmp_path]).runs, "mse").tables
     assert (table.rows[0][3].text, table.rows[0][4].value) == ("0.01", 0.01)
 
 
@@ -54,7 +55,7 @@ def search(folder: Path, count: int = 40) -> np.ndarray:
 
 def test_in_a_search_the_key_that_the_best_agree_on_leads(tmp_path: Path) -> None:
     rates = search(tmp_path)
-    found = importance.importance(find([tmp_path]).runs, "psnr")
+    found = key_importance.shown(find([tmp_path]).runs, "psnr")
     rows = {row[0].text: row for row in found.tables[0].rows}
     assert list(rows) == ["lr", "width"]
     assert rows["lr"][2].value < 0.001
@@ -71,7 +72,7 @@ def test_pruned_runs_count_by_their_best_so_far(tmp_path: Path) -> None:
                             {"gaussian_50": 1}, history=folders.curve(5.0)) for i in range(6)]  # fmt: skip
     for path in pruned:
         (path / "result.json").unlink()
-    found = importance.importance(find([tmp_path / "done"]).runs, "psnr", pruned)
+    found = key_importance.shown(find([tmp_path / "done"]).runs, "psnr", pruned)
     assert "6 of them were pruned" in found.charts[0].caption
     assert "of 30 configs" in found.charts[0].caption
 
@@ -82,7 +83,7 @@ def test_a_pruned_run_has_no_say_in_a_grid(tmp_path: Path) -> None:
                            {"gaussian_50": 1}, history=folders.curve(5.0))  # fmt: skip
     (pruned / "result.json").unlink()
     runs = find([tmp_path / "done"]).runs
-    with_it, without = (importance.importance(runs, "psnr", paths) for paths in ([pruned], []))
+    with_it, without = (key_importance.shown(runs, "psnr", paths) for paths in ([pruned], []))
     assert with_it.charts == without.charts
     assert with_it.tables == without.tables
 
@@ -91,13 +92,13 @@ def test_too_few_of_either_says_so(tmp_path: Path) -> None:
     grid(tmp_path)
     for path in list(tmp_path.glob("run0-*")) + list(tmp_path.glob("run1-*")):
         (path / "metrics.csv").unlink()
-    (reason,) = importance.importance(find([tmp_path]).runs, "psnr").text
+    (reason,) = key_importance.shown(find([tmp_path]).runs, "psnr").text
     assert "not all of a grid" in reason
 
 
 def test_runs_of_one_config_and_runs_without_curves_say_so(tmp_path: Path) -> None:
     folders.write(tmp_path, folders.config(), {"gaussian_50": 25})
-    found = importance.importance(find([tmp_path]).runs, "psnr")
+    found = key_importance.shown(find([tmp_path]).runs, "psnr")
     assert (found.charts, found.tables) == ([], [])
     assert "No two runs" in found.text[0]
 
@@ -106,7 +107,7 @@ def test_runs_validated_on_other_images_are_no_levels_of_a_key(tmp_path: Path) -
     grid(tmp_path)
     settings = folders.config(split_seed=3, model__width=64)
     folders.write(tmp_path, settings, {"gaussian_50": 25}, history=folders.curve(99.0))
-    (table,) = importance.importance(find([tmp_path]).runs, "psnr").tables
+    (table,) = key_importance.shown(find([tmp_path]).runs, "psnr").tables
     assert "6 combinations" in table.notes[0]
 
 
@@ -133,6 +134,6 @@ def test_seeds_of_one_config_are_no_further_tries(tmp_path: Path) -> None:
         for seed in range(3):
             settings = folders.config(seed=seed, model__width=place, optimizer__lr=0.1 * (place % 3))
             folders.write(tmp_path, settings, {"gaussian_50": 25}, history=folders.curve(25.0 + place))
-    found = importance.importance(find([tmp_path]).runs, "psnr")
+    found = key_importance.shown(find([tmp_path]).runs, "psnr")
     assert found.charts == []
     assert "not all of a grid" in found.text[0]

@@ -12,11 +12,10 @@ from tests.study import synthetic
 
 from restorelab.compare import significance
 from restorelab.judge.bootstrap import estimate, holm, win_rate
-from restorelab.runs.comparable import Board, alike, boards
+from restorelab.runs.comparable import OVERALL, Board, alike, boards
 from restorelab.runs.find import find
 from restorelab.runs.metric import METRICS
 from restorelab.runs.samples import INPUT, samples
-from restorelab.study.compared import OVERALL
 
 
 def board(folder: Path, metric: str | None = None) -> Board:

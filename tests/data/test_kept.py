@@ -21,7 +21,7 @@ from restorelab.degradations.mixture import Each
 from restorelab.degradations.noise import Gaussian, Impulse
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import DataError
-from restorelab.runs import keeping
+from restorelab.runs import keeping, split_file
 from restorelab.runs.run_folder import RunFolder
 
 FOLDER = ("data=folder", "data.crop=16", "data.limit=null", "data.batch_size=2", "data.val=2", "data.test=2")
@@ -54,9 +54,9 @@ def written(folder: Path, opened: Opened) -> Kept:
     """What a run in the folder would read back."""
     RunFolder(folder).path.mkdir()
     keep = split_record.of(*opened)
-    split_record.write(RunFolder(folder), keep)
+    split_file.write(RunFolder(folder), keep)
     RunFolder(folder).inputs.write_text(json.dumps({"table": keep.table}))
-    found = split_record.read(folder)
+    found = split_file.read(folder)
     assert found == keep
     return keep
 
@@ -150,7 +150,7 @@ def test_equal_divisions_are_equal_files_and_a_damaged_one_is_said(tree: Path, t
     assert (head, first.split(",")[1]) == ("id,part,content,noises", "train")
     files[0].write_bytes(files[0].read_bytes()[:40])
     with pytest.raises(DataError, match=r"split\.csv\.gz: cannot be read"):
-        split_record.read(tmp_path / "a")
+        split_file.read(tmp_path / "a")
 
 
 def test_a_run_that_goes_on_never_tests_on_what_it_trained_on(
@@ -159,7 +159,7 @@ def test_a_run_that_goes_on_never_tests_on_what_it_trained_on(
     options = (*FOLDER, f"data.root={tree}", "split_seed=28")
     done = runs.run(tmp_path / "run", *options, "trainer.max_epochs=1")
     assert done.status == "done", done.message
-    before = split_record.read(tmp_path / "run")
+    before = split_file.read(tmp_path / "run")
     assert before is not None
     for number in range(10, 20):
         image(tree / f"new{number}.png", number)

@@ -9,10 +9,9 @@ from scoring import Made
 
 import runs
 from restorelab.exchange import export_set, manifest
-from restorelab.restoring.inference import restore
+from restorelab.restoring.inference import exact, restore
 from restorelab.runs.record import Record
 from restorelab.training import write_results
-from restorelab.training.evaluation import exact
 
 SAID = ("evaluation=[gaussian_25_unclipped,impulse_30]", "trainer.max_epochs=1")
 

@@ -11,7 +11,7 @@ from scoring import Made, scored
 
 from restorelab.compare.significance import Verdict, against
 from restorelab.errors import ConfigError, DataError
-from restorelab.exchange import manifest
+from restorelab.exchange import manifest, stored_outputs
 from restorelab.metrics.protocol import Protocol
 from restorelab.runs.comparable import boards
 from restorelab.runs.record import Record, Runs
@@ -95,23 +95,22 @@ def test_stored_outputs_are_found_again(made: Made, tmp_path: Path):
     at_place = scored(made, outputs, tmp_path / "at_place")
     copied = scored(made, outputs, tmp_path / "copied", "copy=true")
     moved = Record("method", (tmp_path / "copied").rename(tmp_path / "moved"))
-    own, frozen = Record("run", made.run), Record("run", made.run).frozen("impulse_30")
-    assert own.restored("impulse_30", 0) is None
+    frozen = Record("run", made.run).frozen("impulse_30")
     protocol = Protocol()
     for place in (0, len(frozen) - 1):
-        image = at_place.restored("impulse_30", place)
+        image = stored_outputs.restored(at_place, "impulse_30", place)
         assert image.shape == frozen.clean(place).shape
         psnr = protocol.measure(image[None], frozen.clean(place)[None])["psnr"].item()
         assert psnr == pytest.approx(at_place.per_image("impulse_30").columns["psnr"][place], rel=1e-8)
-        torch.testing.assert_close(moved.restored("impulse_30", place), image, rtol=0, atol=0)
+        torch.testing.assert_close(stored_outputs.restored(moved, "impulse_30", place), image, rtol=0, atol=0)
     changed = outputs / "impulse_30" / f"{manifest.read(made.set).evaluations[1].images[0].file}.npy"
     np.save(changed, np.load(changed) * 0.9)
     with pytest.raises(DataError, match="has changed since it was measured"):
-        at_place.restored("impulse_30", 0)
+        stored_outputs.restored(at_place, "impulse_30", 0)
     shutil.rmtree(outputs)
     with pytest.raises(DataError, match="cannot be read"):
-        at_place.restored("impulse_30", 1)
-    assert moved.restored("impulse_30", 0) is not None
+        stored_outputs.restored(at_place, "impulse_30", 1)
+    assert stored_outputs.restored(moved, "impulse_30", 0) is not None
     assert copied.name == "method"
 
 

@@ -17,10 +17,9 @@ import yaml
 from restorelab.config import build, schema, trust
 from restorelab.errors import ConfigError
 from restorelab.report.table import Cell, Table
+from restorelab.report.table_cells import in_report, large, written
 from restorelab.runs.record import Record, Runs
 from restorelab.study.beside import Beside
-from restorelab.study.compared import large
-from restorelab.study.measured import in_report, written
 from restorelab.study.pooled import Pooled
 from restorelab.study.printed import beats
 from restorelab.study.tables import Leaderboard, ModelByEvaluation

@@ -20,14 +20,16 @@ The exit status is 0 where all runs are done, 1 where some failed, 2 for a bad c
 
 def run(argv: Sequence[str]) -> int:
     """Plan all runs, do those that have no result yet, write the page; gives the exit status."""
+    from restorelab.study import plan
+
     if not argv or argv[0] in ("-h", "--help"):
         from restorelab.cli import usage
         from restorelab.config import schema
-        from restorelab.study import plan as studies
 
         print(USAGE.replace("OPTIONS", usage.options(schema.conf_dir() / "sweep.yaml")))
-        print(f"studies: {', '.join(studies.names())}")
+        print(f"studies: {', '.join(plan.names())}")
         return 0
+    from restorelab.cli import sweep_pages
     from restorelab.sweep import session  # brings torch and lightning
 
-    return session.run(argv)
+    return session.run(argv, plan.load, sweep_pages.write)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from restorelab.compare import (
     facts,
+    key_importance,
     leaderboard,
     levels,
     pareto,
@@ -18,7 +19,6 @@ from restorelab.compare import (
 from restorelab.compare.comparison import Comparison, Section
 from restorelab.compare.significance import Against
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.judge import importance
 from restorelab.report.charts.data import Chart
 from restorelab.runs import naming
 from restorelab.runs.comparable import SHOWN, Board, alike, boards
@@ -169,5 +169,5 @@ def _transfer(shown: Sequence[Board], *, crossed: bool) -> Section:
 
 def _importance(first: Board, runs: Runs, found: Found) -> Section:
     pruned = [left.path for left in found.left if left.state == "pruned"]
-    said = importance.importance(runs, first.metric, pruned)
+    said = key_importance.shown(runs, first.metric, pruned)
     return Section("importance", "Which hyperparameters mattered", said.tables, list(said.charts), said.text)

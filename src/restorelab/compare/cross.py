@@ -20,14 +20,14 @@ from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
 from restorelab.config import build, composition
 from restorelab.config.build import Parts
-from restorelab.data import split_record
+from restorelab.config.run_config import read_config
 from restorelab.data.datamodule import DataModule
 from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError, UserError
-from restorelab.runs import inputs
+from restorelab.runs import inputs, split_file
 from restorelab.runs.record import Record
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder
 from restorelab.training import tuning, write_results
 from restorelab.training.evaluation import Measured, evaluate
 from restorelab.training.finite import NotFiniteError
@@ -162,7 +162,7 @@ def _measure(
         built.dataset, built.degradation, built.evaluations,
         seed=record.seed, split_seed=config["split_seed"], eval_seed=config["eval_seed"],
         protocol=built.protocol.spec(), device=built.engine.device, smoke=config["debug"],
-        kept=split_record.read(record.path),
+        kept=split_file.read(record.path),
     )  # fmt: skip
     own, *sets = data.frozen("test")
     if own.spec != record.evaluation(first)["spec"]:

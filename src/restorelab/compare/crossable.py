@@ -11,13 +11,11 @@ import torch
 from restorelab.config import build
 from restorelab.degradations.labels import STAGES, essence
 from restorelab.errors import ConfigError
+from restorelab.runs.run_identity import OF_TRAINING
 from restorelab.training import checks
 
 Entry = dict[str, Any]
 """An evaluation as in a config: the nodes of noise, blur and downsample, each optional, and `of`."""
-
-OF_TRAINING = ("root", "residency", "batch_size", "eval_batch_size", "crop", "augment", "turns", "small")
-"""Keys of `data` that change no test image."""
 
 
 def filled(entry: Mapping[str, Any], config: Mapping[str, Any]) -> Entry:

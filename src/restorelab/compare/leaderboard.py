@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from restorelab.compare.significance import Against, cell
+from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
-from restorelab.runs.comparable import Board, Column
+from restorelab.report.table_cells import INPUT, NAMES, large
+from restorelab.runs import seed_values
+from restorelab.runs.comparable import OVERALL, Board, Column
 from restorelab.runs.record import Record
-from restorelab.study import measured
-from restorelab.study.compared import INPUT, OVERALL, large
-from restorelab.study.measured import NAMES, Found
+from restorelab.runs.seed_values import SeedValues
 
 COSTS = ("parameters", "MACs", "time (s)", "images/s", "ms/image", "memory (MiB)", "seeds")
 
@@ -76,20 +77,12 @@ def _column(board: Board, column: Column | None, metric: str) -> dict[str, Cell]
         found = {name: board.overall(name, metric) for name in board.names}
         parts = [board.given(one, metric) for one in board.common]
         whole = all(part.values for part in parts)
-        given = Found((float(np.mean([part.mean for part in parts])),)) if whole else Found()
+        given = SeedValues((float(np.mean([part.mean for part in parts])),)) if whole else SeedValues()
     else:
         found = {name: board.found(name, column, metric) for name in board.names}
         given = board.given(column, metric)
-    cells = {name: measured.cell(metric, one) for name, one in found.items()}
-    cells[INPUT] = measured.cell(metric, given) if given.values else Cell("")
-    values = {name: one.mean for name, one in found.items()}
-    classical = measured.best(metric, {name: value for name, value in values.items() if board.classical(name)})
-    best = measured.best(metric, values | {INPUT: given.mean})
-    if classical is not None:
-        cells[classical] = measured.marked(cells[classical], "classical")
-    if best is not None:
-        cells[best] = measured.marked(cells[best], "both" if best == classical else "best")
-    return cells
+    classical = {name for name in board.names if board.classical(name)}
+    return table_cells.column(metric, found, given, classical, board.names)
 
 
 def _standing(best: Against, name: str, board: Board) -> Cell:
@@ -100,16 +93,16 @@ def _standing(best: Against, name: str, board: Board) -> Cell:
     return cell(found, best.metric) if found else Cell("-", note=best.reason(name, board.decides))
 
 
-def costs(board: Board, name: str) -> dict[str, Found]:
+def costs(board: Board, name: str) -> dict[str, SeedValues]:
     """What a run costs: parameters, multiply-accumulates, seconds, rates and bytes, a value a seed."""
-    found = {key: measured.top(board.runs, name, key)
+    found = {key: seed_values.top(board.runs, name, key)
              for key in ("parameters", "macs", "seconds", "images_per_second", "peak_memory")}  # fmt: skip
     times = []
     for record in board.runs[name]:
         own = [median for entry in _timed(board, record) if (median := _quartiles(entry)[1])]
         if own:
             times.append(float(np.mean(own)))
-    found["image_seconds"] = Found(tuple(times)) if times else Found(why=f"{name}: no time was measured.")
+    found["image_seconds"] = SeedValues(tuple(times)) if times else SeedValues(why=f"{name}: no time was measured.")
     return found
 
 
@@ -208,7 +201,7 @@ def plain(board: Board, comparisons: Sequence[Against]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _number(found: Found) -> dict[str, Any] | None:
+def _number(found: SeedValues) -> dict[str, Any] | None:
     if not found.values:
         return None
     spread = float(np.std(found.values, ddof=1)) if len(found.values) > 1 else None

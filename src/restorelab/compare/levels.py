@@ -14,8 +14,8 @@ from restorelab.degradations.labels import essence
 from restorelab.degradations.strength import stretches
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Lines, Series, Span
+from restorelab.report.table_cells import NAMES
 from restorelab.runs.comparable import Board, Column
-from restorelab.study.measured import NAMES
 
 UNITS = {
     "sigma": "sigma, 8-bit units",

@@ -6,8 +6,9 @@ import numpy as np
 
 from restorelab.compare.leaderboard import costs, image_seconds, sizes
 from restorelab.report.charts.data import Dot, Scatter
+from restorelab.report.table_cells import NAMES
 from restorelab.runs.comparable import Board
-from restorelab.study.measured import LOWER, NAMES, Found
+from restorelab.runs.seed_values import LOWER, SeedValues
 
 AXES = {
     "parameters": ("parameters", "parameters", 1.0),
@@ -62,7 +63,7 @@ def _chart(
     board: Board,
     title: str,
     axis: str,
-    dots: dict[str, tuple[float, Found]],
+    dots: dict[str, tuple[float, SeedValues]],
     ends: dict[str, tuple[float, float]],
     absent: int,
 ) -> Scatter:

@@ -4,8 +4,8 @@ import numpy as np
 
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Box, Boxes
+from restorelab.report.table_cells import NAMES
 from restorelab.runs.comparable import Board, Column
-from restorelab.study.measured import NAMES
 
 MOST = 40
 """Boxes of one chart."""

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from restorelab.config import build
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
+from restorelab.exchange import stored_outputs
 from restorelab.report import detail
 from restorelab.report.detail import Box
-from restorelab.restoring.inference import restore
+from restorelab.restoring.inference import exact, restore
 from restorelab.runs.record import Record
-from restorelab.training.evaluation import exact
 
 LARGE, WINDOW = 384, 256
 """Pixels a side: an image beyond the first is restored in a window of the second, or a page would take an hour."""
@@ -119,10 +119,8 @@ class Restorer:
         """The window of the image as the run restores it, (C, h, w) float32; notes its PSNR where it is the whole."""
         whole = window[2:] == (clean.shape[-1], clean.shape[-2])
         if record.external:
-            output = record.restored(evaluation, record.per_image(evaluation).ids.index(image))
-            if output is None:
-                raise DataError("its outputs are not at hand.")
-            return detail.cut(output.float(), window)
+            output = stored_outputs.restored(record, evaluation, record.per_image(evaluation).ids.index(image))
+            return detail.cut(output, window)
         net, protocol = self._net(record, evaluation), build.make("protocol", record.config["protocol"])
         fixed = getattr(net, "size", None) is not None
         given = degraded if fixed else detail.cut(degraded, window, scale)

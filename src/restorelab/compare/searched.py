@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from restorelab.report import table_cells
 from restorelab.report.charts.data import Dot, Scatter
 from restorelab.report.table import Cell, Mark, Table
+from restorelab.report.table_cells import NAMES
 from restorelab.runs import naming
 from restorelab.runs.record import Runs
-from restorelab.study import measured
-from restorelab.study.measured import NAMES
 from restorelab.sweep.request import FILE
 
 
@@ -116,7 +116,7 @@ def table(found: Searched) -> Table:
     rows = []
     for trial in sorted(found.trials, key=lambda trial: _rank(trial, higher=found.higher)):
         mark: Mark = "best" if trial is best else ""
-        value = Cell(measured.written(metric, trial.value), value=trial.value, mark=mark)
+        value = Cell(table_cells.written(metric, trial.value), value=trial.value, mark=mark)
         rows.append([
             Cell(trial.label), Cell(str(trial.number), value=trial.number), Cell(trial.state),
             value if math.isfinite(trial.value) else Cell("-"), *(_cell(trial.swept.get(key)) for key in keys),

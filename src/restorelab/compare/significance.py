@@ -15,11 +15,11 @@ from restorelab.errors import DataError, UserError
 from restorelab.judge.bootstrap import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
 from restorelab.judge.verdict_rule import MEANING, Comparison, compare, correct
 from restorelab.report.table import Cell, Mark, Table
+from restorelab.report.table_cells import NAMES
 from restorelab.runs.comparable import Board, Column
 from restorelab.runs.metric import METRICS
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import INPUT, Sample, samples
-from restorelab.study.measured import NAMES
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from restorelab.compare.levels import stages, trained_on
 from restorelab.compare.transfer_map import families, within
+from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
+from restorelab.report.table_cells import NAMES
+from restorelab.runs import seed_values
 from restorelab.runs.comparable import Board, Column
-from restorelab.study import measured
-from restorelab.study.measured import NAMES, Found
+from restorelab.runs.seed_values import SeedValues
 
 TITLE = "Each network under the noise it was trained on"
 
@@ -33,7 +35,7 @@ class Place:
         """The images that it was measured on."""
         return frozenset((column.spec, column.bits) for column in self.columns)
 
-    def found(self, metric: str) -> Found:
+    def found(self, metric: str) -> SeedValues:
         """The mean over its evaluations, a value a seed."""
         return self.board.overall(self.name, metric, self.columns)
 
@@ -152,8 +154,8 @@ def _labels(columns: dict[tuple[str, Sets], dict[str, Place]]) -> list[str]:
 def _cells(own: dict[str, Place], metric: str) -> dict[str, Cell]:
     """The cells of a column by family; the best is marked where there are several."""
     found = {title: place.found(metric) for title, place in own.items()}
-    cells = {title: measured.cell(metric, one, note=own[title].note) for title, one in found.items()}
-    best = measured.best(metric, {title: one.mean for title, one in found.items()})
+    cells = {title: table_cells.cell(metric, one, note=own[title].note) for title, one in found.items()}
+    best = seed_values.best(metric, {title: one.mean for title, one in found.items()})
     if best is not None and len(cells) > 1:
-        cells[best] = measured.marked(cells[best], "best")
+        cells[best] = table_cells.marked(cells[best], "best")
     return cells

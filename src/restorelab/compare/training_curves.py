@@ -7,10 +7,10 @@ import numpy as np
 
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Lines, Series
+from restorelab.report.table_cells import NAMES
 from restorelab.runs.comparable import Board
 from restorelab.runs.record import Record
 from restorelab.runs.samples import same_loss
-from restorelab.study.measured import NAMES
 
 POINTS = 200
 """Of one line; more would not be seen."""

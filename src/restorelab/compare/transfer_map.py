@@ -8,15 +8,16 @@ from typing import Any
 
 from restorelab.compare.levels import stages, trained_on
 from restorelab.degradations.strength import stretches
+from restorelab.report import table_cells
 from restorelab.report.charts.data import HeatMap
 from restorelab.report.table import Cell, Mark, Table
-from restorelab.runs import naming
+from restorelab.report.table_cells import DIGITS, NAMES
+from restorelab.runs import naming, seed_values
 from restorelab.runs.comparable import Board, Column
 from restorelab.runs.find import learning
 from restorelab.runs.metric import METRICS
 from restorelab.runs.record import Record, Runs
-from restorelab.study import measured
-from restorelab.study.measured import DIGITS, LOWER, NAMES, Found
+from restorelab.runs.seed_values import LOWER, SeedValues
 
 TRAINED = "\N{BULLET}"
 """Beside the number of an evaluation whose noise lies within the training's."""
@@ -91,7 +92,7 @@ def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> H
     known = any(value is not None for value in given)
     most = _most(board)
     said = f"Colour: better or worse than the degraded input's own {metric.partition(' ')[0]}" if known else ""
-    said += f", full at {measured.written(board.metric, most)}. " if known and most else ". " if known else ""
+    said += f", full at {table_cells.written(board.metric, most)}. " if known and most else ". " if known else ""
     if any(mark for row in marks for mark in row):
         said += f"{TRAINED} the evaluation's noise lies within the run's training noise."
     shown = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
@@ -103,7 +104,7 @@ def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> H
     )  # fmt: skip
 
 
-def _value(found: Found) -> float | None:
+def _value(found: SeedValues) -> float | None:
     return float(f"{found.mean:.6g}") if found.values else None
 
 
@@ -137,7 +138,7 @@ def fails(board: Board) -> list[str]:
     if not worse:
         return []
     worse.sort(reverse=True)
-    listed = [f"{name} under {label} ({measured.written(board.metric, gap, sign=True)})"
+    listed = [f"{name} under {label} ({table_cells.written(board.metric, gap, sign=True)})"
               for _, name, label, gap in worse[:LISTED]]  # fmt: skip
     more = f", and {len(worse) - LISTED} more" if len(worse) > LISTED else ""
     return [f"Worse than the degraded input itself: {', '.join(listed)}{more}."]
@@ -179,14 +180,14 @@ def _gain(board: Board, name: str, column: Column) -> Cell:
     if not found.values:
         return Cell("-", note=found.why)
     gap = found.mean - given.mean
-    aside = measured.written(board.metric, gap, sign=True) if given.values else ""
+    aside = table_cells.written(board.metric, gap, sign=True) if given.values else ""
     mark: Mark = "worse" if _loses(board, found, given) else ""
-    return Cell(measured.written(board.metric, found.mean), aside, found.mean, mark=mark)
+    return Cell(table_cells.written(board.metric, found.mean), aside, found.mean, mark=mark)
 
 
-def _loses(board: Board, found: Found, given: Found) -> bool:
+def _loses(board: Board, found: SeedValues, given: SeedValues) -> bool:
     """Whether a run is worse than the degraded input with every seed, and on average not by less than the threshold."""
-    worse = [measured.better(board.metric, given.mean, value) for value in found.values if given.values]
+    worse = [seed_values.better(board.metric, given.mean, value) for value in found.values if given.values]
     if not worse or not all(worse):
         return False
     kind = METRICS[board.metric]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -19,7 +19,9 @@ from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
 from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.objective import Objective
-from restorelab.training.trainer_config import Engine
+
+if TYPE_CHECKING:  # the one name from above: what builds the parts imports none of the training
+    from restorelab.training.trainer_config import Engine
 
 SPECIAL: dict[str, Any] = {"_target_": "", "_args_": (), "_partial_": False}
 """Keys of a node that say how its target is called, as in Hydra, and what stands for one that is not there."""
@@ -71,7 +73,7 @@ class Parts:
     evaluations: dict[str, Evaluation]
     objective: Objective
     protocol: Protocol
-    engine: Engine
+    engine: "Engine"
 
     def net(self) -> nn.Module:
         """The bare network with fresh weights from torch's global generator."""

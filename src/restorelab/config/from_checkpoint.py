@@ -7,8 +7,8 @@ from typing import Any
 
 from restorelab.config.overrides import parse
 from restorelab.config.requested import Said
+from restorelab.config.run_config import CONFIG, read_config
 from restorelab.config.schema import require_whole
-from restorelab.runs.run_folder import RunFolder, read_config
 
 GROUPS = ("model", "blur", "downsample", "noise")
 """The groups that an evaluated checkpoint takes from its run."""
@@ -29,11 +29,11 @@ def run_of(ckpt: str | None, planned: Planned | None = None) -> Mapping[str, Any
     for folder in (path, path.parent.parent if path.parent.name == "checkpoints" else path):
         if planned and str(folder.absolute()) in planned:
             return planned[str(folder.absolute())]
-        if RunFolder(folder).config.is_file():
+        if (folder / CONFIG).is_file():
             config = read_config(folder)
             if not isinstance(config.get("model"), dict) or "_target_" not in config["model"]:
                 return None  # a file of another program
-            require_whole(config, RunFolder(folder).config)
+            require_whole(config, folder / CONFIG)
             return config
     return None
 

@@ -26,12 +26,12 @@ from filelock import Timeout
 from restorelab.data.cache_build import OnBad, build, judge, write_json
 from restorelab.data.cache_lock import alone_with, lock_of
 from restorelab.data.cache_root import cache_root, unusable
+from restorelab.data.content import digest
 from restorelab.data.decode import Decoding
 from restorelab.data.image_table import Table, open_table
 from restorelab.data.item import Item, Source
 from restorelab.data.paging import each_page
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.runs.inputs import digest
 
 __all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_text"]
 

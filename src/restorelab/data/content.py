@@ -8,6 +8,7 @@ again. Moving or renaming a folder changes none of them.
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import struct
@@ -16,6 +17,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from restorelab.data.cache_root import cache_root
 
@@ -25,7 +27,10 @@ KEY = struct.Struct("<QQqqq")
 """Device, inode, size, modification and status change of a file."""
 
 DIGEST = 16
-"""Bytes of a hash."""
+"""Bytes of a hash of a file."""
+
+DIGITS = 16
+"""Hexadecimal digits of a hash of plain data."""
 
 UNREADABLE = "unreadable"
 """Stands for the hash of a file that cannot be read; decoding says what is wrong with it."""
@@ -39,6 +44,11 @@ LONG = 5.0
 
 MANY_BYTES = 2 << 30
 """Bytes to read from which on the log says beforehand what is going on."""
+
+
+def digest(value: Any) -> str:
+    """A hash of plain data."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:DIGITS]
 
 
 def hashes(paths: Sequence[Path], root: Path) -> list[str]:

@@ -1,32 +1,21 @@
 """Which images a run trains on, validates on and tests on: written down once, and kept when the dataset changes.
 
-`split.csv.gz` in a run's folder has a row for each image and part: `id`, `part`, `content` (see `build.hashed`), and
-`noises`, the variants of the training noise that the part shows the image under, where these are divided. Images
-without a part could not be read when the run began.
-
 When a run goes on, its images stay in their parts. Images that are new in the dataset are left out, and the run goes
 on without those that are gone; both are said. An image of another content is refused: what a run learns from does not
 change under way, and a test image must not become one that was trained on.
 """
 
-import csv
-import gzip
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
+from restorelab.data.content import digest
 from restorelab.data.image_table import Table
 from restorelab.data.pairing import Division
 from restorelab.data.split import PARTS
 from restorelab.errors import DataError
-from restorelab.runs import inputs
-from restorelab.runs.run_folder import RunFolder, write_bytes
-
-COLUMNS = ("id", "part", "content", "noises")
 
 Part = Mapping[str, tuple[str, ...]]
 """Images by id, with the variants that they are shown under; none where they are shown under all."""
@@ -74,7 +63,7 @@ class Kept:
     @cached_property
     def digest(self) -> str:
         """A hash of all of it but the table's name."""
-        return inputs.digest([self.parts, self.contents])
+        return digest([self.parts, self.contents])
 
     def division(self, table: Table, noises: Sequence[str]) -> Division:
         """The rows of each part in a table, as far as the images are in it. noises: the variants of the training noise.
@@ -134,39 +123,6 @@ def of(table: Table, rows: Division) -> Kept:
 def contents_of(table: Table) -> dict[str, str]:
     """The hash of each image of a table, as hexadecimal digits, by its id."""
     return dict(zip(table.ids, (f"{value:016x}" for value in table.contents.tolist()), strict=True))
-
-
-def write(folder: RunFolder, kept: Kept) -> None:
-    """Write `split.csv.gz`: equal bytes for equal divisions."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for part, images in kept.parts.items():
-        writer.writerows((name, part, kept.contents[name], "|".join(shown)) for name, shown in images.items())
-    writer.writerows((name, "", "", "") for name in sorted(kept.unread))
-    write_bytes(folder.split, gzip.compress(text.getvalue().encode(errors="surrogateescape"), 6, mtime=0))
-
-
-def read(folder: Path) -> Kept | None:
-    """What a run keeps; None where it keeps nothing.
-
-    Raises:
-        DataError: for a damaged file.
-    """
-    run = RunFolder(folder)
-    if not run.split.is_file():
-        return None
-    try:
-        text = gzip.decompress(run.split.read_bytes()).decode(errors="surrogateescape")
-        rows = list(csv.DictReader(io.StringIO(text)))
-        parts = {part: {row["id"]: tuple(filter(None, row["noises"].split("|"))) for row in rows if row["part"] == part}
-                 for part in PARTS}  # fmt: skip
-        contents = {row["id"]: row["content"] for row in rows if row["part"]}
-        unread = frozenset(row["id"] for row in rows if not row["part"])
-    except (OSError, ValueError, EOFError, KeyError, AttributeError) as error:
-        msg = f"{run.split}: cannot be read ({error}); without it, nobody knows which images the run was trained on."
-        raise DataError(msg) from error
-    return Kept(str(inputs.read(run).get("table", "")), parts, contents, unread)
 
 
 def _sorted(rows: Sequence[int]) -> np.ndarray:

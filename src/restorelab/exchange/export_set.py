@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.config import composition, trust
+from restorelab.config.run_config import read_config
 from restorelab.config.schema import require_whole
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.exchange import own_options
@@ -60,7 +61,7 @@ def _settings(given: Mapping[str, str], overrides: Sequence[str]) -> dict[str, A
         msg = f"export-set run={given['run']}: the run's own configuration counts; leave out {' '.join(overrides)}."
         raise ConfigError(msg)
     run = Path(given["run"]).expanduser()
-    settings = run_folder.read_config(run)
+    settings = read_config(run)
     require_whole(settings, run_folder.RunFolder(run).config)
     return settings
 
@@ -79,15 +80,15 @@ def export(
         msg = f"out={out}: it is a file; name a new folder."
         raise ConfigError(msg)
     from restorelab.config import build
-    from restorelab.data import split_record
     from restorelab.exchange import manifest, sets
     from restorelab.exchange.writing import described, write
+    from restorelab.runs import split_file
 
     if not build.make("objective", settings["objective"]).restores:
         msg = f"objective={settings['choices'].get('objective', '?')}: it restores no images, so none can be exported."
         raise ConfigError(msg)
     plain = sets.without_training(settings)
-    built, frozen = sets.open_sets(plain, part, split_record.read(run) if run else None)
+    built, frozen = sets.open_sets(plain, part, split_file.read(run) if run else None)
     new = described(frozen, built.protocol, plain, part=part, clean=clean)
     if out.is_dir() and any(out.iterdir()):
         if not (out / manifest.FILE).is_file() or not new.same_images(manifest.read(out)):

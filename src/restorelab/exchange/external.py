@@ -10,7 +10,6 @@ from typing import Any
 import yaml
 
 from restorelab.config.build import Parts
-from restorelab.data import split_record as split
 from restorelab.data.image_table import Table
 from restorelab.data.split_record import Kept, contents_of
 from restorelab.errors import UserError
@@ -23,6 +22,7 @@ from restorelab.report.detail import places
 from restorelab.report.panels import Row, panel
 from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
+from restorelab.runs import split_file
 from restorelab.runs.run_folder import RunFolder, choose, write_bytes, write_json, write_text
 from restorelab.training import write_results
 
@@ -115,7 +115,7 @@ def _keep(new: RunFolder, table: Table, division: Kept) -> None:
     contents = contents_of(table)
     parts = {part: {name: shown for name, shown in images.items() if name in contents}
              for part, images in division.parts.items()}  # fmt: skip
-    split.write(new, replace(division, parts=parts, contents=contents))
+    split_file.write(new, replace(division, parts=parts, contents=contents))
     write_json(new.inputs, {"table": table.folder.name})
 
 

@@ -116,7 +116,7 @@ def score(
         raise ConfigError(msg)
     from restorelab.config import build
     from restorelab.exchange import external, manifest, measuring, sets
-    from restorelab.training.evaluation import table
+    from restorelab.report.evaluations import table
 
     read = manifest.read(exported)
     there = _there(folder, read)
@@ -131,7 +131,7 @@ def score(
         if entry.name in there:
             _check(read, entry, one)
             found.append(measuring.measure(there[entry.name], entry, one, built.protocol))
-    lines = [table([one.measured for one in found], title=f"{method.name}, {read.part} set")]
+    lines = [table([one.measured.row for one in found], title=f"{method.name}, {read.part} set")]
     lines += ["", *(note for one in found for note in one.notes())]
     left = [entry.name for entry in read.evaluations if entry.name not in there]
     if left:

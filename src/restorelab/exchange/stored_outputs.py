@@ -11,6 +11,7 @@ from restorelab.data.pixels import Refused
 from restorelab.errors import DataError
 from restorelab.exchange import outputs
 from restorelab.exchange.measuring import digest
+from restorelab.runs.record import Record
 
 FILE = "outputs.json"
 
@@ -20,19 +21,20 @@ def _places(file: Path, written: int) -> dict[str, Any]:
     return json.loads(file.read_text())["evaluations"]
 
 
-def restored(run_dir: Path, evaluation: str, name: str) -> Tensor:
-    """The output for an image of an evaluation, (C, H, W) float32, not clamped.
+def restored(record: Record, evaluation: str, place: int) -> Tensor:
+    """The stored output of an external method for image `place` of the set, (C, H, W) float32, not clamped.
 
     Raises:
         DataError: where it is not there any more, or is not what was measured.
     """
+    run_dir, name = record.path, record.per_image(evaluation).ids[place]
     listing = run_dir / FILE
     if not listing.is_file():
         msg = f"{run_dir}: it has no {FILE}, so its outputs cannot be found."
         raise DataError(msg)
-    place = _places(listing, listing.stat().st_mtime_ns)[evaluation]
-    entry = place["images"][name]
-    file = run_dir / place["folder"] / entry["file"]  # an absolute folder stays as it is
+    listed = _places(listing, listing.stat().st_mtime_ns)[evaluation]
+    entry = listed["images"][name]
+    file = run_dir / listed["folder"] / entry["file"]  # an absolute folder stays as it is
     try:
         channels, height, width = entry["shape"]
         image = outputs.read(file, (channels, height, width)).image

@@ -13,17 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from restorelab.compare.crossable import OF_TRAINING
+from restorelab.config.run_config import read_config
 from restorelab.errors import UserError
 from restorelab.judge import anova, divergence
-from restorelab.report.charts.data import Bar, Bars
-from restorelab.report.table import Cell, Table
-from restorelab.runs import differences, naming
+from restorelab.runs import differences, history, naming
 from restorelab.runs.record import Runs
-from restorelab.runs.run_folder import RunFolder, read_config
-from restorelab.study import measured
-from restorelab.study.measured import LOWER, NAMES
-from restorelab.training.callbacks import history
+from restorelab.runs.run_folder import RunFolder
+from restorelab.runs.run_identity import OF_TRAINING
+from restorelab.runs.seed_values import LOWER
 
 CONFIGS = 20
 """Configs from which on a search says something: a quarter of them is five."""
@@ -43,16 +40,26 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Importance:
-    """What came out: a chart and a table, or sentences that say why not."""
+class Grid:
+    """Runs that are a full grid of `keys`: the values of each, the results by combination in C order, the shares."""
 
-    charts: list[Bars]
-    tables: list[Table]
-    text: list[str]
+    keys: list[str]
+    levels: list[list[Any]]
+    cells: np.ndarray
+    shares: anova.Decomposition
 
 
-def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Importance:
-    """Find the keys that vary among runs validated on the same images, and how much each matters.
+@dataclass(frozen=True)
+class Search:
+    """Configs that a search tried (not all of a grid), which of them are the best quarter, and what tells these."""
+
+    points: list[Point]
+    best: np.ndarray
+    divergences: dict[str, divergence.Divergence]
+
+
+def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Grid | Search | str:
+    """Find the keys that vary among runs validated on the same images, and how much each matters; or say why not.
 
     pruned: folders of runs that a search ended early: their best so far counts in a search, and in a grid nothing does
     that was not trained to its end.
@@ -60,18 +67,22 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Importan
     points = _alike(runs, metric, pruned)
     configs = _one_each(points)
     if len(configs) < 2:
-        return _none(f"No two runs that learn differ in a key and have {metric} on the same validation images.")
+        return f"No two runs that learn differ in a key and have {metric} on the same validation images."
     finished = [point for point in points if not point.pruned]
     keys = _keys(finished)
     if keys and (grid := _grid(finished, keys)) is not None:
-        return _of_grid(*grid, keys, metric)
+        cells, levels = grid
+        shares = anova.decompose(cells, [len(own) for own in levels])
+        if shares.total == 0:
+            return f"All runs have the same {metric} on the validation images."
+        return Grid(keys, levels, cells, shares)
     keys = _keys(points)
     if not keys:
-        return _none("The runs differ in their seed only.")
+        return "The runs differ in their seed only."
     if len(configs) >= CONFIGS:
-        return _of_search(configs, keys, metric)
+        return _search(configs, keys, metric)
     shown = ", ".join(naming.label(key, keys) for key in keys)
-    return _none(
+    return (
         f"{len(configs)} combinations of {shown}: not all of a grid, and fewer than the {CONFIGS} from which on a "
         "search tells."
     )
@@ -80,10 +91,6 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Importan
 def _keys(points: Sequence[Point]) -> list[str]:
     """The keys that vary among the configs."""
     return factors([point.config for point in _one_each(points)])
-
-
-def _none(reason: str) -> Importance:
-    return Importance([], [], [reason])
 
 
 def _alike(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Point]:
@@ -184,85 +191,10 @@ def _grid(points: Sequence[Point], keys: Sequence[str]) -> tuple[np.ndarray, lis
     return cells, levels
 
 
-def _of_grid(cells: np.ndarray, levels: list[list[Any]], keys: Sequence[str], metric: str) -> Importance:
-    found = anova.decompose(cells, [len(own) for own in levels])
-    if found.total == 0:
-        return _none(f"All runs have the same {metric} on the validation images.")
-    labels = [naming.label(key, keys) for key in keys]
-    shares = {" x ".join(labels[axis] for axis in effect.axes): effect.share for effect in found.effects}
-    shares |= {"three keys or more": found.higher} if len(keys) > 2 else {}
-    repeated = max(len(cell) for cell in cells) > 1
-    shares |= {"seed": found.seeds} if repeated else {}
-    bars = [Bar(label, 100 * share) for label, share in sorted(shares.items(), key=lambda one: -one[1])]
-    said = (
-        f"How much of the variance of the best val/{metric} each key explains, on a full grid of {cells.size} "
-        f"combinations and {sum(map(len, cells))} runs (functional ANOVA, exact)."
-    )
-    said += " a x b: what two keys do together beyond each." if len(keys) > 1 else ""
-    rows = []
-    means = np.array([np.mean(cell) for cell in cells]).reshape([len(own) for own in levels])
-    for effect in found.effects:
-        if len(effect.axes) > 1:
-            continue
-        axis = effect.axes[0]
-        own = means.mean(axis=tuple(other for other in range(means.ndim) if other != axis))
-        first = int(own.argmin() if metric in LOWER else own.argmax())
-        rows.append([Cell(labels[axis]), _share(effect.share), _p(effect.p), Cell(naming.text(levels[axis][first])),
-                     Cell(measured.written(metric, float(own[first])), value=float(own[first])),
-                     Cell(measured.written(metric, float(np.ptp(own))), value=float(np.ptp(own)))])  # fmt: skip
-    head = ["key", "explains", "p", "best value", f"mean {NAMES.get(metric, metric)} there", "best to worst"]
-    notes = [f"{said} p: F test against the seeds, not corrected." if repeated else
-             f"{said} One seed each: what the seed alone does is not known and counts to the keys."]  # fmt: skip
-    title = "Which keys mattered"
-    return Importance(
-        [Bars(title, "share of the variance (%)", bars, caption=said)], [Table(title, head, rows, notes)], []
-    )
-
-
-def _of_search(points: Sequence[Point], keys: Sequence[str], metric: str) -> Importance:
+def _search(points: list[Point], keys: Sequence[str], metric: str) -> Search:
     values = np.array([point.value for point in points])
     order = np.argsort(values if metric in LOWER else -values, kind="stable")
     best = np.zeros(len(points), dtype=bool)
     best[order[: round(divergence.BEST * len(points))]] = True
-    found = {}
-    for key in keys:
-        held = [point.config.get(key, naming.ABSENT) for point in points]
-        found[key] = (divergence.divergence(held, best), [value for value, one in zip(held, best, strict=True) if one])
-    total = sum(one.value for one, _ in found.values())
-    said = (
-        f"By how much the values among the best quarter ({best.sum()} of {len(points)} configs by their best "
-        f"val/{metric}) differ from those of all: PED-ANOVA on ranks, with what chance alone does taken off."
-    )
-    pruned = sum(point.pruned for point in points)
-    said += f" {pruned} of them were pruned; their best so far counts." if pruned else ""
-    ranked = sorted(found, key=lambda key: -found[key][0].value)
-    labels = {key: naming.label(key, keys) for key in keys}
-    rows = [[Cell(labels[key]), _share(found[key][0].value / total) if total else Cell("-"), _p(found[key][0].p),
-             Cell(_range(found[key][1]))] for key in ranked]  # fmt: skip
-    title = "Which keys mattered"
-    notes = [f"{said} p: the best quarter drawn at random among all, not corrected. A search that looked more where it "
-             "was good makes p a little too small."]  # fmt: skip
-    tables = [Table(title, ["key", "importance", "p", "among the best"], rows, notes)]
-    if not total:
-        return Importance([], tables, ["No key's values differ among the best quarter more than by chance."])
-    bars = [Bar(labels[key], 100 * found[key][0].value / total) for key in ranked]
-    return Importance([Bars(title, "share of the divergence (%)", bars, caption=said)], tables, [])
-
-
-def _range(values: Sequence[Any]) -> str:
-    """The middle half of numbers; how often each other value is there."""
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values) and len(set(values)) > 3:
-        low, high = np.quantile(np.array(values, dtype=float), (0.25, 0.75))
-        return f"{low:.3g} to {high:.3g}"
-    said = [naming.text(value) for value in values]
-    return ", ".join(f"{one} ({said.count(one)})" for one in sorted(set(said), key=lambda one: -said.count(one)))
-
-
-def _share(value: float) -> Cell:
-    return Cell(f"{value:.1%}", value=value)
-
-
-def _p(value: float | None) -> Cell:
-    if value is None:
-        return Cell("")
-    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value=value)
+    held = {key: [point.config.get(key, naming.ABSENT) for point in points] for key in keys}
+    return Search(points, best, {key: divergence.divergence(values, best) for key, values in held.items()})

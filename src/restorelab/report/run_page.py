@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from restorelab.report.detail import CHOSEN
-from restorelab.training.evaluation import cells
+from restorelab.report.evaluations import cells
 
 NUMBERS = "PSNR and SSIM below the pictures are of whole images. A brighter error is a larger one, see the bar."
 

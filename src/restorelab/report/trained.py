@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.config.from_checkpoint import run_of
+from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
-from restorelab.training.callbacks import history
 
 
 def trained(config: Mapping[str, Any], result: Mapping[str, Any], folder: RunFolder) -> str:

@@ -1,5 +1,7 @@
 """Run a network on images of any size: padding, tiling, cropping back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +12,19 @@ from torch import Tensor, nn
 LARGE, TILE = 1 << 24, 2048
 """Pixels of an image beyond which it is restored in tiles, where that gives the same, and pixels a side of those: the
 layers of a network of 32 channels take 14 GB each for a photograph of 108 megapixels, and 0.5 GB for a tile."""
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Float32 that is float32: without TF32, which training may use on a GPU and which rounds to 10 bits."""
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[0]
+        torch.set_float32_matmul_precision(before[1])
 
 
 @torch.inference_mode()

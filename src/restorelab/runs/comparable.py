@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from restorelab.errors import ConfigError, nearest
-from restorelab.runs import samples
+from restorelab.runs import samples, seed_values
 from restorelab.runs.record import Record, Runs
-from restorelab.study.compared import OVERALL
-from restorelab.study.measured import LOWER, Found, by_seed
+from restorelab.runs.seed_values import LOWER, SeedValues, by_seed
 
 SHOWN = ("psnr", "ssim", "mse", "accuracy", "entropy")
 """Test metrics that tables show, in order; a run is ranked by the first that it has, unless another is asked for."""
+
+
+OVERALL = "mean of all"
+"""What a comparison over the mean of the evaluations is called."""
 
 
 @dataclass(frozen=True)
@@ -92,28 +95,27 @@ class Board:
         own = entries(self.runs[name][0], crossed=self.crossed)
         return next(entry for entry in own.values() if (entry["spec"], entry["bits"]) == (column.spec, column.bits))
 
-    def found(self, name: str, column: Column, metric: str) -> Found:
+    def found(self, name: str, column: Column, metric: str) -> SeedValues:
         """A test metric, a value a seed."""
         if name not in self.where[column.label]:
-            return Found(why=f"{name} was not measured under {column.label}.")
+            return SeedValues(why=f"{name} was not measured under {column.label}.")
         if not self.crossed:
             return by_seed(self.runs, name, column.evaluation, metric)
         own = self.entry(name, column)["degradation"]
         return by_seed(Runs([record.under(own) for record in self.runs[name]]), name, own, metric)
 
-    def overall(self, name: str, metric: str, columns: Sequence[Column] | None = None) -> Found:
+    def overall(self, name: str, metric: str, columns: Sequence[Column] | None = None) -> SeedValues:
         """The mean over evaluations (the common ones), a value a seed; nothing where a run lacks one of them."""
         parts = [self.found(name, column, metric) for column in (self.common if columns is None else columns)]
-        why = next((part.why for part in parts if not part.values), "" if parts else "No evaluation is common to all.")
-        return Found(why=why) if why else Found(tuple(map(float, np.mean([part.values for part in parts], axis=0))))
+        return seed_values.average(parts) if parts else SeedValues(why="No evaluation is common to all.")
 
-    def given(self, column: Column, metric: str) -> Found:
+    def given(self, column: Column, metric: str) -> SeedValues:
         """The degraded input's own value."""
         for name in self.where[column.label]:
             found = self.found(name, column, f"input_{metric}")
             if found.values:
-                return Found(found.values[:1])
-        return Found(why=f"The input's own {metric} was not measured.")
+                return SeedValues(found.values[:1])
+        return SeedValues(why=f"The input's own {metric} was not measured.")
 
     def classical(self, name: str) -> bool:
         """Whether a run learns nothing."""

@@ -14,11 +14,13 @@ from typing import Any
 import yaml
 
 from restorelab.config import paths
+from restorelab.config.run_config import read_config
+from restorelab.data.content import digest
 from restorelab.errors import UserError
 from restorelab.runs import inputs
-from restorelab.runs.inputs import Inputs, digest
+from restorelab.runs.inputs import Inputs
 from restorelab.runs.record import Record
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder
 from restorelab.runs.run_identity import scientific
 
 IMAGES = "images"

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from restorelab.config import build
 from restorelab.errors import DataError
-from restorelab.restoring.inference import restore
+from restorelab.restoring.inference import exact, restore
 from restorelab.runs.record import Record
-from restorelab.training.evaluation import exact
 
 IMAGES = 500
 """Test images that are restored for this, spread over the set."""

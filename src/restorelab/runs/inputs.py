@@ -4,19 +4,15 @@ A run keeps it in `inputs.json`: `data`, a hash of the dataset; `table`, the dec
 from; `weights`, a hash for each key that names a file of weights; `changes`, what was different when it went on.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from restorelab.config import paths
-from restorelab.data.content import hashes
+from restorelab.data.content import DIGITS, digest, hashes
 from restorelab.errors import DataError
 from restorelab.runs.run_folder import RunFolder
-
-DIGITS = 16
-"""Hexadecimal digits of a hash."""
 
 
 class Inputs:
@@ -51,11 +47,6 @@ class Inputs:
             found = hashes([file], file.parent)[0][:DIGITS] if file.is_file() else str(place)
             self._weights[place] = found
         return self._weights[place]
-
-
-def digest(value: Any) -> str:
-    """A hash of plain data."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:DIGITS]
 
 
 def weights_of(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.config import paths
+from restorelab.config.run_config import read_config
 from restorelab.data import split_record as split
 from restorelab.data.dataset import Dataset, Opened
 from restorelab.data.split_record import Kept
 from restorelab.errors import ConfigError, DataError
-from restorelab.runs import inputs
-from restorelab.runs.run_folder import RunFolder, read_config, write_json
+from restorelab.runs import inputs, split_file
+from restorelab.runs.run_folder import RunFolder, write_json
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def before(settings: Mapping[str, Any]) -> Kept | None:
     if not settings["resume"] or not settings["run_dir"]:
         return None
     folder = RunFolder(Path(settings["run_dir"]))
-    found = split.read(folder.path)
+    found = split_file.read(folder.path)
     if found is None and folder.last.exists():
         msg = f"{folder.path} has no {folder.split.name}: which images it was trained on is not known. Start a new run."
         raise DataError(msg)
@@ -50,7 +51,7 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
     if began is None:
         data = inputs.Inputs().data(settings["data"])
         write_json(folder.inputs, {"data": data, "table": used.table, "weights": inputs.weights_of(settings)})
-        split.write(folder, used)  # last: where it is, the other is, too
+        split_file.write(folder, used)  # last: where it is, the other is, too
         return
     if changes := dataset.changes(table, began):
         log.warning("the images are not those that the run began with: %s", changes)
@@ -85,7 +86,7 @@ def _trained(settings: Mapping[str, Any], seen: set[Path]) -> Iterator[tuple[str
         if run is None or run in seen:
             continue
         seen.add(run)
-        if known := split.read(run):
+        if known := split_file.read(run):
             yield key, run, {known.contents[name] for name in known.parts["train"]}
             config = read_config(run) if RunFolder(run).config.is_file() else {}
             yield from ((key, before, trained) for _, before, trained in _trained(config, seen))

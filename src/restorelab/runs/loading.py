@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from restorelab.config import build, composition, trust
+from restorelab.config.run_config import read_config
 from restorelab.errors import ConfigError
 from restorelab.models import weights
 from restorelab.runs import run_folder
@@ -41,7 +42,7 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
 
 def _read(run: Path) -> dict[str, Any]:
     """The config of a run, with what a network is built from."""
-    config = run_folder.read_config(run)
+    config = read_config(run)
     for key in ("model", "objective"):
         if not isinstance(config.get(key), dict) or "_target_" not in config[key]:
             msg = f"{run_folder.RunFolder(run).config} is damaged: {key} is not a mapping with a _target_."

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 import restorelab
 from restorelab.config import build
+from restorelab.config.run_config import read_config
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.runs import run_folder
-from restorelab.training.callbacks import history
+from restorelab.runs import history, run_folder
 
 TEXT = ("id", "group", "evaluation")
 """The columns of per_image.csv that are no numbers."""
@@ -53,7 +53,7 @@ class Record:
         if not self.folder.result.is_file():
             msg = f"{path} is no finished run: it has no result.json."
             raise DataError(msg)
-        self.config = run_folder.read_config(path)
+        self.config = read_config(path)
         self.result: dict[str, Any] = json.loads(self.folder.result.read_text())
         self.told = self.config
         self.seed = int(self.config["seed"])
@@ -185,31 +185,17 @@ class Record:
         """Whether it is another's method, of which there are outputs and no network (see `restorelab.exchange`)."""
         return bool(self.config.get("external"))
 
-    def restored(self, evaluation: str, place: int) -> Tensor | None:
-        """The stored output of an external method for image `place` of the set, (C, H, W) float32, not clamped.
-
-        None for a run, whose `net` restores.
-
-        Raises:
-            DataError: where the file is not there any more, or is not what was measured.
-        """
-        if not self.external:
-            return None
-        from restorelab.exchange.stored_outputs import restored
-
-        return restored(self.path, evaluation, self.per_image(evaluation).ids[place])
-
     def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
         """The images the run was measured on; needs the dataset (or its cache)."""
-        from restorelab.data import split_record
         from restorelab.data.datamodule import DataModule
+        from restorelab.runs import split_file
 
         built = build.parts(self.config)
         data = DataModule(
             built.dataset, built.degradation, {evaluation: built.evaluations[evaluation]},
             seed=self.seed, split_seed=self.config["split_seed"], eval_seed=self.config["eval_seed"],
             protocol=built.protocol.spec(), device=built.engine.device, smoke=self.config["debug"],
-            kept=split_record.read(self.run),
+            kept=split_file.read(self.run),
         )  # fmt: skip
         return data.frozen(part)[0]
 

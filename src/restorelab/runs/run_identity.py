@@ -17,6 +17,9 @@ UNSCIENTIFIC = (
 )  # fmt: skip
 """What does not change what a run finds out: places, how it is shown, how it is computed."""
 
+OF_TRAINING = ("root", "residency", "batch_size", "eval_batch_size", "crop", "augment", "turns", "small")
+"""Keys of `data` that change no test image."""
+
 
 def identity(settings: Mapping[str, Any], inputs: Inputs | None = None) -> str:
     """Eight hexadecimal digits that change with anything scientific in a resolved config, and with nothing else.

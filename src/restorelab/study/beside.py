@@ -6,11 +6,12 @@ from typing import Any
 from restorelab.errors import ConfigError, UserError
 from restorelab.judge.claims import training
 from restorelab.report.table import Cell, Table
+from restorelab.report.table_cells import NAMES, cell, written
 from restorelab.runs.metric import METRICS
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import Sample, samples
+from restorelab.runs.seed_values import SeedValues, best_classical, by_seed, top
 from restorelab.study import printed, verdict_marks
-from restorelab.study.measured import NAMES, Found, best_classical, by_seed, cell, top, written
 from restorelab.study.verdict_marks import Pair
 
 HEAD = ("", "metric", "input", "without learning", "report", "ours", "ours \u2212 report")
@@ -53,7 +54,7 @@ class Beside:
         run, evaluation, report = entry["run"], entry.get("evaluation", ""), entry.get("report")
         metric, place = self._metric(entry), self._place(entry)
         ours, sample = _ours(runs, entry)
-        given = by_seed(runs, run, evaluation, f"input_{metric}") if evaluation else Found()
+        given = by_seed(runs, run, evaluation, f"input_{metric}") if evaluation else SeedValues()
         rival = best_classical(runs, evaluation, metric, run) if evaluation and run in runs else None
         between = Cell("-" if report is not None else "")
         shown = Cell("", note=entry.get("note", ""))
@@ -64,7 +65,7 @@ class Beside:
         cells = [
             Cell(entry.get("label") or (f"{run}, {place}" if place else run)),
             Cell(NAMES.get(metric, metric)),
-            cell(metric, Found(given.values[:1])) if given.values else Cell(""),
+            cell(metric, SeedValues(given.values[:1])) if given.values else Cell(""),
             Cell(written(metric, rival[1]), rival[0], rival[1]) if rival else Cell(""),
             shown, cell(metric, ours), between,
         ]  # fmt: skip
@@ -81,17 +82,17 @@ class Beside:
         return str(entry.get("evaluation", ""))
 
 
-def _ours(runs: Runs, entry: dict[str, Any]) -> tuple[Found, Sample | None]:
+def _ours(runs: Runs, entry: dict[str, Any]) -> tuple[SeedValues, Sample | None]:
     """Our values by seed, and what a verdict on them rests on; no verdict is given on numbers of the run itself."""
     run, metric = entry["run"], entry.get("metric", "")
     try:
         if "column" in entry:
             sample = training.by_seed(runs, run, lambda r: training.at(r, entry["column"], entry.get("step"))[1])
-            return Found(tuple(map(float, sample.values[:, 0]))), sample
+            return SeedValues(tuple(map(float, sample.values[:, 0]))), sample
         if "evaluation" not in entry:
             return top(runs, run, metric), None
         found = by_seed(runs, run, entry["evaluation"], metric)
         fits = found.values and metric in METRICS
         return found, samples(runs, [run], metric, [entry["evaluation"]])[0] if fits else None
     except UserError as error:
-        return Found(why=str(error)), None
+        return SeedValues(why=str(error)), None

@@ -3,24 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
+from restorelab.report.table_cells import INPUT, NAMES, large
+from restorelab.runs import seed_values
+from restorelab.runs.comparable import OVERALL
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned
-from restorelab.study import measured, printed, verdict_marks
-from restorelab.study.measured import NAMES, Found
-
-INPUT = "degraded input"
-"""The row of the images as the networks get them."""
-
-OVERALL = "mean of all"
-"""The column group of the mean over the evaluations."""
+from restorelab.runs.seed_values import SeedValues
+from restorelab.study import printed, verdict_marks
 
 COSTS = {"parameters": "parameters", "macs": "MACs", "seconds": "time (s)", "images_per_second": "images/s"}
 """Keys of result.json, and the heads of their columns."""
-
-UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 Report = Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -60,36 +54,29 @@ class Compared:
         groups = [OVERALL, *self.evaluations] if self.overall and len(self.evaluations) > 1 else self.evaluations
         return [(group, metric) for group in groups for metric in self.metrics]
 
-    def _found(self, name: str, group: str, metric: str) -> Found:
+    def _found(self, name: str, group: str, metric: str) -> SeedValues:
         if group != OVERALL:
-            return measured.by_seed(self.runs, name, group, metric)
-        parts = [measured.by_seed(self.runs, name, evaluation, metric) for evaluation in self.evaluations]
-        why = next((part.why for part in parts if not part.values), "")
-        return Found(why=why) if why else Found(tuple(map(float, np.mean([part.values for part in parts], axis=0))))
+            return seed_values.by_seed(self.runs, name, group, metric)
+        return seed_values.average(
+            [seed_values.by_seed(self.runs, name, evaluation, metric) for evaluation in self.evaluations]
+        )
 
     def _comparable(self, group: str) -> list[str]:
         groups = self.evaluations if group == OVERALL else [group]
-        kept = [measured.same_images(self.runs, self.names, evaluation) for evaluation in groups]
+        kept = [seed_values.same_images(self.runs, self.names, evaluation) for evaluation in groups]
         return [name for name in self.names if all(name in names for names in kept)]
 
     def _column(self, group: str, metric: str) -> dict[str, Cell]:
         """The cells by row name; the best of all is marked, and the best that learns nothing."""
         found = {name: self._found(name, group, metric) for name in self.names}
         fair = self._comparable(group)
-        given = self._found(fair[0], group, f"input_{metric}") if fair else Found()
-        cells = {name: measured.cell(metric, one) for name, one in found.items()}
+        given = self._found(fair[0], group, f"input_{metric}") if fair else SeedValues()
+        classical = {name for name in fair if not learned(self.runs[name])}
+        cells = table_cells.column(metric, found, SeedValues(given.values[:1]), classical, fair)
         for name, one in found.items():
             if one.values and name not in fair:
                 words = f"Measured on other images than {fair[0] if fair else 'the others'}, so not to be compared."
-                cells[name] = measured.marked(cells[name], "", words)
-        cells[INPUT] = measured.cell(metric, Found(given.values[:1])) if given.values else Cell("")
-        values = {name: found[name].mean for name in fair}
-        classical = measured.best(metric, {n: v for n, v in values.items() if not learned(self.runs[n])})
-        if classical is not None:
-            cells[classical] = measured.marked(cells[classical], "classical")
-        best = measured.best(metric, values | {INPUT: given.mean})
-        if best is not None:
-            cells[best] = measured.marked(cells[best], "both" if best == classical else "best")
+                cells[name] = table_cells.marked(cells[name], "", words)
         return cells
 
     def _leads(self, columns: Sequence[tuple[str, str]]) -> list[Cell]:
@@ -99,13 +86,13 @@ class Compared:
         for group, metric in columns:
             values = {name: self._found(name, group, metric).mean for name in self._comparable(group)}
             sides = [{n: v for n, v in values.items() if learned(self.runs[n]) is side} for side in (True, False)]
-            ours, theirs = (measured.best(metric, side) for side in sides)
+            ours, theirs = (seed_values.best(metric, side) for side in sides)
             if ours is None or theirs is None:
                 cells.append(Cell(""))
                 pairs.append(None)
                 continue
             difference = values[ours] - values[theirs]
-            cells.append(Cell(measured.written(metric, difference, sign=True), value=difference))
+            cells.append(Cell(table_cells.written(metric, difference, sign=True), value=difference))
             groups = self.evaluations if group == OVERALL else [group]
             pairs.append(verdict_marks.against_run(self.runs, ours, theirs, metric, groups))
         return verdict_marks.judged(cells, pairs)
@@ -132,7 +119,7 @@ class Compared:
             return [Cell("0", value=0), *[Cell("")] * len(COSTS)]
         cells = []
         for key in COSTS:
-            found = measured.top(self.runs, name, key)
+            found = seed_values.top(self.runs, name, key)
             mean = found.mean
             text = "-" if not found.values else large(mean) if key == "macs" else f"{mean:,.0f}"
             cells.append(Cell(text, value=mean if found.values else None, note=found.why))
@@ -146,10 +133,10 @@ class Compared:
             if value is None:
                 cells.append(Cell("", mark="report"))
                 continue
-            rival = measured.best_classical(self.runs, group, metric, name) if name in self.runs else None
+            rival = seed_values.best_classical(self.runs, group, metric, name) if name in self.runs else None
             named = (self.labels.get(rival[0], rival[0]), rival[1]) if rival else None
-            cell = printed.shown(self.runs, metric, value, Found(), named)
-            cells.append(cell if cell.mark else measured.marked(cell, "report"))
+            cell = printed.shown(self.runs, metric, value, SeedValues(), named)
+            cells.append(cell if cell.mark else table_cells.marked(cell, "report"))
         return [*cells, *[Cell("", mark="report")] * (len(COSTS) + 1)]
 
     def _notes(self) -> list[str]:
@@ -161,11 +148,3 @@ class Compared:
         other = [printed.OTHER_IMAGES] if self.report and self.runs.stand_in else []
         costs = "MACs: multiply-accumulates for one image. Time: of the whole run, evaluation included."
         return [marks, *([spread] if several else []), *other, costs]
-
-
-def large(number: float) -> str:
-    """Three digits and a unit: 12.3 M."""
-    for unit, name in UNITS:
-        if number >= unit:
-            return f"{number / unit:.3g} {name}"
-    return f"{number:.0f}"

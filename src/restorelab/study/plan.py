@@ -52,6 +52,13 @@ class Study:
     notes: list[str] = field(default_factory=list)
     images: str = ""
 
+    def planned(
+        self, arguments: Sequence[str], only: Sequence[str], *, folder: Path, threads: int | None, listed: bool
+    ) -> list[Planned]:
+        """See `plan`. arguments: what the command line gives to each run, `seed` included."""
+        overrides, seeds = divide(arguments)
+        return plan(self, overrides, seeds, only, folder=folder, threads=threads, listed=listed)
+
 
 def names() -> list[str]:
     """The studies that there are."""

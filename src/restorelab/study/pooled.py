@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from restorelab.report.table import Cell, Table
+from restorelab.report.table_cells import cell, written
 from restorelab.runs.record import Runs
+from restorelab.runs.seed_values import SeedValues, average, by_seed
 from restorelab.study import printed
-from restorelab.study.measured import Found, by_seed, cell, written
 
 PRINTED = "20 log10(1 / (255 MSE)) (dB)"
 """What most of the GoPro report's PSNR column is; for images in [0, 1] the formula is 10 log10(1 / MSE)."""
@@ -55,8 +56,8 @@ class Pooled:
         ours, given = (_over_all(runs, run, evaluations, metric) for metric in ("mse", "input_mse"))
         shown = [Cell(""), Cell("")]
         if report is not None:
-            shown = [printed.shown(runs, "mse", report, given, None, note), _decibels(Found((report,)))]
-        given = Found(given.values[:1], given.why)
+            shown = [printed.shown(runs, "mse", report, given, None, note), _decibels(SeedValues((report,)))]
+        given = SeedValues(given.values[:1], given.why)
         cells = [Cell(label or run), cell("mse", given), _decibels(given), cell("mse", ours), _decibels(ours)]
         if not run:
             cells = [Cell(label), *[Cell("")] * 4]
@@ -68,19 +69,15 @@ class Pooled:
         return [*cells, _decibels(ours, 20, 255) if run else Cell(""), *shown, as_printed]
 
 
-def _over_all(runs: Runs, run: str, evaluations: Sequence[str], metric: str) -> Found:
+def _over_all(runs: Runs, run: str, evaluations: Sequence[str], metric: str) -> SeedValues:
     """The mean over the images of several evaluations, a value a seed."""
     parts = [by_seed(runs, run, evaluation, metric) for evaluation in evaluations]
-    if not parts:
-        return Found()
-    why = next((part.why for part in parts if not part.values), "")
-    if why:
-        return Found(why=why)
-    counts = [runs[run][0].evaluation(evaluation)["images"] for evaluation in evaluations]
-    return Found(tuple(float(v) for v in np.average([part.values for part in parts], axis=0, weights=counts)))
+    if any(not part.values for part in parts):
+        return average(parts)
+    return average(parts, [runs[run][0].evaluation(evaluation)["images"] for evaluation in evaluations])
 
 
-def _decibels(mse: Found, factor: int = 10, white: int = 1) -> Cell:
+def _decibels(mse: SeedValues, factor: int = 10, white: int = 1) -> Cell:
     if not mse.values:
         return Cell("-", note=mse.why)
     value = float(-factor * np.log10(white * mse.mean)) if mse.mean > 0 else float("inf")

@@ -6,9 +6,10 @@ from typing import Any
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.report.table import Cell
+from restorelab.report.table_cells import in_report, marked
 from restorelab.runs.metric import METRICS
 from restorelab.runs.record import Runs
-from restorelab.study.measured import Found, better, in_report, marked
+from restorelab.runs.seed_values import SeedValues, better
 
 UNBEATEN = "The report's value does not beat the degraded input itself by more than the threshold."
 
@@ -17,7 +18,9 @@ LEGEND = "Marked red: a value of the report that does not beat the degraded inpu
 OTHER_IMAGES = "The report's numbers belong to its own images and training: they are shown here, and not judged."
 
 
-def shown(runs: Runs, metric: str, value: float, given: Found, rival: tuple[str, float] | None, note: str = "") -> Cell:
+def shown(
+    runs: Runs, metric: str, value: float, given: SeedValues, rival: tuple[str, float] | None, note: str = ""
+) -> Cell:
     """A value of the report's, marked where the input or the best method without learning is as good.
 
     On a stand-in it is never marked: it belongs to other images than those that these were measured on.

@@ -9,8 +9,8 @@ import numpy as np
 
 from restorelab.report.table import Table
 from restorelab.runs.record import Runs
+from restorelab.runs.seed_values import LOWER, by_seed
 from restorelab.study.compared import Compared
-from restorelab.study.measured import LOWER, by_seed
 from restorelab.study.printed import known
 
 

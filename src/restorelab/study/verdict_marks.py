@@ -9,10 +9,10 @@ from restorelab.errors import UserError
 from restorelab.judge.bootstrap import draws_for, estimate
 from restorelab.judge.verdict_rule import MEANING, Comparison, compare, correct
 from restorelab.report.table import Cell
+from restorelab.report.table_cells import marked
 from restorelab.runs.metric import METRICS, Metric
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import Sample, samples
-from restorelab.study.measured import marked
 
 Pair = tuple[Sample, Sample, Metric]
 """Who is asked about, whom it is held against, and by what."""

@@ -60,7 +60,7 @@ class Finished:
 
     @cached_property
     def _history(self) -> dict[str, list[float]]:
-        from restorelab.training.callbacks import history  # brings lightning
+        from restorelab.runs import history  # brings lightning
 
         return history.read(self.folder.metrics) if self.folder.metrics.is_file() else {}
 

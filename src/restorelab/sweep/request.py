@@ -4,18 +4,16 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import restorelab
 from restorelab.config import composition, paths
 from restorelab.errors import ConfigError
 from restorelab.runs.inputs import Inputs
 from restorelab.runs.run_folder import write_json
-from restorelab.study import plan as studies
-from restorelab.study.plan import Study
 from restorelab.sweep import expand, grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.keys import Sweep
@@ -26,6 +24,23 @@ log = logging.getLogger(__name__)
 
 FILE = "sweep.json"
 """In a sweep's folder: what was asked, and the runs that came of it."""
+
+
+class Study(Protocol):
+    """A named set of runs, as a sweep needs to know it: see `restorelab.study.plan.Study`."""
+
+    @property
+    def title(self) -> str:
+        """Of its page."""
+
+    @property
+    def images(self) -> str:
+        """Which images `data.root` should hold, in words; empty where the dataset says it."""
+
+    def planned(
+        self, arguments: Sequence[str], only: Sequence[str], *, folder: Path, threads: int | None, listed: bool
+    ) -> list[Planned]:
+        """Its runs, composed and checked. arguments: what the command line gives to each run, `seed` included."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +60,12 @@ class Asked:
     source: Searching | None = None
 
 
-def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
+def ask(
+    sweep: Sweep, overrides: Sequence[str], threads: int | None, load_study: Callable[[str], Study] | None = None
+) -> Asked:
     """Expand, compose and check all runs; nothing is written but a search's journal.
 
-    threads: of a run where nobody says; None: all that there are.
+    threads: of a run where nobody says; None: all that there are. load_study: reads a study of a name.
 
     Raises:
         ConfigError: for the first thing that is wrong, in whichever run.
@@ -57,9 +74,9 @@ def ask(sweep: Sweep, overrides: Sequence[str], threads: int | None) -> Asked:
     if isinstance(sweep.cross, list):
         composition.compose([f"evaluation=[{','.join(sweep.cross)}]"])
     if sweep.study is not None:
-        study = studies.load(sweep.study)
-        each, seeds = studies.divide(overrides)
-        planned = studies.plan(study, each, seeds, sweep.only, folder=folder, threads=threads, listed=sweep.dry)
+        assert load_study is not None
+        study = load_study(sweep.study)
+        planned = study.planned(overrides, sweep.only, folder=folder, threads=threads, listed=sweep.dry)
         _check_baseline(sweep, planned)
         return Asked(folder, planned, study)
     composer = Composer(threads, listed=sweep.dry)
@@ -133,7 +150,7 @@ def note(asked: Asked, arguments: Sequence[str] = ()) -> None:
                "version": restorelab.__version__}  # fmt: skip
     new = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in asked.planned}
     runs: dict[str, Any] = {**before["runs"], **new}
-    study = asdict(asked.study)["title"] if asked.study else None
+    study = asked.study.title if asked.study else None
     sessions = [*before["sessions"], *([session] if arguments else [])]
     search = asked.source.told({name: run["swept"] for name, run in runs.items()}) if asked.source else None
     write_json(file, {"schema": 1, "study": study, "sessions": sessions, "runs": runs, "search": search})

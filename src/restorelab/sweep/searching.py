@@ -124,7 +124,7 @@ class Searching:
 
     def _values(self, run: Planned) -> list[tuple[int, float]]:
         """Steps and values of the searched metric, from the run's metrics.csv as far as it is written."""
-        from restorelab.training.callbacks import history  # brings lightning
+        from restorelab.runs import history  # brings lightning
 
         file = RunFolder(run.folder).metrics
         if not file.is_file():

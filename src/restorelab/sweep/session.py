@@ -1,31 +1,40 @@
-"""One session of a sweep: plan, execute, compare."""
+"""One session of a sweep: plan, execute, and hand what is done to whoever writes the page."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.runs.ledger import State, count
-from restorelab.sweep import dry_run, keys, postprocess, queue
+from restorelab.sweep import dry_run, keys, queue
 from restorelab.sweep import request as asking
 from restorelab.sweep.executors import choose
 from restorelab.sweep.keys import Sweep
 from restorelab.sweep.live import view
-from restorelab.sweep.request import Asked
+from restorelab.sweep.planned import Planned
+from restorelab.sweep.request import Asked, Study
 from restorelab.sweep.scheduler import Scheduler
 from restorelab.training import gc_tuning
 
 log = logging.getLogger(__name__)
 
 
-def run(argv: Sequence[str]) -> int:
-    """Plan all runs, do those that have no result yet, write the page; gives the exit status."""
+Close = Callable[[Sweep, Asked, Sequence[Planned]], Path | None]
+"""Writes the pages of a sweep over the runs that are done; gives the one to open, None where none was asked for."""
+
+
+def run(argv: Sequence[str], load_study: Callable[[str], Study], close: Close) -> int:
+    """Plan all runs, do those that have no result yet, write the page; gives the exit status.
+
+    load_study: reads a study of a name. close: is called with all runs once none is left to do.
+    """
     sweep, overrides = keys.split(argv)
     executor = choose.executor(sweep)
     if not sweep.dry:
         executor.warm()  # imports go on while the runs are being planned
-    asked = asking.ask(sweep, overrides, executor.threads)
+    asked = asking.ask(sweep, overrides, executor.threads, load_study)
     gc_tuning.settle()
     if sweep.dry:
         print(dry_run.listing(asked.planned, workers=executor.workers))
@@ -64,16 +73,16 @@ def run(argv: Sequence[str]) -> int:
         shown.close()
         if asked.source is not None:
             asking.note(replace(asked, planned=list(scheduler.runs.values())))
-    return _finish(sweep, asked, scheduler, states)
+    return _finish(sweep, asked, scheduler, states, close)
 
 
-def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[str, State]) -> int:
+def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[str, State], close: Close) -> int:
     """Evaluate across, write the page, say how it went."""
     failed = [run for run, state in states.items() if state not in ("done", "pruned")]
     runs = list(scheduler.runs.values())
     page, refused = None, False
     try:
-        page = postprocess.finish(sweep, asked, runs)
+        page = close(sweep, asked, runs)
     except (UserError, OSError) as error:  # the runs are done all the same
         log.error("no page: %s", error)
         refused = True

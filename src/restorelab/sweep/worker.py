@@ -22,9 +22,10 @@ import yaml
 from tqdm import tqdm
 
 from restorelab.config import trust
+from restorelab.config.run_config import read_config
 from restorelab.errors import UserError
 from restorelab.runs.ledger import Claim, Ledger
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder
 from restorelab.training import logs
 from restorelab.training.interruption import Interrupted
 from restorelab.training.run_status import Watch

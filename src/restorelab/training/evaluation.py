@@ -1,8 +1,7 @@
 """Measure a network on a frozen set by the protocol; needs no Trainer."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +13,7 @@ from restorelab.data.batching import BatchSize
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.sample import Sample
 from restorelab.metrics.protocol import PSNR_CAP, Protocol
-from restorelab.restoring.inference import restore
+from restorelab.restoring.inference import exact, restore
 from restorelab.training.finite import finite, refusal
 
 INPUT = "input_"
@@ -72,22 +71,14 @@ class Measured:
         return means | {f"{part}/loss": self.loss} | given
 
     @property
+    def row(self) -> tuple[str, int, dict[str, float]]:
+        """Its line of a table: see `report.evaluations`."""
+        return self.name, len(self.frozen), self.metrics()
+
+    @property
     def capped(self) -> int:
         """Images whose PSNR is at the protocol's cap."""
         return int((self.values["psnr"] >= PSNR_CAP).sum()) if "psnr" in self.values else 0
-
-
-@contextmanager
-def exact() -> Iterator[None]:
-    """Float32 that is float32: without TF32, which training may use on a GPU and which rounds to 10 bits."""
-    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    torch.backends.cudnn.allow_tf32 = False
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before[0]
-        torch.set_float32_matmul_precision(before[1])
 
 
 def evaluate(
@@ -203,38 +194,3 @@ class _Clock:
 def _measure(protocol: Protocol, restored: Tensor, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:
     given = protocol.measure_input(degraded, clean)
     return protocol.measure(restored, clean) | {f"{INPUT}{name}": value for name, value in given.items()}
-
-
-HEADS = {
-    "input/psnr": ("input PSNR", "{:.2f}"),
-    "test/psnr": ("PSNR", "{:.2f}"),
-    "gain": ("gain", "{:+.2f}"),
-    "input/ssim": ("input SSIM", "{:.4f}"),
-    "test/ssim": ("SSIM", "{:.4f}"),
-    "test/mse": ("MSE", "{:.6f}"),
-    "test/accuracy": ("accuracy", "{:.2%}"),
-    "test/loss": ("loss", "{:.5g}"),
-}
-"""What a table shows of an evaluation, where it was measured: heading and form of a number."""
-
-
-def cells(name: str, images: int, metrics: Mapping[str, float | None]) -> dict[str, str]:
-    """One evaluation's row of a table, by heading. metrics: as `Measured.metrics`; None (no number) shows as a dash."""
-    found: dict[str, float | None] = dict(metrics)
-    before, after = found.get("input/psnr"), found.get("test/psnr")
-    if before is not None and after is not None:
-        found["gain"] = after - before
-    shown = {head: "-" if found[key] is None else form.format(found[key]) for key, (head, form) in HEADS.items()
-             if key in found}  # fmt: skip
-    return {"evaluation": name, "images": str(images), **shown}
-
-
-def table(results: Sequence[Measured], *, title: str) -> str:
-    """The results as an aligned table: a line an evaluation."""
-    known = [{k: v for k, v in result.metrics().items() if k != "test/loss" or not np.isnan(v)} for result in results]
-    found = [cells(one.name, len(one.frozen), metrics) for one, metrics in zip(results, known, strict=True)]
-    rows = [tuple(found[0]), *(tuple(row.values()) for row in found)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [" ".join((c.ljust if i == 0 else c.rjust)(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-             for row in rows]  # fmt: skip
-    return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])

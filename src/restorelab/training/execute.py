@@ -10,11 +10,12 @@ from torch import nn
 
 from restorelab.config import build, from_checkpoint, noise_evaluation, schema
 from restorelab.config.build import Parts
+from restorelab.config.run_config import read_config
 from restorelab.data.required import require_labels
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.runs import keeping
-from restorelab.runs.run_folder import RunFolder, choose, read_config
+from restorelab.runs.run_folder import RunFolder, choose
 from restorelab.training import checks, image_sizes, launch, resumption, run_progress, tuning
 from restorelab.training.run_status import Watch
 from restorelab.training.runner import FAILED, Outcome, execute_here, trace_of

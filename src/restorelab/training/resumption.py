@@ -8,10 +8,11 @@ from typing import Any
 
 from restorelab import quoting
 from restorelab.config.dotted import within
+from restorelab.config.run_config import read_config
 from restorelab.config.schema import require_whole
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError
-from restorelab.runs.run_folder import RunFolder, read_config
+from restorelab.runs.run_folder import RunFolder
 from restorelab.training import run_progress
 from restorelab.training.run_progress import Standing
 

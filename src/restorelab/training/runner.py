@@ -18,12 +18,12 @@ from torch import nn
 from restorelab import quoting
 from restorelab.config import build
 from restorelab.config.build import Parts
-from restorelab.data import split_record
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened
 from restorelab.duration import seconds
 from restorelab.errors import UserError
 from restorelab.models import weights
+from restorelab.runs import split_file
 from restorelab.runs.run_folder import RunFolder, write_json
 from restorelab.training import checks, footprint, run_progress, write_results
 from restorelab.training.callbacks.checkpoint import Checkpoint
@@ -146,7 +146,7 @@ class Run:
             world=self.world,
             smoke=self.settings["debug"],
             opened=self.opened,
-            kept=split_record.read(self.folder.path),
+            kept=split_file.read(self.folder.path),
             needs=partial(footprint.needs, built),
         )
         data.setup()

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from restorelab.data.frozen import FrozenSet
 from restorelab.metrics.protocol import Protocol
 from restorelab.models.tunable import Settings, Tunable
-from restorelab.restoring.inference import restore
-from restorelab.training.evaluation import exact
+from restorelab.restoring.inference import exact, restore
 
 log = logging.getLogger(__name__)
 

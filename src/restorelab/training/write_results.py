@@ -26,6 +26,7 @@ from restorelab.data.datamodule import DataModule
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.metrics import cost
 from restorelab.report.detail import places
+from restorelab.report.evaluations import table
 from restorelab.report.panels import Row, panel
 from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
@@ -33,10 +34,10 @@ from restorelab.report.run_curves import curves
 from restorelab.report.run_page import degradation, page
 from restorelab.report.trained import trained
 from restorelab.restoring.inference import restore
+from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write_text
 from restorelab.training import checks, tuning
-from restorelab.training.callbacks import history
-from restorelab.training.evaluation import Measured, evaluate, table
+from restorelab.training.evaluation import Measured, evaluate
 from restorelab.training.loggers.tracker import Tracker
 from restorelab.training.run_status import Watch
 
@@ -129,7 +130,7 @@ def write(
     tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
     places = {"run": folder.path, **({"pictures": folder.images} if pictures else {}), "report": folder.page}
-    lines = [table(measured, title=f"{title}, test set") if measured else UNTESTED]
+    lines = [table([one.row for one in measured], title=f"{title}, test set") if measured else UNTESTED]
     if capped := sum(result.capped for result in measured):
         lines.append(f"{capped} PSNR values are at the cap")
     lines += [

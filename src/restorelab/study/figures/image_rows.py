@@ -11,10 +11,9 @@ from restorelab.config import build
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.report.sheet import GAP, LABEL, MANY, MARGIN, Picture, shown
-from restorelab.restoring.inference import restore
+from restorelab.restoring.inference import exact, restore
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.samples import same_images
-from restorelab.training.evaluation import exact
 
 WIDTH = 1280
 """Pixels that a sheet takes, about: what the page shows at its own size."""

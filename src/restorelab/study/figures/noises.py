@@ -8,8 +8,8 @@ from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.report.sheet import sheet
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned
+from restorelab.runs.seed_values import best, by_seed, same_images
 from restorelab.study.figures.image_rows import Images, View, pictures
-from restorelab.study.measured import best, by_seed, same_images
 
 
 @dataclass(frozen=True)

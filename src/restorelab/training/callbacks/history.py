@@ -1,7 +1,6 @@
 """metrics.csv: what a run measured on its way, appended as it goes and cut back to the checkpoint on resume."""
 
 import csv
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from restorelab.errors import DataError
 from restorelab.runs.run_folder import write_text
 
 Report = Callable[[dict[str, float], int], None]
@@ -88,18 +86,3 @@ class History(Callback):
 
 def _text(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.9g}"
-
-
-def read(file: Path) -> dict[str, list[float]]:
-    """The columns of a metrics.csv; an empty cell is NaN. A last line that is still being written does not count.
-
-    Raises:
-        DataError: for a file that is none.
-    """
-    try:
-        text = file.read_text()
-        rows = list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
-        return {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else {})}
-    except (ValueError, TypeError) as error:
-        msg = f"{file} cannot be read ({error})."
-        raise DataError(msg) from error

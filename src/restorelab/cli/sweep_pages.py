@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restorelab.errors import UserError
+from restorelab.study.plan import Study
 from restorelab.sweep.keys import Sweep
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.request import Asked
@@ -13,7 +14,7 @@ from restorelab.sweep.request import Asked
 log = logging.getLogger(__name__)
 
 
-def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
+def write(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
     """Make what was asked for of the runs that are done; gives the page to open, None where none was wanted.
 
     Raises:
@@ -41,6 +42,7 @@ def finish(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
         return compared
     from restorelab.study import write_study  # brings matplotlib
 
+    assert isinstance(asked.study, Study)
     beside = compared.relative_to(asked.folder).as_posix() if compared else None
     return write_study.write(asked.study, runs, asked.folder, beside)
 

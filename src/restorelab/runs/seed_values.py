@@ -1,30 +1,22 @@
-"""The numbers of runs for a table: by seed, with a reason where there is none, and how each is written."""
+"""The numbers of runs: a value a seed, or the reason why there is none; which of them is the best."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from restorelab.errors import UserError
-from restorelab.report.table import Cell, Mark
 from restorelab.runs.metric import METRICS
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned, same_loss
-
-NAMES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "loss": "loss", "accuracy": "accuracy",
-         "entropy": "cross-entropy"}  # fmt: skip
-"""Metrics as a head calls them."""
-
-DIGITS = {"psnr": 2, "ssim": 3, "mse": 5, "loss": 4, "entropy": 4, "accuracy": 3, "parameters": 0, "macs": 0}
-"""Decimals that a metric is printed with; others get three."""
 
 LOWER = tuple(name for name, metric in METRICS.items() if not metric.higher)
 """Metrics of which less is better."""
 
 
 @dataclass(frozen=True)
-class Found:
+class SeedValues:
     """The values of one number by seed, or none of them and the reason why."""
 
     values: tuple[float, ...] = ()
@@ -36,60 +28,42 @@ class Found:
         return float(np.mean(self.values)) if self.values else float("nan")
 
 
+def average(parts: Sequence[SeedValues], weights: Sequence[float] | None = None) -> SeedValues:
+    """The mean of several numbers, seed by seed; the reason where one of them has no value."""
+    why = next((part.why for part in parts if not part.values), "")
+    if why or not parts:
+        return SeedValues(why=why)
+    means = np.average([part.values for part in parts], axis=0, weights=weights)
+    return SeedValues(tuple(map(float, means)))
+
+
 def better(metric: str, one: float, other: float) -> bool:
     """Whether `one` is the better value; False where either is not a number."""
     return one < other if metric in LOWER else one > other
 
 
-def written(metric: str, value: float, *, sign: bool = False) -> str:
-    """A value with the metric's decimals; with its sign where it is a difference."""
-    text = f"{value:{'+' if sign else ''},.{DIGITS.get(metric, 3)}f}"
-    return text.replace("-", "\u2212")
-
-
-def in_report(metric: str, value: float) -> str:
-    """A value of the report's, with at least as many decimals as it prints."""
-    least = {"psnr": 2, "ssim": 2}.get(metric, 0)
-    printed = len(np.format_float_positional(value, trim="-").partition(".")[2])
-    return f"{value:,.{max(least, printed)}f}"
-
-
-def cell(metric: str, found: Found, mark: Mark = "", note: str = "") -> Cell:
-    """The mean, ± the standard deviation (n - 1) where there are several seeds; "-" and the reason without a value."""
-    if not found.values:
-        return Cell("-", note=found.why)
-    spread = float(np.std(found.values, ddof=1)) if len(found.values) > 1 else None
-    aside = "" if spread is None else f"± {written(metric, spread)}"
-    return Cell(written(metric, found.mean), aside, found.mean, spread, mark, note)
-
-
-def marked(one: Cell, mark: Mark, note: str = "") -> Cell:
-    """The same cell with a mark, and one more sentence in its note."""
-    return replace(one, mark=mark, note=" ".join(part for part in (one.note, note) if part))
-
-
-def by_seed(runs: Runs, name: str, evaluation: str, metric: str) -> Found:
+def by_seed(runs: Runs, name: str, evaluation: str, metric: str) -> SeedValues:
     """A test metric of a run, a value a seed; one value of a method that learns nothing, whatever the seeds."""
     try:
         records = runs[name]
         values = tuple(record.metric(evaluation, metric) for record in (records if learned(records) else records[:1]))
     except UserError as error:
-        return Found(why=str(error))
+        return SeedValues(why=str(error))
     if not np.isfinite(values).all():
-        return Found(why=f"run {name}: {metric} under {evaluation} is not a number.")
-    return Found(values)
+        return SeedValues(why=f"run {name}: {metric} under {evaluation} is not a number.")
+    return SeedValues(values)
 
 
-def top(runs: Runs, name: str, key: str) -> Found:
+def top(runs: Runs, name: str, key: str) -> SeedValues:
     """A number of the run itself, such as `parameters` or `seconds`, a value a seed; the same ones as one value."""
     try:
         records = runs[name]
     except UserError as error:
-        return Found(why=str(error))
+        return SeedValues(why=str(error))
     values = [float(value) for record in records if (value := record.result.get(key)) is not None]
     if len(values) < len(records):
-        return Found(why=f"Run {name}: {key.replace('_', ' ')} was not measured.")
-    return Found(tuple(values[:1] if len(set(values)) == 1 else values))
+        return SeedValues(why=f"Run {name}: {key.replace('_', ' ')} was not measured.")
+    return SeedValues(tuple(values[:1] if len(set(values)) == 1 else values))
 
 
 def spec(runs: Runs, name: str, evaluation: str) -> str | None:

@@ -1,0 +1,77 @@
+"""The config that a run left in its folder, read as data: bounded, with today's names, its paths where they are now."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from restorelab.config import paths
+from restorelab.errors import ConfigError
+
+CONFIG = "config.yaml"
+"""Its name in the run's folder."""
+
+LARGEST = 100_000
+"""Values of a config that is read; those of this package have some hundred."""
+
+_TRAINING = "restorelab.training"
+MOVED = {
+    "restorelab.engine.Engine": f"{_TRAINING}.trainer_config.Engine",
+    "restorelab.metrics.Protocol": "restorelab.metrics.protocol.Protocol",
+    "restorelab.exchange.absent.network": "restorelab.exchange.no_network.network",
+    "restorelab.callbacks.ema.EMA": f"{_TRAINING}.callbacks.ema.EMA",
+    "restorelab.callbacks.panels.Panels": f"{_TRAINING}.callbacks.panels.Panels",
+    "restorelab.tracking.tracker.CsvOnly": f"{_TRAINING}.loggers.tracker.CsvOnly",
+    "restorelab.tracking.wandb.WandB": f"{_TRAINING}.loggers.wandb.WandB",
+    **{
+        f"restorelab.schedulers.{name}": f"{_TRAINING}.schedulers.{name}"
+        for name in ("constant", "cosine", "multistep")
+    },
+}
+"""Targets in the configs of runs that version 0.1 made, and where they are now."""
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The resolved config that a run left; its paths lead where what it reads lies now, see `paths.relocate`."""
+    file = folder / CONFIG
+    if not file.is_file():
+        found = sorted(p.parent.name for p in folder.glob("*/config.yaml")) if folder.is_dir() else []
+        hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
+        msg = f"{folder} is not a run folder: it has no config.yaml.{hint}"
+        raise ConfigError(msg)
+    try:
+        content = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError) as error:
+        msg = f"{file} is damaged: it is not YAML ({' '.join(str(error).split())[:200]})."
+        raise ConfigError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{file} is damaged: it holds a {type(content).__name__}, not keys and values."
+        raise ConfigError(msg)
+    if not _bounded(content):
+        msg = f"{file} is damaged: its aliases stand for more than {LARGEST:,} values, or for themselves."
+        raise ConfigError(msg)
+    _follow_moves(content)
+    paths.relocate(content, folder)
+    return content
+
+
+def _follow_moves(node: Any) -> None:
+    """Give the targets in a config that an earlier version wrote the names that they have now."""
+    if isinstance(node, dict):
+        target = node.get("_target_")
+        node |= {"_target_": MOVED[target]} if isinstance(target, str) and target in MOVED else {}
+        for value in node.values():
+            _follow_moves(value)
+    elif isinstance(node, list):
+        for value in node:
+            _follow_moves(value)
+
+
+def _bounded(content: Any) -> bool:
+    """Whether a config, with what its YAML aliases stand for, is of a size that whatever walks through it can bear."""
+    waiting, seen = [content], 0
+    while waiting and seen <= LARGEST:
+        node = waiting.pop()
+        seen += 1
+        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return seen <= LARGEST

@@ -1,0 +1,38 @@
+"""A run's evaluations as a table, for a terminal and for its page."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+HEADS = {
+    "input/psnr": ("input PSNR", "{:.2f}"),
+    "test/psnr": ("PSNR", "{:.2f}"),
+    "gain": ("gain", "{:+.2f}"),
+    "input/ssim": ("input SSIM", "{:.4f}"),
+    "test/ssim": ("SSIM", "{:.4f}"),
+    "test/mse": ("MSE", "{:.6f}"),
+    "test/accuracy": ("accuracy", "{:.2%}"),
+    "test/loss": ("loss", "{:.5g}"),
+}
+"""What a table shows of an evaluation, where it was measured: heading and form of a number."""
+
+
+def cells(name: str, images: int, metrics: Mapping[str, float | None]) -> dict[str, str]:
+    """One evaluation's row of a table, by heading. metrics: as `Measured.metrics`; None (no number) shows as a dash."""
+    found: dict[str, float | None] = dict(metrics)
+    before, after = found.get("input/psnr"), found.get("test/psnr")
+    if before is not None and after is not None:
+        found["gain"] = after - before
+    shown = {head: "-" if found[key] is None else form.format(found[key]) for key, (head, form) in HEADS.items()
+             if key in found}  # fmt: skip
+    return {"evaluation": name, "images": str(images), **shown}
+
+
+def table(measured: Sequence[tuple[str, int, Mapping[str, float]]], *, title: str) -> str:
+    """Evaluations as an aligned table: a line each. measured: name, number of images, and metrics as in `cells`."""
+    rows = [cells(name, images, {k: v for k, v in metrics.items() if k != "test/loss" or not math.isnan(v)})
+            for name, images, metrics in measured]  # fmt: skip
+    lines = [tuple(rows[0]), *(tuple(row.values()) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    texts = [" ".join((c.ljust if i == 0 else c.rjust)(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
+             for line in lines]  # fmt: skip
+    return "\n".join([title, texts[0], "-" * len(texts[0]), *texts[1:]])
