@@ -17,6 +17,8 @@ from clock import Clock
 from restorelab.compare import patch
 from restorelab.compare.crops import SIDES, Case, choose, crops, side
 from restorelab.compare.restoring import LARGE, WINDOW
+from restorelab.errors import DataError
+from restorelab.exchange import stored_outputs
 from restorelab.metrics.protocol import Protocol
 from restorelab.report import detail
 from restorelab.runs.record import PerImage, Record, Runs
@@ -292,11 +294,17 @@ def test_nothing_to_show_is_no_error() -> None:
     assert crops(of(Broken("a", small()))).views[0].text == ["No pictures: ZeroDivisionError"]
 
 
-def test_others_methods_are_shown_by_their_outputs() -> None:
+def test_others_methods_are_shown_by_their_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen = small()
+
+    def restored(record: Any, evaluation: str, place: int) -> torch.Tensor:
+        if record.name == "silent":
+            raise DataError("its outputs are not at hand.")
+        return frozen.clean(place) * 0.5
+
+    monkeypatch.setattr(stored_outputs, "restored", restored)
     theirs = Stands("theirs", frozen, external=True, network=None)
-    theirs.restored = lambda evaluation, place: frozen.clean(place) * 0.5  # type: ignore[attr-defined]
-    silent = Stands("silent", frozen, external=True, network=None, restored=lambda evaluation, place: None)
+    silent = Stands("silent", frozen, external=True, network=None)
     found = crops(of(theirs, silent, Stands("a", frozen)), images=1)
     case = only(found)
     x, y, wide, high = case.box
