@@ -93,7 +93,7 @@ def train(parts: Parts, net: nn.Module, sides: Sequence[tuple[int, int]]) -> Non
         parts.dataset, parts.degradation, parts.evaluations, seed=0, split_seed=0, eval_seed=0, protocol={},
         device=device,
     )  # fmt: skip
-    schedule = plan(parts.config["scheduler"], validation_names(list(parts.evaluations), parts.objective.metrics))
+    schedule = plan(parts.config["scheduler"], validation_names(list(parts.evaluations), list(parts.measures)))
     task = RestorationTask(
         net, parts.objective, parts.degradation, build.make("optimizer", parts.config["optimizer"]), schedule, total=10,
         evaluations=list(parts.evaluations), protocol=parts.protocol, channels_last=True, seed=0,

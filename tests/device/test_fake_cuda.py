@@ -31,7 +31,8 @@ from restorelab.data.decode import Decoding
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.sample import Sample
 from restorelab.data.turns import Turns
-from restorelab.metrics.protocol import Protocol, _Blur
+from restorelab.metrics.protocol import Protocol
+from restorelab.metrics.ssim import _Blur
 from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import restore
 from restorelab.training import checks
@@ -106,7 +107,7 @@ def data_of(parts: build.Parts, device: torch.device = CUDA) -> DataModule:
 
 def task_of(parts: build.Parts, net: nn.Module, device: torch.device = CUDA) -> RestorationTask:
     with _disable_current_modes():  # the names are made with numbers
-        measured = validation_names(list(parts.evaluations), parts.objective.metrics)
+        measured = validation_names(list(parts.evaluations), list(parts.measures))
     schedule = plan(parts.config["scheduler"], measured)
     task = RestorationTask(
         net, parts.objective, parts.degradation, build.make("optimizer", parts.config["optimizer"]),
@@ -201,7 +202,9 @@ def test_a_loss_is_float32_and_never_waits(file: Path, classifier: Path, monkeyp
             task.on_validation_epoch_start()
             task.validation_step((0, data_of(parts).prepare(stored(parts))), 0)
             task.validation_step((None, stored(parts)), 1)
-            assert task._sums.device == task._bad[0].device == CUDA
+            taken = [*task._losses, *task._taken[0].values()]
+            assert all(value.device == CUDA for metric in taken for value in (*metric.values, *task._bad))
+            assert [len(metric.values) for metric in taken] == [1] * len(taken)
             assert strict.copies == 0
 
 
@@ -245,8 +248,8 @@ def test_the_protocol_never_waits(options: dict[str, Any], scale: int, monkeypat
         clean = torch.empty(BATCH, 3, SIDE, SIDE, device=CUDA)
         degraded = protocol.prepare(torch.empty(BATCH, 3, SIDE // scale, SIDE // scale, device=CUDA))
         for restored in (clean, clean.to(torch.bfloat16)):
-            measured = Objective().measure(restored, Sample(torch.zeros(BATCH, device=CUDA), clean), protocol)
-            for value in (*measured.values(), *protocol.measure_input(degraded, clean).values()):
+            measures = Objective().measures(protocol).fresh(CUDA)
+            for value in (*measures(restored, clean).values(), *measures.of_input(degraded, clean).values()):
                 assert (value.device, value.dtype, value.shape) == (CUDA, torch.float64, (BATCH,))
         assert strict.copies == 0
 

@@ -12,7 +12,7 @@ from skimage import data, restoration
 from restorelab.degradations.noise import Impulse
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError
-from restorelab.metrics.protocol import mse
+from restorelab.metrics.mse import mse
 from restorelab.models.black import Black
 from restorelab.models.bm3d import BM3D
 from restorelab.models.inpaint import Inpaint

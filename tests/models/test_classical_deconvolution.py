@@ -10,7 +10,7 @@ from restorelab.degradations.blur import Box, Gaussian, Motion
 from restorelab.degradations.noise import Gaussian as Noise
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError
-from restorelab.metrics.protocol import mse
+from restorelab.metrics.mse import mse
 from restorelab.models.richardson_lucy import RichardsonLucy
 from restorelab.models.wiener import Wiener
 from restorelab.restoring.inference import restore

@@ -33,7 +33,7 @@ def test_loss_and_metrics_are_those_of_the_logits():
     loss, output = Classify()(lambda image: logits, sample, Degradation(), TorchDraws())
     assert output is logits
     assert float(loss) == pytest.approx(float(F.cross_entropy(logits, torch.tensor([0, 1, 1]))))
-    values = Classify().measure(logits, sample, Protocol())
+    values = Classify().measures(Protocol())(logits, sample.label)
     assert values["accuracy"].tolist() == [1, 0, 1]
     assert values["entropy"].mean().item() == pytest.approx(float(loss))
 

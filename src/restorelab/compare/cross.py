@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +185,7 @@ def _measure(
                 built.protocol,
                 batch_size=built.dataset.eval_batch_size,
                 loss=lambda run, sample: objective(run, sample, built.degradation, draws),
-                measure=None if objective.restores else partial(_values, built),
+                measures=built.measures,
                 memory_format=torch.channels_last if channels_last else torch.contiguous_format,
             )
         except NotFiniteError as error:
@@ -206,7 +205,3 @@ def _laid_out(built: Parts, net: nn.Module) -> tuple[nn.Module, bool]:
     chosen = built.engine.channels_last
     chosen = getattr(net, "channels_last", True) if chosen == "auto" else chosen
     return net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format), chosen  # type: ignore[call-overload]
-
-
-def _values(built: Parts, output: torch.Tensor, sample: Any) -> dict[str, torch.Tensor]:
-    return built.objective.measure(output, sample, built.protocol)

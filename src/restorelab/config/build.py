@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from restorelab.data.frozen import Evaluation
 from restorelab.degradations.labels import STAGES, essence
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
+from restorelab.metrics.measures import Measures
 from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.objective import Objective
 
@@ -74,6 +75,11 @@ class Parts:
     objective: Objective
     protocol: Protocol
     engine: "Engine"
+
+    @cached_property
+    def measures(self) -> Measures:
+        """What is measured of the network's outputs."""
+        return self.objective.measures(self.protocol)
 
     def net(self) -> nn.Module:
         """The bare network with fresh weights from torch's global generator."""

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorelab.errors import ConfigError
-from restorelab.metrics.protocol import SSIM_WINDOW, ssim_maps
+from restorelab.metrics.ssim import SSIM_WINDOW, ssim_maps
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the scales, finest first: Wang, Simoncelli and Bovik, Asilomar 2003, section 3.2."""

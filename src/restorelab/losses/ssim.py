@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from restorelab.metrics.protocol import ssim_maps
+from restorelab.metrics.ssim import ssim_maps
 
 
 class SSIM(nn.Module):

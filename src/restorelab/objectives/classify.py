@@ -1,6 +1,6 @@
 """Training a classifier on the labels of a dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +12,10 @@ from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
 from restorelab.errors import DataError
+from restorelab.metrics.accuracy import Accuracy
+from restorelab.metrics.entropy import Entropy
+from restorelab.metrics.measures import Measures
+from restorelab.metrics.per_image import PerImage
 from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.objective import Objective
 
@@ -27,7 +31,6 @@ class Classify(Objective):
     Raises DataError where an image has no label, or the label is none of the network's classes.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "entropy")
     restores: ClassVar[bool] = False
 
     def __call__(
@@ -42,10 +45,6 @@ class Classify(Objective):
         with torch.autocast(logits.device.type, enabled=False):
             return F.cross_entropy(logits.float(), sample.label), logits
 
-    def measure(self, output: Tensor, sample: Sample, protocol: Protocol) -> dict[str, Tensor]:
-        """See the class; the protocol, which is about images, changes nothing."""
-        assert sample.label is not None
-        return {
-            "accuracy": (output.argmax(dim=1) == sample.label).double(),
-            "entropy": F.cross_entropy(output.float(), sample.label, reduction="none").double(),
-        }
+    def measures(self, protocol: Protocol, metrics: Mapping[str, PerImage] | None = None) -> Measures:
+        """See the class; the protocol and its metrics, which are about images, change nothing."""
+        return Measures({"accuracy": Accuracy(), "entropy": Entropy()})

@@ -1,6 +1,6 @@
 """What a training step minimizes, and what is measured of its output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -9,18 +9,18 @@ from torch import Tensor
 from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
+from restorelab.metrics.measures import ImageMeasures, Measures
+from restorelab.metrics.per_image import PerImage
 from restorelab.metrics.protocol import Protocol
 
 
 class Objective:
     """Base of all objectives: as it stands, one whose output is the restored image.
 
-    `metrics` names what is measured of each image; the best checkpoint is the one with the highest mean of the first.
     `restores` says whether the output is an image of the clean one's shape; only then are there panels, the degraded
     input's own numbers, and padding to sizes that the network takes.
     """
 
-    metrics: ClassVar[tuple[str, ...]] = ("psnr", "ssim", "mse")
     restores: ClassVar[bool] = True
 
     def __call__(
@@ -29,9 +29,9 @@ class Objective:
         """Give the loss, a scalar in float32, and the network's output for a batch."""
         raise NotImplementedError
 
-    def measure(self, output: Tensor, sample: Sample, protocol: Protocol) -> dict[str, Tensor]:
-        """Measure each image of the output: the entries of `metrics`, each (B,)."""
-        return protocol.measure(output.float(), sample.clean)
+    def measures(self, protocol: Protocol, metrics: Mapping[str, PerImage] | None = None) -> Measures:
+        """What is measured of the output. metrics: of restored images, by name; None for the protocol's own."""
+        return ImageMeasures(protocol, metrics)
 
     def to(self, device: torch.device) -> None:
         """Bring what the objective computes with to the device."""

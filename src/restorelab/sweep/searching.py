@@ -85,7 +85,7 @@ class Searching:
         from restorelab.training.validation import validation_names  # brings torch
 
         built = build.parts(run.settings)
-        measured = validation_names(list(built.evaluations), built.objective.metrics)
+        measured = validation_names(list(built.evaluations), list(built.measures))
         if self.search.metric not in measured:
             msg = f"metric={self.search.metric}: no validation of these runs measures that. "
             raise ConfigError(msg + nearest(self.search.metric, measured))

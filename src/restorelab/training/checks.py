@@ -14,7 +14,7 @@ from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.metrics.protocol import SSIM_WINDOW
+from restorelab.metrics.ssim import SSIM_WINDOW
 from restorelab.models import weights
 from restorelab.training import memory_bounds
 from restorelab.training.schedule import construct, plan
@@ -177,7 +177,7 @@ def _check_weights(built: Parts, net: nn.Module) -> None:
 def check_training(built: Parts) -> None:
     """Build the optimizer and the scheduler on one number; they refuse what they do not take."""
     optimizer = _try(built, "optimizer", make("optimizer", built.config["optimizer"]), [nn.Parameter(torch.zeros(1))])
-    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    measured = validation_names(list(built.evaluations), list(built.measures))
     _try(built, "scheduler", construct, plan(built.config["scheduler"], measured).build, optimizer, 1)
 
 
@@ -197,7 +197,7 @@ def _check_callbacks(built: Parts) -> None:
 
     from restorelab.training.loop import EARLY, listens
 
-    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    measured = validation_names(list(built.evaluations), list(built.measures))
     seen: dict[str, str] = {}
     for name, node in built.config["callbacks"].items():
         callback = make(f"callbacks.{name}", node)

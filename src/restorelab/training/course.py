@@ -56,7 +56,7 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
     batches = len(data.train_dataloader())
     end = length(batches, settings["accumulate"], max_steps, max_epochs, begins)
     log.info("length: %d steps, %d in an epoch; %s", end.steps, steps_in(batches, settings["accumulate"]), end.reason)
-    measured = validation_names(list(built.evaluations), built.objective.metrics)
+    measured = validation_names(list(built.evaluations), list(built.measures))
     schedule = plan(settings["scheduler"], measured)
     if not data.frozen("val") and (schedule.interval == "validation" or engine.keep > 1):
         key = "trainer.keep" if engine.keep > 1 else "scheduler.monitor"
@@ -83,6 +83,7 @@ def task(built: Parts, net: nn.Module, chosen: Course, *, channels_last: bool) -
         change=chosen.change,
         evaluations=list(built.evaluations),
         protocol=built.protocol,
+        measures=built.measures,
         channels_last=channels_last,
         seed=built.config["seed"],
     )

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from restorelab.data.batching import BatchSize
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.sample import Sample
-from restorelab.metrics.protocol import PSNR_CAP, Protocol
+from restorelab.metrics.measures import INPUT, ImageMeasures, Measures
+from restorelab.metrics.protocol import Protocol
+from restorelab.metrics.psnr import PSNR_CAP
 from restorelab.restoring.inference import exact, restore
 from restorelab.training.finite import finite, refusal
-
-INPUT = "input_"
-"""How the names of the degraded input's own values begin."""
 
 WARM_UP = 1
 """Batches whose time does not count where there are others."""
@@ -31,7 +30,6 @@ LEAST = 3
 QUARTILES = (0.25, 0.5, 0.75)
 
 Loss = Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]]
-Measure = Callable[[Tensor, Sample], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -88,15 +86,15 @@ def evaluate(
     *,
     batch_size: BatchSize = "auto",
     loss: Loss | None = None,
-    measure: Measure | None = None,
+    measures: Measures | None = None,
     memory_format: torch.memory_format = torch.contiguous_format,
     progress: Callable[[int], object] = lambda images: None,
 ) -> Measured:
     """Restore every image of a frozen set and measure it alone.
 
     net: on its device; its training flag is left as it is. loss: `(net, sample)` to the loss of a batch and the
-    output, None to restore only. measure: `(output, sample)` to values by name, each (B,), for networks that give
-    something else than a restored image; None measures restored images by the protocol. progress: is told how many
+    output, None to restore only. measures: what is measured of the output, None for the protocol's own metrics of
+    restored images; those of images measure the degraded input, too. progress: is told how many
     more images are done. Runs in exact float32 whatever the training's precision was. The values of an image do not
     depend on the batch it is in but for the last bits of a batched convolution.
 
@@ -111,10 +109,12 @@ def evaluate(
     finites: list[Tensor] = []
     names: list[str] = []
     alive: Tensor | None = None
-    one_shape = frozen.one_shape and measure is None
+    taken = (measures or ImageMeasures(protocol)).fresh(device)
+    images = isinstance(taken, ImageMeasures)
+    one_shape = frozen.one_shape and images
     net_training = net.training
     net.eval()
-    clock = _Clock(partial(restore, net) if measure is None else net, device)
+    clock = _Clock(partial(restore, net) if images else net, device)
     with torch.inference_mode(), exact():
         for batch in frozen.batches(batch_size, device=device):
             sample = batch.to(device)
@@ -126,10 +126,12 @@ def evaluate(
             else:
                 value, output = loss(clock, sample)
                 losses.append(value)
-            measured = measure(output, sample) if measure else _measure(protocol, output.float(), given, sample.clean)
+            measured = taken(output.float(), getattr(sample, taken.truth))
+            if isinstance(taken, ImageMeasures):
+                measured |= taken.of_input(given, sample.clean)
             names = list(measured)
             places.append(batch.index)
-            columns.append(torch.stack([column.double() for column in measured.values()]))
+            columns.append(torch.stack(list(measured.values())))
             finites.append(finite(output))
             if one_shape:
                 some = (output > 0).any(dim=0)
@@ -189,8 +191,3 @@ class _Clock:
             return None
         low, middle, high = (float(value) for value in np.quantile(each, QUARTILES))
         return low, middle, high
-
-
-def _measure(protocol: Protocol, restored: Tensor, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:
-    given = protocol.measure_input(degraded, clean)
-    return protocol.measure(restored, clean) | {f"{INPUT}{name}": value for name, value in given.items()}

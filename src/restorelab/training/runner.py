@@ -218,7 +218,7 @@ class Run:
         return named
 
     def _checkpoint(self, built: Parts, chosen: Course) -> Checkpoint:
-        engine, monitor = built.engine, f"val/{built.objective.metrics[0]}"
+        engine, monitor = built.engine, f"val/{next(iter(built.measures))}"
         kept = Kept(self.folder, monitor, engine.keep, engine.keep_every)
         if chosen.begins is None and self.rank == 0:
             kept.clear()  # of an earlier session that had not got to its first last.ckpt

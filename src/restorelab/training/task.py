@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
+from restorelab.metrics.measures import Measures
+from restorelab.metrics.per_image import BatchMean
 from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import restore
@@ -27,7 +29,10 @@ class RestorationTask(LightningModule):
     net: degraded to restored. objective: gives the loss and the output, and measures it. optimizer: a partial that
     still takes the parameters. schedule, total: the plan of the rate, and the run's length in what that counts.
     change: what is trained by otherwise than the checkpoint was, None for nothing. evaluations: names of the validation
-    sets.
+    sets. measures: what is measured of the output, None for the protocol's own metrics.
+
+    A validation step measures by `self._taken[number](output, truth)`, which gives each image's values and takes them
+    in; a test step is to do the same.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class RestorationTask(LightningModule):
         change: Change | None = None,
         evaluations: Sequence[str],
         protocol: Protocol,
+        measures: Measures | None = None,
         channels_last: bool,
         seed: int,
     ) -> None:
@@ -51,6 +57,7 @@ class RestorationTask(LightningModule):
         self.optimizer, self.plan, self.total, self.change = optimizer, schedule, total, change
         self.evaluations, self.protocol, self.seed = list(evaluations), protocol, seed
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.measures = measures or objective.measures(protocol)
         self._draws: TorchDraws | None = None
         self._measured: list[nn.Module] = []  # in a list, or it would be a part of this module
 
@@ -120,9 +127,9 @@ class RestorationTask(LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Start the sums: by evaluation, of the loss, of each metric, and the number of images."""
-        columns = len(self.objective.metrics) + 2
-        self._sums = torch.zeros(len(self.evaluations), columns, dtype=torch.float64, device=_double(self.device))
+        """Begin with nothing measured: for each evaluation, its metrics and the loss."""
+        self._losses = [BatchMean().fresh(self.device) for _ in self.evaluations]
+        self._taken = [self.measures.fresh(self.device) for _ in self.evaluations]
         sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
         self._bad = [torch.zeros(len(frozen), dtype=torch.int32, device=self.device) for frozen in sets]
 
@@ -135,20 +142,18 @@ class RestorationTask(LightningModule):
         sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
         net = partial(restore, self.measured_net) if self.objective.restores else self.measured_net
         loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
-        values = self.objective.measure(output, sample, self.protocol)
-        sums = [values[name].sum() for name in self.objective.metrics]
-        row = torch.stack([value.to(self._sums) for value in (loss * len(sample), *sums)])
-        self._sums[number, :-1] += row
-        self._sums[number, -1] += len(sample)  # a number, not a tensor: copying one to the device would wait for it
-        unmeasured = torch.stack([values[name] for name in self.objective.metrics]).isnan().any(0)
+        self._losses[number].update(loss, sample.index)
+        values = self._taken[number](output.float(), getattr(sample, self.measures.truth))
+        unmeasured = torch.stack(list(values.values())).isnan().any(0)
         self._bad[number][sample.index] = (~finite(output) | unmeasured.to(output.device)).int()
 
     def on_validation_epoch_end(self) -> None:
         """Log the means over all images and evaluations, and those of each evaluation where there are several."""
         self._refuse_bad()
-        sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
-        means = (sums[:, :-1] / sums[:, -1:]).cpu()
-        self.log_dict(validation_values(self.evaluations, self.objective.metrics, means), rank_zero_only=False)
+        rows = [[loss.compute(), *taken.compute().values()]
+                for loss, taken in zip(self._losses, self._taken, strict=True)]  # fmt: skip
+        means = torch.tensor([[float(mean) for mean in row] for row in rows], dtype=torch.float64)
+        self.log_dict(validation_values(self.evaluations, list(self.measures), means), rank_zero_only=False)
 
     def _refuse_bad(self) -> None:
         """Raise an error that names the images whose output was not finite, on all ranks together."""
@@ -165,8 +170,3 @@ class RestorationTask(LightningModule):
     def _lay_out(self, image: Tensor | None) -> Tensor:
         assert image is not None
         return image.contiguous(memory_format=self.memory_format)
-
-
-def _double(device: torch.device) -> torch.device:
-    """A device that has float64: MPS has none."""
-    return torch.device("cpu") if device.type == "mps" else device

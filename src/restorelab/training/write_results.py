@@ -99,7 +99,7 @@ def write(
                 built.protocol,
                 batch_size=built.dataset.eval_batch_size,
                 loss=partial(_loss, built, draws),
-                measure=None if objective.restores else partial(_measure, built),
+                measures=built.measures,
                 memory_format=layout,
                 progress=progress,
             )
@@ -152,10 +152,6 @@ def _summary(measured: Sequence[Measured]) -> dict[str, float]:
 
 def _loss(built: Parts, draws: Any, net: Any, sample: Any) -> Any:
     return built.objective(net, sample, built.degradation, draws)
-
-
-def _measure(built: Parts, output: torch.Tensor, sample: Any) -> dict[str, torch.Tensor]:
-    return built.objective.measure(output, sample, built.protocol)
 
 
 def write_per_image(file: Path, measured: Sequence[Measured]) -> None:

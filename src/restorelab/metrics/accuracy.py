@@ -1,0 +1,15 @@
+"""Accuracy of a classifier."""
+
+from torch import Tensor
+
+from restorelab.metrics.per_image import PerImage
+
+
+class Accuracy(PerImage):
+    """1 for an image whose greatest logit is its label's, else 0."""
+
+    higher_is_better = True
+
+    def each(self, preds: Tensor, target: Tensor) -> Tensor:
+        """Hold the logits `preds: (B, classes)` against the labels `target: (B,)`; gives `(B,)`."""
+        return preds.argmax(dim=1) == target
