@@ -79,7 +79,7 @@ def test_the_command_line_of_a_run_takes_them(tmp_path: Path, capfd: pytest.Capt
     assert said["run_dir"] == f"{Path.home()}/x y"
 
 
-@pytest.mark.parametrize("override", ["name=a=b", "logger.project=it's", "name=größe"])
+@pytest.mark.parametrize("override", ["name=a=b", "logger.wandb.project=it's", "name=größe"])
 def test_the_hint_can_be_pasted(override: str):
     key, _, value = override.partition("=")
     with pytest.raises(ConfigError, match="Write key=value, and quote a value that is text: ") as caught:
@@ -87,7 +87,7 @@ def test_the_hint_can_be_pasted(override: str):
     printed = str(caught.value).rpartition("is text: ")[2].removesuffix(".")
     (argument,) = shlex.split(printed)
     composed = composition.compose([argument])
-    assert (composed["name"] if key == "name" else composed["logger"]["project"]) == value
+    assert (composed["name"] if key == "name" else composed["logger"]["wandb"]["project"]) == value
 
 
 def test_a_comma_in_text_is_told_with_both_ways_to_mean_it():

@@ -15,7 +15,7 @@ from restorelab.report.panels import Row, panel
 from restorelab.report.pixels import rendered
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training.callbacks.panels import Panels
-from restorelab.training.loggers.tracker import CsvOnly
+from restorelab.training.loggers.run_loggers import RunLoggers
 
 
 class Frozen:
@@ -59,10 +59,12 @@ class Seeing(nn.Module):
 class Shown:
     """Keeps the pictures that it is given."""
 
+    take_images = True
+
     def __init__(self) -> None:
         self.pictures: list[tuple[str, np.ndarray, int]] = []
 
-    def images(self, key: str, image: np.ndarray, step: int) -> None:
+    def image(self, key: str, image: np.ndarray, step: int) -> None:
         self.pictures.append((key, image, step))
 
 
@@ -70,13 +72,13 @@ TASK: Any = SimpleNamespace(measured_net=Halving(), protocol=Protocol(), device=
 
 
 def drawn(callback: Panels, sets: list[Frozen], validations: int = 1) -> list[tuple[str, np.ndarray, int]]:
-    tracker = Shown()
-    callback.attach(RunFolder("x"), tracker)  # type: ignore[arg-type]
+    shown = Shown()
+    callback.attach(RunFolder("x"), shown)  # type: ignore[arg-type]
     on = loop.trainer(datamodule=SimpleNamespace(frozen=lambda part: sets if part == "val" else []))
     for step in range(1, validations + 1):
         on.global_step = 10 * step
         callback.on_validation_end(on, TASK)
-    return tracker.pictures
+    return shown.pictures
 
 
 def expected(places: list[tuple[Frozen, int]], step: int) -> np.ndarray:
@@ -115,7 +117,7 @@ def test_it_is_drawn_at_the_first_and_then_at_every_so_many_validations(
 
 def test_nothing_is_drawn_for_nobody() -> None:
     callback = Panels()
-    callback.attach(RunFolder("x"), CsvOnly())
+    callback.attach(RunFolder("x"), RunLoggers())
     callback.on_validation_end(loop.trainer(), TASK)  # without a datamodule
     callback = Panels()
     callback.attach(RunFolder("x"), Shown())  # type: ignore[arg-type]

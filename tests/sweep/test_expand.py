@@ -213,20 +213,21 @@ def test_a_sweep_of_one_model_is_named_as_a_run_is() -> None:
     assert planned("name=a/b", "seed=0,1")[0].name == "a-b"
 
 
-def test_the_trackers_group_is_the_sweep_and_its_name_the_run() -> None:
+def test_a_loggers_group_is_the_sweep_and_its_name_the_run() -> None:
     folder = Path("runs/night")
-    config = composition.compose(["logger=wandb"])
-    config["logger"] |= {"group": None, "name": None}
+    config = composition.compose(["logger=[wandb,mlflow]"])
     before = identity(config)
     made = expand.placed(config, folder, "ae")
-    assert (made["logger"]["group"], made["logger"]["name"]) == ("night", f"ae-s0-{before}")
+    wandb, mlflow = made["logger"]["wandb"], made["logger"]["mlflow"]
+    assert (wandb["group"], wandb["name"]) == ("night", f"ae-s0-{before}")
+    assert (mlflow["group"], mlflow["run_name"]) == ("night", f"ae-s0-{before}")
     assert identity(made) == before
-    config = composition.compose(["logger=wandb", "logger.group=mine"])
-    config["logger"].pop("name", None)
-    made = expand.placed(config, folder, "ae")
-    assert made["logger"]["group"] == "mine"
-    assert "name" not in made["logger"]
-    assert "group" not in expand.placed(composition.compose(["logger=csv"]), folder, "ae")["logger"]
+    config = composition.compose(["logger=wandb", "logger.wandb.group=mine"])
+    config["logger"]["wandb"].pop("name", None)
+    made = expand.placed(config, folder, "ae")["logger"]["wandb"]
+    assert made["group"] == "mine"
+    assert "name" not in made
+    assert expand.placed(composition.compose(["logger=csv"]), folder, "ae")["logger"] == {}
 
 
 def test_equal_combinations_are_one_run_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,17 +11,20 @@ SESSION = """
 import sys
 import numpy as np
 from pathlib import Path
-from restorelab.training.loggers.wandb import WandB
+from restorelab.training.loggers.run_start import RunStart
+from restorelab.training.loggers.wandb_run import open_run
+import wandb
 folder, first, resumed, ending = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "resumed", sys.argv[4]
-tracker = WandB(project="p", group="g", mode="offline")
-tracker.start({"choices": {"model": "dncnn"}, "seed": 0}, folder, "name", resumed=resumed)
+start = RunStart({"choices": {"model": "dncnn"}, "seed": 0}, folder, "name", resumed)
+run, _ = open_run(start, project="p", group="g", asked="offline")
 for step in range(first, first + 3):
-    tracker.log({"train/loss": 1.0 / (1 + step)}, step)
-tracker.images("val/panel", np.zeros((8, 8, 3), np.uint8), first)
+    run.log({"train/loss": 1.0 / (1 + step), "step": step})
+run.log({"val/panel": wandb.Image(np.zeros((8, 8, 3), np.uint8)), "step": first})
 if ending == "wait":
     print("ready", flush=True)
     sys.stdin.readline()
-tracker.finish({"test/psnr": 20.0}, failed=False)
+run.summary.update({"test/psnr": 20.0})
+run.finish()
 """
 
 

@@ -15,7 +15,8 @@ from restorelab.training.loggers import wandb_leaderboard, wandb_sync
 from tracking import offline
 from tracking.server import KEY, serving
 
-WANDB = {"_target_": "restorelab.training.loggers.wandb.WandB", "project": "p", "group": "a_sweep", "mode": "offline"}
+NODE = {"_target_": "restorelab.training.loggers.wandb.WandB", "project": "p", "group": "a_sweep", "mode": "offline"}
+WANDB = {"other": {"_target_": "tests.NoLogger"}, "wandb": NODE}
 
 TABLE = Table(
     "Leaderboard",
@@ -106,10 +107,8 @@ def test_again_offline_replaces_and_uploads_as_one_run(home: Path, monkeypatch: 
 
 
 def test_other_loggers_are_left_alone(home: Path) -> None:
-    assert (
-        wandb_leaderboard.log_leaderboard([TABLE], home, {"_target_": "restorelab.training.loggers.tracker.CsvOnly"})
-        is None
-    )
+    for loggers in ({}, {"tensorboard": {"_target_": "restorelab.training.loggers.tensorboard.TensorBoard"}}):
+        assert wandb_leaderboard.log_leaderboard([TABLE], home, loggers) is None
     assert not list(home.glob("wandb"))
 
 

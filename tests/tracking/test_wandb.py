@@ -13,8 +13,12 @@ from PIL import Image
 import runs
 from restorelab.config.schema import GROUPS, Train
 from restorelab.errors import UserError
-from restorelab.training.loggers.wandb import HOW, WandB, shown
+from restorelab.training.loggers.run_loggers import RunLoggers
+from restorelab.training.loggers.run_start import RunStart
+from restorelab.training.loggers.wandb_run import HOW, shown
 from tracking import offline
+
+NODE = {"_target_": "restorelab.training.loggers.wandb.WandB"}
 
 
 def made(run_dir: Path) -> Path:
@@ -27,7 +31,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep") / "dncnn-s0-12345678"
     outcome = runs.run(
         folder, "pictures=4", "logger=wandb", "callbacks=default", "callbacks.panels.every=1", "trainer.max_epochs=1",
-        "logger.group=a_sweep", "logger.name=dncnn-s0-12345678", "logger.tags=[mine]", "optimizer.lr=0.002",
+        "logger.wandb.group=a_sweep", "logger.wandb.name=dncnn-s0-12345678", "logger.wandb.tags=[mine]",
+        "optimizer.lr=0.002",
     )  # fmt: skip
     assert outcome.status == "done", outcome.message
     assert f"restorelab sync {folder}" in outcome.message
@@ -96,10 +101,12 @@ def test_run_outlives_the_service(tmp_path: Path) -> None:
     code = """
 import logging, os, signal, sys, time
 from pathlib import Path
-from restorelab.training.loggers.wandb import WandB
+from restorelab.training.loggers.run_loggers import RunLoggers
+from restorelab.training.loggers.run_start import RunStart
 logging.basicConfig()
-tracker = WandB(mode="offline")
-tracker.start({}, Path(sys.argv[1]), "name", resumed=False)
+node = {"_target_": "restorelab.training.loggers.wandb.WandB", "mode": "offline"}
+loggers = RunLoggers()
+loggers.begin({"wandb": node}, RunStart({}, Path(sys.argv[1]), "name"))
 core = []
 for place in Path("/proc").glob("[0-9]*/cmdline"):
     try:
@@ -111,14 +118,15 @@ for place in Path("/proc").glob("[0-9]*/cmdline"):
 os.kill(int(core[0]), signal.SIGKILL)
 time.sleep(0.5)
 for step in range(5):
-    tracker.log({"train/loss": 1.0}, step)
-tracker.finish({"test/psnr": 20.0}, failed=False)
-print("done")
+    loggers.log({"train/loss": 1.0}, step)
+loggers.finish({"test/psnr": 20.0}, failed=False)
+print("done", loggers.describe())
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=offline.alone())
     assert "done" in said.stdout, said.stderr
-    assert said.stderr.count("W&B: stopped") == 1
+    assert said.stderr.count("logger.wandb: stopped") == 1
+    assert "'wandb': 'stopped (" in said.stdout
 
 
 def test_start_that_fails_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,8 +136,8 @@ def test_start_that_fails_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.M
         raise wandb.errors.CommError("the server is on holiday")
 
     monkeypatch.setattr(wandb, "init", refuse)
-    with pytest.raises(UserError, match=r"on holiday.*logger\.mode=offline.*logger=csv"):
-        WandB().start({}, tmp_path, "name", resumed=False)
+    with pytest.raises(UserError, match=r"on holiday.*logger\.wandb\.mode=offline.*logger=csv"):
+        RunLoggers().begin({"wandb": NODE}, RunStart({}, tmp_path, "name"))
 
 
 @pytest.mark.parametrize("name", ["WANDB_MODE", "WANDB_DISABLED"])
@@ -139,25 +147,28 @@ def test_disabled_starts_and_writes_nothing(name: str, tmp_path: Path, monkeypat
     monkeypatch.setenv(name, "disabled" if name == "WANDB_MODE" else "1")
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
     monkeypatch.setattr(wandb, "init", lambda **rest: pytest.fail("W&B was started"))
-    tracker = WandB(mode="online")
-    tracker.start({}, tmp_path, "name", resumed=False)
-    tracker.log({"train/loss": 1.0}, 1)
-    tracker.images("x", np.zeros((2, 2, 3), np.uint8), 1)
-    tracker.finish({}, failed=False)
+    loggers = RunLoggers()
+    loggers.begin({"wandb": {**NODE, "mode": "online"}}, RunStart({}, tmp_path, "name"))
+    loggers.log({"train/loss": 1.0}, 1)
+    loggers.named["wandb"].experiment.log({"mine": 1.0})  # what a callback of one's own may do
+    loggers.named["wandb"].log_hyperparams({"mine": 1.0})
+    loggers.image("x", np.zeros((2, 2, 3), np.uint8), 1)
+    loggers.finish({}, failed=False)
     assert not list(tmp_path.iterdir())
-    assert name in tracker.describe()
+    assert name in loggers.describe()["wandb"]
+    assert "stopped" not in loggers.describe()["wandb"]
 
 
 def test_wandb_dir_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("WANDB_PROJECT", "mine")
     (tmp_path / "elsewhere").mkdir()
-    tracker = WandB()
-    tracker.start({}, tmp_path / "run", "name", resumed=False)
-    tracker.finish({}, failed=False)
+    loggers = RunLoggers()
+    loggers.begin({"wandb": NODE}, RunStart({}, tmp_path / "run", "name"))
+    loggers.finish({}, failed=False)
     assert len(list((tmp_path / "elsewhere" / "wandb").glob("offline-run-*"))) == 1
     assert not list((tmp_path / "run" / "wandb").glob("offline-run-*"))
-    assert f"restorelab sync {tmp_path / 'elsewhere'}" in tracker.describe()
+    assert f"restorelab sync {tmp_path / 'elsewhere'}" in loggers.describe()["wandb"]
 
 
 def test_setting_that_wandb_does_not_know_is_a_clear_error(tmp_path: Path) -> None:
@@ -165,9 +176,10 @@ def test_setting_that_wandb_does_not_know_is_a_clear_error(tmp_path: Path) -> No
 import sys
 from pathlib import Path
 from restorelab.errors import UserError
-from restorelab.training.loggers.wandb import WandB
+from restorelab.training.loggers.run_start import RunStart
+from restorelab.training.loggers.wandb_run import open_run
 try:
-    WandB().start({}, Path(sys.argv[1]), "name", resumed=False)
+    open_run(RunStart({}, Path(sys.argv[1]), "name"))
 except UserError as error:
     print(error)
 """

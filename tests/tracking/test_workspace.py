@@ -19,10 +19,14 @@ def sweep(tmp_path: Path) -> Path:
     for model, lr in [("ae", 0.1), ("ae", 0.2), ("dncnn", 0.1), ("dncnn", 0.2)]:
         run = folder / f"{model}-{lr}"
         run.mkdir(parents=True)
+        said = {"group": "the_group", "project": "denoise", "name": run.name}
+        logger = {"_target_": "restorelab.tracking.wandb.WandB", **said}  # as version 0.1 wrote it
+        if model == "dncnn":
+            logger = {"wandb": {"_target_": "restorelab.training.loggers.wandb.WandB", **said}}
         config = {
             "name": run.name, "run_dir": str(run), "seed": 0, "model": {"_target_": model, "depth": len(model)},
             "optimizer": {"lr": lr, "betas": [0.9, 0.99]}, "evaluation": {"gaussian_50": {}},
-            "logger": {"group": "the_group", "project": "denoise", "name": run.name},
+            "logger": logger,
             "choices": {"model": model, "noise": "gaussian", "logger": model},
         }  # fmt: skip
         (run / "config.yaml").write_text(yaml.safe_dump(config))

@@ -53,7 +53,10 @@ def _at_key(error: OmegaConfBaseException) -> str:
         return f"unknown key; {str(error.full_key).rpartition('.')[0]} is one value and holds no keys."
     whole: Any = OmegaConf.to_container(parent._get_root(), resolve=False)
     dotted = [key for key in leaves(whole) if key.partition(".")[0] in configs.ROOT]
-    return f"unknown key. {nearest_key(str(error.key), [str(k) for k in parent if k not in configs.HIDDEN], dotted)}"
+    hint = nearest_key(str(error.key), [str(k) for k in parent if k not in configs.HIDDEN], dotted)
+    if str(error.full_key).rpartition(".")[0] in ("callbacks", "logger") and "Did you mean" not in hint:
+        hint += f" A new one: +{error.full_key}='{{_target_: ..., ...}}'."
+    return f"unknown key. {hint}"
 
 
 def _of_hydra(error: Exception, overrides: Sequence[str]) -> str:

@@ -21,7 +21,6 @@ MOVED = {
     "restorelab.exchange.absent.network": "restorelab.exchange.no_network.network",
     "restorelab.callbacks.ema.EMA": f"{_TRAINING}.callbacks.ema.EMA",
     "restorelab.callbacks.panels.Panels": f"{_TRAINING}.callbacks.panels.Panels",
-    "restorelab.tracking.tracker.CsvOnly": f"{_TRAINING}.loggers.tracker.CsvOnly",
     "restorelab.tracking.wandb.WandB": f"{_TRAINING}.loggers.wandb.WandB",
     **{
         f"restorelab.schedulers.{name}": f"{_TRAINING}.schedulers.{name}"
@@ -50,9 +49,21 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not _bounded(content):
         msg = f"{file} is damaged: its aliases stand for more than {LARGEST:,} values, or for themselves."
         raise ConfigError(msg)
-    _follow_moves(content)
+    follow_moves(content)
     paths.relocate(content, folder)
     return content
+
+
+def follow_moves(config: dict[str, Any]) -> None:
+    """Bring a config that an earlier version wrote into today's form, in place.
+
+    In version 0.1 `logger` was one object, under `logger=csv` too; now it holds loggers by name.
+    """
+    logger = config.get("logger")
+    target = str(logger.get("_target_", "")) if isinstance(logger, dict) else ""
+    if target:
+        config["logger"] = {} if target.endswith(".CsvOnly") else {"wandb": logger}
+    _follow_moves(config)
 
 
 def _follow_moves(node: Any) -> None:

@@ -7,7 +7,7 @@ imported. `check_values` then binds the targets of other packages, which must be
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,7 +42,7 @@ GROUPS = (
 )
 """The config groups of a run, in the order in which they are reported."""
 
-NAMED = ("evaluation", "callbacks")
+NAMED = ("evaluation", "callbacks", "logger")
 """Groups whose keys are names that the user gives."""
 
 Node = dict[str, Any]
@@ -204,9 +204,12 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
         return
     if not isinstance(node, Mapping):
         return
+    if path == "logger" and "_target_" in node:
+        msg = "logger: it holds loggers by name, and this is a logger itself: logger.NAME={_target_: ..., ...}."
+        raise ConfigError(msg)
     if "_target_" in node:
         _check_target(path, node, foreign=foreign)
-    elif "." not in path and path not in ("evaluation", "callbacks"):
+    elif "." not in path and path not in NAMED:
         msg = f"{path}: no _target_. Every file of conf/{path}/ names one; got the keys {', '.join(map(str, node))}."
         raise ConfigError(msg)
     for key, child in node.items():
@@ -217,9 +220,9 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
 
 
 def _check_entry(path: str, node: Any) -> None:
-    """Hold one of the named callbacks, or one of the named evaluations, against what it may be."""
+    """Hold one of the named callbacks, loggers or evaluations against what it may be."""
     shown = signatures.in_yaml(node)
-    if path.startswith("callbacks.") and (not isinstance(node, Mapping) or "_target_" not in node):
+    if path.startswith(("callbacks.", "logger.")) and (not isinstance(node, Mapping) or "_target_" not in node):
         msg = f"{path}: {shown} does not fit; expected a mapping with a _target_. ~{path} removes it."
         raise ConfigError(msg)
     if path.startswith("evaluation."):
@@ -247,6 +250,8 @@ def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
         parameters = parameters_of(f"{path}._target_", target)
     if path == "scheduler":
         parameters = parameters | TIMING
+    if path.startswith("logger.") and "save_dir" in parameters:  # which is the run's folder, where nothing else is said
+        parameters = parameters | {"save_dir": replace(parameters["save_dir"], required=False)}
     given = {key: value for key, value in node.items() if key not in HYDRA_KEYS}
     for name in list(parameters)[: len(node.get("_args_") or [])]:
         parameters = {key: value for key, value in parameters.items() if key != name}

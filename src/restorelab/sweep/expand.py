@@ -87,9 +87,9 @@ def _begun(planned: dict[str, Planned], folder: Path, inputs: Inputs) -> None:
         if mark not in known:
             _tell_of_changes(one, folder / "queue")
         if (before := known.get(mark)) not in (None, one.id):
-            name, logger = before.removesuffix(f"-s{one.seed}-{mark}"), one.settings["logger"]
-            if logger.get("name") == one.id:
-                logger["name"] = None
+            name = before.removesuffix(f"-s{one.seed}-{mark}")
+            for logger in one.settings["logger"].values():
+                logger |= {key: None for key in ("name", "run_name") if logger.get(key) == one.id}
             planned[mark] = replace(one, name=name, settings=placed(one.settings, folder, name, inputs))
 
 
@@ -117,16 +117,15 @@ def require(key: str, wanted: Sequence[str], names: Iterable[str]) -> None:
 
 
 def placed(settings: dict[str, Any], folder: Path, name: str, inputs: Inputs | None = None) -> dict[str, Any]:
-    """A run's config with its name and its place in a sweep; W&B's group is the sweep, unless the user named one.
+    """A run's config with its name and its place in a sweep; a logger's group is the sweep, unless the user named one.
 
     settings: resolved; changed in place, and given back. inputs: see `identity`.
     """
     run, sweep = f"{name}-s{settings['seed']}-{identity(settings, inputs)}", folder.resolve().name
     settings["name"], settings["run_dir"] = f"{sweep}/{name}", str(folder / run)
-    logger = settings["logger"]
-    for key, value in (("group", sweep), ("name", run)):
-        if key in logger and logger[key] is None:
-            logger[key] = value
+    for logger in settings["logger"].values():
+        named = {"group": sweep, "name": run, "run_name": run}
+        logger |= {key: value for key, value in named.items() if key in logger and logger[key] is None}
     return settings
 
 

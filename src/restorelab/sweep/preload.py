@@ -12,7 +12,8 @@ import signal
 from importlib import import_module
 from pathlib import Path
 
-from restorelab.training.loggers.wandb import PRELOAD
+WANDB = ("wandb.sdk.wandb_run", "wandb.sdk.launch.inputs.internal")
+"""wandb's own modules, which may go. wandb.init imports the last of them anew in every child, for 0.4 s."""
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """For the server: NumPy's and SciPy's BLAS would start threads at import, and counting GPUs would open CUDA."""
@@ -23,7 +24,7 @@ SERVER = "RESTORELAB_FORK_SERVER"
 MODULES = (
     "torch", "torch.optim", "torch._dynamo", "lightning.pytorch", "torchmetrics", "kornia", "wandb", "scipy.ndimage",
     "skimage", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image", "hydra.utils", "yaml",
-    "restorelab.training.execute", "restorelab.training.loggers.wandb", "restorelab.sweep.worker", *PRELOAD,
+    "restorelab.training.execute", "restorelab.training.loggers.wandb", "restorelab.sweep.worker", *WANDB,
 )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ if told := os.environ.pop(SERVER, None):
         try:
             import_module(name)
         except ImportError:
-            if name not in PRELOAD:  # those are wandb's own, and may go
+            if name not in WANDB:
                 raise
     if threads() > 1:
         msg = f"an import of {', '.join(MODULES)} started {threads() - 1} threads; nothing can be forked from here"

@@ -17,6 +17,7 @@ from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.metrics.ssim import SSIM_WINDOW
 from restorelab.models import weights
 from restorelab.training import memory_bounds
+from restorelab.training.loggers import required
 from restorelab.training.schedule import construct, plan
 from restorelab.training.validation import validation_names
 
@@ -50,6 +51,7 @@ def check_fit(built: Parts) -> nn.Module:
     _check_weights(built, net)
     check_training(built)
     _check_callbacks(built)
+    required.check(built.config["logger"])
     return net
 
 

@@ -37,7 +37,9 @@ from restorelab.training.callbacks.release import Release
 from restorelab.training.callbacks.throughput import Throughput
 from restorelab.training.course import Course, course, task
 from restorelab.training.interruption import Interrupted, Interruption
-from restorelab.training.loggers.tracker import CsvOnly, Tracker
+from restorelab.training.loggers.run_loggers import RunLoggers
+from restorelab.training.loggers.run_start import RunStart
+from restorelab.training.run_progress import Standing
 from restorelab.training.run_status import Watch
 
 log = logging.getLogger(__name__)
@@ -108,7 +110,7 @@ class Run:
         self.built, self.opened, self.watch = built, opened, watch
         self.rank = int(os.environ.get("RANK", "0"))
         self.world = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
-        self.tracker: Tracker = CsvOnly()
+        self.loggers = RunLoggers()
         self.began = time.monotonic()
         self.trainer: Trainer | None = None
 
@@ -126,13 +128,12 @@ class Run:
             weights.load_into(net, Path(self.settings["ckpt"]))
         built.objective.to(built.engine.device)
         net, channels_last = built.engine.lay_out(net)
-        if self.rank == 0:
-            tracker = build.make("logger", self.settings["logger"])
-            tracker.start(
-                self.settings, self.folder.path, f"{self.settings['name']}-{self.settings['seed']}",
-                resumed=self.settings["resume"],
-            )  # fmt: skip
-            self.tracker = tracker
+        last = run_progress.read(self.folder.last) if self.settings["resume"] else None
+        name = f"{self.settings['name']}-{self.settings['seed']}"
+        start = RunStart(
+            self.settings, self.folder.path, name, resumed=self.settings["resume"], step=last.steps if last else 0
+        )
+        self.loggers.begin(self.settings["logger"], start, self.rank)
         data = DataModule(
             built.dataset,
             built.degradation,
@@ -152,7 +153,7 @@ class Run:
         data.setup()
         speed = None
         if self.settings["train"] and checks.learnable(net):
-            speed = self._fit(built, net, data, channels_last=channels_last)
+            speed = self._fit(built, net, data, last, channels_last=channels_last)
             if self.rank > 0:
                 return ""
             if self.folder.best.exists():
@@ -160,10 +161,10 @@ class Run:
             else:
                 log.warning("training ended before the first validation: the last step's weights are measured")
         summary = write_results.write(
-            built, net, data, self.folder, self.tracker,
+            built, net, data, self.folder, self.loggers,
             channels_last=channels_last, images_per_second=speed, began=self.began, watch=self.watch,
         )  # fmt: skip
-        return f"{summary}\nW&B: {self.tracker.describe()}" if not isinstance(self.tracker, CsvOnly) else summary
+        return "\n".join([summary, *(f"{name + ':':<9} {where}" for name, where in self.loggers.describe().items())])
 
     def _build(self) -> Parts:
         built = self.built or build.parts(self.settings)
@@ -171,10 +172,11 @@ class Run:
             built.engine = replace(built.engine, compile=False, log_every=1)
         return built
 
-    def _fit(self, built: Parts, net: nn.Module, data: DataModule, *, channels_last: bool) -> float | None:
+    def _fit(
+        self, built: Parts, net: nn.Module, data: DataModule, last: Standing | None, *, channels_last: bool
+    ) -> float | None:
         """Train; gives images per second. Ranks other than the first have nothing to do afterwards."""
         settings, engine = self.settings, built.engine
-        last = run_progress.read(self.folder.last) if settings["resume"] else None
         chosen = course(built, data, last)
         throughput = Throughput(built.dataset.batch_size)
         limits = Limits(
@@ -186,18 +188,22 @@ class Run:
             Guard(engine.log_every),
             Health(),
             *([Release()] if engine.keeps_memory else []),
-            History(self.folder.metrics, chosen.measured, engine.log_every, self.tracker.log),
+            History(self.folder.metrics, chosen.measured, engine.log_every, self.loggers.log),
             limits,
             throughput,
             Progress(chosen.end.steps, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
             self._checkpoint(built, chosen),
         ]
-        self.trainer = engine.trainer(callbacks, settings["accumulate"], settings["clip"], chosen.end.epochs)
+        self.trainer = engine.trainer(
+            callbacks, settings["accumulate"], settings["clip"], chosen.end.epochs, list(self.loggers.named.values())
+        )
         module = task(built, net, chosen, channels_last=channels_last)
         try:
             with warnings.catch_warnings():
                 # Of a training without validation images, which was asked for.
                 warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
+                # The rows of metrics.csv are logged at each validation, too.
+                warnings.filterwarnings("ignore", message="The number of training batches .* logging interval")
                 self.trainer.fit(
                     module, datamodule=data, ckpt_path=self.folder.last if last else None, weights_only=True
                 )
@@ -214,7 +220,7 @@ class Run:
         named = [build.make(f"callbacks.{name}", node) for name, node in self.settings["callbacks"].items()]
         for callback in named:
             if hasattr(callback, "attach"):
-                callback.attach(self.folder, self.tracker)
+                callback.attach(self.folder, self.loggers)
         return named
 
     def _checkpoint(self, built: Parts, chosen: Course) -> Checkpoint:
@@ -230,7 +236,7 @@ class Run:
     def fail(
         self, status: Literal["failed", "interrupted"], error: BaseException, message: str, exit_status: int
     ) -> Outcome:
-        """Write failure.json and close the tracker's run as failed."""
+        """Write failure.json and close the loggers' runs as failed."""
         trace = None if isinstance(error, UserError | Interrupted | KeyboardInterrupt) else traceback.format_exc()
         if self.rank == 0:
             facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace,
@@ -239,7 +245,7 @@ class Run:
                 write_json(self.folder.failure, facts)
             except OSError as unwritten:  # a full disk is what may have ended the run in the first place
                 log.error("%s: cannot be written (%s)", self.folder.failure, unwritten)
-            self.tracker.finish({"status": status, "failure": message}, failed=True)
+            self.loggers.finish({"status": status, "failure": message}, failed=True)
         return Outcome(status, exit_status, message, self.folder.path, trace)
 
 

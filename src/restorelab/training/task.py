@@ -153,7 +153,9 @@ class RestorationTask(LightningModule):
         rows = [[loss.compute(), *taken.compute().values()]
                 for loss, taken in zip(self._losses, self._taken, strict=True)]  # fmt: skip
         means = torch.tensor([[float(mean) for mean in row] for row in rows], dtype=torch.float64)
-        self.log_dict(validation_values(self.evaluations, list(self.measures), means), rank_zero_only=False)
+        # The History callback gives them to the loggers, with the row of metrics.csv.
+        values = validation_values(self.evaluations, list(self.measures), means)
+        self.log_dict(values, rank_zero_only=False, logger=False)
 
     def _refuse_bad(self) -> None:
         """Raise an error that names the images whose output was not finite, on all ranks together."""

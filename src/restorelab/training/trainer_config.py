@@ -18,6 +18,7 @@ from restorelab.training.malloc import keep_freed_memory
 if TYPE_CHECKING:  # checking a config must not wait for Lightning
     from lightning.pytorch import Trainer
     from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.loggers import Logger
     from lightning.pytorch.strategies import Strategy
 
 log = logging.getLogger(__name__)
@@ -158,9 +159,14 @@ class Engine:
         return net, chosen
 
     def trainer(
-        self, callbacks: "Sequence[Callback]", accumulate: int, clip: float | None, max_epochs: int
+        self,
+        callbacks: "Sequence[Callback]",
+        accumulate: int,
+        clip: float | None,
+        max_epochs: int,
+        loggers: "Sequence[Logger]" = (),
     ) -> "Trainer":
-        """Build the Lightning Trainer. Logging, checkpoints, bar and limits are our callbacks'.
+        """Build the Lightning Trainer. Checkpoints, bar and limits are our callbacks'.
 
         max_epochs: that training may enter; the `Limits` callback ends it at its last step.
         """
@@ -188,7 +194,8 @@ class Engine:
                 num_sanity_val_steps=0,
                 deterministic=self.deterministic,
                 benchmark=not self.deterministic,
-                logger=False,
+                logger=list(loggers),
+                log_every_n_steps=self.log_every,
                 enable_checkpointing=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,

@@ -38,7 +38,7 @@ from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write_text
 from restorelab.training import checks, tuning
 from restorelab.training.evaluation import Measured, evaluate
-from restorelab.training.loggers.tracker import Tracker
+from restorelab.training.loggers.run_loggers import RunLoggers
 from restorelab.training.run_status import Watch
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ PICTURES = 4
 """Test images in the panel of each evaluation, where the config does not say (`pictures`)."""
 
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
-"""What a tracker is told of the run beside its metrics."""
+"""What the loggers are told of the run beside its metrics."""
 
 UNTESTED = "Nothing was tested: the dataset has no test images (data.test=0)."
 
@@ -62,7 +62,7 @@ def write(
     net: nn.Module,
     data: DataModule,
     folder: RunFolder,
-    tracker: Tracker,
+    loggers: RunLoggers,
     *,
     channels_last: bool,
     images_per_second: float | None,
@@ -105,7 +105,7 @@ def write(
             )
             measured.append(result)
             if objective.restores and pictures:
-                _write_panel(folder, net, result, built, tracker, pictures)
+                _write_panel(folder, net, result, built, loggers, pictures)
             if result.dead is not None and result.dead.any():
                 _write_array(folder.images / f"{result.name}_dead.npy", result.dead)
     watch.enter("writing")
@@ -116,7 +116,7 @@ def write(
     if pictures and folder.metrics.is_file() and (rows := history.read(folder.metrics)):
         picture = rendered(curves(rows, title))
         write_bytes(folder.curves, encoded(picture))
-        tracker.images("curves", picture, None)
+        loggers.image("curves", picture)
     facts = describe(
         built, net, measured, [chosen.values for chosen in tuned], None if measured else _input_shape(data),
         images_per_second=images_per_second, seconds=time.monotonic() - began,
@@ -127,7 +127,7 @@ def write(
     learned = trained(built.config, facts, folder)
     write_text(folder.page, page(built.config, facts, protocol, degradations, learned, folder.curves, panels))
     costs = {key: facts[key] for key in COSTS}
-    tracker.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
+    loggers.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
     places = {"run": folder.path, **({"pictures": folder.images} if pictures else {}), "report": folder.page}
     lines = [table([one.row for one in measured], title=f"{title}, test set") if measured else UNTESTED]
@@ -142,7 +142,7 @@ def write(
 
 
 def _summary(measured: Sequence[Measured]) -> dict[str, float]:
-    """The first evaluation's metrics by their names, and every evaluation's with its own behind: W&B's final values."""
+    """The first evaluation's metrics by their names, and every evaluation's with its own behind, for the loggers."""
     values = dict(measured[0].metrics()) if measured else {}
     if len(measured) > 1:
         for result in measured:
@@ -168,7 +168,7 @@ def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
 
 @torch.no_grad()
 def _write_panel(
-    folder: RunFolder, net: nn.Module, result: Measured, built: Parts, tracker: Tracker, pictures: int
+    folder: RunFolder, net: nn.Module, result: Measured, built: Parts, loggers: RunLoggers, pictures: int
 ) -> None:
     rows, frozen = [], result.frozen
     for place in places(len(frozen), frozen.clean, pictures):
@@ -177,7 +177,7 @@ def _write_panel(
         rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     write_bytes(folder.images / f"{result.name}.png", encoded(picture))
-    tracker.images(f"test/{result.name}", picture, None)
+    loggers.image(f"test/{result.name}", picture)
 
 
 def _write_array(file: Path, array: np.ndarray) -> None:

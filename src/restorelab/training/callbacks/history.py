@@ -15,7 +15,7 @@ Report = Callable[[dict[str, float], int], None]
 
 
 class History(Callback):
-    """Write a row every `every` steps and at each validation, to the CSV and to `report` (W&B).
+    """Write a row every `every` steps and at each validation, to the CSV and to `report` (the loggers).
 
     The loss is the mean since the last row. Its sum stays on the device: one addition a step and no synchronization.
     A checkpoint holds the sum and the number of rows, so that a resumed run writes what an uninterrupted one does.

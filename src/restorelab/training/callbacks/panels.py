@@ -12,11 +12,11 @@ from restorelab.report.panels import Row, panel
 from restorelab.report.pixels import rendered
 from restorelab.restoring.inference import restore
 from restorelab.runs.run_folder import RunFolder
-from restorelab.training.loggers.tracker import CsvOnly, Tracker
+from restorelab.training.loggers.run_loggers import RunLoggers
 
 
 class Panels(Callback):
-    """Show the same few validation images to the tracker at every `every`-th validation.
+    """Show the same few validation images to the loggers at every `every`-th validation.
 
     images: how many, chosen by their detail. With several evaluations each gets its share of them.
     """
@@ -26,20 +26,20 @@ class Panels(Callback):
             msg = f"panels: images={images}, every={every}; both are at least 1."
             raise ConfigError(msg)
         self.images, self.every = images, every
-        self.tracker: Tracker = CsvOnly()
+        self.loggers = RunLoggers()
         self._validations = 0
         self._places: list[tuple[FrozenSet, int]] | None = None
 
-    def attach(self, folder: RunFolder, tracker: Tracker) -> None:
-        """Take the run's tracker; without one there is nothing to do (the run's folder has panels of the test set)."""
-        self.tracker = tracker
+    def attach(self, folder: RunFolder, loggers: RunLoggers) -> None:
+        """Take the run's loggers. Without one that takes pictures nothing is drawn."""
+        self.loggers = loggers
 
     @torch.no_grad()
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Draw and hand over."""
         self._validations += 1
         if (
-            isinstance(self.tracker, CsvOnly)
+            not self.loggers.take_images
             or not trainer.is_global_zero
             or self._validations % self.every != 1 % self.every
         ):
@@ -59,4 +59,4 @@ class Panels(Callback):
             restored = restore(pl_module.measured_net, given)[0].float().cpu()
             rows.append(Row(f"{frozen.ids[place]}\n{frozen.evaluation.name}", degraded, restored, frozen.clean(place)))
         figure = panel(rows, pl_module.protocol, f"validation, step {trainer.global_step}")
-        self.tracker.images("val/panel", rendered(figure), trainer.global_step)
+        self.loggers.image("val/panel", rendered(figure), trainer.global_step)

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 JOB = "comparison"
 """The job type of the run, by which the dashboard tells it from the runs that it compares."""
 
+TARGET = f"{__package__}.wandb.WandB"
+"""W&B's logger in a config."""
+
 LARGEST_PAGE = 20_000_000
 """Bytes of a page that are still shown on the dashboard."""
 
@@ -26,40 +29,42 @@ Value = str | float | None
 
 
 def log_leaderboard(
-    tables: Sequence[Table], sweep_dir: Path, logger: Mapping[str, Any], page: Path | None = None
+    tables: Sequence[Table], sweep_dir: Path, loggers: Mapping[str, Any], page: Path | None = None
 ) -> str | None:
     """Show the tables of a sweep's comparison, and its page, on W&B; gives where to look.
 
     One run in the group of the sweep's runs, kept below `sweep_dir`, with the same id each time: a sweep that is
     resumed has one comparison, not several. It never fails the sweep: what W&B refuses becomes a warning.
 
-    logger: the config node `logger` of the sweep's runs; anything but W&B's is left alone (None). page: the HTML page
-    of the comparison, self-contained.
+    loggers: the config node `logger` of the sweep's runs; without W&B's among them nothing is done (None). page: the
+    HTML page of the comparison, self-contained.
     """
-    from restorelab.config import build
-    from restorelab.training.loggers.wandb import WandB
-
-    tracker = build.make("logger", logger)
-    if not isinstance(tracker, WandB) or not tables:
+    name = wandb_logger(loggers)
+    if name is None or not tables:
         return None
     try:
         if wandb_account.off():
             return None
-        return _log(tables, sweep_dir.resolve(), tracker, page)
+        return _log(tables, sweep_dir.resolve(), loggers[name], page)
     except Exception as error:  # nothing that W&B may do is worth a sweep
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         log.warning("W&B: the leaderboard was not logged (%s); it stands in %s", reason, sweep_dir)
         return None
 
 
-def _log(tables: Sequence[Table], sweep_dir: Path, tracker: Any, page: Path | None) -> str:
+def wandb_logger(loggers: Mapping[str, Any]) -> str | None:
+    """The name of the first W&B logger among those of a config, None without one."""
+    return next((name for name, node in loggers.items() if node.get("_target_") == TARGET), None)
+
+
+def _log(tables: Sequence[Table], sweep_dir: Path, logger: Mapping[str, Any], page: Path | None) -> str:
     import wandb
 
-    group = tracker.group or sweep_dir.name
-    project, entity = wandb_account.place(tracker.project, tracker.entity)
+    group = logger.get("group") or sweep_dir.name
+    project, entity = wandb_account.place(logger.get("project"), logger.get("entity"))
     digest = hashlib.sha256(f"{entity}/{project}/{group}".encode()).hexdigest()
     run_id = f"{JOB}-{digest[:8]}"
-    mode, _ = wandb_account.choose_mode(tracker.mode)
+    mode, _ = wandb_account.choose_mode(logger.get("mode", "auto"))
     folder = Path(wandb_account.folder(sweep_dir))
     for earlier in (folder / "wandb").glob(f"offline-run-*-{run_id}"):
         shutil.rmtree(earlier)  # the same tables, before the sweep was gone on with

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from restorelab.config.run_config import follow_moves
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.runs.run_identity import scientific
 from restorelab.training.loggers import wandb_account
-from restorelab.training.loggers.wandb import HOW
-from restorelab.training.loggers.wandb_leaderboard import JOB
+from restorelab.training.loggers.run_start import flat
+from restorelab.training.loggers.wandb_leaderboard import JOB, wandb_logger
+from restorelab.training.loggers.wandb_run import HOW
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
@@ -119,11 +121,17 @@ def _configs(sweep: Path) -> list[dict[str, Any]]:
     if sweep.is_dir() and not files:
         msg = f"workspace {sweep}: there is no run in this folder."
         raise ConfigError(msg)
-    return [yaml.safe_load(file.read_text()) for file in files]
+    configs: list[dict[str, Any]] = [yaml.safe_load(file.read_text()) for file in files]
+    for config in configs:
+        follow_moves(config)
+    return configs
 
 
 def _logger(config: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(config.get("logger") or {})
+    """The config of the run's W&B logger; empty without one."""
+    loggers: Mapping[str, Any] = config.get("logger") or {}
+    name = wandb_logger(loggers)
+    return {} if name is None else dict(loggers[name])
 
 
 def differing(configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -135,9 +143,9 @@ def differing(configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     groups = [group for group in dict.fromkeys(g for own in choices for g in own) if group not in HOW]
     chosen = [group for group in groups if len({str(own.get(group)) for own in choices}) > 1]
     left = {"evaluation", *chosen}
-    flat = [_flat({k: v for k, v in _placed(config).items() if k not in left}) for config in configs]
-    keys = dict.fromkeys(key for own in flat for key in own)
-    values = [key for key in keys if len({repr(own.get(key)) for own in flat}) > 1]
+    configs_flat = [flat({k: v for k, v in _placed(config).items() if k not in left}) for config in configs]
+    keys = dict.fromkeys(key for own in configs_flat for key in own)
+    values = [key for key in keys if len({repr(own.get(key)) for own in configs_flat}) > 1]
     return tuple([*(f"{group}_name" for group in chosen), *values][:MOST])
 
 
@@ -147,13 +155,6 @@ def _placed(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(plain.get("data"), dict):
         plain["data"]["root"] = config["data"].get("root")
     return plain
-
-
-def _flat(config: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        found |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
-    return found
 
 
 def build(content: Content, entity: str) -> "Workspace":
