@@ -57,7 +57,7 @@ def framework(overrides: list[str]) -> Iterator[int]:
     parts = build.parts(composition.compose(overrides))
     module = DataModule(
         parts.dataset, parts.degradation, parts.evaluations, seed=0, split_seed=0, eval_seed=0,
-        protocol=parts.protocol.spec(), device=parts.engine.device,
+        protocol=parts.protocol.spec(), device=parts.trainer.device,
     )  # fmt: skip
     module.setup()
     loader, epoch = module.train_dataloader(), 0

@@ -60,12 +60,12 @@ class Limit:
     """
 
     def __init__(self, net: nn.Module, batch: Tensor, *, bf16: bool = False) -> None:
-        from restorelab.training.trainer_config import Engine
+        from restorelab.training.trainer_config import TrainerConfig
 
         self.device, self.images, self.bf16 = batch.device, len(batch), bf16
-        engine = Engine(accelerator="cuda" if self.device.type == "cuda" else "cpu")
-        engine.apply_globally()
-        net, last = engine.lay_out(net.to(self.device).train())
+        trainer = TrainerConfig(accelerator="cuda" if self.device.type == "cuda" else "cpu")
+        trainer.apply_globally()
+        net, last = trainer.lay_out(net.to(self.device).train())
         batch = batch.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
         with self._autocast(), Recording() as recording:
             net(batch)

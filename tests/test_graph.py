@@ -18,7 +18,7 @@ from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError
 from restorelab.training import loop
 from restorelab.training.graph import WARMUP, Gradients, Result
-from restorelab.training.trainer_config import Engine
+from restorelab.training.trainer_config import TrainerConfig
 from test_resume import same
 
 
@@ -82,7 +82,7 @@ def recorders(monkeypatch: pytest.MonkeyPatch) -> list[Repeating]:
         return Gradients(task, data, context, scaler, made[-1])
 
     monkeypatch.setattr(loop, "Gradients", gradients)
-    monkeypatch.setattr(Engine, "check", lambda *rest: None)
+    monkeypatch.setattr(TrainerConfig, "check", lambda *rest: None)
     return made
 
 
@@ -146,7 +146,7 @@ def test_what_a_graph_cannot_do_is_told_at_once(
     overrides: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if overrides:
-        monkeypatch.setattr(Engine, "device", torch.device("cuda"))
+        monkeypatch.setattr(TrainerConfig, "device", torch.device("cuda"))
     with pytest.raises(ConfigError) as caught:
         build.parts(runs.composed([*runs.TINY, "trainer.graph=true", *overrides]))
     assert all(word in str(caught.value) for word in words), caught.value

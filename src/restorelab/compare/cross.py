@@ -20,7 +20,6 @@ from restorelab.compare.crossable import Entry, content, filled, fitting, union
 from restorelab.config import build, composition
 from restorelab.config.build import Parts
 from restorelab.config.run_config import read_config
-from restorelab.data.datamodule import DataModule
 from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError, UserError
@@ -157,19 +156,14 @@ def _measure(
     first = record.evaluations[0]
     config = {**record.config, "evaluation": {first: record.config["evaluation"][first], **wanted}}
     built = build.parts(config)
-    data = DataModule(
-        built.dataset, built.degradation, built.evaluations,
-        seed=record.seed, split_seed=config["split_seed"], eval_seed=config["eval_seed"],
-        protocol=built.protocol.spec(), device=built.engine.device, smoke=config["debug"],
-        kept=split_file.read(record.path),
-    )  # fmt: skip
+    data = built.data(kept=split_file.read(record.path))
     own, *sets = data.frozen("test")
     if own.spec != record.evaluation(first)["spec"]:
         msg = f"the dataset, or how it is evaluated, has changed since the run was measured under {first}."
         raise DataError(msg)
-    net = restorelab.load(record.path, device=str(built.engine.device), clamp=False)
+    net = restorelab.load(record.path, device=str(built.trainer.device), clamp=False)
     net, channels_last = _laid_out(built, net)
-    built.objective.to(built.engine.device)
+    built.objective.to(built.trainer.device)
     draws = PhiloxDraws("objective", data.eval_seed)
     objective, measured, tuned, empty = built.objective, [], [], {}
     for number, frozen in enumerate(sets, start=1):
@@ -201,7 +195,7 @@ def _measure(
 
 
 def _laid_out(built: Parts, net: nn.Module) -> tuple[nn.Module, bool]:
-    """In the memory layout in which the run measured it, `Engine.lay_out` without compiling."""
-    chosen = built.engine.channels_last
+    """In the memory layout in which the run measured it, `TrainerConfig.lay_out` without compiling."""
+    chosen = built.trainer.channels_last
     chosen = getattr(net, "channels_last", True) if chosen == "auto" else chosen
     return net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format), chosen  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
 """From a resolved config to the parts of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
@@ -10,9 +10,9 @@ from torch import nn
 
 from restorelab import file_names
 from restorelab.config import schema as configs
-from restorelab.config import trust
+from restorelab.config import trainer_arguments, trust
 from restorelab.data import pairing
-from restorelab.data.dataset import Dataset, refuse_degrading
+from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation
 from restorelab.degradations.labels import STAGES, essence
 from restorelab.degradations.pipeline import Degradation
@@ -21,8 +21,10 @@ from restorelab.metrics.measures import Measures
 from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.objective import Objective
 
-if TYPE_CHECKING:  # the one name from above: what builds the parts imports none of the training
-    from restorelab.training.trainer_config import Engine
+if TYPE_CHECKING:  # what builds the parts imports none of the training, nor Lightning
+    from restorelab.data.datamodule import DataModule
+    from restorelab.data.split_record import Kept
+    from restorelab.training.trainer_config import TrainerConfig
 
 SPECIAL: dict[str, Any] = {"_target_": "", "_args_": (), "_partial_": False}
 """Keys of a node that say how its target is called, as in Hydra, and what stands for one that is not there."""
@@ -74,7 +76,7 @@ class Parts:
     evaluations: dict[str, Evaluation]
     objective: Objective
     protocol: Protocol
-    engine: "Engine"
+    trainer: "TrainerConfig"
 
     @cached_property
     def measures(self) -> Measures:
@@ -84,6 +86,39 @@ class Parts:
     def net(self) -> nn.Module:
         """The bare network with fresh weights from torch's global generator."""
         return make("model", self.config["model"])
+
+    def data(
+        self,
+        evaluations: Mapping[str, Evaluation] | None = None,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        opened: Opened | None = None,
+        kept: "Kept | None" = None,
+        needs: Callable[[], Mapping[str, int] | None] = lambda: None,
+    ) -> "DataModule":
+        """The data of the run; see `DataModule` for the arguments.
+
+        evaluations: in place of the run's own.
+        """
+        from restorelab.data.datamodule import DataModule
+
+        return DataModule(
+            self.dataset,
+            self.degradation,
+            self.evaluations if evaluations is None else evaluations,
+            seed=self.config["seed"],
+            split_seed=self.config["split_seed"],
+            eval_seed=self.config["eval_seed"],
+            protocol=self.protocol.spec(),
+            device=self.trainer.device,
+            rank=rank,
+            world=world,
+            smoke=self.config["debug"],
+            opened=opened,
+            kept=kept,
+            needs=needs,
+        )
 
 
 def parts(config: Mapping[str, Any]) -> Parts:
@@ -101,8 +136,8 @@ def parts(config: Mapping[str, Any]) -> Parts:
     dataset: Dataset = make("data", config["data"], least=protocol.least if objective.restores else 1)
     training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
     pairing.check(training.noise, dataset.split_by)
-    engine: Engine = make("trainer", config["trainer"])
-    engine.check(config, training.noise)
+    trainer: TrainerConfig = make("trainer", trainer_arguments.grouped(config["trainer"]))
+    trainer.check(config, training.noise)
     evaluations = {}
     for name, entry in config["evaluation"].items():
         file_names.require("evaluation", name)  # of a config that was read, too
@@ -131,5 +166,5 @@ def parts(config: Mapping[str, Any]) -> Parts:
         evaluations=evaluations,
         objective=objective,
         protocol=protocol,
-        engine=engine,
+        trainer=trainer,
     )

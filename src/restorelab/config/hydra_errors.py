@@ -12,6 +12,7 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from restorelab import quoting
 from restorelab.config import schema as configs
+from restorelab.config import trainer_arguments
 from restorelab.config.conf_files import absent, options
 from restorelab.config.dotted import leaves
 from restorelab.config.schema import GROUPS
@@ -53,7 +54,10 @@ def _at_key(error: OmegaConfBaseException) -> str:
         return f"unknown key; {str(error.full_key).rpartition('.')[0]} is one value and holds no keys."
     whole: Any = OmegaConf.to_container(parent._get_root(), resolve=False)
     dotted = [key for key in leaves(whole) if key.partition(".")[0] in configs.ROOT]
-    hint = nearest_key(str(error.key), [str(k) for k in parent if k not in configs.HIDDEN], dotted)
+    here = [str(k) for k in parent if k not in configs.HIDDEN]
+    if str(error.full_key) == f"trainer.{error.key}":
+        here += trainer_arguments.arguments().keys() - trainer_arguments.INSTEAD.keys() - set(here)
+    hint = nearest_key(str(error.key), here, dotted)
     if str(error.full_key).rpartition(".")[0] in ("callbacks", "logger") and "Did you mean" not in hint:
         hint += f" A new one: +{error.full_key}='{{_target_: ..., ...}}'."
     return f"unknown key. {hint}"

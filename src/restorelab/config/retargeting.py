@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from restorelab.config import signatures
+from restorelab.config import signatures, trainer_arguments
 from restorelab.config.foreign_signatures import parameters_of
 from restorelab.config.schema import GROUPS, HYDRA_KEYS, TIMING
 from restorelab.errors import ConfigError
@@ -12,7 +12,15 @@ from restorelab.errors import ConfigError
 def additions(overrides: Sequence[str]) -> list[str]:
     """Overrides with which Hydra takes keys of a new target that the file of the old one does not have."""
     groups = [group for group in GROUPS if any(one.startswith(f"{group}._target_=") for one in overrides)]
-    return [f"++{one}" if any(one.startswith(f"{group}.") for group in groups) else one for one in overrides]
+    begun = tuple(f"{group}." for group in groups)
+    return [f"++{one}" if one.startswith(begun) or _of_lightning(one) else one for one in overrides]
+
+
+def _of_lightning(override: str) -> bool:
+    """Whether it gives an argument of Lightning's Trainer that conf/trainer does not list."""
+    group, _, name = override.partition("=")[0].partition(".")
+    own = signatures.from_source(trainer_arguments.GROUP) or {}
+    return group == "trainer" and name.split(".")[0] not in own and name.split(".")[0] in trainer_arguments.arguments()
 
 
 def drop_left_over(settings: dict[str, Any], given: Set[str]) -> None:

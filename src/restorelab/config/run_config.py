@@ -16,7 +16,8 @@ LARGEST = 100_000
 
 _TRAINING = "restorelab.training"
 MOVED = {
-    "restorelab.engine.Engine": f"{_TRAINING}.trainer_config.Engine",
+    "restorelab.engine.Engine": f"{_TRAINING}.trainer_config.TrainerConfig",
+    f"{_TRAINING}.trainer_config.Engine": f"{_TRAINING}.trainer_config.TrainerConfig",
     "restorelab.metrics.Protocol": "restorelab.metrics.protocol.Protocol",
     "restorelab.exchange.absent.network": "restorelab.exchange.no_network.network",
     "restorelab.callbacks.ema.EMA": f"{_TRAINING}.callbacks.ema.EMA",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from restorelab import file_names
-from restorelab.config import plausible, signatures
+from restorelab.config import plausible, signatures, trainer_arguments
 from restorelab.config.dotted import leaves
 from restorelab.config.foreign_signatures import parameters_of
 from restorelab.config.signatures import Parameter
@@ -248,11 +248,13 @@ def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
         return
     if parameters is None:
         parameters = parameters_of(f"{path}._target_", target)
+    given = {key: value for key, value in node.items() if key not in HYDRA_KEYS}
     if path == "scheduler":
         parameters = parameters | TIMING
     if path.startswith("logger.") and "save_dir" in parameters:  # which is the run's folder, where nothing else is said
         parameters = parameters | {"save_dir": replace(parameters["save_dir"], required=False)}
-    given = {key: value for key, value in node.items() if key not in HYDRA_KEYS}
+    if target == trainer_arguments.GROUP:
+        parameters = dict(trainer_arguments.taken(path, given, parameters))
     for name in list(parameters)[: len(node.get("_args_") or [])]:
         parameters = {key: value for key, value in parameters.items() if key != name}
     _check_keys(path, given, parameters, partial=bool(node.get("_partial_")), of=target)

@@ -6,6 +6,7 @@ import collections.abc
 import copy
 import json
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -59,11 +60,11 @@ def from_source(target: str) -> dict[str, Parameter] | None:
     names = _names_of(PACKAGE.joinpath(*inner).with_suffix(".py"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return _arguments(node.args, names)
+            return arguments(node.args, names)
         if isinstance(node, ast.ClassDef) and node.name == name:
             for member in node.body:
                 if isinstance(member, ast.FunctionDef) and member.name == "__init__":
-                    return _arguments(member.args, names, skip=1)
+                    return arguments(member.args, names, skip=1)
             found = _inherited(tree, node) | _fields(node, names)
             return dict(sorted(found.items(), key=lambda item: item[1].keyword))
     return None
@@ -126,7 +127,9 @@ def _parse(path: Path) -> ast.Module | None:
     return ast.parse(path.read_text()) if path.is_file() else None
 
 
-def _arguments(args: ast.arguments, names: _Names, skip: int = 0) -> dict[str, Parameter]:
+def arguments(args: ast.arguments, names: Mapping[str, Any] | None = None, skip: int = 0) -> dict[str, Parameter]:
+    """The parameters of a function whose source was parsed. names: what its annotations refer to."""
+    names = _Names() if names is None else names
     positional = [*args.posonlyargs, *args.args]
     defaults = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
     keywords = zip(args.kwonlyargs, args.kw_defaults, strict=True)
@@ -149,7 +152,7 @@ def _fields(node: ast.ClassDef, names: _Names) -> dict[str, Parameter]:
     return found
 
 
-def _evaluate(node: ast.expr | None, names: _Names) -> Any:
+def _evaluate(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
     if node is None:
         return Any
     try:

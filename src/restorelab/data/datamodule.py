@@ -156,6 +156,7 @@ class DataModule(LightningDataModule):
         """Shuffled batches of uint8 images, cropped and turned, to be degraded on the device."""
         if self._loader is None:
             self._loader = self._make_loader()
+        self._loader.sampler.repeats = bool(self.trainer and self.trainer.overfit_batches)
         return self._loader
 
     def _make_loader(self) -> TrainLoader:

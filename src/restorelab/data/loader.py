@@ -51,15 +51,15 @@ class Order:
     ) -> None:
         self.batch_size, self.seed, self.variants = batch_size, seed, variants
         self.rank, self.world = rank, world
-        self.epoch = 0
+        self.epoch, self.repeats = 0, False
         self.entries = []  # of each bucket: row and variant of every entry, variant after variant
         for bucket in buckets:
             parts = [bucket] * variants if shown is None else [bucket[np.isin(bucket, rows)] for rows in shown]
             self.entries.append((np.concatenate(parts), np.repeat(np.arange(variants), [len(part) for part in parts])))
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next pass shows."""
-        self.epoch = epoch
+        """Choose the epoch that the next pass shows; one that `repeats` shows the first one always."""
+        self.epoch = 0 if self.repeats else epoch
 
     def __len__(self) -> int:
         """Batches a rank sees in one epoch."""
@@ -124,7 +124,8 @@ class TrainLoader:
 
     def batch(self, counter: int) -> Sample:
         """Batch number `counter` of the run, made again (for the report of a loss that became NaN)."""
-        epoch, self.sampler.epoch = self.sampler.epoch, counter // len(self)
+        epoch = self.sampler.epoch
+        self.sampler.set_epoch(counter // len(self))
         rows, counts = self.sampler.batches()[counter % len(self)]
         self.sampler.epoch = epoch
         return self._make((counter, rows, counts))

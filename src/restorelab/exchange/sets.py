@@ -5,7 +5,6 @@ from typing import Any
 
 from restorelab.config import build, composition
 from restorelab.config.build import Parts
-from restorelab.data.datamodule import DataModule
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.required import require
 from restorelab.data.small_images import refuse
@@ -36,9 +35,4 @@ def open_sets(settings: Mapping[str, Any], part: str, kept: Kept | None = None) 
     opened = built.dataset.open(settings["split_seed"], built.degradation, kept)
     require(*opened, [part])
     refuse(*opened, [part], None, built.dataset.least)
-    data = DataModule(
-        built.dataset, built.degradation, built.evaluations,
-        seed=settings["seed"], split_seed=settings["split_seed"], eval_seed=settings["eval_seed"],
-        protocol=built.protocol.spec(), device=built.engine.device, smoke=settings["debug"], opened=opened,
-    )  # fmt: skip
-    return built, data.frozen(part)
+    return built, built.data(opened=opened).frozen(part)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from restorelab.config import trainer_arguments
 from restorelab.config.from_checkpoint import run_of
 from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
@@ -44,5 +45,5 @@ def _steps(folder: RunFolder) -> int:
 
 
 def _length(steps: int, config: Mapping[str, Any]) -> str:
-    images = config["data"]["batch_size"] * config["accumulate"] * config["trainer"]["devices"]
+    images = config["data"]["batch_size"] * config["accumulate"] * trainer_arguments.device_count(config["trainer"])
     return f"{steps:,} optimizer steps of {images} images"

@@ -187,17 +187,11 @@ class Record:
 
     def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
         """The images the run was measured on; needs the dataset (or its cache)."""
-        from restorelab.data.datamodule import DataModule
         from restorelab.runs import split_file
 
         built = build.parts(self.config)
-        data = DataModule(
-            built.dataset, built.degradation, {evaluation: built.evaluations[evaluation]},
-            seed=self.seed, split_seed=self.config["split_seed"], eval_seed=self.config["eval_seed"],
-            protocol=built.protocol.spec(), device=built.engine.device, smoke=self.config["debug"],
-            kept=split_file.read(self.run),
-        )  # fmt: skip
-        return data.frozen(part)[0]
+        kept = split_file.read(self.run)
+        return built.data({evaluation: built.evaluations[evaluation]}, kept=kept).frozen(part)[0]
 
 
 class Runs(Mapping[str, Sequence[Record]]):

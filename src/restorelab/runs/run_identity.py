@@ -12,8 +12,9 @@ UNSCIENTIFIC = (
     "name", "run_dir", "runs_dir", "data_dir", "resume", "threads", "logger", "callbacks.panels",
     "data.root", "data.residency", "data.eval_batch_size", "trainer.bar", "trainer.log_every",
     "trainer.checkpoint_every", "trainer.keep", "trainer.keep_every", "trainer.keep_memory", "trainer.accelerator",
-    "trainer.deterministic", "trainer.steps_per_call", "trainer.graph", "choices", "short", "length", "trust",
-    "pictures",
+    "trainer.deterministic", "trainer.steps_per_call", "trainer.graph", "trainer.profiler", "trainer.detect_anomaly",
+    "trainer.inference_mode", "trainer.enable_autolog_hparams", "trainer.benchmark", "choices", "short", "length",
+    "trust", "pictures",
 )  # fmt: skip
 """What does not change what a run finds out: places, how it is shown, how it is computed."""
 

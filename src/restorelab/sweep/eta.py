@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from restorelab.config import trainer_arguments
 from restorelab.duration import seconds
 from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep.planned import Planned
@@ -101,7 +102,11 @@ class Finished:
         rate = self.result["images_per_second"]
         if not rate:  # too few batches to measure it
             return float(rest * steps / self.steps + evaluations)
-        images = settings["data"]["batch_size"] * settings["accumulate"] * settings["trainer"]["devices"]
+        images = (
+            settings["data"]["batch_size"]
+            * settings["accumulate"]
+            * trainer_arguments.device_count(settings["trainer"])
+        )
         between = max(rest - self.steps * images / rate, 0.0)
         ratio = _validations(settings, steps, self.epoch) / max(self.validations, 1)
         training = steps * images / rate + between * ratio

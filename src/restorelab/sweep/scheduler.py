@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from restorelab.config import trust
+from restorelab.config import trainer_arguments, trust
 from restorelab.runs.ledger import UNFINISHED, Attempt, Ledger, State
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
@@ -154,7 +154,7 @@ class Scheduler:
         self._pending.extendleft(reversed(kept))
 
     def _job(self, run: Planned) -> Job:
-        devices = int(run.settings["trainer"]["devices"])
+        devices = trainer_arguments.device_count(run.settings["trainer"])
         return Job(run.id, queue.file(self.folder, run.id), devices, tuple(trust.named(run.settings)))
 
     def _ask(self) -> bool:

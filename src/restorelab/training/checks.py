@@ -1,5 +1,6 @@
 """Whether the parts of a run fit each other, found out before any data is read."""
 
+import inspect
 from collections.abc import Callable
 from math import lcm
 from pathlib import Path
@@ -39,7 +40,7 @@ def check_fit(built: Parts) -> nn.Module:
     Raises:
         ConfigError: naming the parts that do not fit, and what would.
     """
-    device = built.engine.device
+    device = built.trainer.device
     with torch.device("meta"), memory_bounds.bounded(device):
         net = built.net()
     if not isinstance(net, nn.Module):
@@ -179,8 +180,28 @@ def _check_weights(built: Parts, net: nn.Module) -> None:
 def check_training(built: Parts) -> None:
     """Build the optimizer and the scheduler on one number; they refuse what they do not take."""
     optimizer = _try(built, "optimizer", make("optimizer", built.config["optimizer"]), [nn.Parameter(torch.zeros(1))])
+    _check_closure(built, optimizer)
     measured = validation_names(list(built.evaluations), list(built.measures))
     _try(built, "scheduler", construct, plan(built.config["scheduler"], measured).build, optimizer, 1)
+
+
+def _check_closure(built: Parts, optimizer: torch.optim.Optimizer) -> None:
+    """Whether an optimizer that computes the loss several times in a step, as LBFGS does, can do so."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is None or closure.default is not inspect.Parameter.empty:
+        return
+    trainer, name = built.trainer, type(optimizer).__name__
+    if isinstance(optimizer, torch.optim.LBFGS) and trainer.channels_last is not False:
+        msg = f"trainer.channels_last={trainer.channels_last}: torch's LBFGS takes contiguous gradients only. Use "
+        raise ConfigError(f"{msg}trainer.channels_last=false.")
+    for key, refused, instead in (
+        (f"trainer.steps_per_call={trainer.steps_per_call}", trainer.steps_per_call > 1, "trainer.steps_per_call=1"),
+        ("trainer.graph=true", trainer.graph, "trainer.graph=false"),
+        ("trainer.precision=16-mixed", trainer.precision == "16-mixed", "trainer.precision=bf16-mixed"),
+    ):
+        if refused:
+            msg = f"{key}: {name} computes the loss several times in a step, which does not go with it. Use {instead}."
+            raise ConfigError(msg)
 
 
 def _try(built: Parts, key: str, make_it: Callable[..., Any], *given: Any) -> Any:
@@ -210,7 +231,7 @@ def _check_callbacks(built: Parts) -> None:
         if isinstance(monitor, str) and monitor not in measured:
             msg = f"callbacks.{name}.monitor: no validation measures {monitor!r}. {nearest(monitor, measured)}"
             raise ConfigError(msg)
-        heard = [event for event in EARLY if built.engine.graph and listens(callback, event)]
+        heard = [event for event in EARLY if built.trainer.graph and listens(callback, event)]
         if heard:
             msg = f"callbacks.{name}: {type(callback).__name__} listens to {heard[0]}, which is over before "
             raise ConfigError(f"{msg}trainer.graph=true lets the host do anything. Use trainer.graph=false.")

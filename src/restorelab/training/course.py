@@ -1,6 +1,7 @@
 """The course of a training, decided before it begins: how long, by which policy, measured by what."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,15 +52,19 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
     Raises:
         ConfigError: where validation images are asked for that there are not.
     """
-    settings, engine = built.config, built.engine
-    max_steps, max_epochs = (2, None) if settings["debug"] else (settings["max_steps"], engine.max_epochs)
-    batches = len(data.train_dataloader())
+    settings, trainer = built.config, built.trainer
+    max_steps, max_epochs = (2, None) if settings["debug"] else (settings["max_steps"], trainer.max_epochs)
+    batches = _batches(len(data.train_dataloader()), trainer.lightning)
     end = length(batches, settings["accumulate"], max_steps, max_epochs, begins)
+    for name, most in (("min_steps", end.steps), ("min_epochs", end.epochs)):
+        if (least := trainer.lightning.get(name)) and least > most:
+            msg = f"trainer.{name}={least}: the run has {most}, as {end.reason}."
+            raise ConfigError(msg)
     log.info("length: %d steps, %d in an epoch; %s", end.steps, steps_in(batches, settings["accumulate"]), end.reason)
     measured = validation_names(list(built.evaluations), list(built.measures))
     schedule = plan(settings["scheduler"], measured)
-    if not data.frozen("val") and (schedule.interval == "validation" or engine.keep > 1):
-        key = "trainer.keep" if engine.keep > 1 else "scheduler.monitor"
+    if not data.frozen("val") and (schedule.interval == "validation" or trainer.keep > 1):
+        key = "trainer.keep" if trainer.keep > 1 else "scheduler.monitor"
         msg = f"{key}: there are no validation images (data.val=0) that could tell which weights are better."
         raise ConfigError(msg)
     total = end.epochs if schedule.interval == "epoch" else end.steps
@@ -69,6 +74,19 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
         "total": total if schedule.takes_total else None,
     }
     return Course(end, schedule, total, policy, measured, begins)
+
+
+def _batches(whole: int, lightning: Mapping[str, Any]) -> int:
+    """Batches of an epoch under `limit_train_batches` and `overfit_batches`, which Lightning counts so."""
+    for name in ("overfit_batches", "limit_train_batches"):
+        limit = lightning.get(name)
+        if limit:
+            batches = min(whole, limit) if isinstance(limit, int) else int(whole * limit)
+            if not batches:
+                msg = f"trainer.{name}={limit}: no batch is left of the {whole} of an epoch."
+                raise ConfigError(msg)
+            return batches
+    return whole
 
 
 def task(built: Parts, net: nn.Module, chosen: Course, *, channels_last: bool) -> RestorationTask:

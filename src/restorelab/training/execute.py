@@ -16,7 +16,7 @@ from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.runs import keeping
 from restorelab.runs.run_folder import RunFolder, choose
-from restorelab.training import checks, image_sizes, launch, resumption, run_progress, tuning
+from restorelab.training import checks, image_sizes, launch, lightning_trainer, resumption, run_progress, tuning
 from restorelab.training.run_status import Watch
 from restorelab.training.runner import FAILED, Outcome, execute_here, trace_of
 
@@ -35,6 +35,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         schema.check_names(settings)
         built = build.parts(settings)
         net = checks.check_fit(built)
+        lightning_trainer.try_out(built.trainer, settings["accumulate"], settings["clip"])
         if settings["resume"]:
             run_progress.require_whole(RunFolder(Path(settings["run_dir"])))
         # A dataset that is missing, does not fit, or has to be decoded first, is found before the run has a folder.
@@ -61,7 +62,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         return Outcome("failed", error.exit_status, str(error), where, trace_of(error), repeats=True)
     except OSError as error:
         return Outcome("failed", FAILED, f"{type(error).__name__}: {error}", None, trace_of(error))
-    if settings["trainer"]["devices"] > 1 and settings["train"]:
+    if built.trainer.world > 1 and settings["train"]:
         return launch.ranks(settings, folder)
     return execute_here(settings, folder, built, opened, watch)
 

@@ -13,7 +13,7 @@ from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from restorelab.config import trust
+from restorelab.config import trainer_arguments, trust
 from restorelab.errors import UserError
 from restorelab.runs.run_folder import RunFolder, write_json
 from restorelab.training import logs
@@ -25,7 +25,7 @@ SAVING = 110
 
 def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
     """Execute the run with `trainer.devices` processes; the first of them evaluates and writes, alone."""
-    devices = settings["trainer"]["devices"]
+    devices = trainer_arguments.device_count(settings["trainer"])
     with tempfile.TemporaryDirectory() as scratch:
         launch = LaunchConfig(
             min_nodes=1,

@@ -18,6 +18,8 @@ HOOKS = (
 )  # fmt: skip
 """What Lightning tells callbacks of in a batch, in this order."""
 
+NORM = GradClipAlgorithmType.NORM
+
 EARLY = HOOKS[:3]
 """Events that are over when a CUDA graph has been launched."""
 
@@ -141,7 +143,7 @@ class StepLoop(_TrainingEpochLoop):
             scaler.unscale_(optimizer)
         self._tell("on_before_optimizer_step", optimizer)
         if trainer.gradient_clip_val:
-            plugin.clip_gradients(optimizer, trainer.gradient_clip_val, GradClipAlgorithmType.NORM)
+            plugin.clip_gradients(optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm or NORM)
         if scaler is None:
             optimizer.step()
         else:

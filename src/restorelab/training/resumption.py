@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 FREE = (
     "run_dir", "runs_dir", "data_dir", "resume", "trust", "threads", "logger", "callbacks.panels", "data.residency",
     "data.eval_batch_size", "trainer.bar", "trainer.log_every", "trainer.checkpoint_every", "trainer.keep",
-    "trainer.keep_every", "trainer.keep_memory", "trainer.steps_per_call", "trainer.graph", "data.root", "ckpt",
+    "trainer.keep_every", "trainer.keep_memory", "trainer.steps_per_call", "trainer.graph", "trainer.profiler",
+    "trainer.detect_anomaly", "trainer.inference_mode", "trainer.enable_autolog_hparams", "data.root", "ckpt",
     "transfer", "loss.ckpt", "pictures",
 )  # fmt: skip
 """Keys that may be changed without a word: where, how it is shown, what is kept. `threads` may change the last bits.
@@ -35,7 +36,8 @@ LENGTH = ("max_steps", "trainer.max_epochs", "max_time")
 POLICY = (
     *LENGTH, "optimizer", "scheduler", "clip", "accumulate", "callbacks", "trainer.validate_every",
     "trainer.validate_steps", "trainer.precision", "trainer.accelerator", "trainer.compile", "trainer.channels_last",
-    "trainer.deterministic", "trainer.matmul_precision",
+    "trainer.deterministic", "trainer.matmul_precision", "trainer.benchmark", "trainer.gradient_clip_algorithm",
+    "trainer.limit_val_batches", "trainer.min_steps", "trainer.min_epochs",
 )  # fmt: skip
 """Keys by which the rest of a training may be done otherwise; config.yaml records the change under `sessions`.
 

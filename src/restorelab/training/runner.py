@@ -25,7 +25,7 @@ from restorelab.errors import UserError
 from restorelab.models import weights
 from restorelab.runs import split_file
 from restorelab.runs.run_folder import RunFolder, write_json
-from restorelab.training import checks, footprint, run_progress, write_results
+from restorelab.training import checks, footprint, lightning_trainer, run_progress, write_results
 from restorelab.training.callbacks.checkpoint import Checkpoint
 from restorelab.training.callbacks.guard import Guard
 from restorelab.training.callbacks.health import Health
@@ -118,7 +118,8 @@ class Run:
         """Build, fit, evaluate, write; gives the summary for the terminal."""
         built = self._build()
         torch.set_num_threads(max(1, self.settings["threads"] // self.world))
-        built.engine.apply_globally()
+        built.trainer.apply_globally()
+        built.trainer.tell()
         seed_everything(self.settings["seed"], verbose=False)
         net = built.net()
         if self.settings["transfer"]:
@@ -126,26 +127,17 @@ class Run:
             log.info("transfer: %d tensors from %s (%s)", len(taken), self.settings["transfer"], ", ".join(taken))
         if self.settings["ckpt"]:
             weights.load_into(net, Path(self.settings["ckpt"]))
-        built.objective.to(built.engine.device)
-        net, channels_last = built.engine.lay_out(net)
+        built.objective.to(built.trainer.device)
+        net, channels_last = built.trainer.lay_out(net)
         last = run_progress.read(self.folder.last) if self.settings["resume"] else None
         name = f"{self.settings['name']}-{self.settings['seed']}"
         start = RunStart(
             self.settings, self.folder.path, name, resumed=self.settings["resume"], step=last.steps if last else 0
         )
         self.loggers.begin(self.settings["logger"], start, self.rank)
-        data = DataModule(
-            built.dataset,
-            built.degradation,
-            built.evaluations,
-            seed=self.settings["seed"],
-            split_seed=self.settings["split_seed"],
-            eval_seed=self.settings["eval_seed"],
-            protocol=built.protocol.spec(),
-            device=built.engine.device,
+        data = built.data(
             rank=self.rank,
             world=self.world,
-            smoke=self.settings["debug"],
             opened=self.opened,
             kept=split_file.read(self.folder.path),
             needs=partial(footprint.needs, built),
@@ -169,33 +161,39 @@ class Run:
     def _build(self) -> Parts:
         built = self.built or build.parts(self.settings)
         if self.settings["debug"]:
-            built.engine = replace(built.engine, compile=False, log_every=1)
+            built.trainer = replace(built.trainer, compile=False, log_every=1)
         return built
 
     def _fit(
         self, built: Parts, net: nn.Module, data: DataModule, last: Standing | None, *, channels_last: bool
     ) -> float | None:
         """Train; gives images per second. Ranks other than the first have nothing to do afterwards."""
-        settings, engine = self.settings, built.engine
+        settings, config = self.settings, built.trainer
         chosen = course(built, data, last)
         throughput = Throughput(built.dataset.batch_size)
         limits = Limits(
-            chosen.end.steps, seconds(settings["max_time"]) if settings["max_time"] else None, engine.log_every
+            chosen.end.steps, seconds(settings["max_time"]) if settings["max_time"] else None, config.log_every
         )
         # Checkpoints come last: what they hold is what the others have become.
         callbacks = [
             *self._named_callbacks(),
-            Guard(engine.log_every),
+            Guard(config.log_every),
             Health(),
-            *([Release()] if engine.keeps_memory else []),
-            History(self.folder.metrics, chosen.measured, engine.log_every, self.loggers.log),
+            *([Release()] if config.keeps_memory else []),
+            History(self.folder.metrics, chosen.measured, config.log_every, self.loggers.log),
             limits,
             throughput,
-            Progress(chosen.end.steps, built.dataset.batch_size, bar=engine.bar, watch=self.watch),
+            Progress(chosen.end.steps, built.dataset.batch_size, bar=config.bar, watch=self.watch),
             self._checkpoint(built, chosen),
         ]
-        self.trainer = engine.trainer(
-            callbacks, settings["accumulate"], settings["clip"], chosen.end.epochs, list(self.loggers.named.values())
+        self.trainer = lightning_trainer.build(
+            config,
+            callbacks,
+            settings["accumulate"],
+            settings["clip"],
+            chosen.end.epochs,
+            self.folder.path,
+            list(self.loggers.named.values()),
         )
         module = task(built, net, chosen, channels_last=channels_last)
         try:
@@ -209,6 +207,7 @@ class Run:
                 )
         finally:
             self.interruption.defer(False)
+        net.float()  # which is how a network is measured, whatever trainer.precision trained
         self.began -= limits.before  # the run took what its earlier sessions took, too
         if self.world > 1:
             torch.distributed.barrier()
@@ -224,12 +223,12 @@ class Run:
         return named
 
     def _checkpoint(self, built: Parts, chosen: Course) -> Checkpoint:
-        engine, monitor = built.engine, f"val/{next(iter(built.measures))}"
-        kept = Kept(self.folder, monitor, engine.keep, engine.keep_every)
+        config, monitor = built.trainer, f"val/{next(iter(built.measures))}"
+        kept = Kept(self.folder, monitor, config.keep, config.keep_every)
         if chosen.begins is None and self.rank == 0:
             kept.clear()  # of an earlier session that had not got to its first last.ckpt
         return Checkpoint(
-            self.folder, monitor, engine.checkpoint_every, self.interruption, engine.log_every,
+            self.folder, monitor, config.checkpoint_every, self.interruption, config.log_every,
             kept=kept, policy=chosen.policy,
         )  # fmt: skip
 

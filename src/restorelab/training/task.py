@@ -20,6 +20,7 @@ from restorelab.restoring.inference import restore
 from restorelab.training.finite import finite, refusal
 from restorelab.training.policy import Change
 from restorelab.training.schedule import Plan, Schedule
+from restorelab.training.true_precision import accept_float32, float32_constants
 from restorelab.training.validation import validation_values
 
 
@@ -59,6 +60,7 @@ class RestorationTask(LightningModule):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.measures = measures or objective.measures(protocol)
         self._draws: TorchDraws | None = None
+        self._converts = False
         self._measured: list[nn.Module] = []  # in a list, or it would be a part of this module
 
     @property
@@ -69,6 +71,12 @@ class RestorationTask(LightningModule):
     def measure(self, net: nn.Module) -> None:
         """Measure this network, which is in evaluation mode, in place of the trained one."""
         self._measured = [net]
+
+    def setup(self, stage: str) -> None:
+        """Prepare the network for weights that are not float32, where the Trainer converts them."""
+        if str(self.trainer.precision).endswith("-true") and self.trainer.precision != "32-true" and not self._converts:
+            accept_float32(self.net)
+            self._converts = True
 
     def configure_optimizers(self) -> Any:
         """Build the optimizer over what trains, and its schedule by steps."""
@@ -123,7 +131,8 @@ class RestorationTask(LightningModule):
     def loss(self, sample: Sample) -> Tensor:
         """Give the loss; a pure function of the network, the sample and its counter."""
         sample.degraded = self._lay_out(sample.degraded)
-        loss, _ = self.objective(self.net, sample, self.degradation, self.draws(sample))
+        with float32_constants():
+            loss, _ = self.objective(self.net, sample, self.degradation, self.draws(sample))
         return loss
 
     def on_validation_epoch_start(self) -> None:
@@ -141,7 +150,8 @@ class RestorationTask(LightningModule):
         assert sample.degraded is not None
         sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
         net = partial(restore, self.measured_net) if self.objective.restores else self.measured_net
-        loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
+        with float32_constants():
+            loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
         self._losses[number].update(loss, sample.index)
         values = self._taken[number](output.float(), getattr(sample, self.measures.truth))
         unmeasured = torch.stack(list(values.values())).isnan().any(0)

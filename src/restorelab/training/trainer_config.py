@@ -1,29 +1,41 @@
-"""How the loop runs: device, precision, memory layout, compilation, and the Lightning Trainer that does it."""
+"""How the loop runs: device, precision, memory layout, compilation. `lightning_trainer` builds the Trainer of it."""
 
 import logging
 import os
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
 
+from restorelab.config import trainer_arguments
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.noise import Noise
 from restorelab.errors import ConfigError, nearest
 from restorelab.training.malloc import keep_freed_memory
 
-if TYPE_CHECKING:  # checking a config must not wait for Lightning
-    from lightning.pytorch import Trainer
-    from lightning.pytorch.callbacks import Callback
-    from lightning.pytorch.loggers import Logger
-    from lightning.pytorch.strategies import Strategy
-
 log = logging.getLogger(__name__)
 
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Precision = Literal[
+    "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true",
+    "transformer-engine", "transformer-engine-float16", "bf16", "16", "32", "64", 16, 32, 64,
+]  # fmt: skip
+"""Lightning's spellings; a number or a bare `bf16` is the short form of one of the others."""
+
+SHORT = {"bf16": "bf16-mixed", "16": "16-mixed", "32": "32-true", "64": "64-true"}
+"""What Lightning takes a short spelling for."""
+
+MEANING = {
+    "32-true": "float32 throughout",
+    "bf16-mixed": "float32 weights; convolutions and matrix products in bfloat16",
+    "16-mixed": "float32 weights; convolutions and matrix products in float16, under a scaled loss",
+    "bf16-true": "weights, gradients and optimizer state in bfloat16: half the memory, and small updates are lost",
+    "16-true": "weights, gradients and optimizer state in float16, without a scaled loss: gradients may underflow",
+    "64-true": "float64 throughout the network",
+}
+"""What a precision does to the network. Degradation, loss and the final evaluation are float32 in all of them."""
+
 Accelerator = Literal["auto", "cpu", "cuda", "gpu", "mps"]
 Compile = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
 """The modes of torch.compile."""
@@ -31,10 +43,15 @@ Compile = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no
 GRAPHED = ("reduce-overhead", "max-autotune")
 """The modes that put the compiled network into CUDA graphs."""
 
+SHARDED = ("fsdp", "deepspeed", "modelparallel", "model_parallel")
+"""How the names of strategies begin that divide the weights among the devices."""
+
 
 @dataclass(frozen=True)
-class Engine:
+class TrainerConfig:
     """The `trainer` group; conf/trainer/default.yaml says what each field means.
+
+    lightning: the further arguments of `lightning.pytorch.Trainer`, see `trainer_arguments.grouped`.
 
     Raises:
         ConfigError: for an accelerator or a precision that does not exist, or counts below one.
@@ -42,14 +59,14 @@ class Engine:
 
     max_epochs: int | None = None
     accelerator: Accelerator = "auto"
-    devices: int = 1
+    devices: int | str | list[int] = 1
     precision: Precision = "32-true"
     channels_last: bool | Literal["auto"] = "auto"
     compile: bool | Compile = False
     steps_per_call: int = 1
     graph: bool = False
     keep_memory: bool = True
-    deterministic: bool = False
+    deterministic: bool | Literal["warn"] = False
     matmul_precision: Literal["highest", "high", "medium"] = "high"
     validate_every: int = 1
     validate_steps: int | None = None
@@ -58,26 +75,45 @@ class Engine:
     keep: int = 1
     keep_every: int | None = None
     bar: bool = True
+    lightning: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, kind in (("precision", Precision), ("accelerator", Accelerator), ("compile", Compile)):
             value = getattr(self, name)
             if value not in get_args(kind) and not (name == "compile" and isinstance(value, bool)):
-                msg = f"trainer.{name}: {value!r} does not exist. {nearest(str(value), get_args(kind))}"
+                msg = f"trainer.{name}: {value!r} does not exist. {nearest(str(value), map(str, get_args(kind)))}"
                 raise ConfigError(msg)
-        counts = ("max_epochs", "devices", "validate_every", "validate_steps", "log_every", "keep", "keep_every")
+        object.__setattr__(self, "precision", SHORT.get(str(self.precision), self.precision))
+        counts = ("max_epochs", "validate_every", "validate_steps", "log_every", "keep", "keep_every")
         for name in (*counts, "steps_per_call"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 msg = f"trainer.{name}: {value} is too small; expected at least 1."
                 raise ConfigError(msg)
+        self._check_devices()
         if self.checkpoint_every is not None and self.checkpoint_every < 0:
             msg = f"trainer.checkpoint_every: {self.checkpoint_every} is negative; seconds, or null for none."
             raise ConfigError(msg)
         if self.precision == "16-mixed" and self.device.type == "cpu":
             msg = "trainer.precision=16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true."
             raise ConfigError(msg)
-        if self.accelerator in ("cuda", "gpu") and torch.cuda.device_count() < self.devices:
+        strategy = self.lightning.get("strategy", "auto")
+        name = strategy if isinstance(strategy, str) else type(strategy).__name__
+        if name.lower().startswith(SHARDED):
+            msg = f"trainer.strategy={name}: it divides the weights among the devices, and best.ckpt holds them whole. "
+            raise ConfigError(f"{msg}Use trainer.strategy=ddp.")
+
+    def _check_devices(self) -> None:
+        try:
+            count = trainer_arguments.local_devices(self.devices)
+        except ValueError:
+            count = 0
+        nodes = self.lightning.get("num_nodes", 1)
+        for name, value, number in (("devices", self.devices, count), ("num_nodes", nodes, nodes)):
+            if number < 1:
+                msg = f"trainer.{name}: {value} does not fit; expected at least 1"
+                raise ConfigError(f"{msg}, a list such as [0,1], or auto." if name == "devices" else f"{msg}.")
+        if self.accelerator in ("cuda", "gpu") and torch.cuda.device_count() < count:
             msg = (
                 f"trainer.accelerator={self.accelerator} trainer.devices={self.devices}: this machine has "
                 f"{torch.cuda.device_count()} CUDA devices. Use trainer.accelerator=cpu or auto."
@@ -85,12 +121,28 @@ class Engine:
             raise ConfigError(msg)
 
     @property
+    def nodes(self) -> int:
+        """The number of machines that train together."""
+        return int(self.lightning.get("num_nodes", 1))
+
+    @property
+    def here(self) -> int:
+        """The number of devices of this machine that train together."""
+        return trainer_arguments.local_devices(self.devices)
+
+    @property
+    def world(self) -> int:
+        """The number of devices that train together, over all nodes."""
+        return self.here * self.nodes
+
+    @property
     def device(self) -> torch.device:
         """The device of this process: of its rank, where several train together."""
         if self.accelerator == "cpu":
             return torch.device("cpu")
         if torch.cuda.is_available():
-            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # of the ranks, each its own
+            place = int(os.environ.get("LOCAL_RANK", "0"))  # of the ranks, each its own
+            return torch.device("cuda", self.devices[place] if isinstance(self.devices, list) else place)
         if self.accelerator == "mps" or (self.accelerator == "auto" and torch.backends.mps.is_available()):
             return torch.device("mps")
         return torch.device("cpu")
@@ -119,9 +171,12 @@ class Engine:
             )
             raise ConfigError(msg)
         for name, value, plain in (("steps_per_call", self.steps_per_call, 1), ("graph", self.graph, False)):
-            if value != plain and self.devices > 1:
+            if value != plain and self.world > 1:
                 msg = f"trainer.{name}={_said(value)} is for one device and trainer.devices={self.devices}. "
                 raise ConfigError(f"{msg}Use trainer.{name}={_said(plain)}, or trainer.devices=1.")
+            if value != plain and self.lightning.get("strategy", "auto") != "auto":
+                msg = f"trainer.{name}={_said(value)} takes the steps itself, without trainer.strategy. "
+                raise ConfigError(f"{msg}Use trainer.{name}={_said(plain)}, or leave the strategy out.")
         if not self.graph:
             return
         if self.device.type != "cuda":
@@ -139,7 +194,7 @@ class Engine:
     def apply_globally(self) -> None:
         """Set the process-wide switches of torch; all of them each time, so that runs in one process do not leak."""
         torch.set_float32_matmul_precision(self.matmul_precision)
-        torch.use_deterministic_algorithms(self.deterministic)
+        torch.use_deterministic_algorithms(bool(self.deterministic), warn_only=self.deterministic == "warn")
         torch.backends.cudnn.benchmark = not self.deterministic
         if self.keeps_memory:
             kept = keep_freed_memory()
@@ -158,55 +213,18 @@ class Engine:
             net.compile(mode="default" if self.compile is True else self.compile)
         return net, chosen
 
-    def trainer(
-        self,
-        callbacks: "Sequence[Callback]",
-        accumulate: int,
-        clip: float | None,
-        max_epochs: int,
-        loggers: "Sequence[Logger]" = (),
-    ) -> "Trainer":
-        """Build the Lightning Trainer. Checkpoints, bar and limits are our callbacks'.
-
-        max_epochs: that training may enter; the `Limits` callback ends it at its last step.
-        """
-        from lightning.pytorch import Trainer
-
-        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # which devices it sees, what it advertises
-        strategy: str | Strategy = "auto"
-        if self.devices > 1:
-            from lightning.pytorch.strategies import DDPStrategy
-
-            strategy = DDPStrategy(process_group_backend="gloo" if self.device.type == "cpu" else None)
-        with warnings.catch_warnings():
-            # "GPU available but not used": whoever says accelerator=cpu knows.
-            warnings.filterwarnings("ignore", message=".*available but not used.*")
-            trainer = Trainer(
-                accelerator="cuda" if self.accelerator == "gpu" else self.accelerator,
-                devices=self.devices,
-                strategy=strategy,
-                precision=self.precision,
-                max_epochs=max_epochs,
-                accumulate_grad_batches=accumulate,
-                gradient_clip_val=clip,
-                check_val_every_n_epoch=None if self.validate_steps else self.validate_every,
-                val_check_interval=self.validate_steps * accumulate if self.validate_steps else 1.0,
-                num_sanity_val_steps=0,
-                deterministic=self.deterministic,
-                benchmark=not self.deterministic,
-                logger=list(loggers),
-                log_every_n_steps=self.log_every,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                callbacks=list(callbacks),
-                use_distributed_sampler=False,
-            )
-        if self.steps_per_call > 1 or self.graph:
-            from restorelab.training.loop import StepLoop
-
-            trainer.fit_loop.epoch_loop = StepLoop(trainer, self.steps_per_call, graph=self.graph)
-        return trainer
+    def tell(self) -> None:
+        """Log what the chosen arguments mean, and what of a run's guarantees they take away."""
+        if self.precision != "32-true":
+            log.info("precision: %s (%s)", self.precision, MEANING.get(self.precision, "see its documentation"))
+        strategy = self.lightning.get("strategy", "auto")
+        if strategy not in ("auto", "ddp"):
+            log.info("strategy: under %s a resumed run may differ from an uninterrupted one", strategy)
+        for name in ("limit_val_batches", "overfit_batches"):
+            if self.lightning.get(name):
+                log.info("trainer.%s=%s: a part of the validation images chooses best.ckpt", name, self.lightning[name])
+        if "plugins" in self.lightning:
+            log.info("trainer.plugins: what they change of a step or of a checkpoint is not covered by restorelab")
 
 
 def _said(value: bool | int) -> str:

@@ -75,7 +75,7 @@ def write(
     how far the evaluation is.
     """
     watch.enter("evaluating")
-    device = built.engine.device
+    device = built.trainer.device
     net = net.to(device)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     draws = PhiloxDraws("objective", data.eval_seed)
@@ -173,7 +173,7 @@ def _write_panel(
     rows, frozen = [], result.frozen
     for place in places(len(frozen), frozen.clean, pictures):
         degraded = frozen.image(place)
-        restored = restore(net, built.protocol.prepare(degraded[None]).to(built.engine.device))[0].float().cpu()
+        restored = restore(net, built.protocol.prepare(degraded[None]).to(built.trainer.device))[0].float().cpu()
         rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     write_bytes(folder.images / f"{result.name}.png", encoded(picture))
@@ -230,11 +230,11 @@ def describe(
         "metrics": measured[0].metrics() if measured else {},
         "seconds": seconds,
         "images_per_second": images_per_second,
-        "peak_memory": peak_memory(built.engine.device),
+        "peak_memory": peak_memory(built.trainer.device),
         "versions": _versions() | {"python": platform.python_version()},
         "git": _git(),
         "host": platform.node(),
-        "device": _device(built.engine.device),
+        "device": _device(built.trainer.device),
     }
 
 

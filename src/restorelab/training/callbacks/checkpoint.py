@@ -154,7 +154,7 @@ class Checkpoint(Callback):
 
     @staticmethod
     def _validates(trainer: Any) -> bool:
-        return bool(trainer.datamodule.frozen("val"))
+        return bool(trainer.datamodule.frozen("val")) and trainer.enable_validation
 
     def _validate(self, trainer: Trainer) -> None:
         """Validate the last step, unless that was done; as Lightning's training loop does it."""

@@ -31,7 +31,8 @@ class EMA(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Begin with the network as it is, or take up the checkpoint's average."""
-        self._average = AveragedModel(pl_module.net, use_buffers=True).eval()
+        # In float32: bfloat16 weights would not change by a thousandth of a difference.
+        self._average = AveragedModel(pl_module.net, use_buffers=True).eval().float()
         if pl_module.net._compiled_call_impl is not None:  # a copy of a compiled network is not compiled
             self._average.module.compile()
         if self._loaded is not None:
@@ -72,7 +73,7 @@ def take_in(average: nn.Module, net: nn.Module, decay: float) -> None:
     for floating in (True, False):
         group = [pair for pair in pairs if pair[0].is_floating_point() == floating]
         if group:
-            update(*zip(*group, strict=True), None)
+            update([one for one, _ in group], [other.to(one.dtype) for one, other in group], None)
 
 
 def _tensors(net: nn.Module) -> list[Tensor]:

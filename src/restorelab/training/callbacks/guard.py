@@ -59,7 +59,9 @@ class Guard(Callback):
         loader = trainer.train_dataloader
         facts = ""
         if isinstance(loader, TrainLoader) and trainer.datamodule is not None:
-            sample = trainer.datamodule.prepare(loader.batch(counter).to(pl_module.device))
+            epoch, place = divmod(counter, trainer.num_training_batches)  # fewer than there are, where that is limited
+            batch = loader.batch(epoch * len(loader) + place)
+            sample = trainer.datamodule.prepare(batch.to(pl_module.device))
             names = [trainer.datamodule.table.ids[row] for row in sample.index.tolist()]
             shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
             facts = f" Batch: {shown}; degraded {_range(sample.degraded)}, clean {_range(sample.clean)}."

@@ -23,7 +23,8 @@ class Health(Callback):
         """Look, and warn once of each part."""
         if batch_idx or not hasattr(pl_module.net, "diagnose"):
             return
-        for name, share in pl_module.net.diagnose(batch[1].degraded).items():
+        degraded = batch[1].degraded.to(next(pl_module.net.parameters()).dtype)  # of `bf16-true` weights, for one
+        for name, share in pl_module.net.diagnose(degraded).items():
             if share == 0 and name not in self.dead:
                 self.dead.add(name)
                 log.warning(

@@ -1,0 +1,99 @@
+"""Lightning's Trainer, built from the `trainer` group and the keys of a run that it knows under other names."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
+
+from restorelab.errors import ConfigError
+from restorelab.training.loop import StepLoop
+from restorelab.training.trainer_config import TrainerConfig
+
+PROFILERS: Mapping[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+"""Lightning's names of its profilers."""
+
+FOLLOWED = ("callbacks", "profilers")
+"""Parts of Lightning whose messages a run shows; which devices there are, and what is advertised, it leaves out."""
+
+
+def build(
+    config: TrainerConfig,
+    callbacks: Sequence[Callback],
+    accumulate: int,
+    clip: float | None,
+    max_epochs: int,
+    folder: Path,
+    loggers: Sequence[Logger] = (),
+) -> Trainer:
+    """Build the Trainer of a run. Checkpoints, bar and limits are the callbacks'.
+
+    max_epochs: that training may enter; the `Limits` callback ends it at its last step. folder: the run's, for what
+    Lightning's own parts write.
+    """
+    given = _arguments(config, accumulate, clip, max_epochs)
+    if given.get("profiler") in PROFILERS:
+        given["profiler"] = PROFILERS[given["profiler"]](dirpath=folder, filename="profile")
+    trainer = _trainer(
+        **given,
+        callbacks=list(callbacks),
+        default_root_dir=folder,
+        logger=list(loggers),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+    )
+    if config.steps_per_call > 1 or config.graph:
+        trainer.fit_loop.epoch_loop = StepLoop(trainer, config.steps_per_call, graph=config.graph)
+    return trainer
+
+
+def try_out(config: TrainerConfig, accumulate: int, clip: float | None) -> None:
+    """Build a Trainer where Lightning's own arguments are given, and forget it: before the run has a folder.
+
+    Raises:
+        ConfigError: for what Lightning refuses.
+    """
+    if not config.lightning:
+        return
+    try:
+        given = _arguments(config, accumulate, clip, 1)
+        _trainer(**given, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except Exception as error:
+        shown = " ".join(f"trainer.{name}={value}" for name, value in config.lightning.items())
+        msg = f"{shown}: Lightning's Trainer refuses these values ({type(error).__name__}: {error})."
+        raise ConfigError(msg) from error
+
+
+def _arguments(config: TrainerConfig, accumulate: int, clip: float | None, max_epochs: int) -> dict[str, Any]:
+    own = {
+        "accelerator": "cuda" if config.accelerator == "gpu" else config.accelerator,
+        "devices": config.devices,
+        "precision": config.precision,
+        "max_epochs": max_epochs,
+        "accumulate_grad_batches": accumulate,
+        "gradient_clip_val": clip,
+        "check_val_every_n_epoch": None if config.validate_steps else config.validate_every,
+        "val_check_interval": config.validate_steps * accumulate if config.validate_steps else 1.0,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": config.log_every,
+        "deterministic": config.deterministic,
+        "benchmark": not config.deterministic,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+    }
+    return own | dict(config.lightning)
+
+
+def _trainer(**given: Any) -> Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for part in FOLLOWED:
+        logging.getLogger(f"lightning.pytorch.{part}").setLevel(logging.INFO)
+    with warnings.catch_warnings():
+        # "GPU available but not used": whoever says accelerator=cpu knows.
+        warnings.filterwarnings("ignore", message=".*available but not used.*")
+        return Trainer(**given)
