@@ -10,12 +10,12 @@ from restorelab.errors import ConfigError
 
 SMALLEST_P = 1e-6
 NOISES = {
-    "gaussian": lambda clip: Gaussian([25, 75], clip),
-    "poisson": lambda clip: Poisson([10, 60], clip),
-    "speckle": lambda clip: Speckle([0.01, 0.04], clip),
-    "impulse": lambda clip: Impulse([0.1, 0.5], clip),
-    "impulse_pixel": lambda clip: Impulse([0.1, 0.5], clip, per="pixel"),
-    "gaussian_impulse": lambda clip: GaussianImpulse([10, 40], [0.1, 0.2], clip),
+    "gaussian": lambda clip: Gaussian([25, 75], clip=clip),
+    "poisson": lambda clip: Poisson([10, 60], clip=clip),
+    "speckle": lambda clip: Speckle([0.01, 0.04], clip=clip),
+    "impulse": lambda clip: Impulse([0.1, 0.5], clip=clip),
+    "impulse_pixel": lambda clip: Impulse([0.1, 0.5], clip=clip, per="pixel"),
+    "gaussian_impulse": lambda clip: GaussianImpulse([10, 40], [0.1, 0.2], clip=clip),
 }
 RANGES = {"sigma": (10, 75), "peak": (10, 60), "variance": (0.01, 0.04), "amount": (0.1, 0.5)}
 
@@ -112,7 +112,7 @@ def test_no_noise_gives_the_image_itself():
 
 def test_differentiable_noises_pass_gradients():
     image = torch.full((1, 1, 8, 8), 0.5, requires_grad=True)
-    for noise, expected in ((Gaussian(5, False), 1.0), (Impulse(0.0, True), 1.0)):
+    for noise, expected in ((Gaussian(5, clip=False), 1.0), (Impulse(0.0, clip=True), 1.0)):
         (gradient,) = torch.autograd.grad(noise(image, draws())[0].sum(), image)
         assert torch.equal(gradient, torch.full_like(gradient, expected))
 
@@ -128,7 +128,9 @@ def test_gaussian_has_sigma_in_8_bit_units_at_every_level(level, sigma):
         assert stats.kstest(residual[0].flatten() / expected, "norm").pvalue > SMALLEST_P
 
 
-@pytest.mark.parametrize("noise", [Gaussian(25, False), Speckle(0.02, False), Poisson(30, False), Impulse(0.3, True)])
+@pytest.mark.parametrize(
+    "noise", [Gaussian(25, clip=False), Speckle(0.02, clip=False), Poisson(30, clip=False), Impulse(0.3, clip=True)]
+)
 def test_channels_and_neighbours_are_independent(noise):
     residual = noise(gray(0.5, channels=3), draws())[0] - 0.5
     residual = residual / residual.std()
@@ -221,30 +223,30 @@ def test_strengths_are_uniform_in_their_range_and_the_ones_applied(name, key, lo
 
 
 def test_a_single_value_is_given_back_for_every_image():
-    assert Gaussian(50, True)(gray(0.5, batch=3, side=2), draws())[1]["sigma"].tolist() == [50, 50, 50]
+    assert Gaussian(50, clip=True)(gray(0.5, batch=3, side=2), draws())[1]["sigma"].tolist() == [50, 50, 50]
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Gaussian(-1, True), ["Gaussian", "sigma", "-1", ">= 0"]),
-        (lambda: Gaussian([75, 25], True), ["sigma", "[75, 25]", "low <= high"]),
-        (lambda: Gaussian([75, 25], True), ["[levels, 75, 25]"]),
-        (lambda: Gaussian([25], True), ["sigma", "[25]", "[low, high]", "[a, b, c]"]),
-        (lambda: Gaussian(["levels", 25], True), ["sigma", "25", "[a, b, c]"]),
-        (lambda: Gaussian(["level", 15, 50], True), ["'level'", "Did you mean 'levels'?"]),
-        (lambda: Gaussian([15, 25, -50], True), ["sigma", "-50", ">= 0"]),
-        (lambda: Gaussian("25", True), ["sigma", "'25'", "a number"]),
-        (lambda: Gaussian(True, True), ["sigma", "True", "a number"]),
-        (lambda: Gaussian(float("nan"), True), ["sigma", "nan"]),
-        (lambda: Poisson(0, True), ["Poisson", "peak", "0", ">= 1e-06"]),
-        (lambda: Speckle([0.1, float("inf")], True), ["variance", "inf"]),
-        (lambda: Impulse(1.5, True), ["amount", "1.5", "[0, 1]"]),
-        (lambda: Impulse([0.1, 30], True), ["amount", "30", "[0, 1]"]),
-        (lambda: Impulse(0.5, True, salt=2), ["salt", "2", "[0, 1]"]),
-        (lambda: Impulse(0.5, True, per="pixels"), ["per", "'pixels'", "Did you mean 'pixel'?"]),
-        (lambda: GaussianImpulse(-3, 0.1, True), ["sigma", "-3"]),
-        (lambda: GaussianImpulse(3, 0.1, True, salt=-1), ["salt", "-1"]),
+        (lambda: Gaussian(-1, clip=True), ["Gaussian", "sigma", "-1", ">= 0"]),
+        (lambda: Gaussian([75, 25], clip=True), ["sigma", "[75, 25]", "low <= high"]),
+        (lambda: Gaussian([75, 25], clip=True), ["[levels, 75, 25]"]),
+        (lambda: Gaussian([25], clip=True), ["sigma", "[25]", "[low, high]", "[a, b, c]"]),
+        (lambda: Gaussian(["levels", 25], clip=True), ["sigma", "25", "[a, b, c]"]),
+        (lambda: Gaussian(["level", 15, 50], clip=True), ["'level'", "Did you mean 'levels'?"]),
+        (lambda: Gaussian([15, 25, -50], clip=True), ["sigma", "-50", ">= 0"]),
+        (lambda: Gaussian("25", clip=True), ["sigma", "'25'", "a number"]),
+        (lambda: Gaussian(True, clip=True), ["sigma", "True", "a number"]),
+        (lambda: Gaussian(float("nan"), clip=True), ["sigma", "nan"]),
+        (lambda: Poisson(0, clip=True), ["Poisson", "peak", "0", ">= 1e-06"]),
+        (lambda: Speckle([0.1, float("inf")], clip=True), ["variance", "inf"]),
+        (lambda: Impulse(1.5, clip=True), ["amount", "1.5", "[0, 1]"]),
+        (lambda: Impulse([0.1, 30], clip=True), ["amount", "30", "[0, 1]"]),
+        (lambda: Impulse(0.5, clip=True, salt=2), ["salt", "2", "[0, 1]"]),
+        (lambda: Impulse(0.5, clip=True, per="pixels"), ["per", "'pixels'", "Did you mean 'pixel'?"]),
+        (lambda: GaussianImpulse(-3, 0.1, clip=True), ["sigma", "-3"]),
+        (lambda: GaussianImpulse(3, 0.1, clip=True, salt=-1), ["salt", "-1"]),
     ],
 )
 def test_wrong_values_are_named_with_what_is_allowed(make, words):

@@ -20,9 +20,9 @@ def draws():
 @pytest.mark.parametrize(
     ("noise", "options"),
     [
-        (Gaussian(50, True), {"mode": "gaussian", "var": (50 / 255) ** 2}),
-        (Speckle(0.02, True), {"mode": "speckle", "var": 0.02}),
-        (Impulse(0.3, True, salt=0.2), {"mode": "s&p", "amount": 0.3, "salt_vs_pepper": 0.2}),
+        (Gaussian(50, clip=True), {"mode": "gaussian", "var": (50 / 255) ** 2}),
+        (Speckle(0.02, clip=True), {"mode": "speckle", "var": 0.02}),
+        (Impulse(0.3, clip=True, salt=0.2), {"mode": "s&p", "amount": 0.3, "salt_vs_pepper": 0.2}),
     ],
     ids=["gaussian", "speckle", "impulse"],
 )
@@ -49,15 +49,15 @@ def faces(shared):
 @pytest.mark.parametrize(
     ("noise", "psnr"),
     [
-        (Gaussian(10**0.5, True), 38.2),  # the faces report's "variance 10" read in 8-bit units
-        (Gaussian(25, True), 20.4),
-        (Gaussian(35, True), 17.7),
-        (Gaussian(50, True), 14.9),
-        (Gaussian(75, True), 12.0),
-        (Speckle(0.02, True), 22.9),
-        (Poisson(255, True), 27.3),
-        (Poisson(30, True), 18.4),
-        (Impulse(0.3, True), 10.4),
+        (Gaussian(10**0.5, clip=True), 38.2),  # the faces report's "variance 10" read in 8-bit units
+        (Gaussian(25, clip=True), 20.4),
+        (Gaussian(35, clip=True), 17.7),
+        (Gaussian(50, clip=True), 14.9),
+        (Gaussian(75, clip=True), 12.0),
+        (Speckle(0.02, clip=True), 22.9),
+        (Poisson(255, clip=True), 27.3),
+        (Poisson(30, clip=True), 18.4),
+        (Impulse(0.3, clip=True), 10.4),
     ],
     ids=str,
 )

@@ -15,12 +15,12 @@ from restorelab.degradations.rng import PhiloxDraws, TorchDraws
 from restorelab.errors import ConfigError
 
 NOISES = {
-    "gaussian": lambda **region: Gaussian([25, 75], True, **region),
-    "poisson": lambda **region: Poisson([10, 60], True, **region),
-    "speckle": lambda **region: Speckle([0.01, 0.04], True, **region),
-    "impulse": lambda **region: Impulse([0.1, 0.5], True, **region),
-    "impulse_pixel": lambda **region: Impulse([0.1, 0.5], True, per="pixel", **region),
-    "gaussian_impulse": lambda **region: GaussianImpulse([10, 40], [0.1, 0.2], True, **region),
+    "gaussian": lambda **region: Gaussian([25, 75], clip=True, **region),
+    "poisson": lambda **region: Poisson([10, 60], clip=True, **region),
+    "speckle": lambda **region: Speckle([0.01, 0.04], clip=True, **region),
+    "impulse": lambda **region: Impulse([0.1, 0.5], clip=True, **region),
+    "impulse_pixel": lambda **region: Impulse([0.1, 0.5], clip=True, per="pixel", **region),
+    "gaussian_impulse": lambda **region: GaussianImpulse([10, 40], [0.1, 0.2], clip=True, **region),
 }
 # Of the images and parameters below, by the classes as they were before they had the two keys. A change here changes
 # frozen evaluations: raise the version of their recipe with it.
@@ -90,7 +90,7 @@ def test_values_outside_are_not_even_clipped():
 
 
 def test_each_image_has_its_own_place_and_a_key_always_the_same():
-    noise = GaussianImpulse(25, 0.1, True, region="box", box=0.4)
+    noise = GaussianImpulse(25, 0.1, clip=True, region="box", box=0.4)
 
     def degrade(index):
         return noise(CLEAN[index : index + 1], PhiloxDraws(f"image {index}", "box", 0))
@@ -121,7 +121,7 @@ def test_places_and_sizes_are_uniform():
 
 @pytest.mark.parametrize(("share", "sides"), [(0, (1, 1)), (1, (40, 30)), (0.01, (1, 1)), (0.5, (20, 15))])
 def test_extreme_shares(share, sides):
-    noise = Impulse(1.0, True, region="box", box=share)
+    noise = Impulse(1.0, clip=True, region="box", box=share)
     noisy, drawn = noise(CLEAN, TorchDraws().reseed(0))
     assert {(drawn["height"][i].item(), drawn["width"][i].item()) for i in range(6)} == {sides}
     assert ((noisy != CLEAN).sum((2, 3)) == sides[0] * sides[1]).all()
@@ -135,13 +135,13 @@ def test_the_greatest_draw_stays_inside():
             return torch.full(shape, 1 - 2**-24, dtype=like.dtype)
 
     image = torch.zeros(1, 1, 4099, 3)
-    _, drawn = confine(image + 1, {}, image, Greatest(), "box", 0.5)
+    _, drawn = confine(image + 1, {}, image, Greatest(), 0.5)
     assert drawn["top"] + drawn["height"] == 4099
     assert drawn["left"] + drawn["width"] == 3
 
 
 def test_members_of_a_set_have_their_own_region():
-    noises = {"whole": Gaussian(50, True), "part": Impulse(1.0, True, region="box", box=0.5)}
+    noises = {"whole": Gaussian(50, clip=True), "part": Impulse(1.0, clip=True, region="box", box=0.5)}
     each = Each(noises)
     assert each.parameters == ("noise", "sigma", "amount", *BOX) == Mixture(noises).parameters
     noisy, drawn = each(CLEAN, TorchDraws().reseed(0), (3, 3))
@@ -153,7 +153,7 @@ def test_members_of_a_set_have_their_own_region():
 
 def test_gradients_pass():
     image = torch.full((1, 1, 8, 8), 0.5, requires_grad=True)
-    noisy, _ = Gaussian(5, False, region="box")(image, TorchDraws().reseed(0))
+    noisy, _ = Gaussian(5, clip=False, region="box")(image, TorchDraws().reseed(0))
     (gradient,) = torch.autograd.grad(noisy.sum(), image)
     assert torch.equal(gradient, torch.ones_like(gradient))
 
@@ -183,10 +183,13 @@ def test_nothing_asks_the_device_for_a_value(name):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Gaussian(5, True, region="boxes"), ["Gaussian noise", "region is 'boxes'", "Did you mean 'box'?"]),
-        (lambda: Poisson(5, True, box=[0.5, 0.2]), ["Poisson noise", "box is [0.5, 0.2]", "low <= high"]),
-        (lambda: GaussianImpulse(5, 0.1, True, box=20), ["box is 20", "[0, 1]"]),
-        (lambda: Speckle(0.1, True, region=True), ["region is True"]),
+        (
+            lambda: Gaussian(5, clip=True, region="boxes"),
+            ["Gaussian noise", "region is 'boxes'", "Did you mean 'box'?"],
+        ),
+        (lambda: Poisson(5, clip=True, box=[0.5, 0.2]), ["Poisson noise", "box is [0.5, 0.2]", "low <= high"]),
+        (lambda: GaussianImpulse(5, 0.1, clip=True, box=20), ["box is 20", "[0, 1]"]),
+        (lambda: Speckle(0.1, clip=True, region=True), ["region is True"]),
     ],
 )
 def test_wrong_values_are_named_with_what_is_allowed(make, words):

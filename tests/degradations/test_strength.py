@@ -47,7 +47,7 @@ def test_two_levels_are_written_out_and_two_numbers_stay_a_range():
     assert strength("", "", ["levels", 15, 50], 0) == Levels((15, 50))
     assert strength("", "", [15, 50], 0) == (15, 50)
     assert strength("", "", [15, 25, 50], 0) == Levels((15, 25, 50))
-    drawn = {float(noise.Gaussian(["levels", 15, 50], True)(torch.rand(1, 1, 2, 2), PhiloxDraws(i))[1]["sigma"])
+    drawn = {float(noise.Gaussian(["levels", 15, 50], clip=True)(torch.rand(1, 1, 2, 2), PhiloxDraws(i))[1]["sigma"])
              for i in range(40)}  # fmt: skip
     assert drawn == {15, 50}
 
@@ -71,7 +71,7 @@ def test_a_range_of_box_sizes_draws_every_odd_size_and_its_kernel():
 
 
 def test_members_of_a_mixture_and_boxes_have_levels_too():
-    members = {"a": noise.Gaussian([15, 25, 50], True), "b": noise.Impulse([0.1, 0.2, 0.4], True, region="box",
+    members = {"a": noise.Gaussian([15, 25, 50], clip=True), "b": noise.Impulse([0.1, 0.2, 0.4], clip=True, region="box",
                box=["levels", 0.5, 1])}  # fmt: skip
     drawn = Mixture(members)(torch.rand(200, 1, 8, 8), TorchDraws().reseed(0))[1]
     first = drawn["noise"] == 0

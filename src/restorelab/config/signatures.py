@@ -142,12 +142,13 @@ def arguments(args: ast.arguments, names: Mapping[str, Any] | None = None, skip:
 
 def _fields(node: ast.ClassDef, names: _Names) -> dict[str, Parameter]:
     found = {}
+    keywords = any("kw_only=True" in ast.unparse(decorator) for decorator in node.decorator_list)
     for member in node.body:
         if not isinstance(member, ast.AnnAssign) or not isinstance(member.target, ast.Name):
             continue
         if "ClassVar" not in ast.unparse(member.annotation):
             annotation = _evaluate(member.annotation, names)
-            keyword = member.value is not None and "kw_only=True" in ast.unparse(member.value)
+            keyword = keywords or (member.value is not None and "kw_only=True" in ast.unparse(member.value))
             found[member.target.id] = Parameter(annotation, required=member.value is None, keyword=keyword)
     return found
 

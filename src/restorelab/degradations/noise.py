@@ -19,7 +19,7 @@ from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
-from restorelab.degradations.region import Region, check_region, confine, with_box
+from restorelab.degradations.region import OnRegion
 from restorelab.degradations.rng import Draws
 from restorelab.degradations.strength import Strength, draw, number, strength
 from restorelab.errors import ConfigError, nearest
@@ -60,95 +60,68 @@ class NoNoise:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(OnRegion):
     """Adds N(0, (sigma / 255)^2). `sigma` in 8-bit units, as the denoising literature quotes it."""
 
     sigma: Strength
-    clip: bool
-    fixed: bool = False
-    region: Region = "all"
-    box: Strength = (0.25, 0.5)
-    variants: ClassVar[int] = 1
+    title: ClassVar[str] = "Gaussian noise"
+    own: ClassVar[tuple[str, ...]] = ("sigma",)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", strength("Gaussian noise", "sigma", self.sigma, 0))
-        object.__setattr__(self, "box", check_region("Gaussian noise", self.region, self.box))
+        object.__setattr__(self, "sigma", strength(self.title, "sigma", self.sigma, 0))
+        super().__post_init__()
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
-        return with_box(("sigma",), self.region)
-
-    def __call__(self, image: Tensor, draws: Draws) -> Noisy:
+    def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `sigma`."""
         sigma = draw(self.sigma, image, draws)
         out = draws.normal(image.shape, image).mul_(sigma / 255).add_(image)
-        drawn = {"sigma": sigma.view(-1)}
-        return confine(clipped(out, self.clip), drawn, image, draws, self.region, self.box)
+        return out, {"sigma": sigma.view(-1)}
 
 
 @dataclass(frozen=True)
-class Poisson:
+class Poisson(OnRegion):
     """Shot noise: y ~ Poisson(peak x) / peak. `peak` is the expected count at intensity 1: fewer is noisier.
 
     A negative intensity (a bicubic undershoot) counts as 0. Gradients do not pass.
     """
 
     peak: Strength
-    clip: bool
-    fixed: bool = False
-    region: Region = "all"
-    box: Strength = (0.25, 0.5)
-    variants: ClassVar[int] = 1
+    title: ClassVar[str] = "Poisson noise"
+    own: ClassVar[tuple[str, ...]] = ("peak",)
 
     def __post_init__(self) -> None:
         # A millionth of a photon is nonsense, but 0 would divide by zero.
-        object.__setattr__(self, "peak", strength("Poisson noise", "peak", self.peak, 1e-6))
-        object.__setattr__(self, "box", check_region("Poisson noise", self.region, self.box))
+        object.__setattr__(self, "peak", strength(self.title, "peak", self.peak, 1e-6))
+        super().__post_init__()
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
-        return with_box(("peak",), self.region)
-
-    def __call__(self, image: Tensor, draws: Draws) -> Noisy:
+    def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `peak`."""
         peak = draw(self.peak, image, draws)
         out = draws.poisson(image.clamp(min=0).mul_(peak)).div_(peak)
-        drawn = {"peak": peak.view(-1)}
-        return confine(clipped(out, self.clip), drawn, image, draws, self.region, self.box)
+        return out, {"peak": peak.view(-1)}
 
 
 @dataclass(frozen=True)
-class Speckle:
+class Speckle(OnRegion):
     """Multiplicative noise: x + x n, n ~ N(0, variance), as scikit-image's `random_noise(mode="speckle")`."""
 
     variance: Strength
-    clip: bool
-    fixed: bool = False
-    region: Region = "all"
-    box: Strength = (0.25, 0.5)
-    variants: ClassVar[int] = 1
+    title: ClassVar[str] = "Speckle noise"
+    own: ClassVar[tuple[str, ...]] = ("variance",)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "variance", strength("Speckle noise", "variance", self.variance, 0))
-        object.__setattr__(self, "box", check_region("Speckle noise", self.region, self.box))
+        object.__setattr__(self, "variance", strength(self.title, "variance", self.variance, 0))
+        super().__post_init__()
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
-        return with_box(("variance",), self.region)
-
-    def __call__(self, image: Tensor, draws: Draws) -> Noisy:
+    def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `variance`."""
         variance = draw(self.variance, image, draws)
         out = draws.normal(image.shape, image).mul_(variance.sqrt()).add_(1).mul_(image)
-        drawn = {"variance": variance.view(-1)}
-        return confine(clipped(out, self.clip), drawn, image, draws, self.region, self.box)
+        return out, {"variance": variance.view(-1)}
 
 
 @dataclass(frozen=True)
-class Impulse:
+class Impulse(OnRegion):
     """Salt and pepper: a share `amount` of the values becomes 1 (a share `salt` of those) or 0 (the rest).
 
     `per="element"` strikes each channel's value by itself, as scikit-image's `random_noise(mode="s&p")`;
@@ -160,27 +133,19 @@ class Impulse:
     """
 
     amount: Strength
-    clip: bool
     salt: float = 0.5
     per: Literal["element", "pixel"] = "element"
-    fixed: bool = False
-    region: Region = "all"
-    box: Strength = (0.25, 0.5)
-    variants: ClassVar[int] = 1
+    title: ClassVar[str] = "Impulse noise"
+    own: ClassVar[tuple[str, ...]] = ("amount",)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "amount", strength("Impulse noise", "amount", self.amount, 0, 1))
-        object.__setattr__(self, "salt", number("Impulse noise", "salt", self.salt, 0, 1))
+        object.__setattr__(self, "amount", strength(self.title, "amount", self.amount, 0, 1))
+        object.__setattr__(self, "salt", number(self.title, "salt", self.salt, 0, 1))
         if self.per not in ("element", "pixel"):
-            raise ConfigError(f"Impulse noise: per is {self.per!r}. {nearest(self.per, ['element', 'pixel'])}")
-        object.__setattr__(self, "box", check_region("Impulse noise", self.region, self.box))
+            raise ConfigError(f"{self.title}: per is {self.per!r}. {nearest(self.per, ['element', 'pixel'])}")
+        super().__post_init__()
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
-        return with_box(("amount",), self.region)
-
-    def __call__(self, image: Tensor, draws: Draws) -> Noisy:
+    def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `amount`."""
         amount = draw(self.amount, image, draws)
         channels = image.shape[1] if self.per == "element" else 1
@@ -192,12 +157,11 @@ class Impulse:
         salt = (salt_below - drawn).clamp_(0, 1)
         kept = drawn.sub_(struck_below - 1).clamp_(0, 1)
         out = salt.addcmul_(image, kept) if salt.shape == image.shape else salt.addcmul(image, kept)
-        given = {"amount": amount.view(-1)}
-        return confine(clipped(out, self.clip), given, image, draws, self.region, self.box)
+        return out, {"amount": amount.view(-1)}
 
 
 @dataclass(frozen=True)
-class GaussianImpulse:
+class GaussianImpulse(OnRegion):
     """Gaussian noise, then salt and pepper on top: both on one image (report `stl10_dsc`).
 
     `sigma` in 8-bit units; `amount`, `salt` and `per` as in `Impulse`. Unclipped, Gaussian values may leave [0, 1]; the
@@ -206,31 +170,18 @@ class GaussianImpulse:
 
     sigma: Strength
     amount: Strength
-    clip: bool
     salt: float = 0.5
     per: Literal["element", "pixel"] = "element"
-    fixed: bool = False
-    region: Region = "all"
-    box: Strength = (0.25, 0.5)
-    variants: ClassVar[int] = 1
+    title: ClassVar[str] = "Gaussian and impulse noise"
+    own: ClassVar[tuple[str, ...]] = ("sigma", "amount")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", Gaussian(self.sigma, clip=False).sigma)
         object.__setattr__(self, "amount", Impulse(self.amount, clip=False, salt=self.salt, per=self.per).amount)
-        object.__setattr__(self, "box", check_region("Gaussian and impulse noise", self.region, self.box))
+        super().__post_init__()
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
-        return with_box(("sigma", "amount"), self.region)
-
-    def __call__(self, image: Tensor, draws: Draws) -> Noisy:
+    def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
         """See the module's text; gives `sigma` and `amount`."""
         noisy, first = Gaussian(self.sigma, clip=False)(image, draws)
-        out, second = Impulse(self.amount, clip=self.clip, salt=self.salt, per=self.per)(noisy, draws)
-        return confine(out, first | second, image, draws, self.region, self.box)
-
-
-def clipped(fresh: Tensor, clip: bool) -> Tensor:
-    """Cut a tensor that nobody else holds to [0, 1], in place, where `clip` says so."""
-    return fresh.clamp_(0, 1) if clip else fresh
+        out, second = Impulse(self.amount, clip=False, salt=self.salt, per=self.per)(noisy, draws)
+        return out, first | second

@@ -9,13 +9,14 @@ place is uniform over those that lie inside.
 The rectangle is drawn after the noise: inside it are the very values that `region="all"` gives for the same key.
 """
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from restorelab.degradations.rng import Draws
-from restorelab.degradations.strength import Checked, Strength, draw, strength
+from restorelab.degradations.strength import Strength, draw, strength
 from restorelab.errors import ConfigError, nearest
 
 Region = Literal["all", "box"]
@@ -24,28 +25,51 @@ BOX = ("top", "left", "height", "width")
 """What a noise on a box gives beside its own parameters: its first row and column and its sides, in pixels."""
 
 
-def check_region(owner: str, region: object, box: object) -> Checked:
-    """Check the two keys of the noise `owner` and return `box`, lists as tuples. Raises ConfigError."""
-    if region not in ("all", "box"):
-        raise ConfigError(f"{owner}: region is {region!r}. {nearest(str(region), ['all', 'box'])}")
-    return strength(owner, "box", box, 0, 1)
+@dataclass(frozen=True, kw_only=True)
+class OnRegion:
+    """What all noises have beside their strengths: `clip`, `fixed`, `region` and `box`, and the call that applies them.
 
+    A noise gives its name in errors (`title`), the names of what it draws (`own`), and `everywhere`.
+    """
 
-def with_box(own: tuple[str, ...], region: Region) -> tuple[str, ...]:
-    """Names of what a noise gives, its `own` and those of the box."""
-    return own if region == "all" else own + BOX
+    clip: bool
+    fixed: bool = False
+    region: Region = "all"
+    box: Strength = (0.25, 0.5)
+    variants: ClassVar[int] = 1
+    title: ClassVar[str]
+    own: ClassVar[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if self.region not in ("all", "box"):
+            raise ConfigError(f"{self.title}: region is {self.region!r}. {nearest(str(self.region), ['all', 'box'])}")
+        object.__setattr__(self, "box", strength(self.title, "box", self.box, 0, 1))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a call returns beside the image."""
+        return self.own if self.region == "all" else self.own + BOX
+
+    def everywhere(self, image: Tensor, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
+        """The noise on the whole image, not clipped, in a new tensor, and what was drawn."""
+        raise NotImplementedError
+
+    def __call__(self, image: Tensor, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
+        """See the text of `noise.py`."""
+        noisy, drawn = self.everywhere(image, draws)
+        if self.clip:
+            noisy = noisy.clamp_(0, 1)
+        return (noisy, drawn) if self.region == "all" else confine(noisy, drawn, image, draws, self.box)
 
 
 def confine(
-    noisy: Tensor, drawn: dict[str, Tensor], image: Tensor, draws: Draws, region: Region, box: Strength
+    noisy: Tensor, drawn: dict[str, Tensor], image: Tensor, draws: Draws, box: Strength
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Keep a noise inside its region.
+    """Keep a noise inside a box.
 
     noisy, image: `(B, C, H, W)` with and without the noise; neither is written to. drawn: the noise's own parameters,
-    `{name: (B,)}`. Returns the blend and the parameters with those of the box; with `region="all"` both as they came.
+    `{name: (B,)}`. Returns the blend and the parameters with those of the box.
     """
-    if region == "all":
-        return noisy, drawn
     top, height = _span(image, image.shape[-2], draws, box)
     left, width = _span(image, image.shape[-1], draws, box)
     rows = torch.arange(image.shape[-2], device=image.device).view(-1, 1)
