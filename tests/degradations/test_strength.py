@@ -71,8 +71,8 @@ def test_a_range_of_box_sizes_draws_every_odd_size_and_its_kernel():
 
 
 def test_members_of_a_mixture_and_boxes_have_levels_too():
-    members = {"a": noise.Gaussian([15, 25, 50], clip=True), "b": noise.Impulse([0.1, 0.2, 0.4], clip=True, region="box",
-               box=["levels", 0.5, 1])}  # fmt: skip
+    members = {"a": noise.Gaussian([15, 25, 50], clip=True),
+               "b": noise.Impulse([0.1, 0.2, 0.4], clip=True, region="box", box=["levels", 0.5, 1])}  # fmt: skip
     drawn = Mixture(members)(torch.rand(200, 1, 8, 8), TorchDraws().reseed(0))[1]
     first = drawn["noise"] == 0
     assert set(drawn["sigma"][first].tolist()) == {15, 25, 50}

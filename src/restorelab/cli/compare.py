@@ -129,7 +129,6 @@ def plain(table: "Table") -> str:
     """A table in aligned columns: names to the left, numbers to the right."""
     rows = [[name.replace("\n", " ") for name in table.head]]
     rows += [[f"{cell.text} {cell.aside}".strip() for cell in row] for row in table.rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(table.head))]
-    lines = ["  ".join((cell.ljust if i == 0 else cell.rjust)(width) for i, (cell, width) in
-                       enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]  # fmt: skip
-    return "\n".join([table.title, lines[0], "-" * len(lines[0]), *lines[1:]])
+    from restorelab.report.text_table import aligned, ruled
+
+    return "\n".join([table.title, *ruled(aligned(rows))])

@@ -183,13 +183,9 @@ def _frozen(records: Sequence[Record], evaluation: str) -> FrozenSet:
     reasons = []
     for record in [record for record in records if not record.external][:3]:
         try:
-            frozen = record.frozen(evaluation)
+            return record.frozen(evaluation)
         except Exception as error:
             reasons.append(_said(error))
-            continue
-        if frozen.spec == record.evaluation(evaluation)["spec"]:
-            return frozen
-        reasons.append(f"the dataset has changed since run {record.name} was measured on it.")
     raise DataError(reasons[0] if reasons else "no run here can say where its dataset is.")
 
 

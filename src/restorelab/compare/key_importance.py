@@ -10,7 +10,7 @@ import numpy as np
 from restorelab.judge.importance import Grid, Search, importance
 from restorelab.report.charts.data import Bar, Bars
 from restorelab.report.table import Cell, Table
-from restorelab.report.table_cells import NAMES, written
+from restorelab.report.table_cells import NAMES, p_value, written
 from restorelab.runs import naming
 from restorelab.runs.record import Runs
 from restorelab.runs.seed_values import LOWER
@@ -54,9 +54,11 @@ def _of_grid(grid: Grid, metric: str) -> Importance:
         axis = effect.axes[0]
         own = means.mean(axis=tuple(other for other in range(means.ndim) if other != axis))
         first = int(own.argmin() if metric in LOWER else own.argmax())
-        rows.append([Cell(labels[axis]), _share(effect.share), _p(effect.p), Cell(naming.text(levels[axis][first])),
-                     Cell(written(metric, float(own[first])), value=float(own[first])),
-                     Cell(written(metric, float(np.ptp(own))), value=float(np.ptp(own)))])  # fmt: skip
+        at_best, spread = float(own[first]), float(np.ptp(own))
+        rows.append([
+            Cell(labels[axis]), _share(effect.share), p_value(effect.p), Cell(naming.text(levels[axis][first])),
+            Cell(written(metric, at_best), value=at_best), Cell(written(metric, spread), value=spread),
+        ])  # fmt: skip
     head = ["key", "explains", "p", "best value", f"mean {NAMES.get(metric, metric)} there", "best to worst"]
     notes = [f"{said} p: F test against the seeds, not corrected." if repeated else
              f"{said} One seed each: what the seed alone does is not known and counts to the keys."]  # fmt: skip
@@ -80,7 +82,7 @@ def _of_search(search: Search, metric: str) -> Importance:
     said += f" {pruned} of them were pruned; their best so far counts." if pruned else ""
     ranked = sorted(found, key=lambda key: -found[key][0].value)
     labels = {key: naming.label(key, keys) for key in keys}
-    rows = [[Cell(labels[key]), _share(found[key][0].value / total) if total else Cell("-"), _p(found[key][0].p),
+    rows = [[Cell(labels[key]), _share(found[key][0].value / total) if total else Cell("-"), p_value(found[key][0].p),
              Cell(_range(found[key][1]))] for key in ranked]  # fmt: skip
     title = "Which keys mattered"
     notes = [f"{said} p: the best quarter drawn at random among all, not corrected. A search that looked more where it "
@@ -103,9 +105,3 @@ def _range(values: Sequence[Any]) -> str:
 
 def _share(value: float) -> Cell:
     return Cell(f"{value:.1%}", value=value)
-
-
-def _p(value: float | None) -> Cell:
-    if value is None:
-        return Cell("")
-    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value=value)

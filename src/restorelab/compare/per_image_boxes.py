@@ -4,7 +4,7 @@ import numpy as np
 
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Box, Boxes
-from restorelab.report.table_cells import NAMES
+from restorelab.report.table_cells import INPUT, NAMES
 from restorelab.runs.comparable import Board, Column
 
 MOST = 40
@@ -34,7 +34,7 @@ def _chart(board: Board, column: Column) -> Boxes | None:
         except (UserError, KeyError):
             left += 1
             continue
-        if not boxes and given is not None and (first := box("degraded input", given)) is not None:
+        if not boxes and given is not None and (first := box(INPUT, given)) is not None:
             boxes.append(first)
         one = box(name, values)
         if one is None or len(boxes) > MOST:
@@ -54,15 +54,13 @@ def _chart(board: Board, column: Column) -> Boxes | None:
 
 def box(label: str, values: np.ndarray) -> Box | None:
     """Quartiles, whiskers to the last value within 1.5 boxes, and what lies beyond; None without a number."""
-    known = np.sort(values[np.isfinite(values)])
+    from matplotlib.cbook import boxplot_stats
+
+    known = values[np.isfinite(values)]
     if not known.size:
         return None
-    q1, median, q3 = (float(q) for q in np.quantile(known, (0.25, 0.5, 0.75)))
-    reach = WHISKER * (q3 - q1)
-    inside = known[(known >= q1 - reach) & (known <= q3 + reach)]
-    low, high = (float(inside[0]), float(inside[-1])) if inside.size else (q1, q3)
-    low, high = min(low, q1), max(high, q3)
-    beyond = known[(known < low) | (known > high)]
+    (stats,) = boxplot_stats(known, whis=WHISKER)
+    low, q1, median, q3, high, mean = (float(stats[key]) for key in ("whislo", "q1", "med", "q3", "whishi", "mean"))
+    beyond = np.sort(stats["fliers"])
     farthest = beyond[np.argsort(-np.abs(beyond - median), kind="stable")][:OUTLIERS]
-    outliers = [float(f"{value:.5g}") for value in np.sort(farthest)]
-    return Box(label, low, q1, median, q3, high, float(known.mean()), outliers)
+    return Box(label, low, q1, median, q3, high, mean, [float(f"{value:.5g}") for value in np.sort(farthest)])

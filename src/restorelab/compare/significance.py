@@ -15,7 +15,7 @@ from restorelab.errors import DataError, UserError
 from restorelab.judge.bootstrap import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
 from restorelab.judge.verdict_rule import MEANING, Comparison, compare, correct
 from restorelab.report.table import Cell, Mark, Table
-from restorelab.report.table_cells import NAMES
+from restorelab.report.table_cells import NAMES, p_value
 from restorelab.runs.comparable import Board, Column
 from restorelab.runs.metric import METRICS
 from restorelab.runs.record import Runs
@@ -201,16 +201,10 @@ def _numbers(found: Verdict | None, metric: str) -> list[Cell]:
         return [Cell("")] * 4
     return [
         cell(found, metric),
-        _p(found.corrected),
+        p_value(found.corrected),
         Cell(f"{found.win_rate:.0%}", value=found.win_rate),
         Cell(str(found.seeds), value=found.seeds),
     ]
-
-
-def _p(value: float | None) -> Cell:
-    if value is None:
-        return Cell("")
-    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value=value)
 
 
 def _notes(found: Against) -> list[str]:

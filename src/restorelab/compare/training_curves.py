@@ -9,6 +9,7 @@ from restorelab.errors import UserError
 from restorelab.report.charts.data import Lines, Series
 from restorelab.report.table_cells import NAMES
 from restorelab.runs.comparable import Board
+from restorelab.runs.curves import over_seeds
 from restorelab.runs.record import Record
 from restorelab.runs.samples import same_loss
 
@@ -65,14 +66,12 @@ def line(label: str, records: Sequence[Record], column: str) -> Series | None:
             continue
     if not seeds:
         return None
-    steps = np.unique(np.concatenate([x for x, _ in seeds]))
-    # Only where every seed has something: the mean of fewer would jump.
-    steps = steps[(steps >= max(x[0] for x, _ in seeds)) & (steps <= min(x[-1] for x, _ in seeds))]
+    steps, values = over_seeds(seeds)
     if not steps.size:
         return None
     if steps.size > POINTS:
-        steps = steps[np.unique(np.linspace(0, steps.size - 1, POINTS).round().astype(int))]
-    values = np.stack([np.interp(steps, x, y) for x, y in seeds])
+        shown = np.unique(np.linspace(0, steps.size - 1, POINTS).round().astype(int))
+        steps, values = steps[shown], values[:, shown]
     mean = _rounded(values.mean(axis=0))
     if len(seeds) == 1:
         return Series(label, _rounded(steps), mean)

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from restorelab.report.text_table import aligned, ruled
+
 HEADS = {
     "input/psnr": ("input PSNR", "{:.2f}"),
     "test/psnr": ("PSNR", "{:.2f}"),
@@ -31,8 +33,4 @@ def table(measured: Sequence[tuple[str, int, Mapping[str, float]]], *, title: st
     """Evaluations as an aligned table: a line each. measured: name, number of images, and metrics as in `cells`."""
     rows = [cells(name, images, {k: v for k, v in metrics.items() if k != "test/loss" or not math.isnan(v)})
             for name, images, metrics in measured]  # fmt: skip
-    lines = [tuple(rows[0]), *(tuple(row.values()) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    texts = [" ".join((c.ljust if i == 0 else c.rjust)(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
-             for line in lines]  # fmt: skip
-    return "\n".join([title, texts[0], "-" * len(texts[0]), *texts[1:]])
+    return "\n".join([title, *ruled(aligned([tuple(rows[0]), *(tuple(row.values()) for row in rows)], gap=" "))])

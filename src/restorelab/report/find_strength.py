@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scipy.optimize import brentq
+
 from restorelab.config import build
 from restorelab.config.build import Parts
 from restorelab.degradations.mixture import Each, Mixture
@@ -16,11 +18,8 @@ from restorelab.report.preview_panel import Column, Image, input_psnr
 RANGES = {"sigma": (1e-2, 1e4), "variance": (1e-6, 1e4), "amount": (2**-12, 1.0), "peak": (1e-3, 1e7)}
 """Strengths that are searched, in the units of the configs: from what nobody sees to what leaves no picture."""
 
-TOLERANCE = 0.005
-"""dB; PSNR is printed with two decimals."""
-
-STEPS = 40
-"""Halvings at most: they narrow ten decades to the accuracy of float32."""
+ACCURACY = 1e-5
+"""Of the logarithm of a strength that is found: half a unit of the fourth digit is four times that."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def the_strength(built: Parts, settings: Mapping[str, Any]) -> Strength:
 
 
 def find(strength: Strength, images: Sequence[Image], protocol: Protocol, target: float) -> Found:
-    """Halve the range on a logarithmic scale, under the same draws throughout, until the mean PSNR is `target` dB.
+    """Search the range on a logarithmic scale, under the same draws throughout, for a mean PSNR of `target` dB.
 
     The value is rounded to four digits, and `psnr` is what the rounded one gives.
 
@@ -82,7 +81,6 @@ def find(strength: Strength, images: Sequence[Image], protocol: Protocol, target
 
     low, high = RANGES[strength.name]
     ends = gives(low), gives(high)
-    rises = ends[0] < ends[1]
     if not min(ends) <= target <= max(ends):
         (least, strong), (most, weak) = sorted(zip(ends, (low, high), strict=True))
         msg = (
@@ -90,12 +88,6 @@ def find(strength: Strength, images: Sequence[Image], protocol: Protocol, target
             f"noise.{strength.name}={strong:g} and {most:.2f} dB with noise.{strength.name}={weak:g}."
         )
         raise ConfigError(msg)
-    middle = low
-    for _ in range(STEPS):
-        middle = math.sqrt(low * high)
-        reached = gives(middle)
-        if abs(reached - target) < TOLERANCE:
-            break
-        low, high = (middle, high) if (reached < target) == rises else (low, middle)
-    value = float(f"{middle:.4g}")
+    exponent = brentq(lambda e: gives(10**e) - target, math.log10(low), math.log10(high), xtol=ACCURACY)
+    value = float(f"{10**exponent:.4g}")
     return Found(value, gives(value), column(value))

@@ -23,6 +23,7 @@ from restorelab.metrics.protocol import Protocol
 from restorelab.report import sheet
 from restorelab.report.pixels import shown_bands
 from restorelab.report.sheet import CELL, times
+from restorelab.report.text_table import aligned, ruled
 
 log = logging.getLogger(__name__)
 
@@ -187,15 +188,7 @@ def table(shown: Sequence[Shown]) -> str:
         numbers = (f"{psnr.mean():.2f}", f"{psnr.min():.2f}", f"{psnr.max():.2f}", f"{ssim.mean():.3f}")
         rows.append((one.column.name, *numbers, drawn[0]))
         rows += [("", "", "", "", "", line) for line in drawn[1:]]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = []
-    for row in rows:
-        cells = [
-            (cell.ljust if i == 0 else cell.rjust)(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
-        ]
-        lines.append("  ".join([*cells, row[5]]).rstrip())
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    return "\n".join(ruled(aligned(rows, left=(0, 5))))
 
 
 def _wrapped(parts: Sequence[str], width: int = 60) -> list[str]:

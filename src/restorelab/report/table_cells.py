@@ -48,6 +48,13 @@ def marked(one: Cell, mark: Mark, note: str = "") -> Cell:
     return replace(one, mark=mark, note=" ".join(part for part in (one.note, note) if part))
 
 
+def p_value(value: float | None) -> Cell:
+    """A p value with three decimals; empty where there is none."""
+    if value is None:
+        return Cell("")
+    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value=value)
+
+
 def column(
     metric: str, values: Mapping[str, SeedValues], given: SeedValues, classical: Collection[str], fair: Collection[str]
 ) -> dict[str, Cell]:

@@ -185,13 +185,21 @@ class Record:
         """Whether it is another's method, of which there are outputs and no network (see `restorelab.exchange`)."""
         return bool(self.config.get("external"))
 
-    def frozen(self, evaluation: str, part: str = "test") -> FrozenSet:
-        """The images the run was measured on; needs the dataset (or its cache)."""
+    def frozen(self, evaluation: str) -> FrozenSet:
+        """The test images the run was measured on; needs the dataset (or its cache).
+
+        Raises:
+            DataError: where the dataset is not there any more, or is another one now.
+        """
         from restorelab.runs import split_file
 
         built = build.parts(self.config)
-        kept = split_file.read(self.run)
-        return built.data({evaluation: built.evaluations[evaluation]}, kept=kept).frozen(part)[0]
+        data = built.data({evaluation: built.evaluations[evaluation]}, kept=split_file.read(self.run))
+        frozen = data.frozen("test")[0]
+        if frozen.spec != self.evaluation(evaluation)["spec"]:
+            msg = f"{evaluation}: the dataset has changed since run {self.name} was measured on it."
+            raise DataError(msg)
+        return frozen
 
 
 class Runs(Mapping[str, Sequence[Record]]):

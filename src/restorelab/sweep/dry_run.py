@@ -14,6 +14,7 @@ from restorelab.degradations.labels import STAGES
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import DataError
 from restorelab.metrics import cost
+from restorelab.report.text_table import aligned
 from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep.composer import UNSAID
 from restorelab.sweep.eta import Expected, expected
@@ -52,13 +53,7 @@ def listing(planned: Sequence[Planned], *, workers: int = 1) -> str:
             length(one.settings) if each.trains else "-", _of_one(time, done=told == "done"), told,
             UNKNOWN if one.settings["data"]["root"] == UNSAID else str(one.folder),
         ))  # fmt: skip
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD) - 1)]
-    lines = []
-    for row in rows:
-        cells = (
-            cell.rjust(w) if h in NUMBERS else cell.ljust(w) for cell, w, h in zip(row, widths, HEAD, strict=False)
-        )
-        lines.append("  ".join([*cells, row[-1]]))
+    lines = aligned(rows, left=[place for place, name in enumerate(HEAD) if name not in NUMBERS])
     return "\n".join([*lines, "", *_sum(states, times, workers)])
 
 

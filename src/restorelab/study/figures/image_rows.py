@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from restorelab.config import build
 from restorelab.data.frozen import FrozenSet
-from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.errors import ConfigError, nearest
 from restorelab.report.sheet import GAP, LABEL, MANY, MARGIN, Picture, shown
 from restorelab.restoring.inference import exact, restore
 from restorelab.runs.record import Record, Runs
@@ -47,12 +47,7 @@ class View:
         Raises:
             DataError: where the dataset is not there any more, or is another one now.
         """
-        record = self.runs[self.names[0]][0]
-        frozen = record.frozen(self.evaluation)
-        if frozen.spec != record.evaluation(self.evaluation)["spec"]:
-            msg = f"{self.evaluation}: the dataset has changed since run {record.name} was measured on it."
-            raise DataError(msg)
-        return frozen
+        return self.runs[self.names[0]][0].frozen(self.evaluation)
 
     @cached_property
     def places(self) -> list[int]:

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from restorelab.errors import ConfigError, DataError
+from restorelab.runs.curves import over_seeds
 from restorelab.runs.record import Record, Runs
 from restorelab.study.figures import style
 
@@ -81,11 +82,7 @@ class Curves:
         return figure
 
     def _line(self, records: Sequence[Record], column: str) -> Line:
-        seeds = [self._seed(record, column) for record in records]
-        steps = np.unique(np.concatenate([x for x, _ in seeds]))
-        # Only where every seed has something: the mean of fewer would jump.
-        steps = steps[(steps >= max(x[0] for x, _ in seeds)) & (steps <= min(x[-1] for x, _ in seeds))]
-        values = np.stack([np.interp(steps, x, y) for x, y in seeds])
+        steps, values = over_seeds([self._seed(record, column) for record in records])
         return steps, values.mean(axis=0), values.min(axis=0), values.max(axis=0)
 
     def _seed(self, record: Record, column: str) -> tuple[np.ndarray, np.ndarray]:
