@@ -69,7 +69,7 @@ def test_small_images_are_padded_or_left_out_and_counted(mixed: Path, tmp_path: 
     for name in sorted(path.name for path in mixed.glob("*.png")):
         (mixed / "train").mkdir(exist_ok=True)
         (mixed / name).rename(mixed / "train" / name)
-    for small, told in (("pad", "padded for training"), ("skip", "left out of train")):
+    for small, told in (("pad", "padded by reflection"), ("skip", "left out of train")):
         caplog.clear()
         with caplog.at_level("INFO"):
             outcome = run(tmp_path / small, mixed, "data.crop=45", f"data.small={small}", "max_steps=2")

@@ -156,14 +156,14 @@ def test_arrays(tmp_path: Path, dtype: type, form: str):
 @pytest.mark.parametrize(
     ("array", "channels", "reason"),
     [
-        (np.zeros((8, 8, 8), np.uint8), 8, "first or the last axis"),
-        (np.zeros((9, 9, 9), np.uint8), 3, "first or the last axis"),
-        (np.zeros((20, 64, 64), np.uint8), 1, "first or the last axis"),
+        (np.zeros((8, 8, 8), np.uint8), 8, "first and the last axis"),
+        (np.zeros((9, 9, 9), np.uint8), 3, "first and the last axis"),
+        (np.zeros((20, 64, 64), np.uint8), 1, "first and the last axis"),
         (np.zeros((2, 8, 8, 3), np.uint8), 3, "expected one image"),
         (np.full((8, 8), 1.5, np.float32), 1, r"from 1.5 to 1.5; expected 0 to 1"),
         (np.full((8, 8), np.nan, np.float32), 1, "NaN or infinite"),
         (np.zeros((8, 8), np.complex64), 1, "complex64 samples"),
-        (np.zeros((8, 8), np.int64), 1, "int64 samples, of which no white level is known"),
+        (np.zeros((8, 8), np.int64), 1, "int64 samples, whose white level is not known"),
         (np.array([[{}] * 8] * 8), 1, "pickled objects are never read"),
     ],
 )

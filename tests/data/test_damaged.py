@@ -160,8 +160,8 @@ def test_files_that_warn_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFi
     table = prepare(Folder(folder), Decoding(1), cache_dir=tmp_path / "c")
     assert (len(table), table.bad) == (4, [])
     assert table.warned == 3
-    assert "4 images, 3 of them from files that warned" in caplog.text
-    assert "3 images (cut.jpg for one) warned while being decoded" in caplog.text
+    assert "4 images, 3 of them with decoder warnings" in caplog.text
+    assert "3 images (such as cut.jpg) cause warnings of the decoder" in caplog.text
 
 
 def test_any_damage_ends_as_pixels_or_as_a_bad_image(tmp_path: Path):
@@ -199,7 +199,7 @@ def test_large_images_are_bounded_by_a_key_and_never_by_pillow(
     assert decode(path, Decoding(1)).pixels.shape == (1, 80, 64)
     assert Image.MAX_IMAGE_PIXELS == 100
     assert size_of(path) == (80, 64)
-    with pytest.raises(BadImage, match=r"64x80 pixels, over the bound of 0\.005 megapixels \(data\.max_megapixels\)"):
+    with pytest.raises(BadImage, match=r"64x80 pixels, more than 0\.005 megapixels \(data\.max_megapixels\)"):
         decode(path, Decoding(1, max_megapixels=0.005))
     monkeypatch.setattr(memory, "available", lambda: 20_000)
     monkeypatch.setattr("restorelab.data.decode_memory.SMALL", 0)

@@ -267,7 +267,7 @@ def test_slice_of_a_file(tmp_path: Path):
     Image.fromarray(pixels).save(stream, "PNG")
     path = write(tmp_path / "archive", b"x" * 700 + stream.getvalue() + b"y" * 99)
     assert np.array_equal(read(Slice(path, 700, len(stream.getvalue())), 1)[0], pixels)
-    with pytest.raises(BadImage, match=r"its file ends after .* bytes"):
+    with pytest.raises(BadImage, match=r"the file ends after .* bytes"):
         read(Slice(path, 700, 10_000_000), 1)
 
 
@@ -343,9 +343,9 @@ def test_missing_placeholder_wrong_size_and_kind(tmp_path: Path):
         read(tmp_path / "a.png", 1, (100, 100), "stretch")
     with pytest.raises(BadImage, match="is 20x30, not 30x20"):
         read(noise((20, 30)), 1, (30, 20), "none")
-    with pytest.raises(BadImage, match=r"from -1 to 0; expected 0 to 1. Say with data.white"):
+    with pytest.raises(BadImage, match=r"from -1 to 0; expected 0 to 1. Set data.white"):
         read(write(tmp_path / "a.tif", tiff(np.float32([[0] * 8 + [-1]] * 9))), 1)
-    with pytest.raises(BadImage, match="int64 samples, of which no white level is known"):
+    with pytest.raises(BadImage, match="int64 samples, whose white level is not known"):
         read(np.zeros((9, 9), np.int64), 1)
 
 

@@ -114,7 +114,7 @@ def test_a_later_call_goes_on(server: Server, tmp_path: Path):
     server.cuts = [1_000_000]
     server.failures = []
     with pytest.raises(
-        DataError, match=r"ended after 1,000,000 of 3,000,000 bytes, after 1 tries.*1,000,000 bytes are"
+        DataError, match=r"ended after 1,000,000 of 3,000,000 bytes, after 1 attempts.*1,000,000 bytes are"
     ):
         download(server.url, tmp_path / "file.bin", retries=0)
     assert left(tmp_path) == ["file.bin.part", "file.bin.part.tag"]
@@ -177,7 +177,7 @@ def test_wrong_size(server: Server, tmp_path: Path):
 
 def test_truncated_for_ever(server: Server, tmp_path: Path):
     server.ranges, server.cuts = False, [1000] * 10
-    with pytest.raises(DataError, match=r"ended after 1,000 of 3,000,000 bytes, after 3 tries"):
+    with pytest.raises(DataError, match=r"ended after 1,000 of 3,000,000 bytes, after 3 attempts"):
         download(server.url, tmp_path / "file.bin", retries=2, pause=0.01)
     assert len(server.asked) <= 4
     assert not (tmp_path / "file.bin").exists()
@@ -185,7 +185,7 @@ def test_truncated_for_ever(server: Server, tmp_path: Path):
 
 def test_not_found_is_not_tried_again(server: Server, tmp_path: Path):
     server.failures = [404, 404]
-    with pytest.raises(DataError, match=r"file\.bin: the server answers 404 Not Found"):
+    with pytest.raises(DataError, match=r"file\.bin: the server answered 404 Not Found"):
         download(server.url, tmp_path / "file.bin")
     assert len(server.asked) == 1
     assert left(tmp_path) == []
@@ -195,12 +195,12 @@ def test_busy_server_is_tried_again(server: Server, tmp_path: Path, caplog: pyte
     server.failures = [503, 429]
     download(server.url, tmp_path / "file.bin", md5=MD5, pause=0.01)
     assert len(server.asked) == 3
-    assert "503 Service Unavailable; try 1 of 5 follows" in caplog.text
+    assert "503 Service Unavailable; retry 1 of 5" in caplog.text
 
 
 def test_nobody_answers(tmp_path: Path, server: Server):
     server.http.server_close()
-    with pytest.raises(DataError, match=r"refused, after 2 tries"):
+    with pytest.raises(DataError, match=r"refused, after 2 attempts"):
         download(server.url, tmp_path / "file.bin", retries=1, pause=0.01)
 
 
@@ -231,6 +231,6 @@ def test_two_processes_fetch_once(server: Server, tmp_path: Path):
         assert server.asked == []
     ends = [process.communicate(timeout=60)[1] for process in runs]
     assert [process.returncode for process in runs] == [0, 0]
-    assert sum("is there already" in end for end in ends) == 1
+    assert sum("exists already" in end for end in ends) == 1
     assert len(server.asked) == 1
     assert (tmp_path / "file.bin").read_bytes() == BODY

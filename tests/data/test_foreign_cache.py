@@ -118,7 +118,7 @@ def test_listing_and_cleaning_say_so_too(folder: Path, capsys: pytest.CaptureFix
     with another_user(folder, "r"):
         assert main.main(["cache"]) == 0
         assert main.main(["cache", "clean"]) == 1
-    assert "2 of 2 entries are kept" in capsys.readouterr().err
+    assert "2 of 2 entries could not be removed" in capsys.readouterr().err
     assert len(cache.entries()) == 2
     with another_user(folder, "-"):
         assert main.main(["cache"]) == 1
@@ -138,7 +138,7 @@ def test_a_file_that_is_overwritten_while_a_run_goes_on_is_noticed(folder: Path,
             stream.truncate(size // 2)
         else:
             stream.write(bytes(size // 2))
-    with pytest.raises(DataError, match=rf"{file} was changed while the run went on"):
+    with pytest.raises(DataError, match=rf"{file} was changed during the run"):
         own.verify()
     if damage == "cut":
         with pytest.raises(DataError, match="was changed"):
@@ -156,7 +156,7 @@ def test_a_run_whose_fixed_images_changed_has_no_result_and_goes_on(
     monkeypatch.setattr(write_results, "evaluate", measured)
     failed = runs.run(tmp_path / "run", "max_steps=1")
     assert failed.status == "failed"
-    assert "degraded.f32 was changed while the run went on" in failed.message
+    assert "degraded.f32 was changed during the run" in failed.message
     assert not (tmp_path / "run" / "result.json").exists()
     monkeypatch.undo()
     monkeypatch.setenv("RESTORELAB_CACHE", str(folder))

@@ -37,7 +37,7 @@ def test_beside_what_is_there(server: Server, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("body", "reason"), [(zipped(a__b="1", mine="2"), "holds mine already"),
-                                              (b"PK no archive", r"cannot be unpacked.*Remove .*set\.zip to fetch"),
+                                              (b"PK no archive", r"cannot be unpacked.*Remove .*set\.zip to download"),
                                               (zipped(big="0" * 50_000), "unpacks to more than")])  # fmt: skip
 def test_a_refusal_leaves_the_folder_as_it_was(server: Server, tmp_path: Path, body: bytes, reason: str):
     server.body = body

@@ -87,7 +87,7 @@ def test_what_is_gone_is_named(tree: Path, tmp_path: Path) -> None:
     table, rows = own.open(0, None, keep)
     changes = own.changes(table, keep)
     assert (changes.added, changes.removed) == ([], [gone])
-    assert str(changes) == f"1 removed or unreadable, the run goes on without: {gone}"
+    assert str(changes) == f"1 images removed or unreadable, which this run continues without: {gone}"
     assert parts((table, rows)) == {**parts(before), "train": set(train)}
     assert split_record.of(table, rows).digest != keep.digest
 
@@ -170,8 +170,8 @@ def test_a_run_that_goes_on_never_tests_on_what_it_trained_on(
     assert again.status == "done", again.message
     rows = (tmp_path / "run" / "per_image.csv").read_text().splitlines()[1:]
     assert {row.split(",")[0] for row in rows} == set(before.parts["test"])
-    assert "10 added, left out of this run: new10.png" in caplog.text
-    assert "1 removed" in json.loads((tmp_path / "run" / "inputs.json").read_text())["changes"][0]
+    assert "10 images added, which this run leaves out: new10.png" in caplog.text
+    assert "1 images removed" in json.loads((tmp_path / "run" / "inputs.json").read_text())["changes"][0]
     (tmp_path / "run" / "split.csv.gz").unlink()
     lost = runs.run(tmp_path / "run", *options, "trainer.max_epochs=3", "resume=true")
     assert "which images it was trained on is not known" in lost.message

@@ -109,6 +109,6 @@ def test_labels_of_some_images(tmp_path: Path):
             return {}
 
     table = prepare(Some(), Decoding(1))
-    with pytest.raises(DataError, match=r"^some: 2 images have no label, among them i2"):
+    with pytest.raises(DataError, match=r"^some: 2 images have no label, such as i2"):
         require_labels((table, Division({"train": np.arange(4), "val": np.arange(4, 6)})))
     require_labels((table, Division({"train": np.array([0, 1, 3]), "val": np.array([4])})))

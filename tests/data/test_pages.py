@@ -83,7 +83,7 @@ def test_pages_all_makes_images_of_one_group(tmp_path: Path, caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     table = get(tmp_path)
     assert table.ids == ["one.png", "z.tif"]
-    assert "1 image (z.tif) holds several pages or frames, 4 in all: the first of each is taken" in caplog.text
+    assert "1 image (z.tif) holds several pages or frames, 4 in all: the first of each is used" in caplog.text
     table = get(tmp_path, pages="all")
     assert table.ids == ["one.png", "z.tif#1", "z.tif#2", "z.tif#3", "z.tif#4"]
     assert table.groups == ["one.png", *["z.tif"] * 4]
@@ -140,9 +140,9 @@ def test_a_dataset_says_what_was_done_to_its_files(tmp_path: Path, caplog: pytes
         said = get(tmp_path, channels=3).remarks
         assert len(said) == 4
     assert "more bands than data.channels=3" in said[0]
-    assert "laid on white" in said[1]
+    assert "composited over white" in said[1]
     assert "rounded to 16 bits" in said[2]
-    assert "the 2 images with 16 bits exceeds 4095. If they hold 12-bit values, say data.white=4095" in said[3]
+    assert "the 2 images with 16 bits exceeds 4095. If they hold 12-bit values, set data.white=4095" in said[3]
     assert caplog.text.count("data.white=4095") == 1  # said once, however often a command opens it
     table = get(tmp_path, channels=4, white=2000)
     over = [int((bands > 2000).sum())] * 2

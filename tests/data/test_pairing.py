@@ -100,7 +100,7 @@ def test_pairs_are_drawn_evenly_and_leak_as_often_as_chance_says(caplog: pytest.
     p = {"train": 0.7, "val": 0.1, "test": 0.2}
     expected = 1 - ((1 - p["train"]) ** 4 - p["val"] ** 4) / (1 - (1 - p["test"]) ** 4)
     assert share == pytest.approx(expected, abs=5 * np.sqrt(expected * (1 - expected) / len(test)))
-    assert f"{100 * share:.0f} % of the images in test stand in training under another noise" in caplog.text
+    assert f"{100 * share:.0f} % of the test images are in training under another noise" in caplog.text
 
 
 def test_the_faces_report_split():
@@ -169,7 +169,7 @@ def test_the_gopro_report_numbers(caplog: pytest.LogCaptureFixture):
     assert "out: 1102 a" not in caplog.text  # 2,102 of 2,102: the one image more is in validation
     caplog.clear()
     assert len(grouped(gopro)["train"]) == 2102
-    assert "train: noise.groups leaves 1 of 2103 images out: 1102 a, 1000 b" in caplog.text
+    assert "train: noise.groups leaves out 1 of 2103 images: 1102 a, 1000 b" in caplog.text
 
 
 def test_fewer_images_keep_the_proportions_and_say_so(caplog: pytest.LogCaptureFixture):
@@ -179,9 +179,7 @@ def test_fewer_images_keep_the_proportions_and_say_so(caplog: pytest.LogCaptureF
     counts = {part: [len(rows) for rows in shown.values()] for part, shown in division.shown.items()}
     assert counts["train"] == [105, 95, 105, 95]  # 200 x 1102 / 2102 = 104.85
     assert counts["test"] == [7, 5, 7, 5]  # 12 x 611 / 1111 = 6.60
-    assert "train has 200 images, not the 2102 that noise.groups asks for: in the same proportions, 105 a, 95 b" in (
-        caplog.text
-    )
+    assert "train has 200 images, not the 2102 of noise.groups; scaled to 105 a, 95 b" in (caplog.text)
 
 
 def test_groups_by_share():
@@ -240,7 +238,7 @@ def test_which_variant_an_evaluation_belongs_to():
     assert variant_of("impulse_30", "impulse", groups, "group") is None  # all images: none is torn from its part
     with pytest.raises(ConfigError, match=r"evaluation\.any\.of: the noise has no 'gausian_30'.*'gaussian_30'"):
         variant_of("any", "gausian_30", each, "pair")
-    with pytest.raises(ConfigError, match=r"say \+evaluation\.any\.of=gaussian_10"):
+    with pytest.raises(ConfigError, match=r"Set \+evaluation\.any\.of=gaussian_10"):
         variant_of("any", None, each, "pair")
 
 
@@ -404,7 +402,7 @@ def test_an_evaluation_would_degrade_real_pairs():
     data = DataModule(
         dataset, Degradation(), evaluations, seed=0, split_seed=0, eval_seed=0, protocol={}, device=torch.device("cpu")
     )
-    with pytest.raises(ConfigError, match=r"evaluation\.e: .*Say evaluation=own"):
+    with pytest.raises(ConfigError, match=r"evaluation\.e: .*Set evaluation=own"):
         data.frozen("test")
 
 

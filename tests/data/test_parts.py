@@ -26,10 +26,10 @@ def test_what_is_taken(tops: list[str], parts: list[str | None]):
 
 
 @pytest.mark.parametrize(("tops", "said"), [
-    (["Train_small", "Test"], "Test/, Train_small/ (their names do not say one part each)"),
-    (["train", "cars"], "train/ (1 of 2 images lie outside of them)"),
+    (["Train_small", "Test"], "Test/, Train_small/ (their names do not mean one part each)"),
+    (["train", "cars"], "train/ (1 of 2 images are outside)"),
     (["Train400", "Set12"], "Train400/ (1 of 2 images"),
-    (["DIV2K_train_HR", "DIV2K_valid_LR"], "do not say one part each"),
+    (["DIV2K_train_HR", "DIV2K_valid_LR"], "do not mean one part each"),
     (["DIV2K_train_HR"], "DIV2K_train_HR/"),
     (["a/train", "b/test", "b"], "test/, train/ (1 of 3 images"),
     (["testset1", "more"], "testset1/"),

@@ -63,7 +63,7 @@ def test_groups(tmp_path: Path):
     assert groups == {"file": ["ann_1.png", "ann_2.png", "sub/bob_1.png"], "parent": [".", ".", "sub"]}
     assert [item.group for item in Folder(tmp_path, group=r"([a-z]+)_\d").items()] == ["ann", "ann", "bob"]
     assert [item.group for item in Folder(tmp_path, group=r"_\d").items()] == ["_1", "_2", "_1"]
-    with pytest.raises(DataError, match=r"group='parents' is found nowhere in ann_1\.png; allowed: file, parent"):
+    with pytest.raises(DataError, match=r"group='parents' does not match ann_1\.png; allowed: file, parent"):
         Folder(tmp_path, group="parents").items()
     with pytest.raises(ConfigError, match="regular expression"):
         Folder(tmp_path, group="(")
@@ -79,7 +79,7 @@ def test_official_parts(tmp_path: Path):
     picture(tmp_path / "only" / "train" / "a.png")
     picture(tmp_path / "only" / "other" / "a.png")
     assert {item.split for item in Folder(tmp_path / "only").items()} == {None}
-    assert "train/ (1 of 2 images lie outside" in Folder(tmp_path / "only").remarks()[0]
+    assert "train/ (1 of 2 images are outside" in Folder(tmp_path / "only").remarks()[0]
     with pytest.raises(ConfigError, match=r"parts='non'\. Did you mean 'none'"):
         Folder(tmp_path, parts="non")
 
@@ -102,7 +102,7 @@ def test_fingerprint_follows_names_and_content(tmp_path: Path):
 
 
 def test_missing_and_empty(tmp_path: Path):
-    with pytest.raises(DataError, match=f"looked for in {tmp_path}/none, which does not exist.*data.root"):
+    with pytest.raises(DataError, match=f"is {tmp_path}/none, which does not exist.*data.root"):
         Folder(tmp_path / "none").fingerprint()
     with pytest.raises(DataError, match=r"`restorelab fetch data=folder data\.root=.*from http://host/a\.zip"):
         Folder(tmp_path / "none", url="http://host/a.zip").items()

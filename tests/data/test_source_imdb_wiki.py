@@ -95,8 +95,8 @@ def test_every_layout_gives_the_same(tmp_path: Path, layout: str, caplog: pytest
     assert [item.id for item in items] == [f"wiki/{name}" for name in PASS]
     assert [item.group for item in items] == ["ann ärger", "ann ärger", "wiki/48/4_d.jpg", "wiki/48/5_e.jpg", "dee"]
     assert isinstance(items[0].clean, Slice) == layout.startswith("tar")
-    assert "lacks 1 listed images, among them 65/8_h.jpg" in caplog.text
-    assert "9 images listed, 6 pass, 5 are there" in caplog.text
+    assert "lacks 1 listed images, such as 65/8_h.jpg" in caplog.text
+    assert "9 images listed, 6 selected, 5 exist" in caplog.text
     cached = prepare(ImdbWiki(root), Decoding(3, (30, 40)), cache_dir=tmp_path / "c")
     assert [name for name, _ in cached.bad] == ["wiki/65/9_i.jpg"]
     assert "a placeholder" in caplog.text
@@ -142,7 +142,7 @@ def test_missing_says_where_what_and_how(tmp_path: Path):
     shutil.rmtree(folder)
     (folder / "99").mkdir(parents=True)
     table(tmp_path / "wiki.mat", "wiki")
-    with pytest.raises(DataError, match=r"of 6 images that wiki\.mat lists and that pass, none is there"):
+    with pytest.raises(DataError, match=r"none of the 6 images selected from wiki\.mat exists"):
         ImdbWiki(tmp_path).items()
 
 

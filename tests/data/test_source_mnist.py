@@ -48,10 +48,10 @@ def test_four_files_in_any_spelling(tmp_path: Path, dotted: bool, zipped: bool):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (idx(np.zeros((7, 28, 28), np.uint8))[:-1], "holds 5,487 samples, its header says 5,488"),
+        (idx(np.zeros((7, 28, 28), np.uint8))[:-1], "holds 5,487 samples, but its header says 5,488"),
         (idx(np.zeros((7, 28, 28), np.uint8)) + b"x", "holds 5,489 samples"),
-        (idx(np.zeros((7,), np.uint8)) + bytes(20), "is no idx file of 3 dimensions .begins with 00000801"),
-        (b"<html>not found</html>", "is no idx file of 3 dimensions"),
+        (idx(np.zeros((7,), np.uint8)) + bytes(20), "is not an idx file of 3 dimensions .it begins with 00000801"),
+        (b"<html>not found</html>", "is not an idx file of 3 dimensions"),
         (b"", "begins with nothing"),
         (idx(np.zeros((6, 28, 28), np.uint8)), "7 labels for 6 images"),
         (bytes((0, 0, 8, 3)) + b"\xff" * 12 + bytes(10), "its header says 79,228,162,458,924,105,385,300,197,375"),
@@ -105,7 +105,7 @@ def test_fetch_goes_through_the_mirrors(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(asked) == 8
     (tmp_path / "t10k-images-idx3-ubyte.gz").unlink()
     monkeypatch.setattr(mnist_module, "MIRRORS", MIRRORS[:1])
-    with pytest.raises(DataError, match=r"no mirror gives t10k-images-idx3-ubyte\.gz"):
+    with pytest.raises(DataError, match=r"no mirror has t10k-images-idx3-ubyte\.gz"):
         Mnist(tmp_path).fetch()
 
 

@@ -114,13 +114,13 @@ def test_shares_that_mean_nothing(share: float):
 def test_official_parts_of_only_some_images():
     with pytest.raises(DataError, match=r"1 images belong to no official part.*person 1/1"):
         split(table([1, 1], ["train", None]), val=0, test=0, seed=0)
-    with pytest.raises(DataError, match="has also extra"):
+    with pytest.raises(DataError, match="also has extra"):
         split(table([1, 1], ["train", "extra"]), val=0, test=0, seed=0)
 
 
 def test_an_official_split_that_tears_a_group_is_told(caplog: pytest.LogCaptureFixture):
     split(table([2, 1], ["train", "test", "train"]), val=0, test=0, seed=0)
-    assert "tears 1 groups, among them person 0" in caplog.text
+    assert "divides 1 groups, such as person 0" in caplog.text
 
 
 def test_nothing_is_taken_from_a_set_of_test_images():

@@ -1,4 +1,4 @@
-"""NumPy arrays as images: .npy, and .npz of one array. Their headers are read before anything is allocated."""
+"""NumPy arrays as images: .npy files and .npz files of one array. Headers are read before memory is allocated."""
 
 import io
 import math
@@ -12,21 +12,21 @@ from restorelab.data.pixels import Picture, Refused
 MAGIC = b"\x93NUMPY"
 
 MOST_BANDS = 16
-"""An axis that is not `data.channels` long holds bands if it has at most this many entries, and no other does."""
+"""Where no axis is `data.channels` long, the only axis with at most this many entries is taken as the channel axis."""
 
 
 class Array:
-    """An array in memory, as a .npy or .npz file holds it.
+    """The array of a .npy or .npz file whose bytes are in memory.
 
     Raises:
-        Refused: for pickled objects, several arrays, other than two or three axes, or a header that its data do not
-            fill.
+        Refused: for pickled objects, several arrays, a number of axes other than two or three, or data whose size does
+            not match the header.
     """
 
     pages = 1
 
     def __init__(self, data: bytes, channels: int) -> None:
-        self.stream, self.file_size = _opened(data)
+        self.stream, self.file_size = _npy_stream(data)
         version = np.lib.format.read_magic(self.stream)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
         if read is None:
@@ -35,9 +35,9 @@ class Array:
         if self.dtype.hasobject or self.dtype.fields or self.dtype.subdtype:
             raise Refused(f"an array of {self.dtype}; expected numbers (pickled objects are never read)")
         self.bytes = math.prod(self.shape) * self.dtype.itemsize
-        held = self.file_size - self.stream.tell()
-        if held != self.bytes:
-            raise Refused(f"damaged: its header promises {self.bytes:,} bytes of samples, and it holds {held:,}")
+        actual = self.file_size - self.stream.tell()
+        if actual != self.bytes:
+            raise Refused(f"damaged: its header promises {self.bytes:,} bytes of samples, and it holds {actual:,}")
         self.axis = band_axis(self.shape, channels)
 
     def size(self, number: int) -> tuple[int, int]:
@@ -46,11 +46,11 @@ class Array:
         return height, width
 
     def need(self, number: int) -> int:
-        """Bytes of memory that reading takes, about."""
+        """Approximate memory that reading takes, in bytes."""
         return 3 * self.bytes
 
     def load(self, number: int) -> Picture:
-        """Read the array: `(H, W, B)`."""
+        """Read the array; its pixels are `(H, W, bands)`."""
         raw = np.frombuffer(self.stream.read(self.bytes), self.dtype)
         array = raw.reshape(self.shape, order="F" if self.column_major else "C")
         array = array[..., None] if self.axis is None else np.moveaxis(array, self.axis, 2)
@@ -58,10 +58,10 @@ class Array:
 
 
 def band_axis(shape: tuple[int, ...], channels: int) -> int | None:
-    """Which axis of an array holds its bands: 0, 2, or None for two axes, (H, W).
+    """Return the channel axis of an array shape: 0 for (C, H, W), 2 for (H, W, C), None for (H, W).
 
-    Of three axes the first or the last one, (C, H, W) or (H, W, C): the one that is `channels` long; where that is
-    neither, the one of at most `MOST_BANDS`. Both alike is refused.
+    Of three axes, the channel axis is the first or last one that is `channels` long; if neither is, the one that has at
+    most `MOST_BANDS` entries. Raises Refused if both axes or neither qualify.
     """
     if len(shape) == 2:
         return None
@@ -74,13 +74,13 @@ def band_axis(shape: tuple[int, ...], channels: int) -> int | None:
         if fits:
             break
     raise Refused(
-        f"an array of {shape}, in which the bands may be the first or the last axis: one of them must have "
+        f"an array of {shape}, whose channel axis cannot be told: exactly one of the first and the last axis must have "
         f"data.channels={channels} entries, or else at most {MOST_BANDS}"
     )
 
 
-def _opened(data: bytes) -> tuple[Any, int]:
-    """The stream of a .npy file, by itself or the one in an archive, and its bytes."""
+def _npy_stream(data: bytes) -> tuple[Any, int]:
+    """Return a stream of the .npy data, which may be the only member of a .npz archive, and its size in bytes."""
     if data.startswith(MAGIC):
         return io.BytesIO(data), len(data)
     archive = zipfile.ZipFile(io.BytesIO(data))

@@ -1,4 +1,4 @@
-"""Which images are measured together: of one shape, and as many as the device is given memory for."""
+"""Group images into evaluation batches: one shape a batch, as many images as the memory limit allows."""
 
 from typing import Literal
 
@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 BATCH_VALUES = 1 << 26
-"""Pixels times channels of a batch at most, whatever `data.eval_batch_size` says: 256 MiB, and what is made of them."""
+"""Upper limit of pixels times channels of a batch, whatever `data.eval_batch_size` says: 256 MiB as float32."""
 
 AUTO_VALUES = {"cpu": 1 << 17, "cuda": 1 << 22}
-"""Pixels times channels of a batch by `data.eval_batch_size=auto`. As float32 these are on a GPU 16 MiB, and 1 GiB for
-a layer of 64 channels of gray images; on a CPU 0.5 MiB, where a fourth and four times as much take the same time. Other
-devices are treated as a CPU."""
+"""Pixels times channels of a batch under `data.eval_batch_size=auto`, by device type. As float32 a GPU batch takes
+16 MiB, and the output of a layer of 64 channels 1 GiB for gray images. A CPU batch takes 0.5 MiB; a fourth and four
+times that size are equally fast. Other devices are treated as a CPU."""
 
 BatchSize = int | Literal["auto"]
-"""Images a batch: a number, or as many of a shape as fit `AUTO_VALUES`."""
+"""Images per batch: a number, or `auto` for as many images of one shape as fit `AUTO_VALUES`."""
 
 CPU = torch.device("cpu")
 
@@ -22,11 +22,12 @@ CPU = torch.device("cpu")
 def measured_together(
     shapes: np.ndarray, batch_size: BatchSize, rank: int, world: int, device: torch.device
 ) -> list[np.ndarray]:
-    """The places, among images of some shapes (N, 3), of those that form each batch.
+    """Return the indices of the images of each batch, given the shapes of all images (N, 3).
 
-    With several ranks each takes every world-th image, unpadded. device: where they are measured.
+    With several ranks each rank takes every world-th image of a shape, without padding. device: where the batches are
+    evaluated; it selects the limit for `auto`.
     """
-    found = []
+    batches = []
     for shape in np.unique(shapes, axis=0):
         same = np.flatnonzero((shapes == shape).all(axis=1))[rank::world]
         size = int(shape.prod())
@@ -34,5 +35,5 @@ def measured_together(
             count = AUTO_VALUES.get(device.type, AUTO_VALUES["cpu"]) // size
         else:
             count = min(batch_size, BATCH_VALUES // size)
-        found += [same[i : i + max(1, count)] for i in range(0, len(same), max(1, count))]
-    return found
+        batches += [same[i : i + max(1, count)] for i in range(0, len(same), max(1, count))]
+    return batches

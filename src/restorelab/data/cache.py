@@ -1,8 +1,8 @@
-"""Decoded images on disk: made once, keyed by the source's content and the options, then memory-mapped by every run.
+"""Cache of decoded images on disk, keyed by the source's content and the decoding options, memory-mapped by every run.
 
-An entry is a folder of `cache_root()/tables`: `clean.bin` (and `degraded.bin`), the pixels of all images one after
-another; `index.npz`, where each one lies; `meta.json`, written last, the names and what the entry was made from. It is
-built in a hidden folder beside its place and renamed into it, under a lock, so no run ever sees half an entry.
+An entry is a folder in `cache_root()/tables`. `clean.bin` (and `degraded.bin` for pairs) holds the pixels of all images
+one after another, `index.npz` the shape and offset of each, and `meta.json`, written last, the names and the key. An
+entry is built in a hidden temporary folder under a lock and then renamed, so no run ever sees an incomplete entry.
 """
 
 import hashlib
@@ -37,11 +37,11 @@ __all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_
 
 log = logging.getLogger(__name__)
 
-_told: set[Path] = set()
-"""Entries of which this process has said what there is to say."""
+_reported: set[Path] = set()
+"""Entries whose remarks this process has already logged."""
 
 RECIPE = 2
-"""Version of an entry: raise it when `decode` or `build` make other bytes of the same files."""
+"""Version of the entry format. Raise it when `decode` or `build` produce other bytes from the same files."""
 
 
 def prepare(
@@ -56,38 +56,49 @@ def prepare(
     only: Collection[str] = (),
     cache_dir: Path | None = None,
 ) -> Table:
-    """Open the decoded dataset, decoding it first where no entry of the cache fits or the entry is damaged.
+    """Open the decoded dataset; decode it first if the cache has no valid entry for it.
 
-    `limit` picks that many items at random by `seed` before anything is decoded; the choice depends on the set of ids
-    only, and a smaller limit picks a part of what a larger one does. `on_bad` (see `build.judge`) also holds for an
-    entry made earlier: its bad images are named again. `check` is called with the images right before they are decoded,
-    and may refuse them. `began` is the name of the entry that a run began with: where the dataset is another one now,
-    the images with the ids `only` are taken, as far as they are there, and no limit.
+    Args:
+        source: lists the images.
+        decoding: how files become pixels.
+        limit: decode only this many images, drawn at random by `seed`. The choice depends only on the set of ids, and a
+            smaller limit selects a subset of what a larger one selects.
+        seed: of `limit`.
+        on_bad: what to do about images that cannot be decoded, see `cache_build.judge`. It also applies to an existing
+            entry, whose bad images are reported again.
+        check: called with the images right before they are decoded; it may raise.
+        began: for a resumed run, the name of the entry that it began with. If the dataset has changed since, the images
+            whose ids are in `only` and still exist are used, and `limit` is ignored.
+        only: see `began`.
+        cache_dir: used in place of `cache_root()`.
 
     Raises:
-        ConfigError: options that mean nothing.
-        DataError: a missing or broken dataset, too many bad images, a full disk or a cache that cannot be written.
+        ConfigError: for an invalid `on_bad` or `limit`.
+        DataError: for a missing or broken dataset, too many bad images, a full disk or a cache that cannot be written.
     """
     if on_bad not in ("few", "skip", "error"):
         raise ConfigError(f"data.on_bad={on_bad!r}; allowed: few, skip, error")
     if limit is not None and limit < 1:
-        raise ConfigError(f"data.limit={limit}; at least 1, or null for all images")
+        raise ConfigError(f"data.limit={limit}; expected at least 1, or null for all images")
     start = time.perf_counter()
     options: dict[str, Any] = asdict(decoding)
-    choice = {} if limit is None else {"limit": limit, "seed": seed}
-    root = (cache_dir or cache_root()) / "tables"
-    made_from = _made_from(source, options | choice)
+    made_from = {
+        "recipe": RECIPE,
+        "source": f"{type(source).__module__}.{type(source).__qualname__}",
+        "fingerprint": source.fingerprint(),
+        "options": options if limit is None else options | {"limit": limit, "seed": seed},
+    }
     changed = began is not None and _name(source, made_from) != began
     if changed:
         made_from["options"] = options | {"only": digest(sorted(only))}
-    target = root / _name(source, made_from)
-    table = _open_if_whole(target)
+    target = (cache_dir or cache_root()) / "tables" / _name(source, made_from)
+    table = _open_valid(target)
     if table is None:
         with alone_with(target, unusable):
-            table = _open_if_whole(target)  # another run may have made it while this one waited
+            table = _open_valid(target)  # another run may have built the entry while this one waited
             if table is None:
                 items = listed(source, decoding)
-                items = [one for one in items if one.id in only] if changed else _pick(items, limit, seed)
+                items = [item for item in items if item.id in only] if changed else _limited(items, limit, seed)
                 if changed and not items:
                     raise DataError("the dataset holds none of the images that the run began with.")
                 if check is not None:
@@ -97,25 +108,20 @@ def prepare(
                 table = open_table(target)
     judge(table.bad, len(table) + len(table.bad), on_bad)
     seconds = time.perf_counter() - start
-    warned = f", {table.warned} of them from files that warned" if table.warned else ""
+    warned = f", {table.warned} of them with decoder warnings" if table.warned else ""
     size = size_text(table.nbytes)
     log.info("dataset ready in %.2f s: %d images%s, %s, %s", seconds, len(table), warned, size, target)
-    if target not in _told:  # some commands open a dataset once a run
+    if target not in _reported:  # some commands open the same dataset once for each run
         for remark in table.remarks:
             log.warning("dataset: %s", remark)
-        _told.add(target)
+        _reported.add(target)
     return table
 
 
 def listed(source: Source, decoding: Decoding) -> Sequence[Item]:
-    """The images of a source; pages of a file count where all are read."""
+    """List the images of a source; with `data.pages=all` every page of a file is an image."""
     items = source.items()
     return each_page(items, decoding.channels) if decoding.pages == "all" else items
-
-
-def _made_from(source: Source, options: dict[str, Any]) -> dict[str, Any]:
-    kind = f"{type(source).__module__}.{type(source).__qualname__}"
-    return {"recipe": RECIPE, "source": kind, "fingerprint": source.fingerprint(), "options": options}
 
 
 def _name(source: Source, made_from: dict[str, Any]) -> str:
@@ -123,20 +129,21 @@ def _name(source: Source, made_from: dict[str, Any]) -> str:
     return f"{type(source).__name__.lower()}-{key}"
 
 
-def _open_if_whole(folder: Path) -> Table | None:
+def _open_valid(folder: Path) -> Table | None:
+    """Open an entry; None if it does not exist or is damaged."""
     try:
         return open_table(folder) if folder.exists() else None
-    except PermissionError as error:  # it is another user's: there is no use in making it again
+    except PermissionError as error:  # the entry belongs to another user, so it cannot be rebuilt either
         raise unusable(folder, error, "be read") from error
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        log.warning("the cache's entry %s is damaged (%s) and will be made again", folder, error)
+        log.warning("the cache entry %s is damaged (%s) and will be rebuilt", folder, error)
         return None
 
 
-def _pick(items: Sequence[Item], limit: int | None, seed: int) -> Sequence[Item]:
+def _limited(items: Sequence[Item], limit: int | None, seed: int) -> Sequence[Item]:
     if limit is None or limit >= len(items):
         return items
-    from restorelab.degradations.rng import derive  # brings torch, which `restorelab cache` has no use for
+    from restorelab.degradations.rng import derive  # imports torch, which `restorelab cache` does not need
 
     generator = np.random.Generator(np.random.Philox(key=derive("limit", seed)))
     names = sorted(item.id for item in items)
@@ -145,9 +152,9 @@ def _pick(items: Sequence[Item], limit: int | None, seed: int) -> Sequence[Item]
 
 
 def _make(target: Path, items: Sequence[Item], made_from: dict[str, Any], **options: Any) -> None:
-    """Build beside `target`, then rename. The lock is held, so what other builds left behind is nobody's."""
-    for left in target.parent.glob(f".{target.name}.*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Build the entry in a temporary folder, then rename it. The caller holds the lock."""
+    for leftover in target.parent.glob(f".{target.name}.*.tmp"):  # of builds that were killed
+        shutil.rmtree(leftover, ignore_errors=True)
     folder = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
     folder.mkdir()
     try:
@@ -156,24 +163,20 @@ def _make(target: Path, items: Sequence[Item], made_from: dict[str, Any], **opti
         if target.exists():
             shutil.rmtree(target)
         folder.rename(target)
-        _sync(target.parent)
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)  # makes the rename durable
+        finally:
+            os.close(handle)
     except OSError as error:
         raise unusable(target.parent, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @dataclass(frozen=True)
 class Entry:
-    """A folder or file of the cache: its kind (`tables`, `frozen`), name, size on disk and when it was made."""
+    """A folder or file of the cache: its kind (`tables` or `frozen`), name, path, size in bytes and time of change."""
 
     kind: str
     name: str
@@ -183,7 +186,9 @@ class Entry:
 
 
 def entries(root: Path | None = None) -> list[Entry]:
-    """What the cache holds, the oldest first; half-built entries of killed runs too, as names that begin with a dot.
+    """List the entries of the cache, the oldest first.
+
+    Temporary folders of killed builds are included; their names begin with a dot.
 
     Raises:
         DataError: for a cache that cannot be read.
@@ -192,12 +197,11 @@ def entries(root: Path | None = None) -> list[Entry]:
     try:
         kinds = [kind for kind in root.iterdir() if kind.is_dir()]
         paths = [path for kind in kinds for path in kind.iterdir() if not path.name.endswith(".lock")]
-        found = [_entry(path) for path in paths]
+        return sorted(map(_entry, paths), key=lambda entry: (entry.modified, entry.name))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError as error:
         raise unusable(Path(error.filename or root), error, "be read") from error
-    return sorted(found, key=lambda entry: (entry.modified, entry.name))
 
 
 def _entry(path: Path) -> Entry:
@@ -207,34 +211,35 @@ def _entry(path: Path) -> Entry:
 
 
 def clean(names: Sequence[str] | None = None, root: Path | None = None) -> list[Entry]:
-    """Remove the entries of these names, or all; returns what was removed. An entry that is being built is kept.
+    """Remove the named entries, or all of them, and return those removed. Entries that are being built are kept.
 
     Raises:
-        DataError: for a name that the cache does not hold, and where an entry cannot be removed; all others are then.
+        DataError: for a name that is not in the cache (nothing is removed then), and, after all others were removed,
+            for entries that cannot be removed.
     """
-    held = entries(root)
+    existing = entries(root)
     for name in names or ():
-        if name not in {entry.name for entry in held}:
-            raise DataError(f"the cache holds no {name}. {nearest(name, [entry.name for entry in held])}")
-    removed, refused = [], []
-    wanted = [entry for entry in held if names is None or entry.name in names]
-    for entry in wanted:
+        if name not in {entry.name for entry in existing}:
+            raise DataError(f"the cache has no entry {name}. {nearest(name, [entry.name for entry in existing])}")
+    removed, errors = [], []
+    chosen = [entry for entry in existing if names is None or entry.name in names]
+    for entry in chosen:
         owner = entry.name.removeprefix(".").rsplit(".", 2)[0] if entry.name.endswith(".tmp") else entry.name
         try:
             with lock_of(entry.path.with_name(owner)).acquire(timeout=0):
                 shutil.rmtree(entry.path) if entry.path.is_dir() else entry.path.unlink()
             removed.append(entry)
         except Timeout:
-            log.warning("%s is being built; kept", entry.path)
+            log.warning("%s is being built and is kept", entry.path)
         except OSError as error:
-            refused.append(unusable(entry.path, error, "be removed"))
-    if refused:
-        raise DataError(f"{len(refused)} of {len(wanted)} entries are kept: {refused[0]}")
+            errors.append(unusable(entry.path, error, "be removed"))
+    if errors:
+        raise DataError(f"{len(errors)} of {len(chosen)} entries could not be removed: {errors[0]}")
     return removed
 
 
 def size_text(size: float) -> str:
-    """A number of bytes for people: `120.0 MB`."""
+    """Format a number of bytes: `120.0 MB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -1,9 +1,9 @@
-"""Build one entry of the cache: decode every image once, in parallel, and stream the pixels to disk.
+"""Build one cache entry: decode every image once, in parallel, and write the pixels to disk as they come.
 
-Threads decode: Pillow and zlib release the interpreter's lock, and threads need neither pickling nor a fresh
-interpreter in a process that may hold torch. A `Gate` bounds the memory of the images in flight. Pixels are appended
-in the source's order; where all images have one shape and depth, that file is final, otherwise it is copied once,
-sorted by shape, so that images of one shape lie together.
+Decoding runs in threads, because Pillow and zlib release the interpreter's lock and threads need neither pickling nor a
+new process. A `Gate` limits the memory of the images being decoded. Pixels are appended in the source's order. If all
+images have one shape and depth, that file is final; otherwise it is copied once, sorted by shape, so that images of one
+shape are contiguous.
 """
 
 import json
@@ -32,32 +32,34 @@ log = logging.getLogger(__name__)
 
 OnBad = Literal["few", "skip", "error"]
 Bad = list[tuple[str, str]]
+"""The id of each image that cannot be used, and why."""
 
 SPACE_EVERY = 256 << 20
-"""Bytes written between two looks at the free disk space."""
+"""Bytes written between two checks of the free disk space."""
 
 
 def build(items: Sequence[Item], folder: Path, *, decoding: Decoding, on_bad: OnBad) -> dict[str, Any]:
-    """Decode `items` into `folder` (made, empty) and return the entry's meta data.
+    """Decode `items` into the empty `folder` and return the entry's metadata.
 
-    Writes `clean.bin`, for real pairs `degraded.bin`, and `index.npz` (shapes, offsets, labels; rows sorted by shape,
-    within a shape in the order of the items). A pair of which one image is bad is left out whole.
+    Writes `clean.bin`, for real pairs `degraded.bin`, and `index.npz` (shapes, offsets, labels). Rows are sorted by
+    shape, and within a shape in the order of the items. A pair is left out if either of its images is bad.
 
     Raises:
-        DataError: duplicate ids, pairs with and without partner, too many bad images, a full disk or memory.
+        DataError: for duplicate ids, images with and without a partner, too many bad images, or too little disk space
+            or memory.
     """
     _check(items)
     paired = bool(items) and items[0].degraded is not None
     samples = 0 if decoding.size is None else decoding.channels * decoding.size[0] * decoding.size[1]
     need_space(folder, len(items) * samples * (1 + paired))
-    # Small images share a task, 30 % faster than one each; 8 MB a task bound the memory.
+    # Several small images per task are 30 % faster than one; at most 8 MB per task limit the memory.
     chunk = min(32, max(1, (8 << 20) // samples)) if samples else 1
     kept: list[Item] = []
     contents: list[int] = []
     bad: Bad = []
     remarks = Remarks(decoding)
     clean, degraded = Spool(folder / "clean.bin"), Spool(folder / "degraded.bin")
-    start, looked = time.perf_counter(), 0
+    start, checked = time.perf_counter(), 0
     with quiet(), closing(clean), closing(degraded):
         bar = tqdm(total=len(items), desc="decoding", unit=" images", disable=not sys.stderr.isatty(), file=sys.stderr)
         with bar, closing(in_order(items, decoding, chunk)) as results:
@@ -74,20 +76,20 @@ def build(items: Sequence[Item], folder: Path, *, decoding: Decoding, on_bad: On
                         spool.append(decoded.pixels)
                         remarks.add(item.id, decoded.facts)
                 written = clean.written + degraded.written
-                if len(kept) == 1 or written - looked >= SPACE_EVERY:
-                    looked = written
-                    ahead = written * (len(items) - len(kept) - len(bad)) // len(kept)
-                    need_space(folder, ahead + (clean.mixed or degraded.mixed) * (written + ahead))
+                if len(kept) == 1 or written - checked >= SPACE_EVERY:
+                    checked = written
+                    remaining = written * (len(items) - len(kept) - len(bad)) // len(kept)
+                    need_space(folder, remaining + (clean.mixed or degraded.mixed) * (written + remaining))
     if not kept:
-        raise DataError(f"not one of the {len(items)} images can be used. {listing(bad)}")
+        raise DataError(f"none of the {len(items)} images can be used. {listing(bad)}")
     seconds = time.perf_counter() - start
-    log.info("decoded %d images in %.1f s, %.0f a second", len(kept), seconds, len(kept) / seconds)
+    log.debug("decoded %d images in %.1f s, %.0f images per second", len(kept), seconds, len(kept) / seconds)
     meta = _finish(folder, kept, contents, bad, clean, degraded if paired else None)
     return {**meta, "warned": remarks.warned.files, "remarks": remarks.sentences()}
 
 
 class Spool:
-    """A file that decoded images are appended to, and what is needed to find them in it."""
+    """A file that decoded images are appended to, and the shape and depth of each image in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,7 +97,7 @@ class Spool:
         self.shapes: list[tuple[int, ...]] = []
         self.depths: list[int] = []
         self.written = 0
-        self.mixed = False  # shapes or depths differ: the file must be copied to bring its images into order
+        self.mixed = False  # whether shapes or depths differ, so that the file must be copied to sort its images
 
     def append(self, pixels: np.ndarray) -> None:
         """Add an image `(C, H, W)`, uint8 or uint16."""
@@ -106,16 +108,16 @@ class Spool:
         self.mixed |= self.shapes[0] != pixels.shape or self.depths[0] != pixels.itemsize
 
     def close(self) -> None:
-        """Flush to the disk."""
+        """Flush the file to the disk and close it."""
         if not self.file.closed:
             self.file.flush()
             os.fsync(self.file.fileno())
             self.file.close()
 
     def arrange(self, order: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
-        """Bring the images into `order` and to `depth` bytes a sample: their shapes `(N, 3)` and offsets `(N,)`.
+        """Sort the images by `order`, convert them to `depth` bytes per sample, return shapes `(N, 3)`, offsets `(N,)`.
 
-        8-bit images among 16-bit ones are multiplied by 257, which takes 255 to 65535.
+        8-bit images among 16-bit ones are multiplied by 257, which maps 255 to 65535.
         """
         shapes = np.array(self.shapes, np.int64)
         counts = shapes.prod(1)
@@ -137,9 +139,10 @@ class Spool:
 
 
 def judge(bad: Bad, total: int, on_bad: OnBad, *, final: bool = True) -> None:
-    """Stop for bad images, or say which are left out (once, when all are known: `final`).
+    """Raise DataError if too many images are bad; otherwise log which are left out, if `final`.
 
-    `few`, the default, goes on while they are at most 10 or at most 1 %, whichever allows more, and no more than half.
+    on_bad: `few`, the default, allows 10 bad images or 1 % of all, whichever is more, but no more than half of all;
+    `skip` allows any number and `error` none. final: whether all images have been decoded.
     """
     if not bad:
         return
@@ -148,41 +151,42 @@ def judge(bad: Bad, total: int, on_bad: OnBad, *, final: bool = True) -> None:
         sofar = "" if final else " so far"
         raise DataError(
             f"{len(bad)} of {total} images cannot be used{sofar}. {listing(bad)} "
-            "Mend or remove them, or leave such images out with data.on_bad=skip."
+            "Repair or remove them, or leave such images out with data.on_bad=skip."
         )
     if final:
         log.warning("%d of %d images cannot be used and are left out. %s", len(bad), total, listing(bad))
 
 
 def listing(bad: Bad, most: int = 10) -> str:
-    """The names and reasons of the first bad images, as one sentence."""
+    """Return the names and reasons of the first `most` bad images as one sentence."""
     more = f"; and {len(bad) - most} more" if len(bad) > most else ""
     return "; ".join(reason if name in reason else f"{name} ({reason})" for name, reason in bad[:most]) + more + "."
 
 
 def need_space(folder: Path, needed: int) -> None:
-    """Raise DataError, with both numbers, where the disk of `folder` has fewer than `needed` bytes free."""
+    """Raise DataError if the disk of `folder` has fewer than `needed` bytes free; the message gives both numbers."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"{folder}: about {needed:,} bytes are needed and {free:,} are free. Make room, lower data.limit or "
+            f"{folder}: about {needed:,} bytes are needed and {free:,} are free. Free some space, lower data.limit or "
             "data.size, or set RESTORELAB_CACHE to a folder on another disk."
         )
 
 
 def _check(items: Sequence[Item]) -> None:
-    twice = [name for name, count in Counter(item.id for item in items).items() if count > 1]
-    if twice:
-        raise DataError(f"{len(twice)} ids stand for several images, among them {', '.join(sorted(twice)[:5])}.")
-    alone = [item.id for item in items if item.degraded is None]
-    if alone and len(alone) < len(items):
-        raise DataError(f"{len(alone)} of {len(items)} images have no degraded partner, among them {alone[0]}.")
+    duplicates = [name for name, count in Counter(item.id for item in items).items() if count > 1]
+    if duplicates:
+        raise DataError(f"{len(duplicates)} ids belong to several images, such as {', '.join(sorted(duplicates)[:5])}.")
+    unpaired = [item.id for item in items if item.degraded is None]
+    if unpaired and len(unpaired) < len(items):
+        raise DataError(f"{len(unpaired)} of {len(items)} images have no degraded partner, such as {unpaired[0]}.")
 
 
 def _finish(
     folder: Path, items: list[Item], contents: list[int], bad: Bad, clean: Spool, degraded: Spool | None
 ) -> dict[str, Any]:
-    order = np.lexsort(np.array(clean.shapes).T[::-1])  # stable: one shape keeps the items' order
+    """Sort the images by shape, write `index.npz` and return the entry's metadata."""
+    order = np.lexsort(np.array(clean.shapes).T[::-1])  # stable: images of one shape keep the items' order
     depth = max(clean.depths + (degraded.depths if degraded else []))
     arrays: dict[str, np.ndarray] = {}
     files = {"clean.bin": clean}
@@ -212,19 +216,19 @@ def _finish(
 
 
 def _check_pairs(ids: list[str], shapes: np.ndarray, degraded: np.ndarray) -> None:
-    """Batches are made of one clean shape; their partners must then have one shape too."""
+    """Raise DataError unless clean images of one shape, which share a batch, have partners of one shape."""
     seen: dict[tuple[int, ...], int] = {}
     for row, shape in enumerate(map(tuple, shapes.tolist())):
         first = seen.setdefault(shape, row)
         if (degraded[row] != degraded[first]).any():
             raise DataError(
-                f"{ids[row]} and {ids[first]} are both {shape}, their degraded partners are "
+                f"{ids[row]} and {ids[first]} are both {shape}, but their degraded partners are "
                 f"{tuple(degraded[row].tolist())} and {tuple(degraded[first].tolist())}; set data.size."
             )
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write and flush to the disk."""
+    """Write a JSON file and flush it to the disk."""
     with path.open("w", encoding="utf-8") as file:
         json.dump(value, file)
         file.flush()

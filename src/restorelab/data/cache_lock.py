@@ -1,4 +1,4 @@
-"""One run at a time: a lock between processes that says when it waits. It dies with the process that holds it."""
+"""A lock between processes, which logs when it has to wait and is released when the process that holds it ends."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ log = logging.getLogger(__name__)
 
 
 def lock_of(target: Path) -> FileLock:
-    """The lock of a file or folder, kept in a hidden file beside it."""
+    """Return the lock of a file or folder: a hidden file beside it."""
     return FileLock(target.parent / f".{target.name}.lock")
 
 
 @contextmanager
 def alone_with(target: Path, refused: Callable[[Path, OSError], DataError] | None = None) -> Iterator[None]:
-    """Hold the lock of `target`, whose folder is made where missing.
+    """Hold the lock of `target`; its parent folder is created if it does not exist.
 
     Raises:
-        DataError: where nothing can be written there. refused: makes it, of the folder and the reason.
+        DataError: if the lock cannot be written; made by `refused`, if given, from the folder and the OSError.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,8 +33,9 @@ def alone_with(target: Path, refused: Callable[[Path, OSError], DataError] | Non
             log.info("another run is preparing %s; waiting for it", target)
             lock.acquire()
     except OSError as error:
-        told = refused(target.parent, error) if refused else DataError(f"{target.parent} cannot be written: {error}")
-        raise told from error
+        if refused:
+            raise refused(target.parent, error) from error
+        raise DataError(f"{target.parent} cannot be written: {error}") from error
     try:
         yield
     finally:

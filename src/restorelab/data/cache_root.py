@@ -1,4 +1,4 @@
-"""Where the cache lies, and what to say where it cannot be used."""
+"""The location of the cache, and the error for a cache that cannot be used."""
 
 import os
 from pathlib import Path
@@ -7,33 +7,30 @@ from restorelab.errors import DataError
 
 
 def cache_root() -> Path:
-    """The cache's folder: the environment variable RESTORELAB_CACHE, else ~/.cache/restorelab."""
+    """Return the cache folder: the environment variable RESTORELAB_CACHE, by default ~/.cache/restorelab."""
     return Path(os.environ.get("RESTORELAB_CACHE") or "~/.cache/restorelab").expanduser()
 
 
 def unusable(folder: Path, error: OSError, what: str = "be written") -> DataError:
-    """What to tell of a folder of the cache that cannot be read or written: whose it is, and how to choose another."""
+    """Return the error for a cache folder that cannot be read or written; it names the owner and the remedy."""
     return DataError(
-        f"the cache {folder} cannot {what} ({error.strerror or error}){_whose(folder)}. Set the environment variable "
+        f"the cache {folder} cannot {what} ({error.strerror or error}){_owner(folder)}. Set the environment variable "
         "RESTORELAB_CACHE to a folder of your own."
     )
 
 
-def _whose(folder: Path) -> str:
-    """Words about the owner of a folder, or of the nearest one above it that exists, where that is another user."""
-    for place in (folder, *folder.parents):
+def _owner(folder: Path) -> str:
+    """Return a clause that names the owner of the folder, or of its nearest existing parent, if it is another user."""
+    for path in (folder, *folder.parents):
         try:
-            owner = place.stat().st_uid
+            uid = path.stat().st_uid
+            if not hasattr(os, "geteuid") or uid == os.geteuid():
+                return ""
+            import pwd
+
+            return f"; it belongs to the user {pwd.getpwuid(uid).pw_name}"
+        except KeyError:
+            return f"; it belongs to the user number {uid}"
         except OSError:
             continue
-        return "" if not hasattr(os, "geteuid") or owner == os.geteuid() else f"; it belongs to {_user(owner)}"
     return ""
-
-
-def _user(number: int) -> str:
-    import pwd
-
-    try:
-        return f"the user {pwd.getpwuid(number).pw_name}"
-    except KeyError:
-        return f"the user number {number}"

@@ -1,4 +1,4 @@
-"""The only LightningDataModule: decoded table, split, residency, and the preparation of a batch on the device."""
+"""The LightningDataModule: it opens and splits a dataset, makes its loaders and degrades training batches."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 
 
 class FrozenLoader:
-    """Validation batches: every image of every frozen set once over all ranks, `(number of the set, sample)`.
+    """Validation batches `(index of the frozen set, sample)`: every image of every set once, over all ranks.
 
-    All ranks give equally many batches, as they talk to each other at each: a rank with fewer images fills up with
-    `(None, sample)`, which is not to be measured.
+    All ranks yield equally many batches, because they synchronize at each one: a rank with fewer images appends
+    `(None, sample)`, which must not be measured.
 
-    device: where they are measured. keep: whether the batches stay there between validations.
+    device: where the batches are measured. keep: whether they stay there between validations.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class FrozenLoader:
         yield from self._kept
         if len(self._kept) == len(self):
             return
-        for number, sample in islice(self._read(), len(self._kept), None):
-            self._kept.append((number, sample.to(self.device)))
+        for index, sample in islice(self._read(), len(self._kept), None):
+            self._kept.append((index, sample.to(self.device)))
             yield self._kept[-1]
 
     def _read(self) -> Iterator[tuple[int | None, Sample]]:
-        for number, frozen in enumerate(self.sets):
+        for index, frozen in enumerate(self.sets):
             for sample in frozen.batches(self.batch_size, self.rank, self.world, self.device):
-                yield number, sample
+                yield index, sample
         for _ in range(len(self) - self._count(self.rank)):
             yield None, next(next(frozen for frozen in self.sets if len(frozen)).batches(1, device=self.device))
 
@@ -78,14 +78,24 @@ class FrozenLoader:
 class DataModule(LightningDataModule):
     """Degraded batches of one dataset.
 
-    dataset: what is read and how. degradation: what training does to a clean image, once and for all where it is
-    `fixed`. evaluations: the fixed degradations of validation and test. seed: of the run (order, crops, training
-    noise). device: where resident images lie and degradation runs. rank, world: this process among those that train
-    together. smoke: a few batches of each part only. opened: what `dataset.open` gave, where that was called before.
-    kept: the division that a run keeps in its folder, in place of a new one. needs: gives what training takes of the
-    device's memory, see `restorelab.training.footprint`.
+    Every rank opens the decoded table; the first one to do so decodes the dataset, under a lock.
 
-    Ranks open the decoded table themselves; whoever comes first makes it, under a lock.
+    Args:
+        dataset: what is read and how.
+        degradation: what training applies to a clean image; only once per image if it is `fixed`.
+        evaluations: the fixed degradations of validation and test, by name.
+        seed: of the run; it determines the order, the crops and the training noise.
+        split_seed: of the split into parts.
+        eval_seed: of the evaluation noise.
+        protocol: the evaluation protocol, which enters the evaluation's `spec`.
+        device: where resident images are stored and where degradation runs.
+        rank: of this process.
+        world: number of processes that train together.
+        smoke: use only a few batches of each part.
+        opened: the result of `dataset.open`, if it was called before.
+        kept: the split recorded in the run's folder, used in place of a new one.
+        needs: returns the device memory that training takes, see `restorelab.training.footprint`.
+
     """
 
     def __init__(
@@ -118,7 +128,7 @@ class DataModule(LightningDataModule):
         self._ready = False
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the table and split it; `stage` changes nothing."""
+        """Open the table and split it; `stage` has no effect."""
         if self._ready:
             return
         self.table, self.rows = self._opened or self.dataset.open(self.split_seed, self.degradation, self._kept)
@@ -127,7 +137,7 @@ class DataModule(LightningDataModule):
         self._ready = True
 
     def frozen(self, part: str) -> list[FrozenSet]:
-        """The images of `val` or `test` under each evaluation; made once and kept on disk. None for an empty part.
+        """Return a frozen set of `part` (`val` or `test`) for each evaluation, stored on disk; [] for an empty part.
 
         Raises:
             ConfigError: for an evaluation that would degrade real pairs.
@@ -147,13 +157,13 @@ class DataModule(LightningDataModule):
         return self._sets[part]
 
     def verify(self) -> None:
-        """Look once more whether the fixed images are those that were measured on; DataError where they changed."""
+        """Raise DataError if the evaluation images changed on disk since they were opened."""
         for sets in self._sets.values():
             for frozen in sets:
                 frozen.verify()
 
     def train_dataloader(self) -> TrainLoader:
-        """Shuffled batches of uint8 images, cropped and turned, to be degraded on the device."""
+        """Return the loader of shuffled batches of stored images, cropped and augmented, not degraded yet."""
         if self._loader is None:
             self._loader = self._make_loader()
         self._loader.sampler.repeats = bool(self.trainer and self.trainer.overfit_batches)
@@ -164,32 +174,24 @@ class DataModule(LightningDataModule):
         fixed = self.degradation.fixed and self.table.degraded_pixels is None
         crop = self.dataset.train_shape if self.dataset.crop else None
         if fixed and crop and self.degradation.output_size(crop) != crop:
-            msg = "noise.fixed=true with data.crop and a downsample: the crops would not meet. Set data.crop=null."
-            raise ConfigError(msg)
+            raise ConfigError(
+                "noise.fixed=true with data.crop and a downsample: clean and degraded crops would not be aligned. Set "
+                "data.crop=null."
+            )
         frozen = self._fixed() if fixed else []
         size = self.table.nbytes + sum(noisy.nbytes for noisy in frozen)
         resident, reason = self._room.take(self.dataset.residency, size, "training images")
-        log.info("residency: %s (%s)", "device" if resident else "stream", reason)
+        log.info("training images: %s (%s)", "kept on the device" if resident else "read from disk", reason)
+        turns = Turns(self.dataset.augment, self.dataset.turns, self.seed, len(self.table))
         store = TableStore(
-            self.table,
-            self.rows["train"],
-            crop,
-            self.device,
-            resident,
-            frozen,
-            pad=self.dataset.small == "pad",
-            turns=Turns(self.dataset.augment, self.dataset.turns, self.seed, len(self.table)),
-        )
+            self.table, self.rows["train"], crop, self.device, resident, frozen, pad=self.dataset.small == "pad",
+            turns=turns,
+        )  # fmt: skip
         shown = None if self.rows.shown is None else list(self.rows.shown["train"].values())
         order = Order(
-            store.buckets,
-            self.dataset.batch_size,
-            self.seed,
-            variants=self.degradation.variants,
-            shown=shown,
-            rank=self.rank,
-            world=self.world,
-        )
+            store.buckets, self.dataset.batch_size, self.seed, variants=self.degradation.variants, shown=shown,
+            rank=self.rank, world=self.world,
+        )  # fmt: skip
         return TrainLoader(store, order, prefetch=not resident)
 
     @cached_property
@@ -197,43 +199,43 @@ class DataModule(LightningDataModule):
         return Room(free(self.device), self.device.type, self._needs)
 
     def _fixed(self) -> list[FrozenSet]:
-        """Training noise drawn once: a frozen set a variant, seeded by the run."""
+        """Return the training images under noise that is drawn once: a frozen set per variant, seeded by the run."""
         noise: Any = self.degradation.noise
         variants = noise.noises if self.degradation.variants > 1 else {"fixed": noise}
         sets = []
-        for name, one in variants.items():
-            degradation = replace(self.degradation, noise=one)
+        for name, variant in variants.items():
+            degradation = replace(self.degradation, noise=variant)
             evaluation = Evaluation(name, degradation, {"training": repr(degradation)})
             rows = self.rows.under("train", name if len(variants) > 1 else None)
             sets.append(FrozenSet(self.table, rows, evaluation, part="train", seed=self.seed, protocol={}))
         return sets
 
     def val_dataloader(self) -> FrozenLoader | list[FrozenLoader]:
-        """The frozen validation images, sharded by rank without padding; nothing where there are none."""
-        if not self.frozen("val"):
-            return []
+        """Return the loader of the validation images, sharded by rank without padding; [] if there are none."""
         sets, keep = self.frozen("val"), False
-        if self.device.type != "cpu":  # where the memory-mapped file is the device's memory
+        if not sets:
+            return []
+        if self.device.type != "cpu":  # on a CPU the memory-mapped file already is the device's memory
             size = sum(frozen.nbytes + frozen.nbytes_clean for frozen in sets) // self.world
             keep, reason = self._room.take(self.dataset.residency, size, "validation images")
             log.info("validation images: %s (%s)", "kept on the device" if keep else "copied each time", reason)
         return FrozenLoader(sets, self.dataset.eval_batch_size, self.rank, self.world, self.device, keep=keep)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Lightning's hook, behind the transfer: degrade training batches, leave frozen ones as they are."""
+        """Degrade training batches after their transfer (Lightning's hook); validation batches are not changed."""
         return self.prepare(batch) if isinstance(batch, Sample) else batch
 
     def draws(self, sample: Sample) -> TorchDraws:
-        """The stream that belongs to the sample's batch, at its start."""
+        """Return the random stream that belongs to the sample's batch, at its start."""
         if self._draws is None or self._draws.generator.device != sample.clean.device:
             self._draws = TorchDraws(sample.clean.device)
         return self._draws.reseed(self.seed, self.rank, sample.counter or 0)
 
     @torch.no_grad()
     def prepare(self, sample: Sample) -> Sample:
-        """Bring a stored batch into the step: to float in [0, 1], degrade. A pure function of its counter.
+        """Convert a stored batch to float32 in [0, 1] and degrade it; a pure function of the sample and its counter.
 
-        sample: `clean` (B, C, H, W) as stored, on the device. Gives float32 `clean` and `degraded`.
+        sample: `clean` (B, C, H, W) as stored, on the device. The result has `clean` and `degraded` in float32.
         """
         draws = self.draws(sample)
         clean, pair = to_unit(sample.clean), sample.degraded

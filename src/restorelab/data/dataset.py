@@ -1,4 +1,4 @@
-"""The `data` group: which source, how its images are decoded, split, cropped and batched."""
+"""The `data` config group: which source is read, and how its images are decoded, split, cropped and batched."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -30,45 +30,45 @@ Opened = tuple[Table, Division]
 """A decoded table and its rows by part."""
 
 Check = Callable[[Table | Headers, Division], None]
-"""Holds a dataset, decoded or not, and its division against what a run needs."""
+"""Raises if a dataset, decoded or known from its headers only, or its split does not meet a run's requirements."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as a run uses it; the files of conf/data/ fill it in.
+    """A dataset and how a run uses it; the files of conf/data/ give the values.
 
     Attributes:
-        source: makes the source from its root.
-        root: where the dataset lies; None for sources that need no folder.
-        channels: 1 is gray (ITU-R 601 luma), 3 RGB; any other number takes that many bands as they are.
-        pages: of a file with several pages, frames or pictures the `first`, or `all`, each an image.
-        white: the sample that means white where samples have more than 8 bits, 4095 for 12-bit values in 16-bit files;
-            None is 65535, and 1 for floating-point samples.
-        max_megapixels: larger images count as unreadable; the memory at hand bounds them in any case.
-        size: every image is brought to this (height, width) or square; None leaves the sizes as they are.
-        resize: how: `stretch` changes the aspect, `crop` cuts the middle, `none` refuses images of another size.
-        multiple: images are cut at the bottom and the right until their sides are multiples of this, for a downsample
-            of that factor or a network that needs it; 1 leaves them.
-        crop: training shows random crops of this height and width; None shows whole images.
-        small: what is done about images that are smaller than the crop, or too small to be measured: `error` stops,
-            `pad` continues training images by reflection, `skip` leaves them out. Both leave out what cannot be
-            measured.
-        augment: what training does to an image besides: `flip` left-right, `dihedral` the eight of a square.
-        turns: `draw` draws one of these forms for each image of each batch; `alternate` shows an image in another form
-            each epoch, in every one once before the first comes again.
-        limit: how many images to use, picked at random by split_seed; None uses all.
-        batch_size: images a step and device.
-        eval_batch_size: images a batch in validation and test, `auto` as many of a shape as fit `batching.AUTO_VALUES`;
-            results do not depend on it.
-        val: share (below 1) or number of images for validation; whole groups, official splits come first. 0 trains
-            without validation where the dataset has no validation images of its own.
+        source: makes the source from `root`.
+        root: folder of the dataset; None for sources that need no folder.
+        channels: 1 is gray (ITU-R 601 luma), 3 is RGB; any other number takes that many bands unchanged.
+        pages: of a file with several pages, frames or pictures, use the `first`, or `all` as separate images.
+        white: the sample value that means white, for samples of more than 8 bits; 4095 for 12-bit values in 16-bit
+            files. None means 65535, or 1 for floating-point samples.
+        max_megapixels: larger images count as unreadable. Available memory limits the size in any case.
+        size: resize every image to this (height, width) or side of a square; None keeps each image's size.
+        resize: how to resize: `stretch` changes the aspect ratio, `crop` cuts the center, `none` refuses images of
+            another size.
+        multiple: crop images at the bottom and right until their sides are multiples of this, for a downsample of that
+            factor or a network that needs it.
+        crop: train on random crops of this height and width; None trains on whole images.
+        small: what to do with images that are smaller than the crop or too small to be measured: `error` stops, `pad`
+            pads training images by reflection, `skip` leaves them out. `pad` also leaves out what cannot be measured.
+        augment: augmentation in training: `flip` left-right, `dihedral` the eight symmetries of a square.
+        turns: `draw` draws one of these forms for each image of each batch; `alternate` cycles through the forms of
+            each image, one per epoch.
+        limit: number of images to use, drawn at random by split_seed; None uses all.
+        batch_size: images per step and device.
+        eval_batch_size: images per batch in validation and test; `auto` takes as many of one shape as fit
+            `batching.AUTO_VALUES`. Results do not depend on it.
+        val: share (below 1) or number of validation images. Groups are not divided, and official parts take precedence.
+            0 trains without validation if the dataset has no official validation part.
         test: the same for the test set; `all` measures every image.
-        split_by: `group` keeps a person, sequence or photograph together; `image` does not; `pair` splits all (image,
-            noise) pairs of noise=each, so that an image may be in training and in test, for measuring that leak; `val`
-            and `test` are then of pairs.
-        residency: `device` keeps the training images on the device, `stream` reads them along, `auto` decides.
-        on_bad: `few` leaves unreadable images out while they are few, `skip` always, `error` stops.
-        least: the height and width that an image needs to be measured; not a key of a config, the protocol decides.
+        split_by: `group` keeps the images of a person, sequence or photograph in one part; `image` does not; `pair`
+            splits all (image, noise) pairs of noise=each, so that an image may be in training and in test, to measure
+            that leak. `val` and `test` then count pairs.
+        residency: `device` keeps the training images on the device, `stream` reads them from disk, `auto` decides.
+        on_bad: unreadable images: `few` leaves them out if they are few, `skip` always, `error` stops.
+        least: the height and width that an image needs to be measured. Not a config key: the protocol determines it.
     """
 
     source: Callable[..., Source]
@@ -98,40 +98,32 @@ class Dataset:
         for name in ("batch_size", "eval_batch_size", "limit", "multiple"):
             value = getattr(self, name)
             if isinstance(value, int) and value < 1:
-                msg = f"data.{name}: {value} is too small; expected at least 1."
-                raise ConfigError(msg)
+                raise ConfigError(f"data.{name}: {value} is too small; expected at least 1.")
         for name in ("val", "test"):
             value = getattr(self, name)
             if (name, value) == ("test", "all"):
                 continue
             if value < 0 or (value >= 1 and value != int(value)) or (value == 1 and isinstance(value, float)):
-                msg = f"data.{name}: {value} is neither a share in [0, 1) nor a whole number of images."
-                raise ConfigError(msg)
+                raise ConfigError(f"data.{name}: {value} is neither a share in [0, 1) nor a whole number of images.")
         for name in ("size", "crop"):
             value = getattr(self, name)
             sides = [value, value] if isinstance(value, int) else value
             if sides is not None and (len(sides) != 2 or min(sides) < 1):
-                msg = f"data.{name}: {value} is neither a number of pixels nor [height, width], nor null."
-                raise ConfigError(msg)
+                raise ConfigError(f"data.{name}: {value} is neither a number of pixels nor [height, width], nor null.")
         self.decoding  # noqa: B018 - checks its values
-        if self.augment == "dihedral" and not self.train_shape:
-            msg = "data.augment=dihedral turns images, and these are of mixed sizes. Set data.crop or augment=flip."
-            raise ConfigError(msg)
-        if self.augment == "dihedral" and self.train_shape and self.train_shape[0] != self.train_shape[1]:
-            msg = (
-                f"data.augment=dihedral turns images; {self.train_shape} is not square. Set data.crop or augment=flip."
+        if self.augment == "dihedral" and (self.train_shape is None or self.train_shape[0] != self.train_shape[1]):
+            shape = f"{self.train_shape} is not square" if self.train_shape else "these are of mixed sizes"
+            raise ConfigError(
+                f"data.augment=dihedral rotates images, and {shape}. Set data.crop=N, or data.augment=flip."
             )
-            raise ConfigError(msg)
         if self.size and any(side % self.multiple for side in _pair(self.size)):
-            msg = f"data.size: the sides of {self.size} are not multiples of data.multiple={self.multiple}."
-            raise ConfigError(msg)
+            raise ConfigError(f"data.size: {self.size} is not a multiple of data.multiple={self.multiple}.")
         if self.size and self.crop and any(c > s for c, s in zip(_pair(self.crop), _pair(self.size), strict=True)):
-            msg = f"data.crop: {self.crop} is larger than data.size {self.size}."
-            raise ConfigError(msg)
+            raise ConfigError(f"data.crop: {self.crop} is larger than data.size {self.size}.")
 
     @property
     def train_shape(self) -> tuple[int, int] | None:
-        """Height and width of a training image, None where the sizes are mixed and nothing is cropped."""
+        """Height and width of a training image; None if the sizes are mixed and there is no crop."""
         chosen = self.crop or self.size
         return _pair(chosen) if chosen else None
 
@@ -143,7 +135,7 @@ class Dataset:
 
     @property
     def factor(self) -> int:
-        """By how much the degraded images of real pairs are smaller, as the files' headers say; 1 without a dataset."""
+        """By what factor the degraded images of real pairs are smaller, from the file headers; 1 without a dataset."""
         try:
             return int(getattr(self.make_source(), "factor", 1))
         except DataError:
@@ -156,16 +148,18 @@ class Dataset:
         kept: Kept | None = None,
         check: Check | None = None,
     ) -> Opened:
-        """Decode (once; later runs open the cache) and split: the table and its rows by part.
+        """Decode the dataset (once; later runs open the cache) and split it; return the table and its rows by part.
 
-        degradation: the training's, which may say which images it shows under which noise; None for the images alone.
-        kept: the division of a run that was begun, which counts in place of a new one.
-        check: raises where the images do not fit the run. It is asked before anything is decoded, where the headers of
-        all files can be read, and once more with the table.
+        Args:
+            split_seed: of the split and of `limit`.
+            degradation: the training degradation, which may assign images to noises; None to open the images alone.
+            kept: the recorded split of a resumed run, used in place of a new one.
+            check: raises if the images do not fit the run. It is called with the table, and before decoding too if the
+                headers of all files can be read.
 
         Raises:
-            ConfigError: for a split that does not go with the dataset or the degradation.
-            DataError: for a dataset that is missing, too many unreadable images, or too few groups to split.
+            ConfigError: for a split that does not fit the dataset or the degradation.
+            DataError: for a missing dataset, too many unreadable images, or too few groups to split.
         """
         source = self.make_source()
         table = cache.prepare(
@@ -193,76 +187,74 @@ class Dataset:
         for remark in [*remarks, *getattr(source, "remarks", list)()]:
             log.warning("%s", remark)
         if kept is not None:
-            how = "divided as when the run began"
+            how = "split as when the run began"
         elif self.test == "all":
             how = "data.test=all, so every image is measured"
         else:
-            how = "split by the dataset's own parts" if has_parts(table) else f"split by {self.split_by}"
+            how = "official split" if has_parts(table) else f"split by {self.split_by}"
         log.info("%s: %s", how, rows.describe())
         return table, rows
 
     def changes(self, table: Table, kept: Kept) -> Changes:
-        """How the dataset differs from what a run began with; images that `limit` left out are not known as such."""
+        """Compare the dataset with the one that a run began with. With `limit`, added images are not reported."""
         if table.folder.name == kept.table:
             return Changes()
-        now = cache.listed(self.make_source(), self.decoding) if self.limit is None else ()
-        return kept.changes(table, [item.id for item in now])
+        items = cache.listed(self.make_source(), self.decoding) if self.limit is None else ()
+        return kept.changes(table, [item.id for item in items])
 
     def _divided(
-        self, found: Table | Headers, split_seed: int, degradation: Degradation | None
+        self, images: Table | Headers, split_seed: int, degradation: Degradation | None
     ) -> tuple[Division, list[str]]:
-        """The rows by part, without images that are too small, where these are left out, and what to say of them."""
+        """Split the images, leave out small ones if `small` says so; return the rows by part, and remarks."""
         noise = None if degradation is None else degradation.noise
-        rows = divide(found, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
-        return leave_out(found, rows, self.small, self.train_shape if self.crop else None, self.least)
+        rows = divide(images, noise, val=self.val, test=self.test, seed=split_seed, by=self.split_by)
+        return leave_out(images, rows, self.small, self.train_shape if self.crop else None, self.least)
 
     def _check_headers(
         self, split_seed: int, degradation: Degradation | None, check: Check, items: Sequence[Item]
     ) -> None:
-        """Check what the headers say, where they say it of all images."""
+        """Call `check` with the sizes in the file headers, if all of them can be read."""
         size = _pair(self.size) if self.size else None
-        found = read_headers(items, channels=self.channels, size=size, multiple=self.multiple)
-        if found is not None:
-            check(found, self._divided(found, split_seed, degradation)[0])
+        headers = read_headers(items, channels=self.channels, size=size, multiple=self.multiple)
+        if headers is not None:
+            check(headers, self._divided(headers, split_seed, degradation)[0])
 
     def make_source(self) -> Source:
-        """The source at its root."""
+        """Make the source of `root`."""
         return self.source(Path(self.root).expanduser() if self.root else None)
 
 
 def refuse_degrading(degradation: Degradation, evaluation: str | None = None, advice: str = "") -> None:
-    """Raise ConfigError where real degraded/clean pairs meet a degradation, which would never be applied to them.
+    """Raise ConfigError for real degraded/clean pairs with a degradation, which would never be applied to them.
 
-    evaluation: the one that it belongs to; None for the training's. advice: another sentence.
+    evaluation: the evaluation that the degradation belongs to; None for the training. advice: a further sentence.
     """
     applied = degradation.applied
     if applied and evaluation is None:
-        msg = (
+        raise ConfigError(
             f"{', '.join(applied)}: the dataset holds real degraded/clean pairs, to which no degradation is applied. "
-            f"Say {' '.join(f'{stage}=none' for stage in applied)}."
+            f"Set {' '.join(f'{stage}=none' for stage in applied)}. {advice}".rstrip()
         )
-        raise ConfigError(f"{msg} {advice}".rstrip())
     if applied:
-        msg = (
+        raise ConfigError(
             f"evaluation.{evaluation}: the dataset holds real degraded/clean pairs, to which no {' or '.join(applied)} "
-            "is applied. Say evaluation=own."
+            "is applied. Set evaluation=own."
         )
-        raise ConfigError(msg)
 
 
 def _check_pairs(table: Table) -> None:
-    """Raise DataError unless the degraded images have the clean ones' size, or are smaller by one factor."""
+    """Raise DataError unless all degraded images are smaller than their clean partners by the same factor (or 1)."""
     assert table.degraded_shapes is not None
     sizes = np.concatenate([table.shapes[:, 1:], table.degraded_shapes[:, 1:]], axis=1).tolist()
     factors = [factor_of((size[0], size[1]), (size[2], size[3])) for size in sizes]
     unlike = [row for row, factor in enumerate(factors) if factor is None or factor != factors[0]]
     if unlike:
-        one, other = ("x".join(map(str, shapes[unlike[0]])) for shapes in (table.degraded_shapes, table.shapes))
-        msg = (
+        degraded, clean = ("x".join(map(str, shapes[unlike[0]])) for shapes in (table.degraded_shapes, table.shapes))
+        raise DataError(
             f"{len(unlike)} of {len(table)} pairs differ in size: of {table.ids[unlike[0]]} the degraded image is "
-            f"{one} and the clean one {other} (channels x height x width). Expected: one size, or one factor for all."
+            f"{degraded} and the clean one {clean} (channels x height x width). Expected the same size, or the same "
+            "factor, in all pairs."
         )
-        raise DataError(msg)
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

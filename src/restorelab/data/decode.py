@@ -1,8 +1,8 @@
-"""Encoded images to pixels: one function, `decode`, for every format, bit depth and colour model that people bring.
+"""Decode images: one function, `decode`, for all supported formats, bit depths and colour models.
 
 The formats are a closed set (JPEG, PNG, TIFF, GIF, BMP, PGM and its family, WebP, NumPy arrays), recognised by their
-first bytes and not by their names, so that no other parser of Pillow's is ever handed a stranger's file. Samples of 8
-bits stay at 8 bits; all deeper ones become 16 bits.
+first bytes and not by their names, so that an untrusted file never reaches any other parser of Pillow. 8-bit samples
+stay 8-bit; all deeper ones become 16-bit.
 """
 
 import threading
@@ -23,16 +23,16 @@ from restorelab.data.tiff import MAGICS, Tiff
 from restorelab.errors import ConfigError, DataError, nearest
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".webp", ".gif", ".npy", ".npz")
-"""Names under which a folder's files are taken for images."""
+"""File name extensions that are taken as images."""
 
 MIN_SIDE = 4
-"""The smallest height or width: below it a file is a placeholder (IMDB-WIKI holds 1x1 ones), not a picture."""
+"""The smallest height or width of an image. Smaller files are placeholders; IMDB-WIKI holds some of 1x1 pixels."""
 
 Resize = Literal["stretch", "crop", "none"]
 
 
-class BadImage(DataError):  # noqa: N818 - what people read is the noun
-    """An image that cannot be used: `name` says which (a path, a tar member, an id), `reason` why."""
+class BadImage(DataError):  # noqa: N818 - people read the noun
+    """An image that cannot be used. `name` is its path, tar member or id, `reason` says what is wrong."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)
@@ -45,21 +45,22 @@ class BadImage(DataError):  # noqa: N818 - what people read is the noun
 
 @dataclass(frozen=True)
 class Decoding:
-    """What decoding makes of a file. Equal ones make equal pixels: a part of the cache's key.
+    """Options of decoding. They are part of the cache key: equal options and files give equal pixels.
 
     Attributes:
-        channels: 1 is gray: of colour the ITU-R 601 luma, (19595 R + 38470 G + 7471 B) / 65536, the same at both
-            depths. 3 is RGB; gray is repeated. Both lay transparent images on white, as pages show them, and leave out
-            bands that are neither colour nor transparency. Any other number takes that many bands as they are.
-        size: (height, width) of every image; None leaves the sizes as they are.
-        resize: how: `stretch` whatever the shape; `crop` until `size` is covered, and cuts the middle; `none` refuses
-            images of another size. Pillow's bicubic kernel (a = -0.5), widened when it reduces (antialiased); 16-bit
-            samples are resized in float32 and rounded once, 8-bit ones rounded and clipped between rows and columns.
-        pages: of a file with several pages, frames or pictures the `first`, or `all`, each an image.
-        white: the sample that means white where samples have more than 8 bits; None is 65535 for 16-bit samples, and 1
-            for floating-point ones. The samples are scaled by it to 16 bits.
+        channels: 1 is gray; colour becomes the ITU-R 601 luma, (19595 R + 38470 G + 7471 B) / 65536, at both depths. 3
+            is RGB; gray is repeated. Both composite transparent images over white and drop bands that are neither
+            colour nor transparency. Any other number takes that many bands unchanged.
+        size: (height, width) of every image; None keeps each image's size.
+        resize: how to resize: `stretch` ignores the aspect ratio; `crop` covers `size` and cuts the center; `none`
+            refuses images of another size. The kernel is Pillow's bicubic (a = -0.5), antialiased when it reduces;
+            16-bit samples are resized in float32 and rounded once, 8-bit ones rounded and clipped between rows and
+            columns.
+        pages: of a file with several pages, frames or pictures, use the `first`, or `all` as separate images.
+        white: the sample value that means white, for samples of more than 8 bits; None means 65535 for 16-bit samples
+            and 1 for floating-point ones. Samples are scaled to 16 bits by it.
         max_megapixels: larger images are refused.
-        multiple: the sides of every image are cut to multiples of this, see `factor.py`.
+        multiple: the sides of every image are cropped to multiples of this, see `factor.py`.
 
     """
 
@@ -73,7 +74,7 @@ class Decoding:
 
     def __post_init__(self) -> None:
         if self.channels < 1:
-            raise ConfigError(f"data.channels={self.channels}; 1 (gray), 3 (RGB), or how many bands the images have")
+            raise ConfigError(f"data.channels={self.channels}; expected 1 (gray), 3 (RGB), or the number of bands")
         for name, value, allowed in (
             ("resize", self.resize, ("stretch", "crop", "none")),
             ("pages", self.pages, ("first", "all")),
@@ -81,30 +82,31 @@ class Decoding:
             if value not in allowed:
                 raise ConfigError(f"data.{name}={value!r}. {nearest(value, allowed)}")
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise ConfigError(f"data.size={self.size!r}; (height, width) in pixels, or null to keep each image's own")
+            raise ConfigError(f"data.size={self.size!r}; expected (height, width) in pixels, or null to keep the sizes")
         if self.size is None and self.resize != "none":
             raise ConfigError(f"data.resize={self.resize} needs data.size=[height, width]")
         for name, number in (("white", self.white), ("max_megapixels", self.max_megapixels)):
             if number is not None and not 0 < number < float("inf"):
-                raise ConfigError(f"data.{name}={number}; a number above 0{', or null' * (name == 'white')}")
+                raise ConfigError(f"data.{name}={number}; expected a number above 0{', or null' * (name == 'white')}")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels `(C, H, W)`, uint8 or uint16, of which the largest value is white, and what there is to say of them."""
+    """Pixels `(C, H, W)`, uint8 or uint16, whose largest possible value means white, and facts about the decoding."""
 
     pixels: np.ndarray
     facts: Facts
 
 
 def decode(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None] = lambda size: None) -> Decoded:
-    """Decode one image. Palettes are looked up, the EXIF rotation is applied, colour profiles are not.
+    """Decode one image. Palettes are resolved and the EXIF orientation is applied; colour profiles are ignored.
 
-    reserve: is told, before they are taken, how many bytes of memory decoding takes; it may wait.
+    reserve: called with the bytes of memory that decoding takes, before they are allocated; it may block.
 
     Raises:
-        BadImage: empty, truncated, corrupt, of unknown format, too large, under MIN_SIDE, or not of `size`.
-        DataError: where the memory does not do.
+        BadImage: for a file that is empty, truncated, corrupt, of unknown format, too large, below MIN_SIDE, or not of
+            `size`.
+        DataError: if there is not enough memory.
     """
     facts = Facts()
     with warned.heard() as facts.warnings, _named(encoded):
@@ -115,16 +117,15 @@ def decode(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None] 
         height, width = shape(pixels)
         if decoding.size is not None and (height, width) != decoding.size:
             if decoding.resize == "none":
-                asked = f"{decoding.size[0]}x{decoding.size[1]}"
-                raise Refused(f"is {height}x{width}, not {asked} (set resize to stretch or crop)")
+                expected = f"{decoding.size[0]}x{decoding.size[1]}"
+                raise Refused(f"is {height}x{width}, not {expected} (set resize to stretch or crop)")
             pixels = resized(pixels, decoding.size, decoding.resize == "crop")
         array = np.asarray(pixels)
-    laid = np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
-    return Decoded(laid, facts)
+    return Decoded(np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1)), facts)
 
 
 def pages(encoded: Encoded, channels: int) -> int:
-    """How many pages, frames or pictures a file holds; 1 where it cannot be read, which decoding will say."""
+    """Return the number of pages, frames or pictures of a file; 1 for a file that cannot be read."""
     if isinstance(encoded, np.ndarray | Page):
         return 1
     try:
@@ -135,7 +136,7 @@ def pages(encoded: Encoded, channels: int) -> int:
 
 
 class _named:  # noqa: N801 - a context
-    """Turns whatever decoders throw into BadImage: they meet any bytes at all, and it all means the same."""
+    """Convert any exception of a decoder into BadImage: on arbitrary bytes a decoder may raise anything."""
 
     def __init__(self, encoded: Encoded) -> None:
         self.encoded = encoded
@@ -148,7 +149,7 @@ class _named:  # noqa: N801 - a context
         if isinstance(error, FileNotFoundError):
             raise BadImage(_name(self.encoded), "no such file") from None
         if isinstance(error, MemoryError):
-            raise DataError(f"{_name(self.encoded)}: decoding it took all of the memory there was.") from error
+            raise DataError(f"{_name(self.encoded)}: decoding it ran out of memory.") from error
         if isinstance(error, Exception) and not isinstance(error, DataError):
             reason = f"cannot be decoded ({type(error).__name__}: {' '.join(str(error).split())})"
             raise BadImage(_name(self.encoded), reason) from error
@@ -170,22 +171,22 @@ def _picture(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None
         bands = encoded[..., None] if encoded.ndim == 2 else encoded
         return Picture(bands, 3 if bands.shape[2] == 3 else 1)
     if isinstance(encoded, Page):
-        opened, number, held = _shared.get(encoded.file, decoding.channels), encoded.number, 0
+        file, number, size = _shared.get(encoded.file, decoding.channels), encoded.number, 0
     else:
         data, number = _bytes(encoded), 1
-        opened, held = _open(data, decoding.channels), len(data)
-        facts.pages = opened.pages
-    _check_size(*opened.size(number), decoding)
-    need = held + opened.need(number)
+        file, size = _open(data, decoding.channels), len(data)
+        facts.pages = file.pages
+    _check_size(*file.size(number), decoding)
+    need = size + file.need(number)
     require(need, _name(encoded))
     reserve(need)
-    return opened.load(number)
+    return file.load(number)
 
 
 def _check_size(height: int, width: int, decoding: Decoding) -> None:
     if height * width > decoding.max_megapixels * 1e6:
-        bound = f"over the bound of {decoding.max_megapixels:g} megapixels (data.max_megapixels)"
-        raise Refused(f"{width}x{height} pixels, {bound}")
+        limit = f"more than {decoding.max_megapixels:g} megapixels (data.max_megapixels)"
+        raise Refused(f"{width}x{height} pixels, {limit}")
     if min(height, width) < MIN_SIDE:
         raise Refused(f"{width}x{height} pixels: a placeholder, not a picture")
 
@@ -205,43 +206,44 @@ def _bytes(encoded: Path | Slice) -> bytes:
         require(length, _name(encoded))
         data = head + file.read(length - len(head))
     if len(data) < length:
-        raise Refused(f"its file ends after {len(data):,} of its {length:,} bytes")
+        raise Refused(f"the file ends after {len(data):,} of {length:,} bytes")
     return data
 
 
 def _opener(head: bytes) -> Callable[[bytes, int], Raster | Tiff | Array] | None:
+    """Return the class that reads a file with these first bytes; None for an unknown format."""
     if head.startswith(MAGICS):
         return lambda data, channels: Tiff(data)
     if head.startswith((MAGIC, b"PK\3\4")):
         return Array
-    found = next((opener for starts, opener in OPENERS if head.startswith(starts)), None)
-    return None if found is None else lambda data, channels: Raster(data, found)
+    plugin = next((opener for starts, opener in OPENERS if head.startswith(starts)), None)
+    return None if plugin is None else lambda data, channels: Raster(data, plugin)
 
 
 def _open(data: bytes, channels: int) -> Raster | Tiff | Array:
     opener = _opener(data[:16])
-    assert opener is not None  # `_bytes` asked
+    assert opener is not None  # `_bytes` refuses unknown formats
     return opener(data, channels)
 
 
 class _Shared:
-    """The files whose pages are being decoded, one and its degraded partner: read once, not once a page."""
+    """The last two files (an image and its degraded partner) whose pages are decoded, so that each is read once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._files: dict[tuple[Path | Slice, int], Raster | Tiff | Array] = {}
 
     def get(self, file: Path | Slice, channels: int) -> Raster | Tiff | Array:
-        """The file, opened; the threads that ask for the same one share it."""
+        """Open a file, or return the one that another thread opened."""
         with self._lock:
             if (file, channels) not in self._files:
-                for key in list(self._files)[:-1]:  # the oldest goes before the next one is read
+                for key in list(self._files)[:-1]:  # free the oldest file before the next one is read
                     del self._files[key]
                 self._files[file, channels] = _open(_bytes(file), channels)
             return self._files[file, channels]
 
     def forget(self) -> None:
-        """Let go of the memory."""
+        """Free the memory of the files."""
         with self._lock:
             self._files.clear()
 

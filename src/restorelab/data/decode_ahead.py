@@ -1,4 +1,4 @@
-"""Decode the items of a dataset in threads, in their order, and within the memory there is."""
+"""Decode the items of a dataset in threads, in order, within the available memory."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from restorelab.data.item import Item
 
 @dataclass(frozen=True)
 class Ready:
-    """An item decoded: its image, the degraded partner, and the hash of what a run sees of it."""
+    """A decoded item: its image, the degraded partner, and the hash of both and of the label."""
 
     clean: Decoded
     degraded: Decoded | None
@@ -25,7 +25,7 @@ class Ready:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its pixels."""
+        """Bytes of the pixels of both images."""
         return self.clean.pixels.nbytes + (0 if self.degraded is None else self.degraded.pixels.nbytes)
 
 
@@ -33,7 +33,10 @@ Result = Ready | BadImage
 
 
 def in_order(items: Sequence[Item], decoding: Decoding, chunk: int) -> Generator[Result, None, None]:
-    """Results in the items' order, three tasks of `chunk` images a thread in flight. Pixels in hand need no thread."""
+    """Yield results in the items' order; up to three tasks of `chunk` images per thread are pending.
+
+    If all items are arrays already, no threads are used.
+    """
     if all(isinstance(item.clean, np.ndarray) for item in items):
         yield from (_decoded(item, decoding) for item in items)
         return
@@ -88,7 +91,7 @@ def _decoded(item: Item, decoding: Decoding, reserve: Callable[[int], None] = la
 
 
 def hashed(pixels: np.ndarray, partner: np.ndarray | None, label: int | None) -> int:
-    """A hash, 64 bits, of what a run sees of an image: its pixels, those of its degraded partner, and its label."""
+    """Return a 64-bit hash of an image's pixels, the pixels of its degraded partner, and its label."""
     digest = hashlib.blake2b(str(label).encode(), digest_size=8)
     for array in (pixels, partner):
         if array is not None:

@@ -1,6 +1,7 @@
-"""Fetch an archive over HTTP(S) and unpack it, trusting neither the network nor the archive."""
+"""Download an archive over HTTP(S) and unpack it; neither the network nor the archive is trusted."""
 
 import bz2
+import errno
 import gzip
 import hashlib
 import http.client
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
-"""HTTP statuses that a later try may not meet."""
+"""HTTP status codes after which the download is tried again."""
 
 
 def download(
@@ -46,33 +47,35 @@ def download(
     pause: float = 1.0,
     timeout: float = 30.0,
 ) -> Path:
-    """Fetch `url` to `target`, once, and return `target`.
+    """Download `url` to `target`, unless that exists, and return `target`.
 
-    Bytes gather in `<target>.part`, which a later try or call continues (by Range, if the server still has the same
-    file); only a whole file with the right `size` and checksum gets its name. A target that exists and has them is
-    kept. `pause` is the seconds before the first new try, doubled before each further one; `timeout` the seconds
-    without a byte. Proxies are those of the environment.
+    Bytes are written to `<target>.part`, which a later attempt or call continues (by a Range request, if the server
+    still has the same file); only a complete file of the right `size` and checksum is renamed to `target`. A target
+    that exists with them is kept. Proxies are those of the environment.
+
+    retries: failures in a row without progress before giving up. pause: seconds before the first new attempt, doubled
+    before each further one. timeout: seconds without a byte.
 
     Raises:
-        DataError: naming the url, for a refusal, for `retries` failures in a row, a wrong size or checksum (the part
-            is removed), a full disk, or a URL that is not http or https.
+        DataError: naming the URL, if the server refuses, for `retries` failures in a row, a wrong size or checksum (the
+            partial file is removed), a full disk, or a URL that is not http or https.
     """
     if not url.startswith(("http://", "https://")):
-        raise DataError(f"{url}: only http and https are fetched")
+        raise DataError(f"{url}: only http and https addresses can be downloaded")
     expected = {name: digest.lower() for name, digest in (("sha256", sha256), ("md5", md5)) if digest}
     with alone_with(target):
         if target.exists():
             wrong = _wrong(target, expected, size)
             if wrong is None:
-                log.info("%s is there already", target)
+                log.info("%s exists already", target)
                 return target
-            log.warning("%s is there but %s; it is fetched again", target, wrong)
+            log.warning("%s exists, but %s; it is downloaded again", target, wrong)
         part = target.with_name(target.name + ".part")
         _gather(url, part, size, retries, pause, timeout, checked=bool(expected))
         wrong = _wrong(part, expected, size)
         if wrong is not None:
             _forget(part)
-            raise DataError(f"{url}: {wrong}. What was fetched is removed; fetch it again, or mend the address.")
+            raise DataError(f"{url}: {wrong}. The file was removed; download it again, or correct the address.")
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(target)
@@ -83,51 +86,54 @@ def download(
 def _gather(
     url: str, part: Path, size: int | None, retries: int, pause: float, timeout: float, *, checked: bool
 ) -> None:
-    """Try until `part` is as long as the server says the file is."""
+    """Try until `part` is complete."""
     failures, have = 0, -1
     while True:
         try:
             return _once(url, part, size, timeout, checked)
         except urllib.error.HTTPError as error:
             if error.code not in TRANSIENT:
-                raise DataError(f"{url}: the server answers {error.code} {error.reason}") from None
+                raise DataError(f"{url}: the server answered {error.code} {error.reason}") from None
             reason = f"{error.code} {error.reason}"
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and error.errno in (28, 122, 13, 30):  # full, quota, no right, read-only
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
                 raise DataError(f"{part}: cannot be written: {error}") from None
             reason = str(getattr(error, "reason", None) or error or type(error).__name__)
         now = part.stat().st_size if part.exists() else 0
-        failures = 1 if now > have >= 0 else failures + 1  # a try that got further starts the count anew
+        failures = 1 if now > have >= 0 else failures + 1  # an attempt that made progress resets the count
         have = now
         if failures > retries:
-            raise DataError(f"{url}: {reason}, after {failures} tries. {now:,} bytes are kept; a new call goes on.")
-        log.warning("%s: %s; try %d of %d follows", url, reason, failures, retries)
+            raise DataError(
+                f"{url}: {reason}, after {failures} attempts. {now:,} bytes are kept; a new call continues from there."
+            )
+        log.warning("%s: %s; retry %d of %d", url, reason, failures, retries)
         time.sleep(min(pause * 2 ** (failures - 1), 60.0))
 
 
 def _once(url: str, part: Path, size: int | None, timeout: float, checked: bool) -> None:
+    """Request the bytes that `part` lacks and append them."""
     have = part.stat().st_size if part.exists() else 0
-    if size is not None and have >= size:  # whole: the check that follows judges it
+    if size is not None and have >= size:  # complete: the caller verifies it
         return
     tag = _tag(part)
     known = tag.read_text() if tag.exists() else ""
     request = urllib.request.Request(url, headers={"User-Agent": "restorelab", "Accept-Encoding": "identity"})
-    if have and (known or checked):  # else nothing would tell whether the rest belongs to the same file
+    if have and (known or checked):  # without ETag and checksum, nothing shows that the rest belongs to the same file
         request.add_header("Range", f"bytes={have}-")
         if known:
             request.add_header("If-Range", known)
     try:
         response = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # the part is not the beginning of what the server has
+        if error.code == 416:  # the partial file is longer than what the server has
             _forget(part)
-            raise ConnectionError("the server cannot continue; starting anew") from None
+            raise ConnectionError("the server cannot continue; starting again") from None
         raise
     with response:
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if response.status == 206 and not resumed:
             _forget(part)
-            raise ConnectionError("the server continues at another place; starting anew")
+            raise ConnectionError("the server continues at another position; starting again")
         have = have if resumed else 0
         etag = response.headers.get("ETag", "")
         tag.write_text("" if etag.startswith("W/") else etag or response.headers.get("Last-Modified", ""))
@@ -137,7 +143,7 @@ def _once(url: str, part: Path, size: int | None, timeout: float, checked: bool)
         if total is not None and total - have > free:
             raise DataError(f"{part.parent}: {total - have:,} bytes are needed for {url} and {free:,} are free")
         if resumed:
-            log.info("%s goes on at byte %d", url, have)
+            log.info("%s continues at byte %d", url, have)
         bar = tqdm(
             total=total, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not sys.stderr.isatty()
         )
@@ -147,7 +153,7 @@ def _once(url: str, part: Path, size: int | None, timeout: float, checked: bool)
                 bar.update(len(chunk))
                 have += len(chunk)
                 if size is not None and have > size:
-                    return  # longer than promised: no need to see the end of it
+                    return  # longer than expected: the caller will refuse it
     if total is not None and have < total:
         raise ConnectionError(f"the connection ended after {have:,} of {total:,} bytes")
 
@@ -162,10 +168,10 @@ def _forget(part: Path) -> None:
 
 
 def _wrong(path: Path, expected: dict[str, str], size: int | None) -> str | None:
-    """What is wrong with a file, or None."""
-    found = path.stat().st_size
-    if size is not None and found != size:
-        return f"it has {found:,} bytes, not {size:,}"
+    """Return how a file differs from the expected size and checksums; None if it does not."""
+    actual = path.stat().st_size
+    if size is not None and actual != size:
+        return f"it has {actual:,} bytes, not {size:,}"
     for name, digest in expected.items():
         with path.open("rb") as file:
             computed = hashlib.file_digest(file, name).hexdigest()
@@ -175,12 +181,10 @@ def _wrong(path: Path, expected: dict[str, str], size: int | None) -> str | None
 
 
 def install(url: str, root: Path, *, max_bytes: int, sha256: str | None = None, md5: str | None = None) -> Path:
-    """Bring an archive into `root`, unpack it there and remove it; an archive that lies there already is taken.
-
-    Beside other files `root` may hold nothing of the names at the archive's top. Gives `root`.
+    """Download an archive into `root`, unpack it there, remove it and return `root`; an existing archive is reused.
 
     Raises:
-        DataError: as `download` and `unpack`, and for a name that is there already.
+        DataError: as `download` and `unpack`, and if `root` already holds a file or folder of the archive's top level.
     """
     name = PurePosixPath(unquote(urlsplit(url).path)).name
     if reason := refusal(name):
@@ -191,13 +195,13 @@ def install(url: str, root: Path, *, max_bytes: int, sha256: str | None = None, 
     try:
         unpack(archive, folder, max_bytes=max_bytes)
     except DataError as error:
-        raise DataError(f"{error}. Remove {archive} to fetch it anew.") from error
-    new = sorted(folder.iterdir())
-    there = [entry.name for entry in new if (root / entry.name).exists()]
-    if there:
+        raise DataError(f"{error}. Remove {archive} to download it again.") from error
+    unpacked = sorted(folder.iterdir())
+    existing = [entry.name for entry in unpacked if (root / entry.name).exists()]
+    if existing:
         shutil.rmtree(folder)
-        raise DataError(f"{root} holds {', '.join(there)} already; {archive.name} is not unpacked over it.")
-    for entry in new:
+        raise DataError(f"{root} holds {', '.join(existing)} already; {archive.name} is not unpacked over it.")
+    for entry in unpacked:
         entry.rename(root / entry.name)
     folder.rmdir()
     archive.unlink()
@@ -205,11 +209,14 @@ def install(url: str, root: Path, *, max_bytes: int, sha256: str | None = None, 
 
 
 def unpack(archive: Path, folder: Path, *, max_bytes: int) -> Path:
-    """Unpack a tar (plain, gzip, bzip2 or xz) or zip into the new `folder`, whole or not at all; returns `folder`.
+    """Unpack a tar (plain, gzip, bzip2 or xz) or zip into the new or empty `folder`, completely or not at all.
 
-    Only files and folders below `folder` are made: an absolute path, a `..`, a link, a device or an encrypted member
-    refuses the archive. Modes and owners are not taken over. The bound holds for the bytes that are written (512 more
-    for each member, so that a million empty files count too), whatever the headers say.
+    Only files and folders below `folder` are created: an archive with an absolute path, a `..`, a link, a device or an
+    encrypted member is refused. Modes and owners are ignored. `max_bytes` limits the bytes that are written, whatever
+    the headers say; each member counts 512 more, so that empty files are limited too. Returns `folder`.
+
+    Unlike `tarfile`'s data filter, this refuses an archive with an absolute path instead of stripping the slash, allows
+    no links, limits the size, and treats zip files alike.
 
     Raises:
         DataError: naming the archive and the member, for these, a broken archive, or a folder that is not empty.
@@ -253,19 +260,19 @@ def _safe(archive: Path, name: str) -> tuple[str, ...]:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    """Names and contents (None: a folder) of an archive's members; raises DataError for what is neither."""
+    """Yield name and content (None for a folder) of each member; raise DataError for links, devices and the like."""
     with archive.open("rb") as file:
         start = file.read(6)
     if start.startswith(b"PK"):
-        with zipfile.ZipFile(archive) as whole:
-            for info in whole.infolist():
+        with zipfile.ZipFile(archive) as zipped:
+            for info in zipped.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)
                 if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or info.flag_bits & 1:
                     raise DataError(f"{archive}: {info.filename} is a link, a device or encrypted; refused")
                 if info.is_dir():
                     yield info.filename, None
                     continue
-                with whole.open(info) as content:
+                with zipped.open(info) as content:
                     yield info.filename, content
         return
     opener: Any = open
@@ -273,7 +280,7 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
         opener = compressed if start.startswith(magic) else opener
     with opener(archive, "rb") as stream, tarfile.open(fileobj=_Bounded(stream), mode="r:") as tape:  # type: ignore[call-overload]
         while (member := tape.next()) is not None:
-            tape.members.clear()  # it would keep every header of a large archive
+            tape.members.clear()  # tarfile would keep every header of a large archive in memory
             if member.isdir():
                 yield member.name, None
                 continue
@@ -285,7 +292,7 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
 
 
 class _Bounded:
-    """A stream for tarfile that reads no header of gigabytes into memory, whatever size an archive claims for it."""
+    """A stream for tarfile that refuses to read a header of gigabytes into memory."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream

@@ -1,6 +1,6 @@
-"""Pairs of a factor: a degraded image that is smaller than its clean partner, as in super-resolution.
+"""Pairs whose degraded image is smaller than the clean one by a whole factor, as in super-resolution.
 
-Sides are cut at the bottom and at the right, to multiples of the factor and of `data.multiple`.
+Images are cropped at the bottom and right so that their sides are multiples of the factor and of `data.multiple`.
 """
 
 from math import lcm
@@ -12,9 +12,9 @@ Size = tuple[int, int]
 
 
 def factor_of(clean: Size, degraded: Size) -> int | None:
-    """By how much a degraded image is smaller, 1 for equal sizes; None where that is no whole factor.
+    """Return the factor by which a degraded image is smaller, 1 for equal sizes; None if there is no whole factor.
 
-    A clean image whose sides the factor does not divide may be larger by the remainder.
+    The clean image may be larger by a remainder below the factor, which is cropped.
     """
     factor = clean[0] // max(degraded[0], 1)
     if factor < 1 or tuple(side // factor for side in clean) != tuple(degraded):
@@ -23,7 +23,7 @@ def factor_of(clean: Size, degraded: Size) -> int | None:
 
 
 def cut_sizes(clean: Size, degraded: Size | None, multiple: int) -> tuple[Size, Size | None]:
-    """The sizes of an image and of its partner once they are cut; as they are where they have no factor."""
+    """Return the sizes of an image and of its partner after cropping; the same sizes if they have no whole factor."""
     factor = 1 if degraded is None else factor_of(clean, degraded)
     if factor is None:
         return clean, degraded
@@ -33,7 +33,7 @@ def cut_sizes(clean: Size, degraded: Size | None, multiple: int) -> tuple[Size, 
 
 
 def cut(clean: np.ndarray, degraded: np.ndarray | None, multiple: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Cut an image `(C, H, W)` and its partner `(C, h, w)`; both still show the same."""
+    """Crop an image `(C, H, W)` and its partner `(C, h, w)` to the same field of view."""
     pair = None if degraded is None else (degraded.shape[1], degraded.shape[2])
     (height, width), smaller = cut_sizes((clean.shape[1], clean.shape[2]), pair, multiple)
     if degraded is not None and smaller is not None:

@@ -1,10 +1,10 @@
-"""Frozen sets: images degraded once, each by itself, with the same bits for every model, loader and machine.
+"""Frozen sets: fixed evaluation images, degraded once, with the same bits for every model, loader and machine.
 
-Each image is degraded alone, on the CPU, in float64, from Philox draws keyed by (image id, degradation, seed); the
-result is kept as float32. Float64 hides what CPU vector kernels do differently in the last bit of a blur.
+Each image is degraded by itself, on the CPU, in float64, with Philox draws keyed by (image id, degradation, seed), and
+stored as float32. Float64 hides differences between CPU vector kernels in the last bit of a blur.
 
-Two hashes name a set. `spec` (ids, clean bytes, degradation, seed, protocol, recipe) decides what may be compared;
-`bits` (the degraded tensors) must then agree too.
+Two hashes identify a set. Results may be compared if their `spec` (ids, clean bytes, degradation, seed, protocol,
+recipe) is the same; `bits` (the degraded tensors) must then be the same too.
 """
 
 import hashlib
@@ -35,15 +35,14 @@ from restorelab.errors import DataError
 
 log = logging.getLogger(__name__)
 
-RECIPE = 2  # 2: Gaussian blur reaches 3 sigma; 25 and 25.0 are one strength
-"""Version of the way frozen sets are made; part of every spec. Raise it when the bits change on purpose."""
+RECIPE = 2  # 2: Gaussian blur reaches 3 sigma; 25 and 25.0 are the same strength
+"""Version of the procedure that makes frozen sets; part of every spec. Raise it if the bits change on purpose."""
 
 DISK_SHARE = 0.25
-"""How much of the free disk one set may take; a larger one is made anew at each use, with the same bits."""
-
+"""Share of the free disk space that one set may take. A larger set is computed at each use, with the same bits."""
 
 IMAGES, META = "degraded.f32", "meta.json"
-"""Files of a kept set."""
+"""Files of a stored set."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,9 @@ class Evaluation:
 
     Attributes:
         name: such as `impulse_30`.
-        degradation: what is done to an image.
-        config: the resolved config of that degradation, plain data; part of the spec and the key of the draws.
-        of: the variant of the training noise whose images it is measured on, where images and noises are paired; None
-            for all images.
+        degradation: applied to each image.
+        config: the resolved config of that degradation, plain data; part of the spec and of the key of the draws.
+        of: if images and training noises are paired, the noise whose images are measured; None for all images.
     """
 
     name: str
@@ -65,19 +63,19 @@ class Evaluation:
 
     @property
     def key(self) -> str:
-        """The degradation as a string: equal for equal configs, whatever their name."""
+        """The degradation's config as a string, which does not depend on the evaluation's name."""
         return json.dumps(self.config, sort_keys=True, separators=(",", ":"))
 
 
 class FrozenSet:
     """Some images of a table under one fixed degradation.
 
-    Real degraded/clean pairs are taken as they are: the degradation is what the camera did.
+    Real degraded/clean pairs are used unchanged.
 
     Attributes:
-        shapes: (N, 3) int64, of the degraded images.
-        offsets: (N,) int64, where each begins among the values of all.
-        values: how many values all degraded images have.
+        shapes: (N, 3) int64, channels, height and width of the degraded images.
+        offsets: (N,) int64, index of the first value of each image in the stored file.
+        values: number of values of all degraded images.
     """
 
     def __init__(
@@ -106,19 +104,24 @@ class FrozenSet:
         return len(self.rows)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all degraded images, as float32."""
+        return self.values * 4
+
+    @property
     def nbytes_clean(self) -> int:
         """Bytes of all clean images, as float32."""
         return int(self.table.shapes[self.rows].prod(axis=1).sum()) * 4
 
     @property
     def one_shape(self) -> bool:
-        """Whether all clean images have one shape."""
+        """Whether all clean images have the same shape."""
         shapes = self.table.shapes[self.rows]
         return bool((shapes == shapes[:1]).all())
 
     @property
     def channels(self) -> int:
-        """Channels of the clean images."""
+        """Number of channels of the clean images; 3 for an empty set."""
         return int(self.table.shapes[self.rows[0], 0]) if len(self.rows) else 3
 
     @property
@@ -132,11 +135,11 @@ class FrozenSet:
         return [self.table.groups[row] for row in self.rows]
 
     def clean(self, place: int) -> Tensor:
-        """Clean image number `place` of the set: (C, H, W) float32 in [0, 1]."""
+        """Return the clean image at index `place` of the set: (C, H, W) float32 in [0, 1]."""
         return to_unit(as_tensor(self.table.clean(self.rows[place])))
 
     def image(self, place: int) -> Tensor:
-        """Degraded image number `place` of the set: (C, h, w) float32."""
+        """Return the degraded image at index `place` of the set: (C, h, w) float32."""
         if self._pixels is None:
             return self._make(place)
         begin, shape = int(self.offsets[place]), self.shapes[place]
@@ -145,14 +148,14 @@ class FrozenSet:
     def places(
         self, batch_size: BatchSize, rank: int = 0, world: int = 1, device: torch.device = CPU
     ) -> list[np.ndarray]:
-        """Which images form each batch; see `measured_together`."""
+        """Return the indices in the set of the images of each batch; see `measured_together`."""
         self._check_sizes()
         return measured_together(self.table.shapes[self.rows], batch_size, rank, world, device)
 
     def batches(
         self, batch_size: BatchSize, rank: int = 0, world: int = 1, device: torch.device = CPU
     ) -> Iterator[Sample]:
-        """The set in batches on the CPU, in pinned memory for a GPU; `index` of a sample is the place in the set."""
+        """Yield the set in batches on the CPU, in pinned memory for a GPU; `Sample.index` is the index in the set."""
         for places in self.places(batch_size, rank, world, device):
             labels = None if self.table.labels is None else self.table.labels[self.rows[places]]
             sample = Sample(
@@ -178,7 +181,8 @@ class FrozenSet:
             return to_unit(as_tensor(self.table.degraded(row)))
         draws = PhiloxDraws(self.table.ids[row], self.evaluation.key, self.seed)
         with torch.no_grad():
-            degraded, _ = self.evaluation.degradation(_unit(self.table.clean(row), self.table.maximum)[None], draws)
+            clean = torch.from_numpy(self.table.clean(row).astype(np.float64)) / self.table.maximum
+            degraded, _ = self.evaluation.degradation(clean[None], draws)
         return degraded[0].float()
 
     def _hash_spec(self) -> str:
@@ -192,12 +196,15 @@ class FrozenSet:
         return digest.hexdigest()[:16]
 
     def _open(self) -> str:
-        """Map the kept set, or make it; gives the hash of its bits. A cache that can only be read is used so."""
+        """Map the stored set, which is computed and stored first if necessary; return the hash of its bits.
+
+        A cache that cannot be written is still read.
+        """
         folder = cache_root() / "frozen" / self.spec
         try:
-            bits = self._kept(folder) or self._make_kept(folder)
+            bits = self._stored_bits(folder) or self._store(folder)
         except OSError as error:
-            log.warning("%s/%s: made anew at each use: %s", self.part, self.evaluation.name,
+            log.warning("%s/%s: the images are computed at each use: %s", self.part, self.evaluation.name,
                         unusable(folder.parent, error))  # fmt: skip
             bits = None
         if bits is None:
@@ -207,41 +214,36 @@ class FrozenSet:
         self._pixels = torch.from_numpy(mapped)
         return bits
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all degraded images."""
-        return self.values * 4
-
-    def _make_kept(self, folder: Path) -> str | None:
-        """Keep the set on the disk; gives the hash of its bits, None where the disk has too little room."""
+    def _store(self, folder: Path) -> str | None:
+        """Store the set on disk and return the hash of its bits; None if there is too little disk space."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         if self.nbytes > DISK_SHARE * shutil.disk_usage(folder.parent).free:
-            log.info("%s/%s: %.0f MiB do not fit on the disk; made anew at each use", self.part, self.evaluation.name,
-                     self.nbytes / 2**20)  # fmt: skip
+            log.info("%s/%s: %.0f MiB do not fit on the disk; the images are computed at each use", self.part,
+                     self.evaluation.name, self.nbytes / 2**20)  # fmt: skip
             return None
         with FileLock(folder.with_suffix(".lock")):
-            if bits := self._kept(folder):  # another run may have made it while this one waited
+            if bits := self._stored_bits(folder):  # another run may have stored it while this one waited
                 return bits
             if folder.exists():
-                log.warning("%s is damaged; it is made anew", folder)
+                log.warning("%s is damaged and will be rebuilt", folder)
                 shutil.rmtree(folder)
             return self._build(folder)
 
-    def _kept(self, folder: Path) -> str | None:
-        """The hash of the bits of a kept set that is whole."""
+    def _stored_bits(self, folder: Path) -> str | None:
+        """Return the hash of the bits of a stored set; None if it is missing, incomplete or damaged."""
         try:
             bits = str(json.loads((folder / META).read_text())["bits"])
             with (folder / IMAGES).open("rb") as stream:
-                whole = os.fstat(stream.fileno()).st_size == self.nbytes
-                return bits if whole and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == bits else None
+                complete = os.fstat(stream.fileno()).st_size == self.nbytes
+                return bits if complete and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == bits else None
         except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
             return None
 
     def verify(self) -> None:
-        """Look once more whether the images are those that the set was made of.
+        """Check that the clean and degraded images on disk are those that the set was opened with.
 
         Raises:
-            DataError: naming the file of the cache that was changed in the meantime.
+            DataError: naming the cache file that has changed.
         """
         self._check_sizes()
         if self._hash_spec() != self.spec:
@@ -250,35 +252,32 @@ class FrozenSet:
             raise _changed(self._file)
 
     def _check_sizes(self) -> None:
-        """Reading a mapped file that was cut short would kill the process."""
+        """Raise DataError for a file that was truncated: reading its memory map would kill the process."""
         for file, size in ((self.table.folder / "clean.bin", self.table.pixels.nbytes), (self._file, self.nbytes)):
             if file is not None and file.exists() and file.stat().st_size != size:
                 raise _changed(file)
 
     def _build(self, folder: Path) -> str:
-        """Degrade every image into a temporary folder, then rename it: a kill leaves nothing half-made."""
+        """Degrade every image into a temporary folder, then rename it: a killed process leaves no partial set."""
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as temporary:
-            place = Path(temporary) / "set"
-            place.mkdir()
-            with (place / IMAGES).open("wb") as stream:
-                places = tqdm(range(len(self)), desc=f"freezing {self.evaluation.name}", leave=False, disable=None)
+            new = Path(temporary) / "set"
+            new.mkdir()
+            with (new / IMAGES).open("wb") as stream:
+                places = tqdm(range(len(self)), desc=f"degrading {self.evaluation.name}", leave=False, disable=None)
                 bits = _digest((self._make(i) for i in places), stream.write)
             facts = {"bits": bits, "part": self.part, "evaluation": self.evaluation.name, "images": len(self)}
-            (place / META).write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
-            place.rename(folder)
-        log.info("%s/%s: %d images degraded and frozen, bits %s", self.part, self.evaluation.name, len(self), bits)
+            (new / META).write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
+            new.rename(folder)
+        log.debug("%s/%s: %d evaluation images degraded and stored, bits %s", self.part, self.evaluation.name,
+                  len(self), bits)  # fmt: skip
         return bits
 
 
 def _changed(file: Path | None) -> DataError:
     return DataError(
-        f"{file} was changed while the run went on, so that its numbers are not those of the fixed images. Nothing is "
-        "kept of them: go on with the run (resume=true), which measures anew."
+        f"{file} was changed during the run, so the results were not measured on the fixed evaluation images. They are "
+        "discarded; resume the run (resume=true) to measure again."
     )
-
-
-def _unit(pixels: np.ndarray, maximum: int) -> Tensor:
-    return torch.from_numpy(pixels.astype(np.float64)) / maximum
 
 
 def _digest(images: Iterator[Tensor], write: Any = None) -> str:

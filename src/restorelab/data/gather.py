@@ -1,4 +1,4 @@
-"""A batch of crops of stored images, each turned: on a GPU by one indexed gather, on the host image by image."""
+"""Gather a batch of cropped and augmented images: by one indexed gather on a GPU, image by image on the host."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from restorelab.data.turns import MIRRORED, TRANSPOSED, UPSIDE_DOWN, turned
 
 @dataclass(frozen=True)
 class View:
-    """What a batch shows of its images.
+    """The crop and the augmentation of each image of a batch.
 
     Attributes:
-        size: height and width of the crops, before they are turned; None for whole images, which have one shape.
-        corners: (B, 2) int64, the top left of each crop; None without crops.
-        forms: (B,) int64, see `turns`; None for images as they are.
-        edge: how images continue beyond their border, see `small.reflected`; None where no crop reaches beyond it.
+        size: height and width of the crops, before augmentation; None for whole images, which have one shape.
+        corners: (B, 2) int64, top and left of each crop; None without crops.
+        forms: (B,) int64, see `turns`; None without augmentation.
+        edge: how images are padded, see `small_images.reflected`; None if no crop extends beyond its image.
     """
 
     size: tuple[int, int] | None = None
@@ -29,17 +29,17 @@ class View:
 
     @property
     def whole(self) -> bool:
-        """Whether the images are shown whole, as they are."""
+        """Whether the images are neither cropped nor augmented."""
         return self.size is None and self.forms is None
 
     def reduced(self, factor: int) -> "View":
-        """The same view of images that are smaller by a factor."""
+        """Return the same view of images that are smaller by a factor."""
         if self.size is None or self.corners is None:
             return self
         return replace(self, size=(self.size[0] // factor, self.size[1] // factor), corners=self.corners // factor)
 
     def of_images(self, images: Sequence[np.ndarray]) -> Tensor:
-        """The batch `(B, C, h, w)` of some images `(C, H, W)` on the host."""
+        """Make the batch `(B, C, h, w)` of images `(C, H, W)` on the host."""
         shape = images[0].shape if self.size is None else (len(images[0]), *self.size)
         out = np.empty((len(images), *shape), images[0].dtype)
         for place, image in enumerate(images):
@@ -50,15 +50,15 @@ class View:
         return torch.from_numpy(out)
 
     def columns(self, offsets: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-        """What `gather` needs to know of each image, (6, B) int64: offset, height, width, top, left, form."""
+        """Return what `gather` needs to know of each image, (6, B) int64: offset, height, width, top, left, form."""
         corners = np.zeros((len(offsets), 2), np.int64) if self.corners is None else self.corners
         forms = np.zeros(len(offsets), np.int64) if self.forms is None else self.forms
         return np.stack([offsets, shapes[:, 1], shapes[:, 2], corners[:, 0], corners[:, 1], forms])
 
     def gather(self, pixels: Tensor, columns: Tensor, shape: tuple[int, int, int]) -> Tensor:
-        """The batch `(B, C, h, w)` of the flat `pixels` of many images.
+        """Make the batch `(B, C, h, w)` from the flat `pixels` of many images, on their device.
 
-        columns: as `columns` gives them, on the device of the pixels. shape: (C, H, W) of an image of the batch.
+        columns: the result of `columns`, on the device of the pixels. shape: (C, H, W) of an image of the batch.
         """
         offset, height, width, top, left, form = (column[:, None] for column in columns)
         h, w = self.size or shape[1:]
@@ -69,7 +69,7 @@ class View:
         y, x = top + y, left + x
         if self.edge is not None:
             y, x = reflected(y, height, edge=self.edge), reflected(x, width, edge=self.edge)
-        y = offset + y * width  # (B, h) and (B, w): where the rows begin, and the columns in them
+        y = offset + y * width  # (B, h) is now the offset of each row; x (B, w) is the column in it
         if self.forms is not None and h == w:  # only squares are transposed
             across = (form & TRANSPOSED).bool()
             y, x = torch.where(across, x, y), torch.where(across, y, x)
@@ -78,6 +78,6 @@ class View:
 
 
 def upload(array: np.ndarray, device: torch.device) -> Tensor:
-    """A small array on a device; the host does not wait for a GPU."""
+    """Copy a small array to a device without waiting for a GPU."""
     tensor = torch.from_numpy(array)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

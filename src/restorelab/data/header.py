@@ -1,4 +1,4 @@
-"""The sizes of images from their files' headers, without reading the rest."""
+"""Read the sizes of images from file headers only."""
 
 import zipfile
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from restorelab.data.tiff import MAGICS
 
 @dataclass(frozen=True)
 class Headers:
-    """What is known of a dataset that is not decoded; each field as that of `table.Table`."""
+    """What is known of a dataset before it is decoded; the fields are those of `image_table.Table`."""
 
     ids: list[str]
     groups: list[str]
@@ -33,14 +33,14 @@ class Headers:
 
 
 def size_of(path: Path, channels: int = 3) -> tuple[int, int] | None:
-    """Height and width of the upright image; None where they cannot be read, of which decoding says why.
+    """Return height and width of the upright image; None if they cannot be read, for which decoding gives the reason.
 
     channels: see `arrays.band_axis`.
     """
     try:
         with warned.quiet(), path.open("rb") as stream:
             return _size(stream, channels)
-    except Exception:  # any bytes at all may be met here
+    except Exception:  # the file may hold arbitrary bytes
         return None
 
 
@@ -53,7 +53,10 @@ def _size(stream: BinaryIO, channels: int) -> tuple[int, int]:
             height, width, orientation = page.imagelength, page.imagewidth, int(page.tags.valueof(274, 1))
     elif head.startswith((MAGIC, b"PK\3\4")):
         archive = zipfile.ZipFile(stream) if head.startswith(b"PK") else None
-        shape = _npy_shape(stream if archive is None else archive.open(archive.infolist()[0]))
+        npy: IO[bytes] = stream if archive is None else archive.open(archive.infolist()[0])
+        first = np.lib.format.read_magic(npy) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape = read(npy)[0]
         axis = band_axis(shape, channels)
         height, width = (side for place, side in enumerate(shape) if place != axis)
         orientation = 1
@@ -64,16 +67,10 @@ def _size(stream: BinaryIO, channels: int) -> tuple[int, int]:
     return (width, height) if 5 <= orientation <= 8 else (height, width)
 
 
-def _npy_shape(stream: IO[bytes]) -> tuple[int, ...]:
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(stream)[0]
-
-
 def read_headers(items: Sequence[Item], *, channels: int, size: Size | None, multiple: int) -> Headers | None:
-    """The sizes that images will have once they are decoded; None where not all headers can be read.
+    """Return the sizes that images will have after decoding; None if not all headers can be read.
 
-    size: what all images are brought to. multiple: what their sides are cut to multiples of.
+    channels, size, multiple: as in `decode.Decoding`.
     """
     shapes, degraded_shapes = [], []
     for item in items:
@@ -82,7 +79,7 @@ def read_headers(items: Sequence[Item], *, channels: int, size: Size | None, mul
         if clean is None or (item.degraded is not None and pair is None):
             return None
         clean, pair = cut_sizes(clean, pair, multiple)
-        if min(clean) < MIN_SIDE:  # a placeholder, which decoding leaves out
+        if min(clean) < MIN_SIDE:  # a placeholder, which decoding will leave out
             return None
         shapes.append((channels, *clean))
         degraded_shapes.append((channels, *(pair or clean)))

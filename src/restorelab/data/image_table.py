@@ -14,21 +14,21 @@ class Table:
     """A decoded dataset. Rows are sorted by shape, so the images of one shape are contiguous in `pixels`.
 
     Attributes:
-        folder: where it lies.
-        ids: `N` names, unique and stable.
-        groups: `N` names of what a split must not tear.
-        contents: `(N,)` uint64, a hash of what a run sees of each image; see `ahead.hashed`.
-        labels: `(N,)` int64, -1 where an image has none; None where no image has one.
-        splits: official ones ("train", "val", "test" or None); None where the dataset has none.
+        folder: the cache entry.
+        ids: `N` unique and stable names.
+        groups: `N` group names; a split keeps the images of a group together.
+        contents: `(N,)` uint64, a hash of each image, its degraded partner and label; see `decode_ahead.hashed`.
+        labels: `(N,)` int64, -1 for an image without a label; None if no image has one.
+        splits: the official part of each image ("train", "val", "test" or None); None if the dataset has none.
         shapes: `(N, 3)` int64, channels, height and width of each image.
-        offsets: `(N,)` int64, where each begins, in samples.
+        offsets: `(N,)` int64, index of the first sample of each image.
         pixels: flat, read-only memory map, uint8 or uint16.
-        degraded_shapes: as `shapes`, of the partners of real pairs; None without.
+        degraded_shapes: as `shapes`, of the degraded partners; None without real pairs.
         degraded_offsets: as `offsets`.
         degraded_pixels: as `pixels`, of the same dtype.
         bad: (id, reason) of the images that were left out.
-        warned: of how many images the file warned while it was decoded.
-        remarks: what a reader would not expect of the way they were decoded, a sentence each.
+        warned: number of images whose decoder issued warnings.
+        remarks: sentences about unexpected properties of the files.
 
     """
 
@@ -52,12 +52,12 @@ class Table:
         return len(self.ids)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A worker process maps the file again: pickled pixels would be a copy of the dataset.
+        # A worker process maps the file again; pickling the pixels would copy the dataset.
         return open_table, (self.folder,)
 
     @property
     def maximum(self) -> int:
-        """The sample value that means white: 255 or 65535."""
+        """The sample value that means white, 255 or 65535."""
         return int(np.iinfo(self.pixels.dtype).max)
 
     @property
@@ -66,17 +66,17 @@ class Table:
         return self.pixels.nbytes + (0 if self.degraded_pixels is None else self.degraded_pixels.nbytes)
 
     def clean(self, row: int) -> np.ndarray:
-        """The image of a row, `(C, H, W)`, a read-only view."""
+        """Return the image of a row, `(C, H, W)`, as a read-only view."""
         return _view(self.pixels, self.shapes[row], self.offsets[row], 1)[0]
 
     def degraded(self, row: int) -> np.ndarray:
-        """The degraded partner of a row, `(C, h, w)`, a read-only view; ValueError without real pairs."""
+        """Return the degraded partner of a row, `(C, h, w)`, as a read-only view; ValueError without real pairs."""
         if self.degraded_pixels is None or self.degraded_shapes is None or self.degraded_offsets is None:
             raise ValueError("this dataset has no degraded partners")
         return _view(self.degraded_pixels, self.degraded_shapes[row], self.degraded_offsets[row], 1)[0]
 
     def buckets(self) -> dict[tuple[int, int, int], np.ndarray]:
-        """The rows of each shape, ascending and contiguous."""
+        """Return the rows of each shape, ascending and contiguous."""
         return self._buckets
 
     @cached_property
@@ -88,7 +88,7 @@ class Table:
         }
 
     def block(self, shape: tuple[int, int, int]) -> np.ndarray:
-        """All clean images of a shape as one view `(n, C, H, W)`, in the order of `buckets()[shape]`."""
+        """Return all clean images of a shape as one view `(n, C, H, W)`, in the order of `buckets()[shape]`."""
         rows = self._buckets[shape]
         return _view(self.pixels, self.shapes[rows[0]], self.offsets[rows[0]], len(rows))
 
@@ -99,12 +99,12 @@ def _view(pixels: np.ndarray, shape: np.ndarray, offset: int, count: int) -> np.
 
 
 def open_table(folder: Path) -> Table:
-    """Map the entry in `folder`; ValueError, OSError, KeyError or BadZipFile where it is not whole."""
+    """Map the cache entry in `folder`; ValueError, OSError, KeyError or BadZipFile if it is incomplete."""
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     for name, size in meta["bytes"].items():
-        found = (folder / name).stat().st_size
-        if found != size:
-            raise ValueError(f"{name} has {found:,} bytes, not {size:,}")
+        actual = (folder / name).stat().st_size
+        if actual != size:
+            raise ValueError(f"{name} has {actual:,} bytes, not {size:,}")
     with np.load(folder / "index.npz", allow_pickle=False) as archive:
         index = dict(archive)
     if len(index["shapes"]) != len(meta["ids"]):

@@ -1,4 +1,4 @@
-"""What a source yields: one image of a dataset, described but not decoded."""
+"""The images that a source lists, described but not decoded, and the protocol of sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Slice:
-    """Bytes `[offset, offset + size)` of a file that hold one encoded image (a tar member, read in place)."""
+    """Bytes `[offset, offset + size)` of a file that hold one encoded image, such as a tar member."""
 
     path: Path
     offset: int
@@ -19,7 +19,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Page:
-    """Page, frame or picture `number`, from 1, of a file that holds several."""
+    """Page, frame or picture `number`, counted from 1, of a file that holds several."""
 
     file: Path | Slice
     number: int
@@ -34,9 +34,9 @@ floating-point numbers in [0, 1]."""
 class Item:
     """One image of a dataset.
 
-    `id` is stable and unique in its dataset (it keys the frozen evaluation noise). `group` is what must not be torn
-    apart by a split: the person, the sequence, the photograph. `split` is the official one ("train", "val" or
-    "test"), None where the dataset has none. `degraded` is the partner of a real degraded/clean pair.
+    `id` is stable and unique in its dataset; it keys the evaluation noise. `group` is the person, sequence or
+    photograph whose images a split keeps together. `degraded` is the partner of a real degraded/clean pair. `split` is
+    the official part ("train", "val" or "test"), None if the dataset has none.
     """
 
     id: str
@@ -51,10 +51,10 @@ class Source(Protocol):
     """Reads one dataset in its original distribution format."""
 
     def items(self) -> Sequence[Item]:
-        """List the images, in a stable order, decoding nothing. Raises DataError where the dataset is missing."""
+        """List the images in a stable order without decoding them. Raises DataError if the dataset is missing."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what identifies the content, as plain data: hashes of the files (`data.content`), names, and options.
+        """Return what identifies the content, as plain data: hashes of the files (`data.content`), names and options.
 
-        It keys the cache and tells runs apart, so it must change with the content and not with the place.
+        It is part of the cache key and of a run's identity, so it must depend on the content and not on the location.
         """

@@ -1,23 +1,23 @@
-"""How much memory there is to use."""
+"""The memory that is available to this process."""
 
 import os
 from pathlib import Path
 
 _CONTROL = Path("/sys/fs/cgroup")
 _GROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-"""The files of a control group, of version 2 and 1, that hold its limit and what it uses."""
+"""The files of a control group (cgroup), versions 2 and 1, that hold its limit and its usage."""
 
 
 def available() -> int:
-    """Bytes that this process may still take: what the machine has at hand, within the limit of its control group."""
-    found = [_machine()]
-    for limit, used in _GROUPS:
+    """Return the bytes that this process may still allocate: the machine's, within the limit of its control group."""
+    candidates = [_machine()]
+    for limit, usage in _GROUPS:
         try:
-            most, taken = (int((_CONTROL / name).read_text()) for name in (limit, used))
-            found.append(max(0, most - taken + _cached(_CONTROL / limit)))
+            most, used = (int((_CONTROL / name).read_text()) for name in (limit, usage))
+            candidates.append(max(0, most - used + _cached(_CONTROL / limit)))
         except (OSError, ValueError):  # no such group, or `max`: no limit
             continue
-    return min(found)
+    return min(candidates)
 
 
 def _machine() -> int:
@@ -29,7 +29,7 @@ def _machine() -> int:
 
 
 def _cached(limit: Path) -> int:
-    """Bytes of files that the group's usage counts and the kernel gives back when they are needed."""
+    """Return the bytes of file cache that the group's usage includes and the kernel frees on demand."""
     for line in limit.with_name("memory.stat").read_text().splitlines():
         name, _, value = line.partition(" ")
         if name in ("inactive_file", "total_inactive_file"):

@@ -1,12 +1,12 @@
-"""Pairing: which images a part shows under which variant of the training noise.
+"""Which images a part shows under which variant of the training noise.
 
-Mostly every image of a part is shown under every variant, and a division is the rows of each part. Two statements say
-otherwise, and both end in the same thing, rows by part and variant, which `loader.Order` shows in training and from
-which an evaluation takes its images:
+By default every image of a part is shown under every variant, and a `Division` is the rows of each part. Two options
+pair images with variants. Both give rows by part and variant, which `loader.Order` uses in training and from which an
+evaluation takes its images:
 
-- `data.split_by=pair` draws the parts from all (image, variant) pairs, as the faces report does: an image may then be
-  in training under one noise and in test under another, and the leak can be measured.
-- `noise.groups` gives each image of a part to one group of variants, as in the denoising set of the GoPro report.
+- `data.split_by=pair` draws the parts from all (image, variant) pairs, as the faces report does. An image may then be
+  in training under one noise and in test under another, so that this leak can be measured.
+- `noise.groups` assigns each image of a part to one group of variants, as the denoising set of the GoPro report does.
 """
 
 import logging
@@ -28,10 +28,10 @@ Shown = Mapping[str, np.ndarray]
 
 
 class Division(dict[str, np.ndarray]):
-    """The rows of each part, ascending int64; `shown` says which of them stand there under which variant.
+    """The rows of each part, ascending int64.
 
-    shown: rows by variant, by part; None where every image is shown under every variant. A part's own rows are then
-    the images that it shows under any.
+    shown: by part, the rows of each variant; None if every image is shown under every variant. With it, the rows of a
+    part are the images that it shows under any variant.
     """
 
     def __init__(self, rows: Shown, shown: Mapping[str, Shown] | None = None) -> None:
@@ -40,15 +40,15 @@ class Division(dict[str, np.ndarray]):
 
     @classmethod
     def of_pairs(cls, shown: Mapping[str, Shown]) -> "Division":
-        """A division by its pairs."""
+        """Make a division from the rows of each part and variant."""
         return cls({part: _union(by_variant) for part, by_variant in shown.items()}, shown)
 
     def under(self, part: str, variant: str | None) -> np.ndarray:
-        """The rows that a part shows under a variant; all of its rows for None, and where nothing was paired."""
+        """Return the rows that a part shows under a variant; all its rows for None, or if nothing is paired."""
         return self[part] if variant is None or self.shown is None else self.shown[part][variant]
 
     def first(self, count: int) -> "Division":
-        """At most `count` images of each part, of each variant where they are paired."""
+        """Keep at most `count` images of each part, or of each variant of a part if images are paired."""
         if self.shown is None:
             return Division({part: rows[:count] for part, rows in self.items()})
         return Division.of_pairs(
@@ -56,14 +56,14 @@ class Division(dict[str, np.ndarray]):
         )
 
     def without(self, part: str, rows: np.ndarray) -> "Division":
-        """The division without some rows of one part."""
+        """Return the division without some rows of one part."""
         if self.shown is None:
             return Division({**self, part: np.setdiff1d(self[part], rows)})
-        left = {name: np.setdiff1d(found, rows) for name, found in self.shown[part].items()}
-        return Division.of_pairs({**self.shown, part: left})
+        remaining = {name: np.setdiff1d(variant, rows) for name, variant in self.shown[part].items()}
+        return Division.of_pairs({**self.shown, part: remaining})
 
     def describe(self) -> str:
-        """The numbers of images, or of pairs: `900 train, 50 val, 50 test`."""
+        """Return the numbers of images or pairs: `900 train, 50 val, 50 test`."""
         if self.shown is None:
             return ", ".join(f"{len(rows)} {part}" for part, rows in self.items())
         counts = {part: {name: len(rows) for name, rows in shown.items()} for part, shown in self.shown.items()}
@@ -82,13 +82,13 @@ def divide(
     seed: int,
     by: Literal["group", "image", "pair"],
 ) -> Division:
-    """Split a dataset, and pair its images with the noise's variants where `by` or the noise says so.
+    """Split a dataset, and pair its images with the noise's variants if `by` or the noise says so.
 
-    noise: the training's; None where there is none, for example to look at the images alone. The rest: see `split`;
-    with `by="pair"`, `val` and `test` are shares or numbers of pairs.
+    noise: the training noise; None to split the images alone. val, test, seed, by: see `split`; with `by="pair"`, `val`
+    and `test` are shares or numbers of pairs.
 
     Raises:
-        ConfigError: `by="pair"` with official parts, or with a noise that `check` refuses; and as `split`.
+        ConfigError: for `by="pair"` with official parts, or with a noise that `check` refuses; and as `split`.
         DataError: as `split`.
     """
     check(noise, by)
@@ -96,7 +96,7 @@ def divide(
         assert isinstance(noise, Each)
         if has_parts(table):
             raise ConfigError(
-                "data.split_by=pair: the dataset has official parts, and pairs across them would break these. Set "
+                "data.split_by=pair: the dataset has official parts, which a split of pairs would ignore. Set "
                 "data.split_by=group, or use a dataset without official parts, such as data=faces."
             )
         return _split_pairs(table, list(noise.noises), val, test, seed)
@@ -107,30 +107,30 @@ def divide(
 
 
 def check(noise: Noise | Each | None, by: str) -> None:
-    """Raise ConfigError where `data.split_by=pair` meets a noise whose variants cannot be split."""
+    """Raise ConfigError for `data.split_by=pair` with a noise that has one variant only, or groups."""
     if by != "pair":
         return
     if not isinstance(noise, Each) or noise.variants == 1:
         raise ConfigError(
-            "data.split_by=pair splits (image, noise) pairs, and this noise has one variant only. Set noise=each, or "
+            "data.split_by=pair splits (image, noise) pairs, but this noise has only one variant. Set noise=each, or "
             "data.split_by=group."
         )
     if noise.groups is not None:
         raise ConfigError(
-            "data.split_by=pair and noise.groups both say which image is shown under which noise. Set "
-            "data.split_by=group, or noise.groups=null."
+            "data.split_by=pair and noise.groups both assign images to noises. Set data.split_by=group, or "
+            "noise.groups=null."
         )
 
 
 def variant_of(evaluation: str, of: str | None, noise: Noise | Each, by: str) -> str | None:
-    """The variant of the training noise whose images an evaluation is measured on; None for all images of the part.
+    """Return the variant of the training noise whose images an evaluation is measured on; None for all images.
 
-    That is the one that the evaluation's `of` names, or that bears the evaluation's own name. Where neither does, an
-    evaluation has no image of its own if the pairs are split, and all images if the noise has groups, which tear none
-    from its part. Where nothing is paired, `of` means nothing.
+    It is the variant named by the evaluation's `of`, or else the one with the evaluation's own name. If there is
+    neither, an evaluation is measured on all images with `noise.groups`, and is an error with `by="pair"`. If nothing
+    is paired, `of` has no effect.
 
     Raises:
-        ConfigError: with `by="pair"`, where neither names a variant.
+        ConfigError: with `by="pair"`, if neither names a variant.
     """
     if not isinstance(noise, Each) or (by != "pair" and noise.groups is None):
         return None
@@ -142,13 +142,16 @@ def variant_of(evaluation: str, of: str | None, noise: Noise | Each, by: str) ->
     if of is not None:
         raise ConfigError(f"evaluation.{evaluation}.of: the noise has no {of!r}. {nearest(of, list(noise.noises))}")
     raise ConfigError(
-        f"evaluation.{evaluation}: with data.split_by=pair it is measured on the test pairs of one noise: say "
+        f"evaluation.{evaluation}: with data.split_by=pair it is measured on the test pairs of one noise. Set "
         f"+evaluation.{evaluation}.of={next(iter(noise.noises))}, or another of {', '.join(noise.noises)}."
     )
 
 
 def _split_pairs(table: Rows, variants: Sequence[str], val: float, test: Amount, seed: int) -> Division:
-    """Every (image, variant) by itself; depends on the sets of ids and of variants, not on their order."""
+    """Draw every (image, variant) pair by itself. The result depends on the sets of ids and variants, not their order.
+
+    It logs the share of test images that are in training under another noise.
+    """
     order = np.array(sorted(range(len(table.ids)), key=table.ids.__getitem__), np.int64)
     names = sorted(variants)
     total = len(order) * len(names)
@@ -167,24 +170,24 @@ def _split_pairs(table: Rows, variants: Sequence[str], val: float, test: Amount,
     }
     division = Division.of_pairs(shown)
     leaked = np.isin(division["test"], division["train"]).mean() if len(division["test"]) else 0.0
-    log.info("%.0f %% of the images in test stand in training under another noise", 100 * leaked)
+    log.info("%.0f %% of the test images are in training under another noise", 100 * leaked)
     return division
 
 
 def _split_groups(table: Rows, rows: Shown, noise: Each, seed: int) -> Division:
-    """Each image of a part to one group, drawn by (seed, part); depends on the set of ids, not on their order."""
+    """Draw a group for each image of a part by (seed, part); the result depends on the set of ids, not their order."""
     assert noise.groups is not None
     shown: dict[str, Shown] = {}
-    for part, found in rows.items():
-        asked = {name: group.get(part, 0) for name, group in noise.groups.items()}
+    for part, part_rows in rows.items():
+        amounts = {name: group.get(part, 0) for name, group in noise.groups.items()}
         if not any(part in group for group in noise.groups.values()):
-            shown[part] = dict.fromkeys(noise.noises, found)
+            shown[part] = dict.fromkeys(noise.noises, part_rows)
             continue
-        numbers = _numbers(part, asked, len(found))
-        order = np.array(sorted(found.tolist(), key=table.ids.__getitem__), np.int64)
+        numbers = _numbers(part, amounts, len(part_rows))
+        order = np.array(sorted(part_rows.tolist(), key=table.ids.__getitem__), np.int64)
         order = np.random.Generator(np.random.Philox(key=derive("groups", seed, part))).permutation(order)
         ends = np.cumsum(numbers)
-        members = {name: order[end - count : end] for name, count, end in zip(asked, numbers, ends, strict=True)}
+        members = {name: order[end - count : end] for name, count, end in zip(amounts, numbers, ends, strict=True)}
         shown[part] = {
             variant: _union({name: members[name] for name, group in noise.groups.items() if variant in group["noises"]})
             for variant in noise.noises
@@ -192,21 +195,20 @@ def _split_groups(table: Rows, rows: Shown, noise: Each, seed: int) -> Division:
     return Division.of_pairs(shown)
 
 
-def _numbers(part: str, asked: Mapping[str, float], total: int) -> list[int]:
-    """How many of a part's images each group gets: what it asks for, or in the same proportions what there is."""
-    wanted = np.array([number * total if number < 1 else number for number in asked.values()], np.float64)
-    count = round(wanted.sum())
+def _numbers(part: str, amounts: Mapping[str, float], total: int) -> list[int]:
+    """Return the number of a part's images for each group: its amount, scaled down if there are too few images."""
+    requested = np.array([amount * total if amount < 1 else amount for amount in amounts.values()], np.float64)
+    count = round(requested.sum())
     if count > total:
-        wanted *= total / wanted.sum()
-    numbers = np.floor(wanted + 1e-9).astype(np.int64)
-    for place in np.argsort(numbers - wanted, kind="stable")[: min(count, total) - numbers.sum()]:
+        requested *= total / requested.sum()
+    numbers = np.floor(requested + 1e-9).astype(np.int64)
+    for place in np.argsort(numbers - requested, kind="stable")[: min(count, total) - numbers.sum()]:
         numbers[place] += 1  # the largest remainders, so that no image is lost to rounding
-    told = ", ".join(f"{number} {name}" for name, number in zip(asked, numbers, strict=True))
+    summary = ", ".join(f"{number} {name}" for name, number in zip(amounts, numbers, strict=True))
     if count > total:
-        log.info("%s has %d images, not the %d that noise.groups asks for: in the same proportions, %s", part, total,
-                 count, told)  # fmt: skip
+        log.info("%s has %d images, not the %d of noise.groups; scaled to %s", part, total, count, summary)
     elif count < total:
-        log.info("%s: noise.groups leaves %d of %d images out: %s", part, total - count, total, told)
+        log.info("%s: noise.groups leaves out %d of %d images: %s", part, total - count, total, summary)
     return numbers.tolist()
 
 

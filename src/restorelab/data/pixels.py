@@ -1,4 +1,4 @@
-"""Decoded pixels in hand: white level, transparency, rotation, channels and size, alike at 8 and 16 bits."""
+"""Convert decoded pixels: white level, transparency, orientation, channels and size, alike at 8 and 16 bits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,21 +11,21 @@ Pixels = Image.Image | np.ndarray
 
 
 class Refused(Exception):  # noqa: N818
-    """A reason of ours to refuse an image, on its way to `decode.BadImage`."""
+    """The reason why an image is refused; `decode` converts it to `BadImage`, which names the file."""
 
 
 @dataclass
 class Facts:
-    """What there is to say about how one image was decoded.
+    """Facts about how one image was decoded, which `Remarks` summarizes.
 
     Attributes:
-        pages: how many pages, frames or pictures its file holds.
-        warnings: of the image libraries.
-        transparent: some of it was, and it was laid on white.
-        dropped: bands that are neither colour nor transparency, and were left out.
-        rounded: its samples were floating-point, or integers of another white level, and were rounded to 16 bits.
-        largest: the largest sample of a 16-bit image that was stored as it is.
-        clipped: samples below 0 or above the white level.
+        pages: number of pages, frames or pictures of the file.
+        warnings: warnings of the image libraries.
+        transparent: whether the image had transparency and was composited over white.
+        dropped: number of dropped bands, which are neither colour nor transparency.
+        rounded: whether samples were floating-point, or integers of another white level, and were rounded to 16 bits.
+        largest: the largest sample of a 16-bit image that was stored unchanged.
+        clipped: number of samples below 0 or above the white level.
     """
 
     pages: int = 1
@@ -39,13 +39,13 @@ class Facts:
 
 @dataclass
 class Picture:
-    """One image as its file holds it.
+    """One image as stored in its file.
 
     Attributes:
-        pixels: as `Pixels`; an array may still have any kind of samples, see `level`.
-        colours: 3 where the first three bands are red, green and blue, 1 where the first one is gray.
-        alpha: which band is transparency; None without.
-        premultiplied: the colours were multiplied by alpha already.
+        pixels: see `Pixels`; an array may have any sample type, see `level`.
+        colours: 3 if the first three bands are red, green and blue; 1 if the first one is gray.
+        alpha: index of the transparency band; None without.
+        premultiplied: whether the colours are multiplied by alpha already.
         orientation: the EXIF (= TIFF) orientation, 1 to 8.
     """
 
@@ -57,10 +57,10 @@ class Picture:
 
 
 def level(samples: np.ndarray, white: float | None, facts: Facts) -> np.ndarray:
-    """Samples of any kind to uint8 or uint16, whose largest value means white.
+    """Convert samples of any type to uint8 or uint16, whose largest value means white.
 
-    uint8 stays as it is. Deeper samples are scaled so that `white` becomes 65535, and rounded; without `white`, uint16
-    stays as it is, and floating-point samples must lie in [0, 1].
+    uint8 is not changed. Deeper samples are scaled so that `white` becomes 65535, and rounded. Without `white`, uint16
+    is not changed, and floating-point samples must be in [0, 1].
     """
     kind, dtype = samples.dtype.kind, samples.dtype.newbyteorder("=")
     if dtype == np.uint8 or kind == "b":
@@ -72,15 +72,15 @@ def level(samples: np.ndarray, white: float | None, facts: Facts) -> np.ndarray:
         if white is None:
             return samples.astype(np.uint16, copy=False)
     elif kind != "f" and white is None:
-        raise Refused(f"{dtype} samples, of which no white level is known; say it with data.white")
+        raise Refused(f"{dtype} samples, whose white level is not known; set data.white")
     if kind == "f" and not np.isfinite(samples).all():
         raise Refused("samples that are NaN or infinite")
     top = 1.0 if white is None else float(white)
     outside = int(np.count_nonzero(samples < 0) + np.count_nonzero(samples > top))
     if outside and white is None:
         raise Refused(
-            f"floating-point samples from {samples.min():.4g} to {samples.max():.4g}; expected 0 to 1. Say with "
-            "data.white which value is white: what lies below 0 or above it is then clipped"
+            f"floating-point samples from {samples.min():.4g} to {samples.max():.4g}; expected 0 to 1. Set data.white "
+            "to the value of white; values below 0 or above it are then clipped"
         )
     facts.clipped, facts.rounded, facts.largest = outside, dtype != np.uint16, None
     if dtype == np.uint16:
@@ -93,11 +93,11 @@ def level(samples: np.ndarray, white: float | None, facts: Facts) -> np.ndarray:
 
 
 def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
-    """The picture in `channels`.
+    """Convert a picture to `channels` channels.
 
-    1 is gray (of colour the ITU-R 601 luma, in Pillow's integer weights at both depths) and 3 is RGB (gray is
-    repeated), both laid on white where the picture is transparent. Any other number takes that many bands as they are,
-    transparency too.
+    1 is gray (the ITU-R 601 luma of colour, by Pillow's integer weights at both depths) and 3 is RGB (gray is
+    repeated); both are composited over white if the picture is transparent. Any other number takes that many bands
+    unchanged, transparency included.
     """
     pixels = picture.pixels
     bands = pixels.shape[2] if isinstance(pixels, np.ndarray) else len(pixels.getbands())
@@ -122,7 +122,7 @@ def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
 
 
 def _on_white(colours: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
-    """`(H, W, 1 or 3)` over white by `alpha` (H, W), rounded once."""
+    """Composite `(H, W, 1 or 3)` over white by `alpha` (H, W), rounding once."""
     top = np.uint32(np.iinfo(colours.dtype).max)  # 65535 * 65535 + 32767 still fits 32 bits
     shown = np.empty_like(colours)
     for rows in _blocks(colours):
@@ -135,7 +135,7 @@ def _on_white(colours: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np
 
 
 def _luma(colours: np.ndarray) -> np.ndarray:
-    """Gray `(H, W, 1)` of RGB: the weights sum to 65536, and 65535 * 65536 + 32768 still fits 32 bits."""
+    """Return gray `(H, W, 1)` of RGB. The weights sum to 65536, and 65535 * 65536 + 32768 fits 32 bits."""
     gray = np.empty((*colours.shape[:2], 1), colours.dtype)
     for rows in _blocks(colours):
         red, green, blue = (colours[rows, :, band].astype(np.uint32) for band in range(3))
@@ -145,13 +145,13 @@ def _luma(colours: np.ndarray) -> np.ndarray:
 
 
 def _blocks(pixels: np.ndarray) -> Iterator[slice]:
-    """Some rows after another: wider copies of all of a large image would take several times its memory."""
+    """Yield slices of rows: a wider copy of a whole large image would take several times its memory."""
     count = max(1, (1 << 18) // max(1, pixels.shape[1]))
     return (slice(start, start + count) for start in range(0, len(pixels), count))
 
 
 def turn(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror upright, by the EXIF (= TIFF) orientation; values out of 2 to 8 leave the image alone."""
+    """Rotate and mirror an image upright by its EXIF (= TIFF) orientation; values outside 2 to 8 change nothing."""
     if not 2 <= orientation <= 8:
         return pixels
     array = np.asarray(pixels)
@@ -163,16 +163,16 @@ def turn(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def shape(pixels: Pixels) -> tuple[int, int]:
-    """Height and width."""
+    """Return height and width."""
     if isinstance(pixels, Image.Image):
         return pixels.height, pixels.width
     return pixels.shape[0], pixels.shape[1]
 
 
 def resized(pixels: Pixels, size: tuple[int, int], crop: bool) -> Pixels:
-    """To `size` = (height, width), bicubic and antialiased; with `crop` so as to cover it, cutting the middle."""
+    """Resize to `size` (height, width), bicubic and antialiased; `crop` keeps the aspect ratio and cuts the center."""
     height, width = shape(pixels)
-    box = (0.0, 0.0, float(width), float(height))  # what of the image becomes `size`; the kernel may reach beyond it
+    box = (0.0, 0.0, float(width), float(height))  # the region that becomes `size`; the kernel may reach beyond it
     if crop:
         scale = min(height / size[0], width / size[1])
         top, left = (height - scale * size[0]) / 2, (width - scale * size[1]) / 2

@@ -1,7 +1,7 @@
-"""JPEG, PNG, GIF, BMP, WebP and PGM with its family, through Pillow; and what Pillow itself does not notice or keep.
+"""JPEG, PNG, GIF, BMP, WebP and PGM with its family, read by Pillow, with two additions.
 
-Not noticed: data that end before the image does, with every checksum right; the rest would be black, or gray in a JPEG.
-Not kept: 16-bit samples in colour or with transparency.
+Pillow does not detect data that end before the image does if every checksum is right; the rest would be black, or gray
+in a JPEG. And it does not keep 16-bit samples in colour or with transparency.
 """
 
 import io
@@ -32,17 +32,17 @@ OPENERS: tuple[tuple[tuple[bytes, ...], type[Any]], ...] = (
 )
 
 DENSEST = {PngImageFile: 1032, GifImageFile: 4096, JpegImageFile: 512, PpmImageFile: 1, BmpImageFile: 1}
-"""Bytes of samples that a byte of a file can hold at most; of a JPEG pixels, by one bit a block at least."""
+"""The most bytes of samples that a byte of a file can encode; for a JPEG the most pixels, at one bit per block."""
 
 JPEG_FILL = 128
-"""What libjpeg fills an image with from where its data end."""
+"""The value that libjpeg fills an image with after its data end."""
 
 
 class Raster:
-    """A file in memory that Pillow reads; `opener` is Pillow's class for it.
+    """A file in memory that Pillow reads; `opener` is Pillow's class for its format.
 
     Raises:
-        Refused: where its header promises more than its data can hold.
+        Refused: for a header that promises more pixels than the data can encode.
     """
 
     def __init__(self, data: bytes, opener: type[Any]) -> None:
@@ -58,7 +58,7 @@ class Raster:
             raise Refused(f"damaged: its header promises {promise}")
 
     def _bits(self) -> int:
-        """Bits of a pixel in the file, before compression, at least."""
+        """Return a lower limit of the bits per pixel before compression."""
         if self.opener is PngImageFile:
             return self.data[24] * {2: 3, 4: 2, 6: 4}.get(self.data[25], 1)
         if self.opener is BmpImageFile:
@@ -66,18 +66,18 @@ class Raster:
         return {"1": 1, "RGB": 24}.get(self.image.mode, 8) if self.opener is PpmImageFile else 8
 
     def size(self, number: int) -> tuple[int, int]:
-        """Height and width as stored."""
+        """Return height and width as stored."""
         image = self._open(number) if number > 1 and len(self.pictures) > 1 else self.image
         return int(image.height), int(image.width)
 
     def need(self, number: int) -> int:
-        """Bytes of memory that decoding takes, about."""
+        """Return the approximate memory that decoding takes, in bytes."""
         height, width = self.size(number)
         bands = 3 if self.image.mode == "P" else len(self.image.getbands())
         return height * width * (24 if self.is_png16 else 6 + 4 * bands)
 
     def load(self, number: int) -> Picture:
-        """Decode picture or frame `number`, from 1."""
+        """Decode picture or frame `number`, counted from 1."""
         if self.is_png16:
             if number > 1:
                 raise Refused("an animated PNG of 16-bit colour, of which only the first frame can be read")
@@ -93,16 +93,16 @@ class Raster:
         image.load()
         if self.opener is JpegImageFile:
             _check_jpeg(self.data[self.pictures[number - 1]], image)
-        elif number == 1 and self.opener is not WebPImageFile:  # libwebp notices by itself
+        elif number == 1 and self.opener is not WebPImageFile:  # libwebp detects truncated data itself
             self._check_filled(image, places)
-        found = picture(image)
-        found.orientation = orientation_of(image)
-        return found
+        decoded = picture(image)
+        decoded.orientation = orientation_of(image)
+        return decoded
 
     def _check_filled(self, image: Image.Image, places: list[tuple[int, int, int, int]]) -> None:
-        """Raise Refused where some pixels are not the file's: they are what the image was before it was decoded.
+        """Raise Refused if the data do not set all pixels: decode again over another initial value and compare.
 
-        Pillow begins with 0; only an image that ends with a row of that, or has its rows interlaced, is decoded again.
+        Pillow initializes pixels to 0, so this is only done if the last row is 0 or the rows are interlaced.
         """
         last = image.crop((0, image.height - 1, image.width, image.height))
         if last.getbbox(alpha_only=False) is not None and not image.info.get("interlace"):
@@ -117,7 +117,7 @@ class Raster:
         again.load_prepare = prepared
         again.load()
         if any(image.crop(place).tobytes() != again.crop(place).tobytes() for place in places):
-            raise Refused(f"damaged: its data end before its {image.width}x{image.height} pixels do")
+            raise Refused(f"damaged: the data end before all {image.width}x{image.height} pixels are set")
 
     def _open(self, number: int) -> Any:
         if len(self.pictures) > 1:
@@ -129,23 +129,24 @@ class Raster:
 
 
 def _pictures(image: JpegImageFile, data: bytes) -> list[slice]:
-    """Where the pictures of a JPEG lie: the first, and those that its index does not call thumbnails or leave open."""
-    found = [slice(None)]
+    """Return the byte ranges of a JPEG's pictures: the first, and those that its index declares as multi-frame."""
+    pictures = [slice(None)]
     try:
         index = image._getmp() or {}
         for entry in index.get(0xB002, ())[1:]:
             start = entry["DataOffset"] + image.info["mpoffset"]
             if entry["Attribute"]["MPType"].startswith("Multi-Frame") and data[start:].startswith(b"\xff\xd8"):
-                found.append(slice(start, start + entry["Size"]))
+                pictures.append(slice(start, start + entry["Size"]))
     except Exception:  # the index is broken; the first picture is an ordinary JPEG
         return [slice(None)]
-    return found
+    return pictures
 
 
 def _check_jpeg(data: bytes, image: JpegImageFile) -> None:
-    """Where an image ends in libjpeg's fill, ask libjpeg for its warnings: by kornia, which holds Python's lock.
+    """Raise Refused if more than half a row of blocks is missing at the end of a JPEG; warn if less is missing.
 
-    Raises Refused where more than half a row of blocks is missing; less is what a flipped bit costs, and a warning.
+    If the last pixel is libjpeg's fill value, the image is decoded again by kornia, which reports libjpeg's warnings
+    but holds the interpreter's lock. A single flipped bit can cost less than half a row.
     """
     corner = image.crop((image.width - 1, image.height - 1, image.width, image.height))
     if corner.tobytes() != bytes([JPEG_FILL] * len(image.getbands())):
@@ -156,14 +157,14 @@ def _check_jpeg(data: bytes, image: JpegImageFile) -> None:
         rows = 8 * max(layer[2] for layer in image.layer)
         last = np.asarray(image)[-rows:].reshape(-1, len(image.getbands()))
         if (last == JPEG_FILL).all(axis=1).mean() > 0.5:
-            promise = f"its data end before its {image.width}x{image.height} pixels do"
-            raise Refused(f"damaged: {promise}") from error
+            size = f"{image.width}x{image.height}"
+            raise Refused(f"damaged: the data end before all {size} pixels are set") from error
         warned.warn("a JPEG whose data end early")
 
 
 def picture(image: Image.Image) -> Picture:
-    """Any of Pillow's modes as gray or colour, without palettes."""
-    if image.mode.startswith("I"):  # I;16 and its byte orders; I is what 16-bit PGM and 32-bit TIFF open as
+    """Convert an image of any of Pillow's modes to gray or colour, without palettes."""
+    if image.mode.startswith("I"):  # I;16 and its byte orders; 16-bit PGM and 32-bit TIFF open as I
         array = np.asarray(image)
         if array.min() < 0 or array.max() > 65535:
             raise Refused(f"samples from {array.min()} to {array.max()} do not fit 16 bits")
@@ -178,18 +179,18 @@ def picture(image: Image.Image) -> Picture:
 
 
 def _png16(data: bytes, height: int, width: int) -> np.ndarray:
-    """16-bit PNG with several samples, which Pillow would cut to 8 bits: `(H, W, 2 | 3 | 4)` uint16."""
+    """Decode a 16-bit PNG with several samples, which Pillow would reduce to 8 bits: `(H, W, 2 | 3 | 4)` uint16."""
     if data[25] != 4:
         return kornia_io.decode_image_png_u16(data, (height, width), "rgb" if data[25] == 2 else "rgba")
-    # Gray with alpha is in no library at hand. Its four bytes a pixel are filtered as those of 8-bit RGBA are, so the
-    # header is rewritten to say RGBA, and the four "channels" are the bytes of the two samples, high byte first.
+    # No library that is installed decodes 16-bit gray with alpha. Its four bytes per pixel are filtered like those of
+    # 8-bit RGBA, so the header is rewritten to RGBA, and its channels are the bytes of the two samples, high first.
     header = data[12:24] + bytes((8, 6)) + data[26:29]
     image = PngImageFile(io.BytesIO(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]))
     return np.ascontiguousarray(np.asarray(image)).view(">u2").astype(np.uint16)
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8, read by hand: photographs whose other tags are broken still get turned."""
+    """Return the EXIF orientation, 1 to 8. It is parsed here so that other, broken tags do no harm."""
     exif = image.info.get("exif") or b""
     start = exif[6:] if exif.startswith(b"Exif\0\0") else exif
     order = {b"II": "<", b"MM": ">"}.get(start[:2])

@@ -1,4 +1,4 @@
-"""What there is to say about how a dataset was decoded, counted over its files and kept with its pixels."""
+"""Remarks about how a dataset was decoded, counted over its files and stored in the cache entry."""
 
 from dataclasses import dataclass, field
 
@@ -6,11 +6,13 @@ from restorelab.data.decode import Decoding
 from restorelab.data.pixels import Facts
 
 DEPTHS = {255: 8, 1023: 10, 4095: 12, 16383: 14}
-"""White levels of sensors whose samples people keep in 16-bit files, and their bits."""
+"""White levels of sensors whose samples are often stored in 16-bit files, and their bits."""
 
 
 @dataclass
 class _Count:
+    """Number of affected images, the sum of their numbers, and the name of the first one."""
+
     files: int = 0
     total: int = 0
     first: str = ""
@@ -22,15 +24,15 @@ class _Count:
             self.total += number
 
     def does(self, singular: str, plural: str) -> str:
-        """How many images, the first by its name, and the verb."""
+        """Return the subject and verb of a sentence: the number of images, the first one's name, and the verb."""
         if self.files == 1:
             return f"1 image ({self.first}) {singular}"
-        return f"{self.files:,} images ({self.first} for one) {plural}"
+        return f"{self.files:,} images (such as {self.first}) {plural}"
 
 
 @dataclass
 class Remarks:
-    """Counts over the images of one dataset; both images of a pair count."""
+    """Counts over the images of a dataset; both images of a pair count."""
 
     decoding: Decoding
     pages: _Count = field(default_factory=_Count)
@@ -58,37 +60,37 @@ class Remarks:
             self.largest = max(self.largest, facts.largest)
 
     def sentences(self) -> list[str]:
-        """A sentence each of what a reader would not expect."""
-        found, asked = [], self.decoding
+        """Return a sentence about each property that a reader would not expect."""
+        sentences, channels = [], self.decoding.channels
         if self.warned.files:
-            warned = self.warned.does("warned", "warned")
-            found.append(f"{warned} while being decoded, and may have wrong pixels: {self.warning}.")
+            warned = self.warned.does("causes", "cause")
+            sentences.append(f"{warned} warnings of the decoder, and may have wrong pixels: {self.warning}.")
         if self.pages.files:
-            found.append(
+            sentences.append(
                 f"{self.pages.does('holds', 'hold')} several pages or frames, {self.pages.total:,} in all: the first "
-                "of each is taken; data.pages=all takes each as an image."
+                "of each is used; data.pages=all uses each as an image."
             )
         if self.dropped.files:
             usual = {1: "the gray or colour bands", 3: "the first three, or a gray one,"}
-            found.append(
-                f"{self.dropped.does('has', 'have')} more bands than data.channels={asked.channels} shows, none "
-                f"of them marked as transparency: {usual.get(asked.channels, f'the first {asked.channels}')} are taken."
+            sentences.append(
+                f"{self.dropped.does('has', 'have')} more bands than data.channels={channels}, none of them marked as "
+                f"transparency: {usual.get(channels, f'the first {channels}')} are used."
             )
         if self.transparent.files:
-            found.append(f"{self.transparent.does('is', 'are')} transparent, and laid on white.")
+            sentences.append(f"{self.transparent.does('is', 'are')} transparent, and composited over white.")
         if self.rounded.files:
             has = self.rounded.does("has", "have")
-            found.append(f"{has} floating-point or wider samples, rounded to 16 bits, by at most 1/131070 of white.")
+            sentences.append(f"{has} floating-point or wider samples, rounded to 16 bits by at most 1/131070 of white.")
         if self.clipped.files:
-            found.append(
-                f"{self.clipped.does('has', 'have')} samples below 0 or above data.white={asked.white}, "
+            sentences.append(
+                f"{self.clipped.does('has', 'have')} samples below 0 or above data.white={self.decoding.white}, "
                 f"{self.clipped.total:,} in all, which were clipped."
             )
-        bound = next((white for white in DEPTHS if self.largest <= white), None)
-        if self.deep.files and bound is not None:
-            found.append(
-                f"No sample of the {self.deep.files:,} images with 16 bits exceeds {bound}. If they hold "
-                f"{DEPTHS[bound]}-bit values, say data.white={bound}: without it white is 65535, the images are dark, "
-                "and their PSNR and SSIM are not those of images whose white is white."
+        white = next((white for white in DEPTHS if self.largest <= white), None)
+        if self.deep.files and white is not None:
+            sentences.append(
+                f"No sample of the {self.deep.files:,} images with 16 bits exceeds {white}. If they hold "
+                f"{DEPTHS[white]}-bit values, set data.white={white}. Without it white is 65535, so the images are "
+                "dark and their PSNR and SSIM are not comparable with those of images at full range."
             )
-        return found
+        return sentences

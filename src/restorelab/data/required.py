@@ -1,4 +1,4 @@
-"""What a run requires of a dataset that is open: images for its parts, and labels."""
+"""Check that a dataset has what a run requires: images in each part, and labels."""
 
 from collections.abc import Sequence
 
@@ -8,53 +8,52 @@ from restorelab.data.split import Rows, has_parts
 from restorelab.errors import DataError
 
 
-def require(found: Rows, rows: Division, parts: Sequence[str]) -> None:
-    """Raise DataError where a part that a run needs has no image."""
+def require(images: Rows, rows: Division, parts: Sequence[str]) -> None:
+    """Raise DataError if a part that a run needs has no image."""
     for part in parts:
         if not len(rows[part]):
-            raise DataError(_without(found, rows, part))
+            raise DataError(_no_images(images, rows, part))
         empty = [name for name, shown in (rows.shown or {}).get(part, {}).items() if not len(shown)]
         if empty:
-            msg = (
-                f"{part} has {len(rows[part])} images and shows none of them under the noise {', '.join(empty)}: they "
-                f"are too few to be shared out. Raise data.{'limit' if part == 'train' else part}, or use more data."
+            raise DataError(
+                f"{part} has {len(rows[part])} images and shows none of them under the noise {', '.join(empty)}: there "
+                f"are too few to divide. Raise data.{'limit' if part == 'train' else part}, or use more data."
             )
-            raise DataError(msg)
 
 
-def _without(found: Rows, rows: Division, part: str) -> str:
-    """What to do about a part that has no image."""
-    counts = ", ".join(f"{len(some)} {name}" for name, some in rows.items())
-    said = f"{len(found.ids)} images split into {counts}: the run needs some for {part}."
-    if part == "train" and has_parts(found) and "train" not in (found.splits or ()):
+def _no_images(images: Rows, rows: Division, part: str) -> str:
+    """Return the message about a part that has no image."""
+    counts = ", ".join(f"{len(part_rows)} {name}" for name, part_rows in rows.items())
+    reason = f"{len(images.ids)} images split into {counts}: the run needs images for {part}."
+    if part == "train" and has_parts(images) and "train" not in (images.splits or ()):
         return (
-            f"{said} The dataset names no training images, and none are taken from its other parts. Add some, such as "
-            "a folder train/, or only measure: train=false ckpt=RUN, or a model that learns nothing. "
+            f"{reason} The dataset has no official training images, and none are taken from its other parts. Add some, "
+            "such as a folder train/, or only evaluate: train=false ckpt=RUN, or a classical baseline as the model. "
             "data.source.parts=none splits all images of a folder instead."
         )
     if part == "train":
-        return f"{said} Lower data.val or data.test (they take all, as data.test=all does)."
+        return f"{reason} Lower data.val or data.test, which take all images; so does data.test=all."
     if part == "val" and not len(rows["train"]):
         return (
-            f"{said} They choose the model's open parameters, and none are taken from test images. Add some, such as a "
-            "folder val/, or give the parameters that model.grid lists values, such as model.weight=0.1."
+            f"{reason} Validation images choose the model's open parameters; test images are not used for that. Add "
+            "some, such as a folder val/, or set the parameters listed in model.grid, such as model.weight=0.1."
         )
     if part == "val":
-        return f"{said} Raise data.val; data.val=0 trains without validation."
-    return f"{said} Raise data.test; data.test=all measures every image, and data.test=0 trains without a test."
+        return f"{reason} Raise data.val; data.val=0 trains without validation."
+    return f"{reason} Raise data.test; data.test=all measures every image, and data.test=0 trains without a test."
 
 
 def require_labels(opened: Opened) -> None:
-    """Raise DataError, naming the dataset, where not every image of every part has a label.
+    """Raise DataError, naming the dataset, unless every image of every part has a label.
 
-    Labels are whole numbers from 0 up, `(N,)` int64 in the table; a training batch and a frozen one bear them as
-    `Sample.label`.
+    Labels are whole numbers from 0, `(N,)` int64 in the table; batches hold them as `Sample.label`.
     """
     table, rows = opened
     name = table.folder.name.rpartition("-")[0]
     if table.labels is None:
-        msg = f"{name}: its images have no labels. Choose a dataset that has: data=mnist, svhn or stl10_labelled."
-        raise DataError(msg)
-    without = [row for found in rows.values() for row in found[table.labels[found] < 0]]
-    if without:
-        raise DataError(f"{name}: {len(without)} images have no label, among them {table.ids[without[0]]}.")
+        raise DataError(
+            f"{name}: its images have no labels. Use a dataset with labels: data=mnist, svhn or stl10_labelled."
+        )
+    unlabelled = [row for part_rows in rows.values() for row in part_rows[table.labels[part_rows] < 0]]
+    if unlabelled:
+        raise DataError(f"{name}: {len(unlabelled)} images have no label, such as {table.ids[unlabelled[0]]}.")

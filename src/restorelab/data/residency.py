@@ -1,4 +1,4 @@
-"""Which images lie on the device while a run goes on: those that fit beside what training itself takes there."""
+"""Decide which images are kept on the device during a run: those that fit beside what training itself takes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,22 +12,22 @@ from restorelab.data import memory
 Residency = Literal["auto", "device", "stream"]
 
 KEPT_FREE = 0.1
-"""Share of the free memory that stays free: workspaces of convolutions, gaps between blocks, gradients on their way."""
+"""Share of the free memory that is kept free for convolution workspaces, fragmentation and temporary gradients."""
 
 UNKNOWN = 0.5
-"""Share of the free memory that images may take where nothing is known of the training."""
+"""Share of the free memory that images may take if the training's needs are not known."""
 
 
 @dataclass
 class Room:
-    """The free memory of a device, and what is planned in it.
+    """The free memory of a device, and what it is assigned to.
 
     Attributes:
-        free: bytes.
+        free: bytes that are free before the run.
         where: the device's name, for messages.
-        needs: gives the bytes that training takes, by what for (see `training.footprint`); None where that is not
-            known. Asked when it matters.
-        taken: bytes of the images that were let in.
+        needs: returns the bytes that training takes, by purpose (see `training.footprint`); None if not known. It is
+            only called when needed.
+        taken: bytes of the images that are kept on the device.
     """
 
     free: int
@@ -41,12 +41,12 @@ class Room:
 
     @property
     def left(self) -> int:
-        """Bytes for further images."""
+        """Bytes that are left for further images."""
         share = UNKNOWN if self._needs is None else 1 - KEPT_FREE
         return int(share * self.free) - sum((self._needs or {}).values()) - self.taken
 
     def take(self, residency: Residency, size: int, what: str) -> tuple[bool, str]:
-        """Whether `size` bytes of images lie on the device, and the reason; those that do take their room."""
+        """Decide whether `size` bytes of images are kept on the device; return the decision and its reason."""
         if residency != "auto":
             self.taken += size if residency == "device" else 0
             return residency == "device", f"data.residency={residency}; {_mib(size)} of {what}"
@@ -56,19 +56,19 @@ class Room:
         return fits, reason
 
     def describe(self) -> str:
-        """The sum: what is free, what training and other images take of it, and what is left."""
-        said = f"of {_mib(self.free)} free on {self.where} "
+        """Return the calculation in words: what is free, what training and other images take, and what is left."""
+        text = f"of {_mib(self.free)} free on {self.where} "
         if self._needs is None:
-            said += f"images may take {UNKNOWN:.0%}"
+            text += f"images may take {UNKNOWN:.0%}"
         else:
-            parts = ", ".join(f"{name} {_mib(size)}" for name, size in self._needs.items())
-            said += f"training takes {_mib(sum(self._needs.values()))} ({parts}) and {KEPT_FREE:.0%} stay free"
+            needs = ", ".join(f"{name} {_mib(size)}" for name, size in self._needs.items())
+            text += f"training takes {_mib(sum(self._needs.values()))} ({needs}) and {KEPT_FREE:.0%} stay free"
         more = f", other images {_mib(self.taken)}" if self.taken else ""
-        return f"{said}{more}: {_mib(max(self.left, 0))} left"
+        return f"{text}{more}: {_mib(max(self.left, 0))} left"
 
 
 def free(device: torch.device) -> int:
-    """Bytes that are free on a device; of a CPU, those that this process may still take."""
+    """Return the bytes that are free on a device; for a CPU, those that this process may still allocate."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory.available()
 
 

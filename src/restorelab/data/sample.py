@@ -1,4 +1,4 @@
-"""A batch on its way through the step."""
+"""A batch of images, as loaders, degradations, objectives and metrics exchange it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,16 +9,16 @@ from torch import Tensor
 
 @dataclass
 class Sample:
-    """A batch: ids, clean, degraded, parameters, label.
+    """A batch: indices, clean and degraded images, drawn parameters and labels.
 
     Attributes:
-        index: `(B,)` int64, row of each image in the dataset; its ids and groups are looked up by it.
-        clean: `(B, C, H, W)`; uint8 (or uint16) as stored, float32 in [0, 1] once the datamodule prepared the batch.
-        degraded: `(B, C, h, w)` float32, None until the degradation ran; from storage for real pairs.
+        index: `(B,)` int64, row of each image in the dataset, by which its id and group are looked up.
+        clean: `(B, C, H, W)`; uint8 (or uint16) as stored, float32 in [0, 1] after the datamodule prepared the batch.
+        degraded: `(B, C, h, w)` float32, None before the degradation is applied; as stored for real pairs.
         parameters: what the degradation drew, `{name: (B,)}`.
         label: `(B,)` int64, None for datasets without labels.
-        counts: how many images of the batch show each variant of the degradation, in order (`noise=each`).
-        counter: how many training batches came before this one since the run began; None in evaluation.
+        counts: number of images of each variant of the degradation, in order (`noise=each`).
+        counter: number of training batches before this one since the run began; None in evaluation.
     """
 
     index: Tensor
@@ -33,12 +33,12 @@ class Sample:
         return int(self.clean.shape[0])
 
     def to(self, device: torch.device | str) -> "Sample":
-        """Move every tensor to a device; Lightning calls this. From pinned memory to a GPU it does not wait."""
+        """Move every tensor to a device (Lightning calls this), asynchronously from pinned memory to a GPU."""
         fast = torch.device(device).type == "cuda"
         return self._each(lambda tensor: tensor.to(device, non_blocking=fast))
 
     def pinned(self) -> "Sample":
-        """The same in pinned memory, from which a copy to a GPU does not wait."""
+        """Return the sample in pinned memory, from which copies to a GPU are asynchronous."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Sample":

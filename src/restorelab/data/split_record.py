@@ -1,8 +1,8 @@
-"""Which images a run trains on, validates on and tests on: written down once, and kept when the dataset changes.
+"""The recorded split of a run: which images it trains, validates and tests on, even if the dataset changes later.
 
-When a run goes on, its images stay in their parts. Images that are new in the dataset are left out, and the run goes
-on without those that are gone; both are said. An image of another content is refused: what a run learns from does not
-change under way, and a test image must not become one that was trained on.
+When a run is resumed, its images stay in their parts. New images are left out, and the run continues without missing
+ones; both are logged. Images whose content has changed are refused, because the training data of a run must not change
+and a test image must not turn into one that was trained on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,22 +18,22 @@ from restorelab.data.split import PARTS
 from restorelab.errors import DataError
 
 Part = Mapping[str, tuple[str, ...]]
-"""Images by id, with the variants that they are shown under; none where they are shown under all."""
+"""By image id the variants that the image is shown under; () for all of them."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How a dataset differs from what a run began with, by the images' ids."""
+    """The ids of images that were added to or removed from a dataset since a run began."""
 
     added: Sequence[str] = ()
     removed: Sequence[str] = ()
 
     def __str__(self) -> str:
-        told = [
-            (self.added, "added, left out of this run"),
-            (self.removed, "removed or unreadable, the run goes on without"),
+        kinds = [
+            (self.added, "images added, which this run leaves out"),
+            (self.removed, "images removed or unreadable, which this run continues without"),
         ]
-        return "; ".join(f"{len(ids):,} {words}: {_some(ids)}" for ids, words in told if ids)
+        return "; ".join(f"{len(ids):,} {words}: {_some(ids)}" for ids, words in kinds if ids)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
@@ -41,12 +41,12 @@ class Changes:
 
 @dataclass(frozen=True)
 class Kept:
-    """The division of a dataset as a run keeps it.
+    """The recorded split of a run.
 
     Attributes:
-        table: the name of the decoded dataset that it was made from; another one means that the dataset changed.
-        parts: by part, its images.
-        contents: the hash of each image.
+        table: the name of the cache entry that was split; another name means that the dataset has changed.
+        parts: the images of each part.
+        contents: the hash of each image by its id.
         unread: ids of images that could not be read, or were left out.
     """
 
@@ -57,52 +57,49 @@ class Kept:
 
     @property
     def ids(self) -> set[str]:
-        """All images of the run."""
+        """The ids of all images of the run."""
         return {name for part in self.parts.values() for name in part}
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all of it but the table's name."""
+        """A hash of the split, without the table's name."""
         return digest([self.parts, self.contents])
 
     def division(self, table: Table, noises: Sequence[str]) -> Division:
-        """The rows of each part in a table, as far as the images are in it. noises: the variants of the training noise.
+        """Return the rows of each part, of those images that are in a table.
+
+        noises: the variants of the training noise.
 
         Raises:
-            DataError: where an image has another content now.
+            DataError: if the content of an image has changed.
         """
-        self._refuse_changed(table)
+        contents = contents_of(table)
+        changed = sorted(name for name, old in self.contents.items() if contents.get(name, old) != old)
+        if changed:
+            raise DataError(
+                f"{len(changed):,} of {len(self.contents):,} images have another content than when the run began "
+                f"({_some(changed)}). Restore the dataset, or start a new run."
+            )
         rows = {name: row for row, name in enumerate(table.ids)}
-        found = {part: [(rows[name], shown) for name, shown in kept.items() if name in rows]
-                 for part, kept in self.parts.items()}  # fmt: skip
+        present = {part: [(rows[name], shown) for name, shown in images.items() if name in rows]
+                   for part, images in self.parts.items()}  # fmt: skip
         if not any(shown for part in self.parts.values() for shown in part.values()):
-            return Division({part: _sorted([row for row, _ in images]) for part, images in found.items()})
+            return Division({part: _sorted([row for row, _ in images]) for part, images in present.items()})
         return Division.of_pairs(
             {
                 part: {name: _sorted([row for row, shown in images if name in shown]) for name in noises}
-                for part, images in found.items()
+                for part, images in present.items()
             }
         )
 
     def changes(self, table: Table, listed: Sequence[str]) -> Changes:
-        """What is different in a table. listed: ids of all images that the dataset has now, where that is known."""
+        """Compare with a table. listed: ids of all images that the dataset has now; empty if not known."""
         ids = self.ids
         return Changes(sorted(set(listed) - ids - self.unread), sorted(ids - set(table.ids)))
 
-    def _refuse_changed(self, table: Table) -> None:
-        changed = sorted(
-            name for name, now in contents_of(table).items() if name in self.contents and now != self.contents[name]
-        )
-        if changed:
-            msg = (
-                f"{len(changed):,} of {len(self.contents):,} images have another content than when the run began "
-                f"({_some(changed)}). Put the dataset back as it was, or start a new run."
-            )
-            raise DataError(msg)
-
 
 def of(table: Table, rows: Division) -> Kept:
-    """What a run is to keep of a division that was just made."""
+    """Return the record of a new split."""
     parts: dict[str, dict[str, tuple[str, ...]]] = {}
     for part in PARTS:
         ids = [table.ids[row] for row in rows[part]]
@@ -121,7 +118,7 @@ def of(table: Table, rows: Division) -> Kept:
 
 
 def contents_of(table: Table) -> dict[str, str]:
-    """The hash of each image of a table, as hexadecimal digits, by its id."""
+    """Return the hash of each image of a table by its id, in hexadecimal digits."""
     return dict(zip(table.ids, (f"{value:016x}" for value in table.contents.tolist()), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Where the training images lie while a run goes on, and how a batch of them is gathered."""
+"""The store of training images, on the device or memory-mapped, from which batches are gathered."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,21 +19,21 @@ from restorelab.degradations.rng import derive
 
 @dataclass
 class TableStore:
-    """Training images of a decoded table, whole or in random crops, turned.
+    """Training images of a decoded table, whole or in random crops, with augmentation.
 
-    Images that are resident on a GPU are one tensor there, and a batch is one gather from it: of the host's draws one
-    small pinned tensor is copied, so that the host never waits. Otherwise images are read from the memory-mapped file,
-    into pinned memory where the device is a GPU.
+    Images that are resident on a GPU are one tensor there, and a batch is one gather from it. Only one small pinned
+    tensor with the host's draws is copied per batch, so the host never waits. Otherwise images are read from the
+    memory-mapped file, into pinned memory if the device is a GPU.
 
     Attributes:
         table: the decoded dataset.
         rows: the training rows.
-        crop: height and width of the crops, None for whole images. In pairs of a factor, of the clean image's.
-        device: where resident images lie.
-        resident: whether they lie there.
-        frozen: training noise drawn once (`noise.fixed=true`), one set of degraded images a variant.
-        pad: images smaller than the crop are continued by reflection.
-        turns: the form that each image is shown in.
+        crop: height and width of the crops of clean images; None for whole images.
+        device: the device of the run.
+        resident: whether the images are kept on the device.
+        frozen: with `noise.fixed=true`, the set of degraded images of each variant.
+        pad: whether images smaller than the crop are padded by reflection.
+        turns: the form (flip or rotation) of each image.
     """
 
     table: Table
@@ -58,7 +58,7 @@ class TableStore:
             else [self.rows[(shapes == shape).all(axis=1)] for shape in np.unique(shapes, axis=0)]
         )
         self._places = [_places(noisy.rows, len(self.table)) for noisy in self.frozen]
-        # On a CPU the memory-mapped file is the device's memory: nothing is copied.
+        # On a CPU the memory-mapped file already is the device's memory, so nothing is copied.
         self._on_device = self.resident and self.device.type != "cpu"
         self._clean, self._degraded = self._sources()
         if self._on_device:
@@ -67,7 +67,7 @@ class TableStore:
                 self._degraded.pixels = self._degraded.pixels.to(self.device)
 
     def _sources(self) -> "tuple[_Flat, _Flat | None]":
-        """The clean images and their degraded versions, on the host."""
+        """Return the clean images and their degraded versions, on the host."""
         table = self.table
         clean = _Flat(as_tensor(table.pixels), table.offsets, table.shapes)
         if self.frozen and self._on_device:
@@ -81,11 +81,10 @@ class TableStore:
     def gather(
         self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...], epoch: int = 0
     ) -> dict[str, Tensor | None]:
-        """`index`, `clean`, `degraded` and `label` of some rows.
+        """Return `index`, `clean`, `degraded` and `label` of some rows; images are as stored, `(B, C, H, W)`.
 
-        rows: (B,) of the table, of one shape unless the store crops. counts: how many of them show each variant.
-        key: seeds the place of the crops, and the forms where they are drawn. epoch: what the batch belongs to. Images
-        come as stored, `(B, C, H, W)` uint8 or uint16.
+        rows: (B,) of the table, of one shape unless the store crops. counts: number of rows of each variant. key: seeds
+        the positions of the crops, and the forms if they are drawn. epoch: of the batch.
         """
         generator = np.random.Generator(np.random.Philox(key=derive("crop", *key)))
         corners = None
@@ -103,7 +102,7 @@ class TableStore:
             "degraded": self._degraded_on_host(rows, counts, view),
             "label": None if labels is None else torch.from_numpy(labels),
         }
-        if self.device.type == "cuda":  # the copy to the GPU then runs beside the next gather
+        if self.device.type == "cuda":  # from pinned memory, the copy to the GPU overlaps with the next gather
             fields = {name: tensor if tensor is None else tensor.pin_memory() for name, tensor in fields.items()}
         return fields
 
@@ -114,7 +113,7 @@ class TableStore:
         return None if self._degraded is None else self._degraded.batch(rows, view.reduced(self.factor))
 
     def _by_variant(self, rows: np.ndarray, counts: tuple[int, ...] | None) -> Iterator[list[int]]:
-        """For each variant in turn the places, in its frozen set, of the batch's images that show it."""
+        """Yield, for each variant, the indices in its frozen set of the batch's images of that variant."""
         ends = np.cumsum(counts if counts is not None else [len(rows)])[:-1]
         for places, part in zip(self._places, np.split(rows, ends), strict=True):
             yield places[part].tolist()
@@ -143,14 +142,14 @@ class TableStore:
 
 @dataclass
 class _Flat:
-    """Images one behind the other: flat `pixels`, and of each image where it begins, (N,), and its shape, (N, 3)."""
+    """Images stored one after another: flat `pixels`, the offset of each image, (N,), and its shape, (N, 3)."""
 
     pixels: Tensor
     offsets: np.ndarray
     shapes: np.ndarray
 
     def batch(self, rows: np.ndarray, view: View) -> Tensor:
-        """Some of them on the host."""
+        """Gather a batch on the host."""
         if view.whole:
             return self._select(rows, torch.from_numpy(self.offsets[rows]))
         pixels = self.pixels.numpy()
@@ -162,14 +161,14 @@ class _Flat:
         return view.columns(self.offsets[rows], self.shapes[rows])
 
     def gathered(self, rows: np.ndarray, columns: Tensor, view: View) -> Tensor:
-        """Some of them on the device. columns: theirs, which lie there."""
+        """Gather a batch on the device. columns: the result of `columns`, on the device."""
         if view.whole:
             return self._select(rows, columns[0])
         channels, height, width = self.shapes[rows[0]].tolist()
         return view.gather(self.pixels, columns, (channels, height, width))
 
     def _select(self, rows: np.ndarray, offsets: Tensor) -> Tensor:
-        """Whole images as they are: rows of one matrix, as images of one shape lie together."""
+        """Select whole images as rows of a matrix; images of one shape are contiguous."""
         shape, first = self.shapes[rows[0]], int(self.offsets[rows].min())
         size = int(shape.prod())
         matrix = self.pixels[first : first + (self.pixels.numel() - first) // size * size].view(-1, size)
@@ -177,7 +176,7 @@ class _Flat:
 
 
 def _joined(sets: Sequence[FrozenSet]) -> _Flat:
-    """The images of all sets, set after set."""
+    """Concatenate the images of all sets."""
     sizes = np.cumsum([0, *(noisy.values for noisy in sets)])
     pixels = torch.empty(int(sizes[-1]))
     for noisy, begin in zip(sets, sizes[:-1].tolist(), strict=True):
@@ -189,7 +188,7 @@ def _joined(sets: Sequence[FrozenSet]) -> _Flat:
 
 
 def _places(rows: np.ndarray, total: int) -> np.ndarray:
-    """Where each row of the table, `(total,)`, stands among `rows`; -1 where it does not."""
+    """Return the index of each row of the table in `rows`, `(total,)`; -1 for other rows."""
     places = np.full(total, -1, dtype=np.int64)
     places[rows] = np.arange(len(rows))
     return places

@@ -1,8 +1,8 @@
 """TIFF: any number of bands, pages and planes; unsigned, signed and floating-point samples; every lossless compression.
 
-tifffile reads the tags, and Pillow's libtiff unpacks the strips or tiles, as plain bytes; what they mean is found here.
-libtiff says where a strip unpacks to less than its rows need, which tifffile and Pillow by themselves fill with zeros.
-What this does not cover (palettes, JPEG, CCITT, CMYK, fewer than 8 bits) is left to Pillow.
+tifffile reads the tags, Pillow's libtiff decompresses the strips or tiles as plain bytes, and this module converts the
+bytes to samples. libtiff reports a strip that decompresses to too few bytes; tifffile and Pillow by themselves would
+fill the rest with zeros. Other files (palettes, JPEG, CCITT, CMYK, fewer than 8 bits) are decoded by Pillow alone.
 """
 
 import io
@@ -19,13 +19,13 @@ from restorelab.data.pixels import Picture, Refused
 from restorelab.data.raster import picture
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How a TIFF file begins: little-endian, big-endian, and both again for BigTIFF."""
+"""The first bytes of a TIFF file: little-endian, big-endian, and both again for BigTIFF."""
 
 RATIOS = {1: 1, 5: 4096, 8: 1032, 32773: 64, 32946: 1032, 34925: None, 50000: None}
-"""Compressions of bytes (none, LZW, deflate, PackBits, LZMA, Zstandard): what a byte can unpack to; None: anything."""
+"""The greatest ratio of each compression (none, LZW, deflate, PackBits, LZMA, Zstandard); None for no limit."""
 
 NOT_A_PICTURE = 0b101
-"""Bits of NewSubfileType: a page that is another one made small, or its mask."""
+"""Bits of NewSubfileType: the page is a reduced version or the mask of another page."""
 
 
 class Tiff:
@@ -35,44 +35,44 @@ class Tiff:
         self.data = data
         self.file = tifffile.TiffFile(io.BytesIO(data))
         self.pictures = self._pictures()
-        self.planes = self._planes()  # of one page, behind one another; more than 1 without further pages only
+        self.planes = self._planes()  # images stored one after another behind one page's tags
         self.pages = len(self.pictures) * self.planes
 
     def _pictures(self) -> list[Any]:
-        found: list[Any] = []
+        pictures: list[Any] = []
         try:
             for page in self.file.pages:
                 if not int(getattr(page, "subfiletype", 0)) & NOT_A_PICTURE:
-                    found.append(page)
-        except Exception as error:  # a chain of pages that breaks off: what comes before is whole
-            warned.warn(f"its pages break off: {error}")
-        return found or [self.file.pages[0]]
+                    pictures.append(page)
+        except Exception as error:  # the chain of pages is broken; the pages before the break are complete
+            warned.warn(f"the list of its pages is broken: {error}")
+        return pictures or [self.file.pages[0]]
 
     def _planes(self) -> int:
-        """ImageJ, and tifffile if it is asked to, write one page's tags for a whole stack."""
+        """Return the number of images of a stack that has the tags of one page only, as ImageJ and tifffile write."""
         page = self.pictures[0]
         if len(self.pictures) > 1 or not (self.file.is_imagej or self.file.is_shaped) or page.compression != 1:
             return 1
         size = int(np.prod(page.shape)) * max(1, _bits(page) // 8)
-        held = (len(self.data) - min(page.dataoffsets, default=0)) // max(1, size)
-        return max(1, min(held, int(np.prod(self.file.series[0].shape)) // max(1, int(np.prod(page.shape)))))
+        stored = (len(self.data) - min(page.dataoffsets, default=0)) // max(1, size)
+        return max(1, min(stored, int(np.prod(self.file.series[0].shape)) // max(1, int(np.prod(page.shape)))))
 
     def size(self, number: int) -> tuple[int, int]:
-        """Height and width of a page as stored."""
+        """Return height and width of a page as stored."""
         page = self._page(number)
         return int(page.imagelength), int(page.imagewidth)
 
     def need(self, number: int) -> int:
-        """Bytes of memory that decoding a page takes, about; Refused where its tags promise more than its data hold."""
+        """Return the approximate bytes of memory that decoding takes. Refused if the data are too short."""
         page = self._page(number)
         if page.imagedepth != 1:
-            raise Refused(f"a TIFF volume of {page.imagedepth} slices behind one page; save each slice as a page")
+            raise Refused(f"a TIFF volume of {page.imagedepth} slices in one page; save each slice as a page")
         _check_data(page, len(self.data))
         samples = page.imagelength * page.imagewidth * page.samplesperpixel
         return int(samples * (3 if page.compression == 1 else 5) * max(1, _bits(page) // 8))
 
     def load(self, number: int) -> Picture:
-        """Decode page `number`, from 1."""
+        """Decode page `number`, counted from 1."""
         page = self._page(number)
         if not _is_bytes(page):
             return self._by_pillow(page)
@@ -84,7 +84,7 @@ class Tiff:
         pixels = self._samples(page, (number - 1) % self.planes)
         if page.photometric == 0:  # white is zero
             if pixels.dtype.kind != "u":
-                raise Refused(f"{pixels.dtype} samples of which 0 is white; save it with 0 as black")
+                raise Refused(f"{pixels.dtype} samples with 0 as white; save it with 0 as black")
             pixels = np.iinfo(pixels.dtype).max - pixels
         orientation = int(page.tags.valueof(274, 1))
         premultiplied = alpha is not None and kinds[alpha - colours] == 1
@@ -100,56 +100,56 @@ class Tiff:
             raise Refused(f"16-bit TIFF, {_name(page.photometric)}, {_name(page.compression)}; save it as RGB")
         image = TiffImageFile(io.BytesIO(self.data))
         image.seek(page.index)
-        image.load()  # Pillow turns a TIFF upright as it loads it
-        found = picture(image)
-        if page.photometric == 0 and isinstance(found.pixels, np.ndarray):  # Pillow inverts at 8 bits only
-            found.pixels = np.uint16(65535) - found.pixels
-        return found
+        image.load()  # Pillow applies the orientation of a TIFF when it loads it
+        decoded = picture(image)
+        if page.photometric == 0 and isinstance(decoded.pixels, np.ndarray):  # Pillow inverts at 8 bits only
+            decoded.pixels = np.uint16(65535) - decoded.pixels
+        return decoded
 
     def _samples(self, page: Any, plane: int) -> np.ndarray:
-        """`(H, W, B)` of the page's own kind of samples."""
+        """Return the samples of a page, `(H, W, bands)`, in its own sample type."""
         tall, wide, down, across = _grid(page)
         apart = page.planarconfig == 2
-        bands, each = page.samplesperpixel, 1 if apart else page.samplesperpixel
+        bands, together = page.samplesperpixel, 1 if apart else page.samplesperpixel
         kind = np.dtype(f"u{_bits(page) // 8}") if page.sampleformat == 4 else page.dtype
         out = np.empty((page.imagelength, page.imagewidth, bands), kind)
-        skipped = plane * out.nbytes  # only where the stack is one strip
-        for number in range(bands if apart else 1):
-            some = slice(number * down * across, (number + 1) * down * across)
+        skipped = plane * out.nbytes  # 0 unless the page is a stack, which is stored in one strip
+        for band in range(bands if apart else 1):
+            places = slice(band * down * across, (band + 1) * down * across)
             strips = [
                 self.data[offset + skipped : offset + skipped + count]
-                for offset, count in zip(page.dataoffsets[some], page.databytecounts[some], strict=True)
+                for offset, count in zip(page.dataoffsets[places], page.databytecounts[places], strict=True)
             ]
-            row = wide * each * kind.itemsize
+            row = wide * together * kind.itemsize
             rows = down * tall if page.is_tiled else page.imagelength
             raw = _unpacked(strips, row, rows, tall, across if page.is_tiled else 0, page.compression, page.fillorder)
-            laid = _unpredicted(raw.reshape(rows, across, row), kind, each, page.predictor, self.file.byteorder)
-            laid = laid.reshape(rows, across * wide, each)[: page.imagelength, : page.imagewidth]
-            out[..., number : number + each] = laid
+            samples = _unpredicted(raw.reshape(rows, across, row), kind, together, page.predictor, self.file.byteorder)
+            samples = samples.reshape(rows, across * wide, together)[: page.imagelength, : page.imagewidth]
+            out[..., band : band + together] = samples
         return out
 
 
 def _grid(page: Any) -> tuple[int, int, int, int]:
-    """Rows and columns of a strip or tile, and how many there are, down and across."""
+    """Return the rows and columns of a strip or tile, and the numbers of these down and across."""
     tall, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
     if min(tall, wide, page.imagelength, page.imagewidth) < 1:
-        raise Refused(f"tags that mean nothing: {page.imagewidth}x{page.imagelength} pixels in parts of {wide}x{tall}")
+        raise Refused(f"invalid tags: {page.imagewidth}x{page.imagelength} pixels in parts of {wide}x{tall}")
     return tall, wide, -(-page.imagelength // tall), -(-page.imagewidth // wide)
 
 
 def _check_data(page: Any, total: int) -> None:
-    """Raise Refused where strips or tiles are missing, empty, beyond the file's end, or shorter than their rows."""
+    """Raise Refused if strips or tiles are missing, empty, beyond the end of the file, or too short for their rows."""
     tall, wide, down, across = _grid(page)
     planes = page.samplesperpixel if page.planarconfig == 2 else 1
     needed, kind = down * across * planes, "tiles" if page.is_tiled else "strips"
-    held = min(len(page.dataoffsets), len(page.databytecounts))
+    listed = min(len(page.dataoffsets), len(page.databytecounts))
     size = f"{page.imagewidth}x{page.imagelength} pixels"
-    if held < needed:
-        raise Refused(f"damaged: its tags promise {size} in {needed:,} {kind}, and list {held:,}")
+    if listed < needed:
+        raise Refused(f"damaged: its tags promise {size} in {needed:,} {kind}, and list {listed:,}")
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))[:needed]
-    gone = sum(count < 1 or offset < 1 or offset + count > total for offset, count in parts)
-    if gone:
-        raise Refused(f"damaged: {gone:,} of its {needed:,} {kind} are empty or lie beyond the file's end")
+    missing = sum(count < 1 or offset < 1 or offset + count > total for offset, count in parts)
+    if missing:
+        raise Refused(f"damaged: {missing:,} of its {needed:,} {kind} are empty or beyond the end of the file")
     ratio = RATIOS.get(int(page.compression))
     if ratio is None or page.photometric == 6:  # YCbCr is subsampled
         return
@@ -162,7 +162,7 @@ def _check_data(page: Any, total: int) -> None:
 
 
 def _is_bytes(page: Any) -> bool:
-    """Whether a page is gray or colour in whole bytes, compressed as bytes: what `Tiff._samples` knows."""
+    """Return whether `Tiff._samples` can decode a page: gray or colour in whole bytes, losslessly compressed."""
     known = int(page.compression) in RATIOS and page.photometric in (0, 1, 2) and page.predictor in (1, 2, 3)
     return known and _bits(page) in (8, 16, 32, 64) and (page.sampleformat == 4 or page.dtype is not None)
 
@@ -179,7 +179,10 @@ def _name(tag: Any) -> str:
 def _unpacked(
     strips: Sequence[bytes], row: int, rows: int, tall: int, across: int, compression: int, fillorder: int
 ) -> np.ndarray:
-    """The bytes of strips of `tall` rows, or of tiles of which `across` (else 0) lie side by side, each `row` long."""
+    """Decompress strips of `tall` rows of `row` bytes, or tiles, of which `across` (0 for strips) are side by side.
+
+    Compressed data are wrapped in a TIFF file of 8-bit gray pixels, one per byte, which Pillow's libtiff decodes.
+    """
     if compression == 1 and not across:
         sizes = [min(tall, rows - top) * row for top in range(0, rows, tall)]
         return np.frombuffer(b"".join(s[:size] for s, size in zip(strips, sizes, strict=True)), np.uint8)
@@ -189,7 +192,7 @@ def _unpacked(
     tags |= {262: (1,), 266: (int(fillorder),), 277: (1,)}
     tags |= {322: (row,), 323: (tall,)} if across else {278: (tall,)}
     header = 8 + 2 + 12 * (len(tags) + 2) + 4
-    first = header + 8 * len(strips)  # behind the lists of offsets and counts
+    first = header + 8 * len(strips)  # the strips follow the lists of offsets and counts
     counts = [len(strip) for strip in strips]
     offsets = [first + int(before) for before in np.cumsum([0, *counts[:-1]])]
     tags |= {int(kinds[2] or 0): tuple(offsets), int(kinds[3] or 0): tuple(counts)}
@@ -206,15 +209,15 @@ def _unpacked(
 
 
 def _unpredicted(raw: np.ndarray, kind: np.dtype[Any], bands: int, predictor: int, order: Any) -> np.ndarray:
-    """Samples of `kind` from bytes `(rows, across, bytes)`, each row of a strip or tile by itself."""
+    """Undo the predictor in each row of a strip or tile: bytes `(rows, across, bytes)` to samples of `kind`."""
     rows, across, _ = raw.shape
-    if predictor == 3:  # differences of bytes, the most significant ones of all samples first
+    if predictor == 3:  # differences of bytes, grouped by significance, the most significant first
         summed = raw.reshape(rows, across, -1, bands).cumsum(axis=2, dtype=np.uint8)
         planes = summed.reshape(rows, across, kind.itemsize, -1)
         return np.ascontiguousarray(np.moveaxis(planes, 2, 3)).view(kind.newbyteorder(">"))
     samples = np.ascontiguousarray(raw).view(kind.newbyteorder(order))
     if predictor == 1:
         return samples
-    whole = np.dtype(f"u{kind.itemsize}")
-    native = samples.astype(kind).view(whole).reshape(rows, across, -1, bands)
-    return native.cumsum(axis=2, dtype=whole).view(kind)
+    unsigned = np.dtype(f"u{kind.itemsize}")
+    differences = samples.astype(kind).view(unsigned).reshape(rows, across, -1, bands)
+    return differences.cumsum(axis=2, dtype=unsigned).view(kind)

@@ -1,6 +1,6 @@
-"""What image libraries warn about while they decode: kept from the screen, and handed to whoever decodes.
+"""Collect the warnings of image libraries while they decode, instead of printing them.
 
-Pillow warns through `warnings`, tifffile through `logging`, both about files that they could not read as they stand.
+Pillow warns through `warnings` and tifffile through `logging`, both about files that they cannot read correctly.
 """
 
 import logging
@@ -27,19 +27,17 @@ _thread = _Thread()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Pillow's warnings from the screen and lift its bound of pixels, in all threads at once.
+    """Suppress Pillow's warnings and lift its pixel limit, in all threads at once; `heard` collects the warnings.
 
-    A thread that `heard` the warnings has them.
-
-    `warnings.catch_warnings` saves and restores a global list, so overlapping threads would undo one another; here the
-    first one in saves and the last one out restores.
+    `warnings.catch_warnings` saves and restores a global list, so overlapping threads would undo one another. Here the
+    first thread to enter saves the list and the last one to leave restores it.
     """
     global _depth, _filters, _pixels  # noqa: PLW0603
     with _lock:
         if _depth == 0:
             _filters = warnings.catch_warnings()
             _filters.__enter__()
-            _pixels, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # data.max_megapixels is the bound here
+            _pixels, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # data.max_megapixels is the limit here
             warnings.filterwarnings("always", module=r"PIL\.")
             warnings.showwarning = _keeping(warnings.showwarning)
         _depth += 1
@@ -55,7 +53,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def heard() -> Iterator[list[str]]:
-    """The warnings of this thread's image libraries while the context is open."""
+    """Collect the warnings of the image libraries in this thread while the context is open."""
     before, _thread.messages = _thread.messages, []
     try:
         with quiet():
@@ -65,7 +63,7 @@ def heard() -> Iterator[list[str]]:
 
 
 def warn(message: str) -> None:
-    """Add a warning to those that this thread hears; without anybody who hears it, it is lost."""
+    """Add a warning to those that `heard` collects in this thread, if it does."""
     if _thread.messages is not None:
         _thread.messages.append(" ".join(message.split()))
 

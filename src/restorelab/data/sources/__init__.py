@@ -1,1 +1,1 @@
-"""One file a dataset: each reads its original distribution format and lists items, decoding nothing."""
+"""Sources, one file per dataset: each lists the images of the dataset's original distribution without decoding them."""

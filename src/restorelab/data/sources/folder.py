@@ -1,4 +1,4 @@
-"""Any tree of images."""
+"""Any folder tree of images."""
 
 import hashlib
 import os
@@ -22,19 +22,20 @@ from restorelab.file_names import refusal
 
 
 class Folder:
-    """Every image below a folder, in any depth: jpg, png, tif, bmp, pgm, webp, gif, npy and npz, in sorted order.
+    """All images below a folder, at any depth, in sorted order: jpg, png, tif, bmp, pgm, webp, gif, npy and npz.
 
-    Hidden files and folders (a leading dot) are skipped. Links are followed, each real folder is listed once. The id is
-    the path below the root. Folders such as `train/`, `valid/` and `test/` are the official parts, see `parts.py`.
+    Hidden files and folders (with a leading dot) are skipped. Links are followed; each real folder is listed once. The
+    id is the path relative to the root. Folders such as `train/`, `valid/` and `test/` are the official parts, see
+    `parts.py`.
 
     Args:
         root: the folder.
-        group: what a split must not tear: `file` (each image for itself), `parent` (the folder it lies in), or a
-            regular expression searched in the id, whose first parenthesis, or else whole match, names the group.
-        parts: `auto` takes the split from the folders' names, `none` splits all images alike.
-        url: the address of a tar or zip that `fetch` brings and unpacks into the root.
-        sha256: its checksum.
-        max_gigabytes: the bound of what it may unpack to.
+        group: the group of an image, which a split keeps together: `file` (each image is its own group), `parent` (its
+            folder), or a regular expression, searched in the id, whose first parenthesis or whole match is the group.
+        parts: `auto` derives the official parts from folder names; with `none` there are none.
+        url: the address of a tar or zip archive that `fetch` downloads and unpacks into the root.
+        sha256: checksum of the archive.
+        max_gigabytes: the most that it may unpack to.
 
     """
 
@@ -56,7 +57,7 @@ class Folder:
             raise ConfigError(f"folder: max_gigabytes is {max_gigabytes}; expected a number above 0.")
 
     def items(self) -> list[Item]:
-        """List the images, decoding nothing."""
+        """List the images without decoding them."""
         root, paths = self._root(), self._images()
         names = [name_below(path, root) for path in paths]
         return [
@@ -65,55 +66,56 @@ class Folder:
         ]
 
     def fingerprint(self) -> dict[str, Any]:
-        """The names and the content of all images, hashed, the grouping, and whether parts are looked for."""
+        """Return the hash of the names and contents of all images, the grouping, and `parts`."""
         return {**summary(self._images(), self._root()), "group": self.group, "parts": self.parts}
 
     def remarks(self) -> list[str]:
-        """What the user should know of the layout."""
+        """Return a sentence about folders that look like official parts but are not used as such, if there are any."""
         root = self._root()
-        said = remark((name_below(path, root) for path in self._images()), self.parts)
-        return [said] if said else []
+        sentence = remark((name_below(path, root) for path in self._images()), self.parts)
+        return [sentence] if sentence else []
 
     def fetch(self) -> Path:
         """Download the archive at `url` and unpack it into the root, which must be new or empty."""
         if self.root is None or self.url is None:
-            raise DataError("a folder is fetched with data.root=FOLDER and data.source.url=ADDRESS of a tar or zip.")
+            raise DataError("to fetch a folder, set data.root=FOLDER and data.source.url=ADDRESS of a tar or zip.")
         name = PurePosixPath(unquote(urlsplit(self.url).path)).name
         name = "archive" if refusal(name) else name
         if self.root.is_dir() and any(self.root.iterdir()):
-            raise DataError(f"{self.root} is not empty; nothing is fetched into it.")
-        kept = self.root.with_name(f".{self.root.name}.download")
-        archive = download(self.url, kept / name, sha256=self.sha256)
+            raise DataError(f"{self.root} is not empty; nothing is downloaded into it.")
+        temporary = self.root.with_name(f".{self.root.name}.download")
+        archive = download(self.url, temporary / name, sha256=self.sha256)
         unpack(archive, self.root, max_bytes=int(self.max_gigabytes * 1e9))
-        shutil.rmtree(kept)
+        shutil.rmtree(temporary)
         return self.root
 
     def _root(self) -> Path:
         if self.root is None:
             raise DataError("a folder of images needs data.root=FOLDER (data.root is not set).")
         if not self.root.is_dir():
-            how = (
-                f"`restorelab fetch data=folder {quoting.argument('data.root', self.root)}` brings it from {self.url}."
+            advice = (
+                f"`restorelab fetch data=folder {quoting.argument('data.root', self.root)}` downloads it from "
+                f"{self.url}."
                 if self.url
-                else "Set data.root to a folder that holds images, in any depth."
+                else "Set data.root to a folder that holds images, at any depth."
             )
-            what = "is a file" if self.root.exists() else "does not exist"
-            raise DataError(f"images were looked for in {self.root}, which {what}. {how}")
+            problem = "is a file" if self.root.exists() else "does not exist"
+            raise DataError(f"the folder of images is {self.root}, which {problem}. {advice}")
         return self.root
 
     def _images(self) -> list[Path]:
         root = self._root()
-        found = images_below(root)
-        if not found:
+        paths = images_below(root)
+        if not paths:
             raise DataError(f"{root} holds no images ({', '.join(EXTENSIONS)}); it holds {kinds_below(root)}.")
-        return found
+        return paths
 
 
 def grouping(owner: str, group: str) -> Callable[[str], str]:
-    """What gives an id its group: `file`, `parent`, or a regular expression, as `Folder` says.
+    """Return the function from id to group: `file`, `parent`, or a regular expression, as in `Folder`.
 
     Raises:
-        ConfigError: for an expression that is none. The function itself raises DataError for an id without a match.
+        ConfigError: for an invalid expression. The returned function raises DataError for an id without a match.
     """
     if group == "file":
         return str
@@ -128,8 +130,8 @@ def grouping(owner: str, group: str) -> Callable[[str], str]:
         match = pattern.search(name)
         if match is None:
             raise DataError(
-                f"group={group!r} is found nowhere in {name}; allowed: file, parent, or a regular expression that "
-                "is found in every path."
+                f"group={group!r} does not match {name}; allowed: file, parent, or a regular expression that matches "
+                "every path."
             )
         return str(match.group(1) if pattern.groups else match.group())
 
@@ -137,7 +139,7 @@ def grouping(owner: str, group: str) -> Callable[[str], str]:
 
 
 def summary(paths: Iterable[Path], root: Path) -> dict[str, Any]:
-    """How many images there are, and the hash of their names below the root and of their content."""
+    """Return the number of images, and the hash of their names relative to the root and of their contents."""
     digest, listed = hashlib.sha256(), list(paths)
     for path, content in zip(listed, hashes(listed, root), strict=True):
         digest.update(f"{name_below(path, root)}\0{content}\n".encode())
@@ -145,18 +147,18 @@ def summary(paths: Iterable[Path], root: Path) -> dict[str, Any]:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Every image file below a folder, in sorted order, as `Folder` says."""
+    """List every image file below a folder in sorted order, as `Folder` does."""
     return [path for path in _walk(folder, set()) if path.suffix.lower() in EXTENSIONS]
 
 
 def kinds_below(folder: Path) -> str:
-    """What lies below a folder, in words: `3 .gif, 1 no suffix`."""
+    """Return the numbers of files below a folder by suffix: `3 .gif, 1 no suffix`."""
     kinds = Counter(path.suffix or "no suffix" for path in _walk(folder, set()))
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5)) or "nothing"
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    """Files that are not hidden, sorted by name; a folder that links lead to again is not entered again."""
+    """Yield files that are not hidden, sorted by name. Each real folder is entered once, whatever links lead to it."""
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:
         return
@@ -171,8 +173,8 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
 
 
 def name_below(path: Path, root: Path) -> str:
-    """The path below the root; bytes that are not UTF-8 are spelt out, since ids are hashed as text."""
-    # As text: `relative_to` takes a tenth of a second for 4,000 files, and every run asks for all names.
+    """Return the path relative to the root; bytes that are not UTF-8 are escaped, since ids are hashed as text."""
+    # By string operations: `relative_to` takes 0.1 s for 4,000 files, and every run needs all names.
     text, above = os.fspath(path), os.fspath(root)
     inner = text.removeprefix(above).lstrip(os.sep) if above != os.curdir else text
     return inner.replace(os.sep, "/").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -14,28 +14,27 @@ from restorelab.data.sources.pairs import check_sizes
 from restorelab.errors import ConfigError, DataError
 
 URL = "http://data.cv.snu.ac.kr:8008/webdav/dataset/GOPRO/GOPRO_Large.zip"
-"""From the authors' page. They print no checksum: give one of your own as `sha256` or `md5`."""
+"""From the authors' page, which gives no checksum; `sha256` or `md5` can set one."""
 
 MAX_BYTES = 30 << 30
-"""What the archive may unpack to: three times the about 9 GB of its PNGs."""
+"""The most that the archive may unpack to: about three times the 9 GB of its PNGs."""
 
 PARTS = ("train", "test")
 
 
 class GoPro:
-    """1280x720 frames, 2,103 for training and 1,111 for test, official; the group is the sequence.
+    """1280x720 frames, 2,103 in the official training part and 1,111 in the test part; the group is the sequence.
 
-    The root holds `train` and `test` (or `GOPRO_Large`, which holds them); in each, a folder a sequence
-    (`GOPR0372_07_00`), and in that the PNGs of `sharp`, `blur` and `blur_gamma`. Ids are such as
-    `train/GOPR0372_07_00/000047.png`.
+    The root holds `train` and `test`, or `GOPRO_Large` with both. Each part has one folder per sequence, such as
+    `GOPR0372_07_00`, with PNG files in `sharp`, `blur` and `blur_gamma`. An id is `train/GOPR0372_07_00/000047.png`.
 
     Args:
         root: the folder.
-        pairs: real degraded/clean pairs, to which no degradation is applied; false gives the sharp images alone, to be
-            degraded (the denoising set of the gopro_rednet report), and needs no other folder.
-        blur: the blurred images: `blur`, frames averaged as they are, or `blur_gamma`, averaged in linear light.
-        sha256: checksum of the archive that `fetch` brings; the authors give none.
-        md5: another one.
+        pairs: use the real degraded/clean pairs, to which no degradation is applied. false uses the sharp images only,
+            to be degraded (the denoising set of the gopro_rednet report), and does not need the blurred ones.
+        blur: the blurred images: `blur`, averages of the frames as stored, or `blur_gamma`, averages in linear light.
+        sha256: checksum of the archive that `fetch` downloads; the authors give none.
+        md5: another checksum.
 
     """
 
@@ -54,17 +53,17 @@ class GoPro:
         self.paired, self.blur, self.sha256, self.md5 = pairs, blur, sha256, md5
 
     def items(self) -> list[Item]:
-        """List the frames; with pairs, the sizes in the images' headers are read and compared."""
-        found: dict[str, tuple[Path, Path]] = {}
+        """List the frames; with `pairs`, the sizes in the file headers are compared."""
+        frames: dict[str, tuple[Path, Path]] = {}
         for part, sequence in self._sequences():
             sharp = self._frames(sequence, "sharp")
             blurred = self._frames(sequence, self.blur) if self.paired else sharp
             pairs = matched(Side(sequence / self.blur, None, ANY, blurred), Side(sequence / "sharp", None, ANY, sharp))
-            found |= {f"{part}/{sequence.name}/{name}": pair for name, pair in pairs.items()}
-        if not found:
-            raise DataError(f"{self._base()}: its sequences hold not one image in sharp/.")
+            frames |= {f"{part}/{sequence.name}/{name}": pair for name, pair in pairs.items()}
+        if not frames:
+            raise DataError(f"{self._base()}: its sequences hold no images in sharp/.")
         if self.paired:
-            check_sizes(found)
+            check_sizes(frames)
         return [
             Item(
                 id=name,
@@ -73,11 +72,11 @@ class GoPro:
                 degraded=blurred if self.paired else None,
                 split=name.split("/")[0],
             )
-            for name, (blurred, sharp) in found.items()
+            for name, (blurred, sharp) in frames.items()
         ]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Names and content of the images that are used, hashed."""
+        """Return the hash of the names and contents of the images that are used."""
         kinds = ("sharp", self.blur) if self.paired else ("sharp",)
         paths = [
             path
@@ -89,7 +88,7 @@ class GoPro:
         return {**summary(paths, self._base()), "kinds": kinds}
 
     def fetch(self) -> Path:
-        """Download GOPRO_Large.zip (about 9 GB) into the root and unpack it there; nothing where it is there."""
+        """Download GOPRO_Large.zip (about 9 GB) into the root and unpack it there, unless that was done before."""
         root = self._root()
         if any(all((base / part).is_dir() for part in PARTS) for base in _bases(root)):
             return root
@@ -101,21 +100,20 @@ class GoPro:
         return self.root
 
     def _base(self) -> Path:
-        """The folder that holds train and test."""
+        """Return the folder that holds train and test."""
         root = self._root()
         for base in _bases(root):
             if all((base / part).is_dir() for part in PARTS):
                 return base
         lacking = " and ".join(part for part in PARTS if not (root / part).is_dir())
-        place = quoting.argument("data.root", root)
         raise DataError(
             f"GoPro was looked for in {root}, which holds no {lacking} (nor does GOPRO_Large in it). "
-            f"`restorelab fetch data=gopro {place}` brings it (about 9 GB) from {URL}, or set "
-            "data.root=FOLDER. For some pairs without this layout there is data=pairs."
+            f"`restorelab fetch data=gopro {quoting.argument('data.root', root)}` downloads it (about 9 GB) from {URL};"
+            " or set data.root=FOLDER. For pairs in another layout, use data=pairs."
         )
 
     def _sequences(self) -> Iterator[tuple[str, Path]]:
-        """Part and folder of each sequence, in sorted order."""
+        """Yield the part and folder of each sequence, in sorted order."""
         base = self._base()
         for part in PARTS:
             folders = [path for path in sorted((base / part).iterdir()) if path.is_dir() and path.name[0] != "."]
@@ -126,9 +124,9 @@ class GoPro:
 
     def _frames(self, sequence: Path, kind: str) -> dict[str, Path]:
         if not (sequence / kind).is_dir():
-            there = ", ".join(sorted(path.name for path in sequence.iterdir())) or "nothing"
+            names = ", ".join(sorted(path.name for path in sequence.iterdir())) or "nothing"
             advice = " data.source.pairs=false uses the sharp images alone." if kind != "sharp" else ""
-            raise DataError(f"{sequence} holds no folder {kind}; it holds {there}.{advice}")
+            raise DataError(f"{sequence} holds no folder {kind}; it holds {names}.{advice}")
         return {path.name: path for path in images_below(sequence / kind)}
 
 

@@ -1,8 +1,9 @@
-"""Which degraded image belongs to which clean one, by their names.
+"""Match degraded and clean images by their names.
 
-A pattern such as `*_noisy.png` or `x2/{name}x2` is held against the end of a file's path below its folder, in any case;
-each `*`, or name in braces, stands for some letters of one folder or file name, and a pattern without an image's ending
-takes every ending. Two files are partners where what the stars stand for, and the folders before them, are equal.
+A pattern such as `*_noisy.png` or `x2/{name}x2` is matched, ignoring case, with the end of a file's path in its folder.
+Each `*`, or name in braces, matches one or more characters of one folder or file name; a pattern without an image
+extension matches every extension. Two files are partners if the texts matched by the stars, and the folders before
+them, are equal.
 """
 
 import logging
@@ -18,19 +19,24 @@ from restorelab.errors import ConfigError, DataError
 log = logging.getLogger(__name__)
 
 ANY = "*"
-"""The pattern of every name."""
+"""The pattern that matches every name."""
 
 Key = tuple[str, ...]
+"""The folders and the texts matched by the stars of a pattern; partners have equal keys."""
 
 TRIED = 100
-"""Files without a partner that a better pattern is looked for with."""
+"""The most files without a partner from which a better pattern is derived."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """The images of one kind: the folder, the option that is its pattern, the pattern, and paths by name below it.
+    """The degraded or the clean images.
 
-    option: None where there is no option, so that no message offers another pattern.
+    Attributes:
+        folder: that holds them.
+        option: the config key of the pattern; None if the pattern is fixed, so that no message suggests another one.
+        pattern: that their names match.
+        paths: of the files by name relative to the folder.
     """
 
     folder: Path
@@ -39,19 +45,19 @@ class Side:
     paths: Mapping[str, Path]
 
     def keys(self, pattern: str, names: Iterable[str]) -> dict[str, Key]:
-        """What the folders and the stars stand for, by name, for the names that fit a pattern."""
+        """Return the keys of those names that match a pattern."""
         compiled = _compiled(pattern)
-        return {name: tuple(found.groups()) for name in names if (found := compiled.fullmatch(name))}
+        return {name: tuple(match.groups()) for name in names if (match := compiled.fullmatch(name))}
 
 
 def check(owner: str, option: str, pattern: str) -> None:
-    """Raise ConfigError for a pattern that no file can fit."""
+    """Raise ConfigError for a pattern that no file can match."""
     if not pattern.strip("/ ") or pattern.startswith("/"):
         raise ConfigError(f"{owner}: {option}={pattern!r}; expected a name below the folder, such as '*_noisy.png'.")
 
 
 def stars(pattern: str) -> int:
-    """How many stars, or names in braces, a pattern has."""
+    """Return the number of stars, or names in braces, of a pattern."""
     return _plain(pattern).count(ANY)
 
 
@@ -61,42 +67,44 @@ def _plain(pattern: str) -> str:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     plain = _plain(pattern)
-    body = "([^/]+?)".join(map(re.escape, plain.split(ANY)))  # as little as it can, or a star would take the ending
+    body = "([^/]+?)".join(map(re.escape, plain.split(ANY)))  # not greedy, or a star would match the extension
     ending = "" if plain.lower().endswith(EXTENSIONS) else r"(?:\.[^./]+)?"
     return re.compile(f"((?:.*/)?){body}{ending}", re.IGNORECASE)
 
 
 def letters(pattern: str) -> int:
-    """How many letters of a pattern are given: of two patterns that a file fits, it belongs to that with more."""
+    """Return the number of literal characters of a pattern; a file that matches two patterns belongs to the longer."""
     return len(_plain(pattern)) - stars(pattern)
 
 
 def matched(degraded: Side, clean: Side) -> dict[str, tuple[Path, Path]]:
-    """Degraded and clean path, by the clean one's name, sorted.
+    """Return the degraded and the clean path of each pair by the clean image's name, sorted.
 
-    Equal names are partners first, then names that are equal but for the case.
+    Names with equal keys are matched first, then names whose keys are equal ignoring case.
 
     Raises:
-        DataError: for images without a partner; says how many, names the first of each side, and the pattern that
-            would find most of them partners.
+        DataError: for images without a partner. It gives their number, the first of each side, and the patterns under
+            which most of them would have a partner.
     """
-    ours, theirs = (side.keys(side.pattern, side.paths) for side in (degraded, clean))
-    if degraded.folder == clean.folder:  # one folder holds both: a file belongs to the pattern that says more of it
-        more = letters(degraded.pattern) > letters(clean.pattern)
-        ours, theirs = (ours, _without(theirs, ours)) if more else (_without(ours, theirs), theirs)
-    pairs = {name: name for name in ours.keys() & theirs.keys() if degraded.pattern == clean.pattern}
+    degraded_keys, clean_keys = (side.keys(side.pattern, side.paths) for side in (degraded, clean))
+    if degraded.folder == clean.folder:  # a file that matches both patterns belongs to the more specific one
+        if letters(degraded.pattern) > letters(clean.pattern):
+            clean_keys = _without(clean_keys, degraded_keys)
+        else:
+            degraded_keys = _without(degraded_keys, clean_keys)
+    pairs = {name: name for name in degraded_keys.keys() & clean_keys.keys() if degraded.pattern == clean.pattern}
     for fold in (False, True):
-        left = _by_key(_without(ours, pairs.values()), fold=fold)
-        right = _by_key(_without(theirs, pairs), fold=fold)
+        left = _by_key(_without(degraded_keys, pairs.values()), fold=fold)
+        right = _by_key(_without(clean_keys, pairs), fold=fold)
         pairs |= {right[key][0]: left[key][0] for key in left.keys() & right.keys()
                   if len(left[key]) == len(right[key]) == 1}  # fmt: skip
-    alone = sorted(_without(ours, pairs.values())), sorted(_without(theirs, pairs))
-    unfit = _unfit(degraded, clean, ours, theirs)
+    alone = sorted(_without(degraded_keys, pairs.values())), sorted(_without(clean_keys, pairs))
+    unmatched = _unmatched(degraded, clean, degraded_keys, clean_keys)
     if any(alone) or not pairs:
         advice = _advice(degraded, clean, set(degraded.paths).difference(pairs.values()), set(clean.paths) - set(pairs))
-        said = [_alone(degraded, clean, *alone, len(ours) + len(theirs)), *unfit]
-        raise DataError(" ".join([*said, advice or "Mend or remove what stands alone."]))
-    for sentence in unfit:
+        sentences = [_alone(degraded, clean, *alone, len(degraded_keys) + len(clean_keys)), *unmatched]
+        raise DataError(" ".join([*sentences, advice or "Rename or remove the images without a partner."]))
+    for sentence in unmatched:
         log.info("%s They are left out.", sentence)
     return {name: (degraded.paths[pairs[name]], clean.paths[name]) for name in sorted(pairs)}
 
@@ -107,73 +115,73 @@ def _without(keys: Mapping[str, Key], names: Iterable[str]) -> dict[str, Key]:
 
 
 def _by_key(keys: Mapping[str, Key], *, fold: bool) -> dict[Key, list[str]]:
-    found = defaultdict(list)
+    names = defaultdict(list)
     for name, key in keys.items():
-        found[tuple(map(str.casefold, key)) if fold else key].append(name)
-    return found
+        names[tuple(map(str.casefold, key)) if fold else key].append(name)
+    return names
 
 
-def _unfit(degraded: Side, clean: Side, ours: Mapping[str, Key], theirs: Mapping[str, Key]) -> list[str]:
-    """Sentences about names that fit no pattern."""
+def _unmatched(degraded: Side, clean: Side, ours: Mapping[str, Key], theirs: Mapping[str, Key]) -> list[str]:
+    """Return sentences about names that match no pattern."""
     sides = [(degraded, set(degraded.paths) - set(ours)), (clean, set(clean.paths) - set(theirs))]
     if degraded.folder == clean.folder:
         sides = [(degraded, sides[0][1] & sides[1][1])]
     return [
-        f"{len(names)} names in {side.folder} do not fit {side.option}={side.pattern}, such as {min(names)}."
+        f"{len(names)} names in {side.folder} do not match {side.option}={side.pattern}, such as {min(names)}."
         for side, names in sides
         if names
     ]
 
 
 def _alone(degraded: Side, clean: Side, ours: list[str], theirs: list[str], total: int) -> str:
-    """What to say of images without a partner."""
+    """Return a sentence about images without a partner."""
     if not ours and not theirs:
-        return f"there is not one pair of images in {degraded.folder} and {clean.folder}."
-    said = [
+        return f"there are no pairs of images in {degraded.folder} and {clean.folder}."
+    examples = [
         f"{names[0]} in {side.folder} has none in {other.folder}"
         for names, side, other in ((ours, degraded, clean), (theirs, clean, degraded))
         if names
     ]
-    return f"{len(ours) + len(theirs)} of {total} images have no partner: {'; '.join(said)}."
+    return f"{len(ours) + len(theirs)} of {total} images have no partner: {'; '.join(examples)}."
 
 
 def _advice(degraded: Side, clean: Side, ours: Collection[str], theirs: Collection[str]) -> str | None:
-    """The patterns under which most of the images without a partner would have one; None where there are none."""
+    """Suggest the patterns under which most of the images without a partner would have one; None if there are none."""
     best: tuple[int, tuple[str, str]] = (0, ("", ""))
     for patterns in _candidates(sorted(ours)[:TRIED], sorted(theirs)[:TRIED]):
         left = _by_key(degraded.keys(patterns[0], ours), fold=True)
         right = _by_key(clean.keys(patterns[1], theirs), fold=True)
         count = sum(len(left[key]) == len(right[key]) == 1 for key in left.keys() & right.keys())
-        best = max(best, (count, patterns), key=lambda one: one[0])
+        best = max(best, (count, patterns), key=lambda candidate: candidate[0])
     count, patterns = best
     if not count or degraded.option is None:
         return None
-    said = " ".join(
+    options = " ".join(
         f"'data.source.{side.option}={pattern}'"
         for side, pattern in zip((degraded, clean), patterns, strict=True)
         if pattern != side.pattern
     )
-    return f"{said} would make {count} pairs." if said else None
+    return f"{options} would make {count} pairs." if options else None
 
 
 def _candidates(ours: list[str], theirs: list[str]) -> list[tuple[str, str]]:
-    """Patterns that tell what differs between two names by what is alike, the most frequent ones."""
+    """Derive pairs of patterns from what similar names have in common; return the most frequent ones."""
     counts: Counter[tuple[str, str]] = Counter()
     stems = [PurePosixPath(name).stem for name in theirs]
     for name in ours:
-        one = PurePosixPath(name).stem
-        other = max(stems, key=lambda stem: sum(_alike(one, stem)), default=None)
-        if other is not None and any(ends := _alike(one, other)):
-            counts[_pattern(one, *ends), _pattern(other, *ends)] += 1
+        own = PurePosixPath(name).stem
+        other = max(stems, key=lambda stem: sum(_common_ends(own, stem)), default=None)
+        if other is not None and any(ends := _common_ends(own, other)):
+            counts[_pattern(own, *ends), _pattern(other, *ends)] += 1
     return [patterns for patterns, _ in counts.most_common(5)]
 
 
-def _alike(one: str, other: str) -> tuple[int, int]:
-    """How many letters two names share at their beginning, and of the rest at their end."""
-    one, other = one.casefold(), other.casefold()
-    short = min(len(one), len(other))
-    first = next((i for i in range(short) if one[i] != other[i]), short)
-    last = next((i for i in range(short - first) if one[-1 - i] != other[-1 - i]), short - first)
+def _common_ends(own: str, other: str) -> tuple[int, int]:
+    """Return how many characters two names share at the beginning, and of the rest at the end."""
+    own, other = own.casefold(), other.casefold()
+    shorter = min(len(own), len(other))
+    first = next((i for i in range(shorter) if own[i] != other[i]), shorter)
+    last = next((i for i in range(shorter - first) if own[-1 - i] != other[-1 - i]), shorter - first)
     return first, last
 
 

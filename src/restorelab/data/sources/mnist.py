@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "http://yann.lecun.com/exdb/mnist/",  # the original host, which often refuses
+    "http://yann.lecun.com/exdb/mnist/",  # the original host, which is often unavailable
 )
 
 MD5 = {
@@ -28,19 +28,19 @@ MD5 = {
     "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
 }
-"""Of the files with `.gz` behind these names."""
+"""Of the gzipped files, whose names end in `.gz`."""
 
 PARTS = {"train": "train", "test": "t10k"}
 
 
 class Mnist:
-    """70,000 handwritten digits, 28x28 gray, labelled 0 to 9; the official 60,000 / 10,000 train and test.
+    """70,000 handwritten digits, 28x28 gray, labelled 0 to 9; officially 60,000 for training and 10,000 for test.
 
-    Each image is its own group: the files do not say who wrote a digit.
+    Each image is its own group, because the files do not say who wrote a digit.
 
     Args:
-        root: the folder of the four files, `train-images-idx3-ubyte` and so on; `train-images.idx3-ubyte` and names
-            that end in `.gz` are taken too.
+        root: the folder of the four files, `train-images-idx3-ubyte` and so on, with or without `.gz`; the spelling
+            `train-images.idx3-ubyte` is accepted too.
 
     """
 
@@ -48,26 +48,26 @@ class Mnist:
         self.root = Path(root).expanduser().absolute() if root is not None else None
 
     def items(self) -> list[Item]:
-        """Read and check all four files: ids such as `train/00042`, the place in the file."""
-        found = []
+        """Read and check all four files; an id is `train/00042`, the index in the file."""
+        items = []
         for part, prefix in PARTS.items():
             images = _read(self._path(f"{prefix}-images-idx3-ubyte"), 3)
             path = self._path(f"{prefix}-labels-idx1-ubyte")
             labels = _read(path, 1)
             if len(images) != len(labels):
                 raise DataError(f"{path}: {len(labels)} labels for {len(images)} images")
-            found += [
+            items += [
                 Item(id=f"{part}/{i:05d}", group=f"{part}/{i:05d}", clean=image, label=label, split=part)
                 for i, (image, label) in enumerate(zip(images, labels.tolist(), strict=True))
             ]
-        return found
+        return items
 
     def fingerprint(self) -> dict[str, Any]:
-        """The content of the four files."""
+        """Return the hashes of the four files."""
         return dict(zip(MD5, hashes([self._path(name) for name in MD5], self._root()), strict=True))
 
     def fetch(self) -> Path:
-        """Download the four files into the root (11.6 MB), from the first mirror that gives them."""
+        """Download the four files (11.6 MB) into the root, from the first mirror that has them."""
         root = self._root()
         for name, md5 in MD5.items():
             if self._find(name) is not None:
@@ -79,7 +79,7 @@ class Mnist:
                 except DataError as error:
                     log.warning("%s", error)
             else:
-                raise DataError(f"no mirror gives {name}.gz: {', '.join(MIRRORS)}. Put it into {root} by hand.")
+                raise DataError(f"no mirror has {name}.gz: {', '.join(MIRRORS)}. Copy it into {root} yourself.")
         return root
 
     def _root(self) -> Path:
@@ -99,25 +99,25 @@ class Mnist:
         path = self._find(name)
         if path is None:
             raise DataError(
-                f"MNIST was looked for in {self._root()}, which holds no {name}[.gz]; wanted are the four idx files. "
-                "`restorelab fetch data=mnist` brings them, or set data.root=FOLDER."
+                f"MNIST was looked for in {self._root()}, which holds no {name}[.gz]; expected its four idx files. "
+                "`restorelab fetch data=mnist` downloads them, or set data.root=FOLDER."
             )
         return path
 
 
 def _read(path: Path, dimensions: int) -> np.ndarray:
-    """The array of an idx file of bytes: magic 0x0000080D (D dimensions), D big-endian 32-bit sizes, the samples."""
+    """Read an idx file of bytes: magic 0x0000080D (D dimensions), D big-endian 32-bit sizes, the samples."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); remove it and fetch it again") from error
+        raise DataError(f"{path}: cannot be read ({error}); remove it and download it again") from error
     header = 4 + 4 * dimensions
     magic = struct.unpack(">I", data[:4])[0] if len(data) >= header else None
     if magic != 0x800 + dimensions:
-        said = f"begins with {data[:4].hex() or 'nothing'}"
-        raise DataError(f"{path}: is no idx file of {dimensions} dimensions ({said}, wanted {0x800 + dimensions:08x})")
+        start = f"it begins with {data[:4].hex() or 'nothing'}, expected {0x800 + dimensions:08x}"
+        raise DataError(f"{path}: is not an idx file of {dimensions} dimensions ({start})")
     shape = struct.unpack(f">{dimensions}I", data[4:header])
-    wanted = int(np.prod(shape, dtype=object))
-    if len(data) - header != wanted:
-        raise DataError(f"{path}: holds {len(data) - header:,} samples, its header says {wanted:,} {shape}")
+    expected = int(np.prod(shape, dtype=object))
+    if len(data) - header != expected:
+        raise DataError(f"{path}: holds {len(data) - header:,} samples, but its header says {expected:,} {shape}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)

@@ -1,4 +1,4 @@
-"""Degraded images and the clean ones that they should have been: two folders, or two kinds of names in one."""
+"""Real pairs of degraded and clean images, in two folders or in one folder with two kinds of names."""
 
 import logging
 from collections import Counter
@@ -21,23 +21,24 @@ log = logging.getLogger(__name__)
 class Pairs:
     """Real degraded/clean pairs: files of two folders, or of one, matched by their names, see `matching.py`.
 
-    The folders lie below the root, or below `train/`, `val/` and `test/` in it, which are then the official parts (as
-    they are where both folders hold `train/`, `val/` or `test/`; see `parts.py` for other names). The id is the path
-    below the clean folder, with the part's folder before it. No degradation is applied to real pairs: they need
-    noise=none, blur=none and downsample=none.
+    The folders are in the root, or in `train/`, `val/` and `test/` below it, which are then the official parts. So are
+    `train/`, `val/` and `test/` inside both folders; see `parts.py` for other names. The id is the path relative to the
+    clean folder, after the part's folder. No degradation is applied to real pairs: they need noise=none, blur=none and
+    downsample=none.
 
-    The degraded images have the size of the clean ones, or are smaller by a whole factor, the same in all pairs
-    (super-resolution): the network then has to enlarge by it. Where it does not divide a clean image's sides, the
-    remainder is cut off at the right and the bottom.
+    The degraded images have the size of the clean ones, or are smaller by a whole factor that is the same in all pairs
+    (super-resolution), by which the network has to enlarge. If the factor does not divide the sides of a clean image,
+    the remainder is cropped at the right and the bottom.
 
     Args:
         root: the folder.
-        degraded: the folder of the degraded images below it.
-        clean: that of the clean ones; the same one where the names tell the two apart.
+        degraded: the folder of the degraded images in it.
+        clean: the folder of the clean images in it; it may be the same one if the patterns of the names differ.
         degraded_name: the pattern of the degraded images' names, such as `*_noisy.png`; `*` is any name.
-        clean_name: that of the clean ones.
-        group: what a split must not tear, searched in the id: `file`, `parent` or a regular expression, as in `Folder`.
-        parts: `auto` takes the split from the folders' names, `none` splits all pairs alike.
+        clean_name: the pattern of the clean images' names.
+        group: the group of a pair, which a split keeps together: `file`, `parent` or a regular expression searched in
+            the id, as in `Folder`.
+        parts: `auto` derives the official parts from folder names; with `none` there are none.
 
     """
 
@@ -57,13 +58,13 @@ class Pairs:
             check("pairs", option, pattern)
         if degraded == clean and letters(degraded_name) == letters(clean_name):
             raise ConfigError(
-                f"pairs: degraded={degraded!r} and clean={clean!r} are one folder; name two, or tell the images apart "
-                "by degraded_name and clean_name."
+                f"pairs: degraded={degraded!r} and clean={clean!r} are one folder; name two, or set degraded_name and "
+                "clean_name to patterns that distinguish the images."
             )
         if stars(degraded_name) != stars(clean_name):
             raise ConfigError(
-                f"pairs: degraded_name={degraded_name!r} and clean_name={clean_name!r} have unlike numbers of stars, "
-                "which stand for what the names of two partners share."
+                f"pairs: degraded_name={degraded_name!r} and clean_name={clean_name!r} have different numbers of stars,"
+                " which stand for what the names of two partners have in common."
             )
         check_parts("pairs", parts)
         self.root = Path(root).expanduser().absolute() if root is not None else None
@@ -72,29 +73,29 @@ class Pairs:
         self.group_of = grouping("pairs", group)
 
     def items(self) -> list[Item]:
-        """List the pairs, sorted by id; reads the sizes in the images' headers."""
-        found = self._pairs
-        if factor := check_sizes(found):
-            log.info("pairs of factor %d: the degraded images are smaller", factor)
+        """List the pairs, sorted by id; the sizes in the file headers are compared."""
+        pairs = self._pairs
+        if factor := check_sizes(pairs):
+            log.info("the degraded images are smaller than the clean ones by a factor of %d", factor)
         return [
             Item(id=name, group=self.group_of(name), clean=clean, degraded=degraded, split=part)
-            for (name, (degraded, clean)), part in zip(found.items(), official_parts(found, self.parts), strict=True)
+            for (name, (degraded, clean)), part in zip(pairs.items(), official_parts(pairs, self.parts), strict=True)
         ]
 
     def fingerprint(self) -> dict[str, Any]:
-        """The names and the content of all images, hashed, the folders' names, and the grouping."""
+        """Return the hash of the names and contents of all images, the folders' names, and the options."""
         paths = [path for _, *folders in self._folders() for folder in folders for path in images_below(folder)]
         named = {key: getattr(self, key) for key in ("degraded_name", "clean_name", "group", "parts")}
         return {**summary(paths, self._root()), "folders": [self.degraded, self.clean], **named}
 
     def remarks(self) -> list[str]:
-        """What the user should know of the layout."""
-        said = remark(self._pairs, self.parts)
-        return [said] if said else []
+        """Return a sentence about folders that look like official parts but are not used as such, if there are any."""
+        sentence = remark(self._pairs, self.parts)
+        return [sentence] if sentence else []
 
     @cached_property
     def factor(self) -> int:
-        """By how much the degraded images are smaller, as the headers of the first readable pair say; 1 for nothing."""
+        """By what factor the degraded images are smaller, from the headers of the first readable pair; 1 if not."""
         for degraded, clean in self._pairs.values():
             sizes = size_of(clean), size_of(degraded)
             if all(sizes):
@@ -103,15 +104,15 @@ class Pairs:
 
     @cached_property
     def _pairs(self) -> dict[str, tuple[Path, Path]]:
-        """Degraded and clean path by id, sorted within each part."""
-        found: dict[str, tuple[Path, Path]] = {}
+        """The degraded and the clean path by id, sorted within each part."""
+        pairs: dict[str, tuple[Path, Path]] = {}
         for part, degraded, clean in self._folders():
-            pairs = matched(
+            of_part = matched(
                 Side(degraded, "degraded_name", self.degraded_name, _named(degraded)),
                 Side(clean, "clean_name", self.clean_name, _named(clean)),
             )
-            found |= {f"{part}/{name}" if part else name: pair for name, pair in pairs.items()}
-        return found
+            pairs |= {f"{part}/{name}" if part else name: pair for name, pair in of_part.items()}
+        return pairs
 
     def _root(self) -> Path:
         if self.root is None:
@@ -119,12 +120,11 @@ class Pairs:
         return self.root
 
     def _folders(self) -> list[tuple[str, Path, Path]]:
-        """Part's folder ('' for none), degraded and clean folder, all of which exist."""
+        """Return the folder of each part ('' for none), its degraded and its clean folder, all of which exist."""
         root = self._root()
-        wanted = (self.degraded, self.clean)
-        inside = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-        tops = ["", *(name for name in inside if part_of(name))]
-        tops = [top for top in tops if any((root / top / name).is_dir() for name in wanted)]
+        children = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+        tops = ["", *(name for name in children if part_of(name))]
+        tops = [top for top in tops if any((root / top / name).is_dir() for name in (self.degraded, self.clean))]
         tops = [""] if "" in tops or not tops else tops
         folders = [(top, root / top / self.degraded, root / top / self.clean) for top in tops]
         missing = [folder for _, *both in folders for folder in both if not folder.is_dir()]
@@ -132,8 +132,8 @@ class Pairs:
             names = sorted(path.name for path in missing[0].parent.iterdir()) if missing[0].parent.is_dir() else []
             raise DataError(
                 f"pairs were looked for in {root}; there is no folder {missing[0]}. "
-                f"{missing[0].parent} holds {', '.join(names[:10]) or 'nothing'}. Set data.root, or name its folders: "
-                "data.source.degraded=blur data.source.clean=sharp."
+                f"{missing[0].parent} holds {', '.join(names[:10]) or 'nothing'}. Set data.root, or the names of the "
+                "folders: data.source.degraded=blur data.source.clean=sharp."
             )
         return folders
 
@@ -143,12 +143,12 @@ def _named(folder: Path) -> dict[str, Path]:
 
 
 def check_sizes(pairs: Mapping[str, tuple[Path, Path]]) -> int:
-    """The factor by which the degraded images are smaller, from the headers; 0 for equal sizes.
+    """Return the factor by which the degraded images are smaller, from the file headers; 0 for equal sizes.
 
-    A file that cannot be read is left to decoding.
+    Files that cannot be read are ignored here; decoding reports them.
 
     Raises:
-        DataError: where pairs have no whole factor, or not the same one.
+        DataError: for pairs without a whole factor, or with different factors.
     """
     sizes = {name: (size_of(clean), size_of(degraded)) for name, (degraded, clean) in pairs.items()}
     factors = {name: factor_of(*both) for name, both in sizes.items() if all(both)}  # type: ignore[arg-type]

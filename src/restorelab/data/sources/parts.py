@@ -1,10 +1,10 @@
-"""The training, validation and test parts of a dataset, told from the names of its folders.
+"""Derive the official training, validation and test parts of a dataset from the names of its folders.
 
-Names count in any case: `train/`, `training/` or `tr/`; `val/`, `valid/`, `validation/` or `dev/`; `test/`, `testing/`,
-`eval/` or `evaluation/`. They stand at the top, below folders that all images share (`DIV2K/train/`), or anywhere on
-the path of every image (`bottle/train/`, `cable/test/`). Several words of which one is a part's name count at the top,
-where the other words are the same in all folders: `DIV2K_train_HR/` beside `DIV2K_valid_HR/`, but not `Train_small/`
-beside `Test/`.
+The names are, ignoring case: `train/`, `training/` or `tr/`; `val/`, `valid/`, `validation/` or `dev/`; `test/`,
+`testing/`, `eval/` or `evaluation/`. They may be at the top, below folders that all images share (`DIV2K/train/`), or
+anywhere on the path of every image (`bottle/train/`, `cable/test/`). At the top, a folder name of several words also
+counts if one word is a part's name and the other words are the same in all folders: `DIV2K_train_HR/` and
+`DIV2K_valid_HR/`, but not `Train_small/` and `Test/`.
 """
 
 import logging
@@ -17,7 +17,7 @@ from restorelab.errors import ConfigError, nearest
 log = logging.getLogger(__name__)
 
 Parts = Literal["auto", "none"]
-"""Whether parts are looked for; with `none` all images are split alike."""
+"""Whether parts are derived from folder names; with `none` a dataset has no official parts."""
 
 PARTS = ("train", "val", "test")
 
@@ -26,7 +26,7 @@ NAMES = {
     "val": ("val", "valid", "validation", "valset", "dev"),
     "test": ("test", "testing", "testset", "eval", "evaluation"),
 }
-"""What people call a part."""
+"""Folder names of each part."""
 
 _PART_OF = {name: part for part, names in NAMES.items() for name in names}
 
@@ -34,29 +34,29 @@ _SIMILAR = re.compile(rf"({'|'.join(_PART_OF)})\d*", re.IGNORECASE)
 
 
 def check_parts(owner: str, parts: str) -> None:
-    """Raise ConfigError for a value of `parts` that there is not."""
+    """Raise ConfigError for an unknown value of `parts`."""
     if parts not in get_args(Parts):
         raise ConfigError(f"{owner}: parts={parts!r}. {nearest(parts, get_args(Parts))}")
 
 
 def part_of(folder: str) -> str | None:
-    """The part that a folder's whole name says: `train` for `Training`; None for any other name."""
+    """Return the part that a folder's name means, such as `train` for `Training`; None for any other name."""
     return _PART_OF.get(folder.casefold())
 
 
 def official_parts(names: Iterable[str], parts: Parts = "auto") -> list[str | None]:
-    """The part of each id (a path below the root); None for all of them where the folders say nothing.
+    """Return the part of each id (a path relative to the root); None for all of them if the folders are no parts.
 
-    Two whole names of parts make a layout, to which every image has to belong: one that lies elsewhere gets None, which
-    `split` refuses. In any other case the parts count only where every image lies in one.
+    If at least two top folders have names of different parts, every image has to be in one: an image elsewhere gets
+    None, which `split` refuses. Otherwise there are parts only if every image is in one.
     """
     names = list(names)
     if parts == "none":
         return [None] * len(names)
     tops = _tops(names)
-    whole = [None if top is None else part_of(top) for top in tops]
-    if all(whole) or len(set(whole) - {None}) > 1:
-        return whole
+    top_parts = [None if top is None else part_of(top) for top in tops]
+    if all(top_parts) or len(set(top_parts) - {None}) > 1:
+        return top_parts
     found = _by_word(tops)
     if found is None:
         found = [next(filter(None, map(part_of, name.split("/")[:-1])), None) for name in names]
@@ -64,7 +64,7 @@ def official_parts(names: Iterable[str], parts: Parts = "auto") -> list[str | No
 
 
 def remark(names: Iterable[str], parts: Parts = "auto") -> str | None:
-    """A sentence for folders that look like parts and are not taken as such; None where there are none."""
+    """Return a sentence about folders that look like parts but are not used as such; None if there are none."""
     names = list(names)
     if parts == "none" or any(official_parts(names)):
         return None
@@ -74,16 +74,16 @@ def remark(names: Iterable[str], parts: Parts = "auto") -> str | None:
         return None
     outside = sum(not on_path for on_path in similar)
     listed = ", ".join(f"{folder}/" for folder in folders[:5]) + (" and others" if len(folders) > 5 else "")
-    why = f"{outside} of {len(names)} images lie outside of them" if outside else "their names do not say one part each"
+    reason = f"{outside} of {len(names)} images are outside" if outside else "their names do not mean one part each"
     return (
-        f"folders that look like the parts of a split are not taken as such: {listed} ({why}). All images are split by "
-        "data.val and data.test. To make them parts, name them train, val and test and leave no image outside; "
-        "data.source.parts=none says that they are none."
+        f"folders that look like the parts of a split are not used as such: {listed} ({reason}). All images are split "
+        "by data.val and data.test. To use them as parts, name them train, val and test and move all images into them; "
+        "data.source.parts=none confirms that they are not parts and silences this message."
     )
 
 
 def _tops(names: Sequence[str]) -> list[str | None]:
-    """The first folder of each path that is a part's, or that not all of them share; None for an image outside."""
+    """Return the first folder of each path that is a part's or not common to all; None for an image outside."""
     paths = [name.split("/")[:-1] for name in names]
     while paths and all(paths) and len({path[0] for path in paths}) == 1 and not part_of(paths[0][0]):
         paths = [path[1:] for path in paths]
@@ -99,7 +99,7 @@ def _words(folder: str) -> list[str]:
 
 
 def _by_word(tops: Sequence[str | None]) -> list[str | None] | None:
-    """The parts by one word of each folder's name, where the other words are the same; None where they do not say."""
+    """Return the part that one word of each folder's name means, if the other words are the same; None otherwise."""
     by_top: dict[str, str] = {}
     others = set()
     for top in set(tops):

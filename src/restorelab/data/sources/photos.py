@@ -1,4 +1,4 @@
-"""The photographs that ship inside scikit-image's wheel, cut into patches: real images without any download."""
+"""The photographs in scikit-image's package, cut into patches: real images without a download."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -15,41 +15,31 @@ from restorelab.errors import ConfigError, DataError
 
 PARTS: dict[str, tuple[str, ...]] = {
     "train": (
-        "astronaut.png",
-        "brick.png",
-        "cell.png",
-        "grass.png",
-        "hubble_deep_field.jpg",
-        "microaneurysms.png",
-        "moon.png",
-        "motorcycle_left.png",
-        "motorcycle_right.png",
-        "page.png",
-        "retina.jpg",
-        "rocket.jpg",
+        "astronaut.png", "brick.png", "cell.png", "grass.png", "hubble_deep_field.jpg", "microaneurysms.png",
+        "moon.png", "motorcycle_left.png", "motorcycle_right.png", "page.png", "retina.jpg", "rocket.jpg",
     ),
     "val": ("coins.png", "ihc.png", "text.png"),
     "test": ("camera.png", "chelsea.png", "coffee.png", "gravel.png"),
-}
-"""The photographs by part, whole. Test holds a person outdoors, an animal, a still life and a texture; no other part
-has pictures of those. Left out as no photographs: chessboards, colour wheel, horse, logo, phantom, the animated GIF and
-the multi-page files; and `clock_motion`, a photograph that is itself degraded (by motion)."""
+}  # fmt: skip
+"""The photographs of each part. Test has a person outdoors, an animal, a still life and a texture, whose scenes are in
+no other part. The chessboards, colour wheel, horse, logo, phantom, the animated GIF and the multi-page files are not
+photographs, and `clock_motion` is degraded by motion."""
 
 VERSION = version("scikit-image")
 
 GROUPS = {"motorcycle_left": "motorcycle", "motorcycle_right": "motorcycle"}
-"""Pictures that show one scene: the stereo pair."""
+"""Photographs that show the same scene: the stereo pair."""
 
 
 class Photos:
-    """Patches of 19 photographs (18 scenes, the groups), RGB or gray as they are.
+    """Patches of 19 photographs of 18 scenes, which are the groups; RGB or gray as stored.
 
     Args:
-        root: not used; the photographs lie in the installed scikit-image.
+        root: not used; the photographs are in the installed scikit-image.
         patch: height and width of the patches; None gives whole photographs, of mixed sizes.
-        stride: pixels between patches; None puts them side by side. Remainders at the right and lower edge are lost.
-        most: patches a photograph gives at most, spread evenly over it; without that the retina (1411x1411) would
-            give a third of all.
+        stride: pixels between patches; None puts them side by side. Remainders at the right and bottom are not used.
+        most: maximum number of patches per photograph, spread evenly over it. Without it, a third of all patches would
+            be of the retina (1411x1411).
 
     """
 
@@ -58,16 +48,16 @@ class Photos:
     ) -> None:
         for name, value in (("patch", patch), ("stride", stride), ("most", most)):
             if value is not None and value < 1:
-                raise ConfigError(f"photos: {name}={value}; at least 1")
+                raise ConfigError(f"photos: {name}={value}; expected at least 1")
         self.patch, self.stride, self.most = patch, stride or patch, most
         self.folder = Path(skimage.__file__).parent / "data"
 
     def items(self) -> list[Item]:
-        """Cut the patches: ids such as `camera/y0064_x0128` (the upper left corner), the group is the scene."""
+        """Cut the patches; an id is `camera/y0064_x0128`, the upper left corner, and the group is the scene."""
         return [item for part, names in PARTS.items() for name in names for item in self._cut(name, part)]
 
     def fingerprint(self) -> dict[str, Any]:
-        """The photographs' content, and how they are cut."""
+        """Return the hashes of the photographs, and how they are cut."""
         paths = [self._path(name) for names in PARTS.values() for name in names]
         return {
             "photographs": by_name(paths, self.folder),
@@ -78,7 +68,7 @@ class Photos:
     def _path(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
-            raise DataError(f"scikit-image {VERSION} has no {path}; this project knows 0.26's photographs.")
+            raise DataError(f"scikit-image {VERSION} has no {path}; expected the photographs of version 0.26.")
         return path
 
     def _cut(self, name: str, part: str) -> Iterator[Item]:

@@ -21,24 +21,24 @@ MD5 = {
     "test": "eb5a983be6a315427106f1b164d9cef3",
     "extra": "a93ce644f1a588dc4d68dda5feec44a7",
 }
-"""Of `train_32x32.mat` (73,257 digits) and so on: test 26,032, extra 531,131."""
+"""Of `train_32x32.mat` and so on. train has 73,257 digits, test 26,032, extra 531,131."""
 
 SIDE = 32
 
 
 class Svhn:
-    """32x32 RGB photographs of house numbers' digits, labelled 0 to 9 (the files call the digit 0 by 10).
+    """32x32 RGB photographs of house numbers' digits, labelled 0 to 9 (the digit 0 is 10 in the files).
 
-    A part lies in `<part>_32x32.mat`, or else in the only file `<part>_32x32*.mat` (a piece of one, such as
-    `train_32x32.first1083.mat`). With both `train` and `test` these are the official parts, and validation is taken
-    from `train`; one of them alone has no official part and is split by `data.val` and `data.test`. Each image is its
-    own group: the files do not say which digits stood in one house number. A file is held in memory, once, while it
-    is decoded.
+    A part is the file `<part>_32x32.mat`, or else the only file `<part>_32x32*.mat`, such as a piece of it,
+    `train_32x32.first1083.mat`. With both `train` and `test` these are the official parts, and validation images are
+    drawn from `train`; one of them alone has no official part and is split by `data.val` and `data.test`. Each image
+    is its own group, because the files do not say which digits belong to one house number. A file is held in memory
+    while it is decoded.
 
     Args:
         root: the folder of the files.
         parts: which of `train` and `test` are used.
-        extra: whether the extra digits, which are easier, join `train`.
+        extra: whether to add the extra digits, which are easier, to `train`.
 
     """
 
@@ -51,27 +51,26 @@ class Svhn:
         if not parts or isinstance(parts, str) or set(parts) - {"train", "test"} or len(set(parts)) < len(parts):
             raise ConfigError(f"svhn: parts={parts!r}; allowed: [train, test], [train], [test]")
         if extra and "train" not in parts:
-            raise ConfigError("svhn: extra=true adds to the training digits, and parts names no train.")
+            raise ConfigError("svhn: extra=true adds to the training digits, but parts does not contain train.")
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.official = len(parts) > 1
         self.parts = (*sorted(parts, reverse=True), *(["extra"] if extra else []))
 
     def items(self) -> list[Item]:
-        """Read and check the files: ids such as `train/000042`, the place in the file."""
-        found = []
+        """Read and check the files; an id is `train/000042`, the index in the file."""
+        items = []
         for part in self.parts:
             images, labels = _read(self._path(part))
             split = ("test" if part == "test" else "train") if self.official else None
-            found += [
+            items += [
                 Item(id=f"{part}/{i:06d}", group=f"{part}/{i:06d}", clean=image, label=label, split=split)
                 for i, (image, label) in enumerate(zip(images, labels, strict=True))
             ]
-        return found
+        return items
 
     def fingerprint(self) -> dict[str, Any]:
-        """The content of each part's file, by part."""
-        found = hashes([self._path(part) for part in self.parts], self._root())
-        return dict(zip(self.parts, found, strict=True))
+        """Return the hash of each part's file, by part."""
+        return dict(zip(self.parts, hashes([self._path(part) for part in self.parts], self._root()), strict=True))
 
     def fetch(self) -> Path:
         """Download the parts that are used into the root (train 182 MB, test 64 MB, extra 1.3 GB)."""
@@ -92,25 +91,25 @@ class Svhn:
             return whole if whole.is_file() else pieces[0]
         if pieces:
             raise DataError(f"{root} holds no {whole.name} and several pieces: {', '.join(p.name for p in pieces)}.")
-        alone = next((other for other in ("train", "test") if list(root.glob(f"{other}_32x32*.mat"))), None)
-        advice = f" Or split what is there: 'data.source.parts=[{alone}]' data.val=0.1 data.test=0.2." if alone else ""
+        other = next((name for name in ("train", "test") if list(root.glob(f"{name}_32x32*.mat"))), None)
+        advice = f" Or split {other} alone: 'data.source.parts=[{other}]' data.val=0.1 data.test=0.2." if other else ""
         extra = " data.source.extra=true" if part == "extra" else ""
-        place = quoting.argument("data.root", root)
+        argument = quoting.argument("data.root", root)
         raise DataError(
             f"SVHN was looked for in {root}, which holds no {whole.name}. "
-            f"`restorelab fetch data=svhn {place}{extra}` brings it from {HOST}, or set data.root=FOLDER."
+            f"`restorelab fetch data=svhn {argument}{extra}` downloads it from {HOST}; or set data.root=FOLDER."
             f"{advice if part != 'extra' else ''}"
         )
 
 
 def _read(path: Path) -> tuple[np.ndarray, list[int]]:
-    """Images `(N, 32, 32, 3)` uint8, a view of what MATLAB stored, and labels from 0 to 9."""
+    """Return images `(N, 32, 32, 3)` uint8, a view of the stored array, and labels from 0 to 9."""
     _check_version(path)
     try:
         names = [name for name, *_ in whosmat(path)]
         file = loadmat(path, variable_names=["X", "y"])
-    except Exception as error:  # a broken file may make the reader throw anything
-        raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error}). Is it whole?") from error
+    except Exception as error:  # on a damaged file the reader may raise anything
+        raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error}). Is it complete?") from error
     missing = [name for name in ("X", "y") if name not in file]
     if missing:
         raise DataError(f"{path}: holds no variable {' and no '.join(missing)}; it holds {', '.join(names)}.")
@@ -118,19 +117,19 @@ def _read(path: Path) -> tuple[np.ndarray, list[int]]:
     if images.ndim == 3:  # MATLAB drops a last dimension of one image
         images = images[..., None]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[:3] != (SIDE, SIDE, 3):
-        raise DataError(f"{path}: X is {images.dtype} {images.shape}; wanted is uint8 (32, 32, 3, N).")
+        raise DataError(f"{path}: X is {images.dtype} {images.shape}; expected uint8 (32, 32, 3, N).")
     count = images.shape[3]
     if not np.issubdtype(labels.dtype, np.number) or labels.shape not in ((count, 1), (1, count)):
-        raise DataError(f"{path}: y is {labels.dtype} {labels.shape}; wanted is a number an image, ({count}, 1).")
+        raise DataError(f"{path}: y is {labels.dtype} {labels.shape}; expected one number per image, ({count}, 1).")
     values = labels.ravel()
     wrong = np.flatnonzero(~np.isin(values, np.arange(1, 11)))
     if len(wrong):
-        raise DataError(f"{path}: label number {wrong[0]} is {values[wrong[0]]}; they are 1 to 10, 10 for the digit 0.")
+        raise DataError(f"{path}: label number {wrong[0]} is {values[wrong[0]]}; expected 1 to 10, 10 for the digit 0.")
     return np.moveaxis(images, 3, 0), (values.astype(np.int64) % 10).tolist()
 
 
 def _check_version(path: Path) -> None:
-    """Raise DataError for what is no MATLAB file of version 5."""
+    """Raise DataError for a file that is not a MATLAB file of version 5."""
     with path.open("rb") as file:
         hdf = file.read(8) == b"\x89HDF\r\n\x1a\n"
     try:
@@ -138,5 +137,6 @@ def _check_version(path: Path) -> None:
     except Exception as error:
         raise DataError(f"{path}: is not a MATLAB file ({type(error).__name__}: {error}).") from error
     if version != 1:
-        kind = {2: "of version 7.3, that is HDF5", 0: "of version 4, or none at all"}.get(version, "of another version")
-        raise DataError(f"{path}: is a MATLAB file {kind}; wanted is version 5 (in MATLAB: save -v7).")
+        kinds = {2: "a MATLAB file of version 7.3, that is HDF5", 0: "a MATLAB file of version 4, or another file"}
+        kind = kinds.get(version, "a MATLAB file of another version")
+        raise DataError(f"{path}: is {kind}; expected version 5 (in MATLAB: save -v7).")
