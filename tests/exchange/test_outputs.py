@@ -75,7 +75,7 @@ def test_gray_saved_as_rgb_is_taken_where_nothing_is_lost(tmp_path: Path):
         assert found.collapsed
         np.testing.assert_allclose(found.image.numpy()[0], BYTES[..., 0] / 255, atol=1e-7)
         save(tmp_path / file, BYTES)
-        with pytest.raises(Refused, match="RGB with unequal channels; gray is wanted"):
+        with pytest.raises(Refused, match="RGB with unequal channels; expected gray"):
             outputs.read(tmp_path / file, GRAY)
         save(tmp_path / file, BYTES[..., 0]) if file != "a.tif" else tifffile.imwrite(tmp_path / file, BYTES[..., 0])
         with pytest.raises(Refused, match="is gray; expected RGB"):
@@ -129,7 +129,7 @@ def test_one_file_an_image(tmp_path: Path):
     with pytest.raises(Refused, match=r"as \.npy and \.png"):
         outputs.find(outputs.present(tmp_path), "a")
     (tmp_path / "b.jpg").touch()
-    with pytest.raises(Refused, match=r"is there as b\.jpg; wanted with one of"):
+    with pytest.raises(Refused, match=r"is there as b\.jpg; expected one of"):
         outputs.find(outputs.present(tmp_path), "b")
     (tmp_path / "image_0001_out.png").touch()
     with pytest.raises(Refused, match=r"is missing.*the folder has image_0001_out\.png"):

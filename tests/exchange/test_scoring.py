@@ -74,7 +74,7 @@ def test_a_set_that_is_not_the_one_made_here_is_refused(made: Made, tmp_path: Pa
     refused("gone is none of them", lambda c: [one["images"][0].update(id="gone") for one in c["evaluations"]])
     refused("schema 99", lambda c: c.update(schema=99))
     refused("cannot be read", lambda c: c.pop("part"))
-    with pytest.raises(DataError, match="is no exported set"):
+    with pytest.raises(DataError, match="is not an exported set"):
         score.run([str(made.restored), f"set={made.run}", "name=m"])
 
 
@@ -141,7 +141,7 @@ def test_without_out_a_new_folder_in_runs_dir(made: Made, tmp_path: Path):
         (["{made}", "set=s"], "name= is missing"),
         (["{made}", "set=s", "nam=m"], "nam: unknown key. Did you mean 'name'"),
         (["/nowhere", "set=s", "name=m"], "no such folder"),
-        (["{made}", "set={set}", "name=m", "parameters=1e6"], "parameters=1e6: a whole number"),
+        (["{made}", "set={set}", "name=m", "parameters=1e6"], "parameters=1e6: expected a whole number"),
         (["{made}", "set={set}", "name=m", "seconds=fast"], "seconds=fast"),
         (["{made}", "set={set}", "name=m", "copy=1"], "copy=1"),
     ],

@@ -85,7 +85,7 @@ def test_the_users_own_options_and_experiments_in_folders_are_matched(
     [
         (["model=ae", "seed=range(3,3)"], ["seed=range(3,3)", "empty"]),
         (["noise=glob(gausian*)"], ["noise=glob(gausian*)", "nothing matches", "'gaussian'"]),
-        (["optimizer.lr=glob(*)"], ["optimizer.lr=glob(*)", "no config group"]),
+        (["optimizer.lr=glob(*)"], ["optimizer.lr=glob(*)", "not a config group"]),
         (["optimizer.lr=interval(1e-4,1e-2)"], ["interval(1e-4,1e-2)", "search=tpe"]),
         (["model=ae,"], ["model=ae,", "key=value"]),
         (["run_dir=here", "seed=0,1"], ["run_dir=here", "sweep_dir"]),

@@ -26,7 +26,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
 
 def test_trials_are_told_what_their_runs_measured(searched: tuple[Path, list[str]]) -> None:
     folder, arguments = searched
-    search = request.ask(*split(arguments), threads=1).source.search
+    search = request.plan(*split(arguments), threads=1).source.search
     found = {row.swept["optimizer.lr"]: row for row in search.rows()}
     assert {rate: row.state for rate, row in found.items()} == {1e-3: "done", 1e30: "failed", 1e-9: "done"}
     for rate, row in found.items():
@@ -112,7 +112,7 @@ def test_a_trial_whose_values_are_refused_has_failed_and_the_search_goes_on(tmp_
         values = ["search=grid", "optimizer.lr=-1,1e-3", f"search_seed={seed}"]
         said = split([*values, *REST, f"sweep_dir={tmp_path / str(seed)}"])
         try:
-            source = request.ask(*said, threads=1).source
+            source = request.plan(*said, threads=1).source
             assert source is not None
             first = source.ask()
         except ConfigError:

@@ -58,7 +58,7 @@ def parse(argv: Sequence[str]) -> Options:
         if Path(argument).is_dir() or not equals or "/" in key:
             options = replace(options, folders=(*options.folders, Path(argument)))
         elif key in keys and key in given:
-            msg = f"{argument}: {key} is said twice."
+            msg = f"{argument}: {key} is given twice."
             raise ConfigError(msg)
         elif key in keys:
             given.add(key)
@@ -70,7 +70,7 @@ def parse(argv: Sequence[str]) -> Options:
         msg = "compare: say which runs, such as restorelab compare runs/sweeps/NAME."
         raise ConfigError(msg)
     if not options.pictures.isdigit():
-        msg = f"pictures={options.pictures}: a whole number is wanted, 0 for none."
+        msg = f"pictures={options.pictures}: expected a whole number, 0 for none."
         raise ConfigError(msg)
     return options
 

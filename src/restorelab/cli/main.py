@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         if command not in commands:
-            msg = f"{command!r} is no command. {nearest(command, commands)}"
+            msg = f"{command!r} is not a command. {nearest(command, commands)}"
             raise ConfigError(msg)
         if command != "train" and {"-h", "--help"} & set(rest):
             rest = ["--help"]  # wherever it stands; train's is Hydra's own

@@ -99,14 +99,14 @@ def parse(argv: Sequence[str]) -> tuple[Options, list[str]]:
 def _decibels(value: str) -> float:
     match = re.fullmatch(r"(-?\d+(?:\.\d*)?|-?\.\d+)\s*(?:dB)?", value.strip(), re.IGNORECASE)
     if match is None:
-        msg = f"find={value}: a PSNR in decibels is wanted, such as find=20dB."
+        msg = f"find={value}: expected a PSNR in decibels, such as find=20dB."
         raise ConfigError(msg)
     return float(match.group(1))
 
 
 def _count(value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 64:
-        msg = f"images={value}: a whole number from 1 to 64 is wanted."
+        msg = f"images={value}: expected a whole number from 1 to 64."
         raise ConfigError(msg)
     return int(value)
 

@@ -9,12 +9,12 @@ from restorelab.errors import UserError
 from restorelab.study.plan import Study
 from restorelab.sweep.keys import Sweep
 from restorelab.sweep.planned import Planned
-from restorelab.sweep.request import Asked
+from restorelab.sweep.request import SweepPlan
 
 log = logging.getLogger(__name__)
 
 
-def write(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
+def write(sweep: Sweep, sweep_plan: SweepPlan, runs: Sequence[Planned]) -> Path | None:
     """Make what was asked for of the runs that are done; gives the page to open, None where none was wanted.
 
     Raises:
@@ -33,31 +33,31 @@ def write(sweep: Sweep, asked: Asked, runs: Sequence[Planned]) -> Path | None:
     if done and not tested:
         log.info("no comparison: nothing was tested, the dataset has no test images (data.test=0)")
     try:
-        compared = _compared(sweep, asked, done) if tested else None
+        compared = _compared(sweep, sweep_plan, done) if tested else None
     except UserError as error:
-        if asked.study is None:
+        if sweep_plan.study is None:
             raise
         log.error("no comparison: %s", error)  # the study's own page can be made all the same
-    if asked.study is None:
+    if sweep_plan.study is None:
         return compared
     from restorelab.study import write_study  # brings matplotlib
 
-    assert isinstance(asked.study, Study)
-    beside = compared.relative_to(asked.folder).as_posix() if compared else None
-    return write_study.write(asked.study, runs, asked.folder, beside)
+    assert isinstance(sweep_plan.study, Study)
+    beside = compared.relative_to(sweep_plan.folder).as_posix() if compared else None
+    return write_study.write(sweep_plan.study, runs, sweep_plan.folder, beside)
 
 
-def _compared(sweep: Sweep, asked: Asked, done: Sequence[Planned]) -> Path:
+def _compared(sweep: Sweep, sweep_plan: SweepPlan, done: Sequence[Planned]) -> Path:
     """The comparison's page: the sweep's own, or beside the study's. W&B gets its tables."""
     from restorelab.compare import comparison
     from restorelab.compare.crops import crops
     from restorelab.training.loggers.wandb_leaderboard import log_leaderboard
 
-    title = asked.study.title if asked.study else asked.folder.name
-    compared = comparison.build([asked.folder], baseline=sweep.baseline, title=title)
-    folder = asked.folder / "comparison" if asked.study else asked.folder
+    title = sweep_plan.study.title if sweep_plan.study else sweep_plan.folder.name
+    compared = comparison.build([sweep_plan.folder], baseline=sweep.baseline, title=title)
+    folder = sweep_plan.folder / "comparison" if sweep_plan.study else sweep_plan.folder
     page = comparison.write(compared, folder, crops(compared.runs))
     tables = list(comparison.tables(compared).values())
-    if place := log_leaderboard(tables, asked.folder, done[0].settings["logger"], page):
+    if place := log_leaderboard(tables, sweep_plan.folder, done[0].settings["logger"], page):
         log.info("W&B: the comparison is %s", place)
     return page

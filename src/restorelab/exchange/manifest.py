@@ -121,7 +121,7 @@ def read(folder: Path) -> Manifest:
     """
     file = folder / FILE
     if not file.is_file():
-        msg = f"{folder} is no exported set: it has no {FILE}. restorelab export-set makes one."
+        msg = f"{folder} is not an exported set: it has no {FILE}. restorelab export-set makes one."
         raise DataError(msg)
     try:
         content = json.loads(file.read_text())

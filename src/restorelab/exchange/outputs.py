@@ -60,12 +60,12 @@ def find(files: Mapping[str, Sequence[Path]], name: str) -> Path:
     if len(wanted) == 1:
         return wanted[0]
     if wanted:
-        raise Refused(f"is there as {' and '.join(file.suffix for file in wanted)}; one of them is wanted")
+        raise Refused(f"is there as {' and '.join(file.suffix for file in wanted)}; expected one of them")
     if found:
-        raise Refused(f"is there as {found[0].name}; wanted with one of the endings {', '.join(ENDINGS)}")
+        raise Refused(f"is there as {found[0].name}; expected one of the endings {', '.join(ENDINGS)}")
     near = get_close_matches(stems[-1], list(files), n=1)
     hint = f" (the folder has {files[near[0]][0].name})" if near else ""
-    raise Refused(f"is missing; wanted with one of the endings {', '.join(ENDINGS)}{hint}")
+    raise Refused(f"is missing; expected one of the endings {', '.join(ENDINGS)}{hint}")
 
 
 def read(file: Path, shape: Shape) -> Output:
@@ -84,7 +84,7 @@ def read(file: Path, shape: Shape) -> Output:
         raise Refused(f"{what}; expected {'RGB' if shape[0] == 3 else f'{shape[0]} channels'}")
     if collapsed:
         if (planes != planes[:1]).any():
-            raise Refused("is RGB with unequal channels; gray is wanted")
+            raise Refused("is RGB with unequal channels; expected gray")
         planes = planes[:1]
     return Output(_unit(planes), form, collapsed)
 
@@ -150,7 +150,7 @@ def _unit(planes: np.ndarray) -> Tensor:
     if planes.dtype.newbyteorder("=") in (np.uint8, np.uint16):
         return torch.from_numpy(np.ascontiguousarray(planes, np.float32)) / float(np.iinfo(planes.dtype).max)
     if planes.dtype.kind != "f":
-        raise Refused(f"holds {planes.dtype}; floats in [0, 1], uint8 or uint16 are wanted")
+        raise Refused(f"holds {planes.dtype}; expected floats in [0, 1], uint8 or uint16")
     if bad := int((~np.isfinite(planes)).sum()):
         raise Refused(f"holds {bad} values that are NaN or infinite")
     if planes.size and float(np.abs(planes).mean(dtype=np.float64)) > LARGEST_MEAN:

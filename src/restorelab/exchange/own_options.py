@@ -24,7 +24,7 @@ def split(
         key, equals, value = argument.partition("=")
         root = key.lstrip("+~").partition(".")[0].partition("/")[0].partition("@")[0]
         if key.startswith("-") or not (equals or key.startswith("~")):
-            msg = f"{command} {argument}: key=value is wanted. {nearest(argument, own)}"
+            msg = f"{command} {argument}: expected key=value. {nearest(argument, own)}"
             raise ConfigError(msg)
         if root not in known:
             msg = f"{command} {key}: unknown key. {nearest(root, known)}"
@@ -32,7 +32,7 @@ def split(
         if key not in own:
             overrides.append(argument)
         elif key in given or not value:
-            msg = f"{command} {argument}: {'it is said twice' if key in given else 'a value is wanted'}."
+            msg = f"{command} {argument}: {'it is given twice' if key in given else 'expected a value'}."
             raise ConfigError(msg)
         else:
             given[key] = value
@@ -55,6 +55,6 @@ def listed(value: str) -> list[str]:
 def whole(key: str, value: str) -> int:
     """A whole number from 0 on; ConfigError for anything else."""
     if not value.isdecimal():
-        msg = f"{key}={value}: a whole number is wanted, at least 0."
+        msg = f"{key}={value}: expected a whole number, at least 0."
         raise ConfigError(msg)
     return int(value)

@@ -88,7 +88,7 @@ def _method(given: Mapping[str, str]) -> Method:
         except ValueError:
             seconds = -1.0
         if not (math.isfinite(seconds) and seconds >= 0):
-            msg = f"seconds={given['seconds']}: a number of seconds is wanted."
+            msg = f"seconds={given['seconds']}: expected a number of seconds."
             raise ConfigError(msg)
     return Method(given["name"], seconds=seconds, **counts)
 
@@ -160,7 +160,7 @@ def _there(folder: Path, read: "Manifest") -> dict[str, Path]:
         wanted = ", ".join(entry.folder for entry in read.evaluations)
         inside = [path.name for path in folder.iterdir() if path.is_dir()]
         hint = nearest(inside[0], [entry.folder for entry in read.evaluations]) if inside else ""
-        msg = f"{folder} holds no folder of outputs; wanted: {wanted}. {hint}".rstrip()
+        msg = f"{folder} holds no folder of outputs; expected {wanted}. {hint}".rstrip()
         raise DataError(msg)
     return there
 

@@ -31,7 +31,7 @@ class Perceptual(nn.Module):
             raise ConfigError(f"loss.network: {type(network).__name__} has no `features`, which the loss compares.")
         if ckpt is None:
             raise ConfigError(
-                "loss.ckpt is not set: a run of the classifier is wanted, such as that of "
+                "loss.ckpt is not set: expected a run of the classifier, such as that of "
                 "experiment=stl10_dsc/classifier."
             )
         weights.load_into(network, Path(ckpt), "loss.ckpt")

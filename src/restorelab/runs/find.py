@@ -147,7 +147,7 @@ def _check(record: Record) -> None:
             float("nan" if value is None else value)
     for key in ("parameters", "macs", "seconds", "images_per_second", "peak_memory"):
         if isinstance(record.result.get(key), str):
-            msg = f"{key} in its result.json is no number"
+            msg = f"{key} in its result.json is not a number"
             raise TypeError(msg)
     dict(record.result.get("versions") or {})
     for key in ("ckpt", "transfer"):

@@ -19,7 +19,7 @@ BATCH = 64
 
 
 @dataclass(frozen=True)
-class Looks:
+class ImageStats:
     """`brightness`, `detail` and `beyond` of restored test images, each (images), and the images' groups."""
 
     columns: dict[str, np.ndarray]
@@ -27,7 +27,7 @@ class Looks:
 
 
 @lru_cache(maxsize=64)
-def measure(record: Record, evaluation: str) -> Looks:
+def measure(record: Record, evaluation: str) -> ImageStats:
     """Restore images of a run's test set on the CPU, as they were for per_image.csv, and measure them.
 
     Raises:
@@ -45,11 +45,11 @@ def measure(record: Record, evaluation: str) -> Looks:
             with exact():
                 restored = restore(net, protocol.prepare(degraded))
             clean = torch.stack([frozen.clean(place) for place in places])
-            looks = brightness_and_detail(restored.float(), clean) | {"beyond": beyond(restored.float(), clean)}
-            for name, values in looks.items():
+            stats = brightness_and_detail(restored.float(), clean) | {"beyond": beyond(restored.float(), clean)}
+            for name, values in stats.items():
                 columns[name][np.searchsorted(chosen, places)] = values.numpy()
     groups = frozen.groups
-    return Looks(columns, [groups[place] for place in chosen])
+    return ImageStats(columns, [groups[place] for place in chosen])
 
 
 def brightness_and_detail(restored: Tensor, clean: Tensor) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 from restorelab.config.dotted import within
 from restorelab.config.schema import GROUPS
 from restorelab.errors import ConfigError, nearest
-from restorelab.runs.run_identity import UNSCIENTIFIC
+from restorelab.runs.run_identity import NOT_IDENTITY
 
 BARE = ("none", "default", "own", "constant")
 """Options that say nothing without the name of their group."""
@@ -28,7 +28,7 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in settings.items():
         if key not in ("choices", "seed"):
             _walk(key, value, found)
-    return {key: value for key, value in found.items() if not within(key, UNSCIENTIFIC)}
+    return {key: value for key, value in found.items() if not within(key, NOT_IDENTITY)}
 
 
 def _walk(path: str, value: Any, found: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ class Record:
         self.name, self.path, self.run = name, path, run or path
         self.folder = run_folder.RunFolder(path)
         if not self.folder.result.is_file():
-            msg = f"{path} is no finished run: it has no result.json."
+            msg = f"{path} is not a finished run: it has no result.json."
             raise DataError(msg)
         self.config = read_config(path)
         self.result: dict[str, Any] = json.loads(self.folder.result.read_text())

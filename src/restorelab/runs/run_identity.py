@@ -8,7 +8,7 @@ from typing import Any
 from restorelab.config import paths
 from restorelab.runs.inputs import Inputs
 
-UNSCIENTIFIC = (
+NOT_IDENTITY = (
     "name", "run_dir", "runs_dir", "data_dir", "resume", "threads", "logger", "callbacks.panels",
     "data.root", "data.residency", "data.eval_batch_size", "trainer.bar", "trainer.log_every",
     "trainer.checkpoint_every", "trainer.keep", "trainer.keep_every", "trainer.keep_memory", "trainer.accelerator",
@@ -39,7 +39,7 @@ def identity(settings: Mapping[str, Any], inputs: Inputs | None = None) -> str:
 def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a resolved config without what is unscientific in it."""
     plain: dict[str, Any] = json.loads(json.dumps(settings))
-    for key in UNSCIENTIFIC:
+    for key in NOT_IDENTITY:
         *path, last = key.split(".")
         node = plain
         for part in path:

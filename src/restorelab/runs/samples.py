@@ -37,7 +37,7 @@ def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence
     """A metric of several runs, image by image in one order; its mean over the images is that over the evaluations.
 
     names: of runs, or `input`. evaluations: None for all that the first run was measured under. The images of
-    `brightness`, `detail` and `beyond` are a part of the set, see `looks`.
+    `brightness`, `detail` and `beyond` are a part of the set, see `image_stats`.
 
     Raises:
         ConfigError: for a run, an evaluation or a metric that is not there.

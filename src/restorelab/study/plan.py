@@ -122,7 +122,7 @@ def divide(arguments: Sequence[str]) -> tuple[list[str], list[int] | None]:
         if override.get_key_element() == "seed":
             values = grid.values(override) if override.is_sweep_override() else [str(override.value())]
             if not all(value.isdigit() for value in values):
-                msg = f"{argument}: whole numbers are wanted, such as seed=0,1,2 or seed=range(3)."
+                msg = f"{argument}: expected whole numbers, such as seed=0,1,2 or seed=range(3)."
                 raise ConfigError(msg)
             seeds = [int(value) for value in dict.fromkeys(values)]
         elif override.is_sweep_override():

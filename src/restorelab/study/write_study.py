@@ -17,7 +17,7 @@ from restorelab.runs import hardware
 from restorelab.runs.deviations import stand_in
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write_text
-from restorelab.runs.run_identity import UNSCIENTIFIC
+from restorelab.runs.run_identity import NOT_IDENTITY
 from restorelab.study.plan import Study
 from restorelab.study.study_page import drawn, page
 from restorelab.sweep.planned import Planned
@@ -75,7 +75,7 @@ def _changed(study: Study, planned: Sequence[Planned]) -> list[str]:
     own = set(chain.from_iterable(study.runs.values()))
     changed = {override for run in planned if run.done for override in run.overrides} - own
     keys = {override: override.lstrip("+~").partition("=")[0] for override in changed}
-    told = sorted(o for o, key in keys.items() if not within(key, (*UNSCIENTIFIC, "data", "seed", "trainer.devices"))
+    told = sorted(o for o, key in keys.items() if not within(key, (*NOT_IDENTITY, "data", "seed", "trainer.devices"))
                   or key in ("data.batch_size", "data.size", "data.crop"))  # fmt: skip
     return [f"Settings: {', '.join(told)} in place of the report's."] if told else []
 

@@ -15,7 +15,7 @@ from restorelab.config import composition
 from restorelab.config.dotted import within
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.runs.inputs import Inputs
-from restorelab.runs.run_identity import UNSCIENTIFIC, identity, scientific
+from restorelab.runs.run_identity import NOT_IDENTITY, identity, scientific
 from restorelab.sweep import grid
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.grid import Combination
@@ -159,7 +159,7 @@ def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
 
 def _counts(key: str) -> bool:
     """Whether an override's key makes another sweep: not the seeds, and nothing unscientific but the length."""
-    idle = {"seed", *UNSCIENTIFIC} - {"length"}
+    idle = {"seed", *NOT_IDENTITY} - {"length"}
     return not within(key, idle)
 
 

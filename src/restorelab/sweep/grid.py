@@ -24,7 +24,7 @@ UNSAFE = re.compile(r"[^\w.+-]+", re.ASCII)
 
 ONE_RUN = {
     "run_dir": "it is one run's. The folder of a sweep is sweep_dir=FOLDER.",
-    "runs_dir": "a sweep lies in one place: one value is wanted.",
+    "runs_dir": "a sweep lies in one place: expected one value.",
 }
 """Keys that several runs cannot take, and why."""
 
@@ -112,7 +112,7 @@ def values(override: Override) -> list[str]:
         offered = conf_files.options(override.key_or_group)
         if not (found := glob.filter(offered)):
             pattern = ",".join(glob.include)
-            why = nearest(pattern, offered) if offered else f"{override.key_or_group} is no config group."
+            why = nearest(pattern, offered) if offered else f"{override.key_or_group} is not a config group."
             msg = f"{line}: nothing matches. {why}"
             raise ConfigError(msg)
         return found

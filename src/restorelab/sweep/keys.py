@@ -63,7 +63,7 @@ def split(arguments: Sequence[str]) -> tuple[Sweep, list[str]]:
         key, equals, text = argument.partition("=")
         root, _, inner = key.partition(".")
         if root in TYPES and not equals:
-            msg = f"{argument}: a value is wanted, {key}=..."
+            msg = f"{argument}: expected a value, {key}=..."
             raise ConfigError(msg)
         if root == "executor" and inner:
             options[inner] = _plain(argument)
@@ -149,11 +149,11 @@ def _checked(given: Mapping[str, Any], where: str) -> Sweep:
         if not signatures.accepts(kind, value):
             words = [word for option in get_args(kind) for word in get_args(option) if get_origin(option) is Literal]
             words = words or [word for word in get_args(kind) if get_origin(kind) is Literal]
-            wanted = nearest(str(value), words) if words else f"{signatures.describe(kind)} is wanted."
+            wanted = nearest(str(value), words) if words else f"expected {signatures.describe(kind)}."
             msg = f"{where}{key}={signatures.in_yaml(value)}: {wanted}"
             raise ConfigError(msg)
         if key in LEAST and value is not None and value < LEAST[key]:
-            msg = f"{where}{key}={value}: at least {LEAST[key]} is wanted."
+            msg = f"{where}{key}={value}: expected at least {LEAST[key]}."
             raise ConfigError(msg)
     _check_meaning(given, where)
     return Sweep(**given)
@@ -162,7 +162,7 @@ def _checked(given: Mapping[str, Any], where: str) -> Sweep:
 def _check_meaning(given: Mapping[str, Any], where: str) -> None:
     limit, devices = given["time_limit"], given["devices"]
     if limit is not None and not DURATION.fullmatch(limit):
-        msg = f"{where}time_limit={limit}: HH:MM:SS or DD:HH:MM:SS is wanted, in quotes in a YAML."
+        msg = f"{where}time_limit={limit}: expected HH:MM:SS or DD:HH:MM:SS, in quotes in a YAML."
         raise ConfigError(msg)
     if devices is not None and (not devices or min(devices) < 0 or len(set(devices)) < len(devices)):
         msg = f"{where}devices={devices}: numbers of GPUs, each once, such as devices=0,1; or null for all."

@@ -44,7 +44,7 @@ class Study(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class SweepPlan:
     """A sweep, ready to be done.
 
     Attributes:
@@ -60,9 +60,9 @@ class Asked:
     source: Searching | None = None
 
 
-def ask(
+def plan(
     sweep: Sweep, overrides: Sequence[str], threads: int | None, load_study: Callable[[str], Study] | None = None
-) -> Asked:
+) -> SweepPlan:
     """Expand, compose and check all runs; nothing is written but a search's journal.
 
     threads: of a run where nobody says; None: all that there are. load_study: reads a study of a name.
@@ -78,12 +78,12 @@ def ask(
         study = load_study(sweep.study)
         planned = study.planned(overrides, sweep.only, folder=folder, threads=threads, listed=sweep.dry)
         _check_baseline(sweep, planned)
-        return Asked(folder, planned, study)
+        return SweepPlan(folder, planned, study)
     composer = Composer(threads, listed=sweep.dry)
     if sweep.search is None:
         planned = expand.plan(grid.expand(overrides), folder, only=sweep.only, composer=composer)
         _check_baseline(sweep, planned)
-        return Asked(folder, planned)
+        return SweepPlan(folder, planned)
     if sweep.only:
         msg = f"only={','.join(sweep.only)}: a search has no names to choose from."
         raise ConfigError(msg)
@@ -94,7 +94,7 @@ def ask(
         search = Search(Path(scratch) if sweep.dry else folder, sweep, overrides, _content(composer, overrides))
         source = Searching(search, folder, composer)
         first = source.ask() if sweep.dry else None
-    return Asked(folder, [first] if first else source.done(), source=source)
+    return SweepPlan(folder, [first] if first else source.done(), source=source)
 
 
 def _content(composer: Composer, overrides: Sequence[str]) -> dict[str, str]:
@@ -127,30 +127,30 @@ def _noted(file: Path) -> dict[str, Any]:
         return nothing
 
 
-def check_fresh(asked: Asked) -> None:
+def check_fresh(sweep_plan: SweepPlan) -> None:
     """Refuse a folder that holds runs already, for `resume=false`.
 
     Raises:
         ConfigError: naming the folder.
     """
-    if (asked.folder / "ledger").is_dir() and any((asked.folder / "ledger").iterdir()):
-        msg = f"resume=false: {asked.folder} holds a sweep already. Leave resume out to go on with it, or name another "
-        raise ConfigError(msg + "sweep_dir.")
+    if (sweep_plan.folder / "ledger").is_dir() and any((sweep_plan.folder / "ledger").iterdir()):
+        msg = f"resume=false: {sweep_plan.folder} holds a sweep already. Leave resume out to go on with it, or name "
+        raise ConfigError(msg + "another sweep_dir.")
 
 
-def note(asked: Asked, arguments: Sequence[str] = ()) -> None:
+def note(sweep_plan: SweepPlan, arguments: Sequence[str] = ()) -> None:
     """Write down what was asked: SWEEP/sweep.json keeps every session's command line and all runs so far.
 
     arguments: of a session that begins; without any, only runs are added.
     """
-    file = asked.folder / FILE
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    file = sweep_plan.folder / FILE
+    sweep_plan.folder.mkdir(parents=True, exist_ok=True)
     before = _noted(file)
     session = {"arguments": list(arguments), "time": time.strftime("%Y-%m-%d %H:%M:%S"),
                "version": restorelab.__version__}  # fmt: skip
-    new = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in asked.planned}
+    new = {run.id: {"name": run.name, "seed": run.seed, "swept": run.swept} for run in sweep_plan.planned}
     runs: dict[str, Any] = {**before["runs"], **new}
-    study = asked.study.title if asked.study else None
+    study = sweep_plan.study.title if sweep_plan.study else None
     sessions = [*before["sessions"], *([session] if arguments else [])]
-    search = asked.source.told({name: run["swept"] for name, run in runs.items()}) if asked.source else None
+    search = sweep_plan.source.told({name: run["swept"] for name, run in runs.items()}) if sweep_plan.source else None
     write_json(file, {"schema": 1, "study": study, "sessions": sessions, "runs": runs, "search": search})

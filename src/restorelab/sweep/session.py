@@ -8,20 +8,19 @@ from pathlib import Path
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.runs.ledger import State, count
-from restorelab.sweep import dry_run, keys, queue
-from restorelab.sweep import request as asking
+from restorelab.sweep import dry_run, keys, queue, request
 from restorelab.sweep.executors import choose
 from restorelab.sweep.keys import Sweep
 from restorelab.sweep.live import view
 from restorelab.sweep.planned import Planned
-from restorelab.sweep.request import Asked, Study
+from restorelab.sweep.request import Study, SweepPlan
 from restorelab.sweep.scheduler import Scheduler
 from restorelab.training import gc_tuning
 
 log = logging.getLogger(__name__)
 
 
-Close = Callable[[Sweep, Asked, Sequence[Planned]], Path | None]
+Close = Callable[[Sweep, SweepPlan, Sequence[Planned]], Path | None]
 """Writes the pages of a sweep over the runs that are done; gives the one to open, None where none was asked for."""
 
 
@@ -34,55 +33,57 @@ def run(argv: Sequence[str], load_study: Callable[[str], Study], close: Close) -
     executor = choose.executor(sweep)
     if not sweep.dry:
         executor.warm()  # imports go on while the runs are being planned
-    asked = asking.ask(sweep, overrides, executor.threads, load_study)
+    sweep_plan = request.plan(sweep, overrides, executor.threads, load_study)
     gc_tuning.settle()
     if sweep.dry:
-        print(dry_run.listing(asked.planned, workers=executor.workers))
-        print("\n".join(dry_run.images(asked.planned, asked.study.images if asked.study else "")))
-        if asked.source is not None:
-            print(f"\nthe first trial of {asked.source.search.trials}; the others follow from what it finds")
+        print(dry_run.listing(sweep_plan.planned, workers=executor.workers))
+        print("\n".join(dry_run.images(sweep_plan.planned, sweep_plan.study.images if sweep_plan.study else "")))
+        if sweep_plan.source is not None:
+            print(f"\nthe first trial of {sweep_plan.source.search.trials}; the others follow from what it finds")
         return 0
-    total = asked.source.search.trials if asked.source else len(asked.planned)
+    total = sweep_plan.source.search.trials if sweep_plan.source else len(sweep_plan.planned)
     if not sweep.resume:
-        asking.check_fresh(asked)
-    dry_run.find_data(asked.planned)
+        request.check_fresh(sweep_plan)
+    dry_run.find_data(sweep_plan.planned)
     try:
-        asking.note(asked, argv)
-        queue.write(asked.folder, asked.planned)
-        (asked.folder / "ledger").mkdir(exist_ok=True)
+        request.note(sweep_plan, argv)
+        queue.write(sweep_plan.folder, sweep_plan.planned)
+        (sweep_plan.folder / "ledger").mkdir(exist_ok=True)
     except OSError as error:
-        msg = f"sweep_dir: {asked.folder} cannot be written ({error.strerror or error}); name another folder."
+        msg = f"sweep_dir: {sweep_plan.folder} cannot be written ({error.strerror or error}); name another folder."
         raise ConfigError(msg) from error
     shown = view(total)
     scheduler = Scheduler(
-        asked.folder,
-        asked.planned,
+        sweep_plan.folder,
+        sweep_plan.planned,
         executor,
         shown,
-        source=asked.source,
+        source=sweep_plan.source,
         retries=sweep.retries,
         time_limit=seconds(sweep.time_limit) if sweep.time_limit else None,
     )
-    log.info("%s: %d runs, %d at a time", asked.folder, total, executor.workers)
+    log.info("%s: %d runs, %d at a time", sweep_plan.folder, total, executor.workers)
     try:
         states = scheduler.run()
     except KeyboardInterrupt:
-        print(f"stopped. The same command goes on with {asked.folder}")
+        print(f"stopped. The same command goes on with {sweep_plan.folder}")
         raise
     finally:
         shown.close()
-        if asked.source is not None:
-            asking.note(replace(asked, planned=list(scheduler.runs.values())))
-    return _finish(sweep, asked, scheduler, states, close)
+        if sweep_plan.source is not None:
+            request.note(replace(sweep_plan, planned=list(scheduler.runs.values())))
+    return _finish(sweep, sweep_plan, scheduler, states, close)
 
 
-def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[str, State], close: Close) -> int:
+def _finish(
+    sweep: Sweep, sweep_plan: SweepPlan, scheduler: Scheduler, states: Mapping[str, State], close: Close
+) -> int:
     """Evaluate across, write the page, say how it went."""
     failed = [run for run, state in states.items() if state not in ("done", "pruned")]
     runs = list(scheduler.runs.values())
     page, refused = None, False
     try:
-        page = close(sweep, asked, runs)
+        page = close(sweep, sweep_plan, runs)
     except (UserError, OSError) as error:  # the runs are done all the same
         log.error("no page: %s", error)
         refused = True
@@ -90,9 +91,9 @@ def _finish(sweep: Sweep, asked: Asked, scheduler: Scheduler, states: Mapping[st
     print(f"{len(states)} runs: {counts or 'none'}")
     for run in failed:
         print(f"  not done: {run}: {scheduler.reasons.get(run, states[run])}")
-    if asked.source is not None and (best := asked.source.search.best()) is not None:
+    if sweep_plan.source is not None and (best := sweep_plan.source.search.best()) is not None:
         values = " ".join(f"{key}={value}" for key, value in best.swept.items())
-        print(f"best trial: {best.number}, {asked.source.search.metric} {best.value:.6g} with {values}")
+        print(f"best trial: {best.number}, {sweep_plan.source.search.metric} {best.value:.6g} with {values}")
     if page is not None:
         print(f"page: {page}")
     return 1 if failed or refused else 0

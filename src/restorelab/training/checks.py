@@ -225,7 +225,7 @@ def _check_callbacks(built: Parts) -> None:
     for name, node in built.config["callbacks"].items():
         callback = make(f"callbacks.{name}", node)
         if not isinstance(callback, Callback):
-            msg = f"callbacks.{name}: {type(callback).__name__} is no lightning.pytorch.callbacks.Callback."
+            msg = f"callbacks.{name}: {type(callback).__name__} is not a lightning.pytorch.callbacks.Callback."
             raise ConfigError(msg)
         monitor = getattr(callback, "monitor", None)
         if isinstance(monitor, str) and monitor not in measured:

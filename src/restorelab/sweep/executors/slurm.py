@@ -252,7 +252,7 @@ def _check(cluster: str, devices: Sequence[int] | None, per_device: int, most: i
         )
         raise ConfigError(msg + "1 and say executor.gpus_per_node=0 'executor.additional={gres: \"shard:1\"}'")
     if most < 1:
-        msg = f"executor.most={most}: at least 1 is wanted."
+        msg = f"executor.most={most}: expected at least 1."
         raise ConfigError(msg)
 
 
@@ -263,7 +263,7 @@ def _minutes(limit: int | str) -> int:
     if isinstance(limit, str) and (found := LIMIT.fullmatch(limit)):
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return math.ceil(((days * 24 + hours) * 60 + minutes) + seconds / 60)
-    msg = f"executor.time={limit}: minutes, HH:MM:SS or DD-HH:MM:SS is wanted, in quotes in a YAML."
+    msg = f"executor.time={limit}: expected minutes, HH:MM:SS or DD-HH:MM:SS, in quotes in a YAML."
     raise ConfigError(msg)
 
 

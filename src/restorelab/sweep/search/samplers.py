@@ -67,7 +67,7 @@ class _StateReader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """A class or function of the state."""
         if (module, name) not in CMA_STATE:
-            msg = f"search=cma: the journal's state of CMA-ES names {module}.{name}, which is no part of one. It is "
+            msg = f"search=cma: the journal's state of CMA-ES names {module}.{name}, which is not a part of one. It is "
             raise DataError(f"{msg}not run; search in a new sweep_dir.")
         return super().find_class(module, name)
 

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
 from restorelab.config.dotted import within
 from restorelab.errors import ConfigError
-from restorelab.runs.run_identity import UNSCIENTIFIC
+from restorelab.runs.run_identity import NOT_IDENTITY
 from restorelab.sweep import grid
 from restorelab.sweep.search.dimension import Choices, Range, discrete, interval
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 LUCK = ("seed", "split_seed", "eval_seed")
 """What must not be chosen by its result."""
 
-FREE = tuple(key for key in UNSCIENTIFIC if key not in ("length", "short"))
+FREE = tuple(key for key in NOT_IDENTITY if key not in ("length", "short"))
 """What may change while a search goes on, and is not worth one. A config that is resolved shows what became of `length`
 and `short` in its other keys; among overrides these two do change what a run finds out."""
 

@@ -13,13 +13,13 @@ from restorelab.runs.process_id import Owner
 from restorelab.sweep import queue, request
 from restorelab.sweep.keys import split
 from restorelab.sweep.live import Lines, measured, share
-from restorelab.sweep.request import Asked
+from restorelab.sweep.request import SweepPlan
 
 REST = [o for o in runs.TINY if not o.startswith("trainer.max_epochs")]
 
 
-def ask(folder: Path, *more: str) -> Asked:
-    return request.ask(*split([*REST, f"sweep_dir={folder}", *more]), threads=1)
+def ask(folder: Path, *more: str) -> SweepPlan:
+    return request.plan(*split([*REST, f"sweep_dir={folder}", *more]), threads=1)
 
 
 def test_every_session_and_every_run_is_noted(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 import pytest
 import yaml
+from test_every_config import FILES, targets
 from torch import nn
 
 from restorelab.config import signatures
 from restorelab.config.signatures import Built, accepts, describe, from_source, in_yaml, missing_here
-from test_every_config import FILES, targets
 
 OURS = sorted({t for file in FILES for t in targets(yaml.safe_load(file.read_text())) if t.startswith("restorelab.")})
 PLAIN = {int, float, str, bool, types.NoneType, Path}
