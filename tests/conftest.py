@@ -16,6 +16,7 @@ gc_tuning.spare_imports()  # collecting the tests imports everything: 8 s instea
 # threads than it asks for (several pytest workers share the cores).
 os.environ["WANDB_MODE"] = "offline"
 os.environ.setdefault("WANDB_SILENT", "true")
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["RESTORELAB_CACHE"] = tempfile.mkdtemp(prefix="restorelab-tests-")
 atexit.register(shutil.rmtree, os.environ["RESTORELAB_CACHE"], ignore_errors=True)
