@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.loggers.logger import DummyExperiment
+from lightning.pytorch.loggers.logger import DummyLogger
 
 from restorelab.training.loggers.run_start import RunStart
 from restorelab.training.loggers.wandb_run import open_run
@@ -39,7 +39,7 @@ class WandB(WandbLogger):
     @property
     def experiment(self) -> Any:
         """W&B's run. Where W&B is disabled, an object that does nothing; Lightning's would start a run here."""
-        return DummyExperiment() if self._experiment is None else self._experiment
+        return DummyLogger().experiment if self._experiment is None else self._experiment
 
     def begin(self, start: RunStart) -> None:
         """Open the run in its folder; goes on with the same id where it was begun before."""
