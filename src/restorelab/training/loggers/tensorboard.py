@@ -20,13 +20,13 @@ class TensorBoard(TensorBoardLogger):
     """
 
     def __init__(self, name: str = "tensorboard", flush_secs: int = 30) -> None:
-        self._chosen: dict[str, Any] = {"name": name, "version": "", "default_hp_metric": False, "flush_secs": flush_secs}
-        super().__init__(".", **self._chosen)
+        self._given: dict[str, Any] = {"name": name, "version": "", "flush_secs": flush_secs}
+        super().__init__(".", default_hp_metric=False, **self._given)
 
     def begin(self, start: RunStart) -> None:
         """Open the event file."""
         purge: dict[str, Any] = {"purge_step": start.step + 1} if start.resumed else {}
-        super().__init__(start.folder, **self._chosen, **purge)
+        super().__init__(start.folder, default_hp_metric=False, **self._given, **purge)
         self.experiment.flush()  # which Lightning opens at the first use
         self.log_hyperparams(flat(start.config))
         self.save()
