@@ -101,6 +101,13 @@ def write_bytes(file: Path, data: bytes, *, sync: bool = True) -> None:
         raise
 
 
+def put(temporary: Path, file: Path) -> None:
+    """Give a file that was written under a temporary name its own, once it is on the disk."""
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+
+
 def plain(value: Any) -> Any:
     """A value as JSON can hold it: not-a-number and infinity become null, keys become strings."""
     if isinstance(value, Mapping):

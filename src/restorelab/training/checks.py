@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from importlib.util import find_spec
 from math import lcm
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from restorelab.metrics.ssim import SSIM_WINDOW
 from restorelab.models import weights
 from restorelab.training import memory_bounds
 from restorelab.training.loggers import required
-from restorelab.training.schedule import construct, plan
+from restorelab.training.schedule import TRAIN_LOSS, construct, plan
 from restorelab.training.validation import validation_names
 
 TRIED = 128
@@ -30,6 +31,14 @@ REFUSALS = (
     UserError,
 )  # fmt: skip
 """What a network or a loss may raise for a shape that it does not take."""
+
+UNFIT = {
+    "BackboneFinetuning": "wants a part of the module that is called backbone. Use ckpt= or transfer=.",
+    "BatchSizeFinder": "would change what an epoch and the schedule are. Set data.batch_size.",
+    "LearningRateFinder": "would train beside the run's record. Compare rates: sweep.py optimizer.lr=1e-4,3e-4,1e-3.",
+    "ModelPruning": "gives the weights names that the network of best.ckpt does not have. Prune the loaded network.",
+}
+"""Lightning's callbacks that a run cannot have, with the reason and what to do instead."""
 
 
 def check_fit(built: Parts) -> nn.Module:
@@ -220,7 +229,7 @@ def _check_callbacks(built: Parts) -> None:
 
     from restorelab.training.loop import EARLY, listens
 
-    measured = validation_names(list(built.evaluations), list(built.measures))
+    measured = [*validation_names(list(built.evaluations), list(built.measures)), TRAIN_LOSS, "lr"]
     seen: dict[str, str] = {}
     for name, node in built.config["callbacks"].items():
         callback = make(f"callbacks.{name}", node)
@@ -229,7 +238,16 @@ def _check_callbacks(built: Parts) -> None:
             raise ConfigError(msg)
         monitor = getattr(callback, "monitor", None)
         if isinstance(monitor, str) and monitor not in measured:
-            msg = f"callbacks.{name}.monitor: no validation measures {monitor!r}. {nearest(monitor, measured)}"
+            msg = f"callbacks.{name}.monitor: nothing measures {monitor!r}. {nearest(monitor, measured)}"
+            raise ConfigError(msg)
+        if reason := UNFIT.get(type(callback).__name__):
+            msg = f"callbacks.{name}: {type(callback).__name__} {reason}"
+            raise ConfigError(msg)
+        if type(callback).__name__ == "GradientAccumulationScheduler" and built.config["accumulate"] > 1:
+            msg = f"accumulate={built.config['accumulate']}: callbacks.{name} says that itself. Leave one of them out."
+            raise ConfigError(msg)
+        if type(callback).__name__ == "DeviceStatsMonitor" and find_spec("psutil") is None:
+            msg = f"callbacks.{name}: DeviceStatsMonitor needs psutil: pip install psutil."
             raise ConfigError(msg)
         heard = [event for event in EARLY if built.trainer.graph and listens(callback, event)]
         if heard:

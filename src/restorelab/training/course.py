@@ -10,7 +10,7 @@ from torch import nn
 from restorelab.config.build import Parts, make
 from restorelab.data.datamodule import DataModule
 from restorelab.errors import ConfigError
-from restorelab.training.length import Length, length, steps_in
+from restorelab.training.length import Length, length, scheduled, steps_in
 from restorelab.training.policy import Change
 from restorelab.training.run_progress import Standing
 from restorelab.training.schedule import Plan, plan
@@ -56,6 +56,8 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
     max_steps, max_epochs = (2, None) if settings["debug"] else (settings["max_steps"], trainer.max_epochs)
     batches = _batches(len(data.train_dataloader()), trainer.lightning)
     end = length(batches, settings["accumulate"], max_steps, max_epochs, begins)
+    if factors := _accumulation(settings["callbacks"]):
+        end = scheduled(batches, lambda epoch: factors[max(e for e in factors if e <= epoch)], max_steps, max_epochs)
     for name, most in (("min_steps", end.steps), ("min_epochs", end.epochs)):
         if (least := trainer.lightning.get(name)) and least > most:
             msg = f"trainer.{name}={least}: the run has {most}, as {end.reason}."
@@ -74,6 +76,14 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
         "total": total if schedule.takes_total else None,
     }
     return Course(end, schedule, total, policy, measured, begins)
+
+
+def _accumulation(callbacks: Mapping[str, Any]) -> dict[int, int]:
+    """Batches to one step from each epoch on, of Lightning's GradientAccumulationScheduler; empty without it."""
+    for node in callbacks.values():
+        if node["_target_"].endswith(".GradientAccumulationScheduler"):
+            return {0: 1} | {int(epoch): int(batches) for epoch, batches in node["scheduling"].items()}
+    return {}
 
 
 def _batches(whole: int, lightning: Mapping[str, Any]) -> int:

@@ -1,5 +1,6 @@
 """How long a training is: optimizer steps and epochs, from what limits it and from where it stands."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from restorelab.training.run_progress import Standing
@@ -43,6 +44,17 @@ def length(
     return Length(
         max(whole, at.steps), max(max_epochs, at.epochs + 1), f"trainer.max_epochs={max_epochs} ends it{other}"
     )
+
+
+def scheduled(batches: int, factor: Callable[[int], int], max_steps: int | None, max_epochs: int | None) -> Length:
+    """The end where batches to one step depend on the epoch. factor: gives them, for an epoch from 0."""
+    steps = epochs = 0
+    while (max_steps is None or steps < max_steps) and (max_epochs is None or epochs < max_epochs):
+        steps += steps_in(batches, factor(epochs))
+        epochs += 1
+    if max_steps is not None and steps >= max_steps:
+        return Length(max_steps, epochs, f"max_steps={max_steps} ends it")
+    return Length(steps, epochs, f"trainer.max_epochs={max_epochs} ends it")
 
 
 def steps_in(batches: int, accumulate: int) -> int:

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.callbacks import (
+    Callback,
+    DeviceStatsMonitor,
+    LearningRateMonitor,
+    ProgressBar,
+    ThroughputMonitor,
+)
+from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 
 from restorelab.errors import ConfigError
@@ -20,6 +26,9 @@ PROFILERS: Mapping[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedPr
 
 FOLLOWED = ("callbacks", "profilers")
 """Parts of Lightning whose messages a run shows; which devices there are, and what is advertised, it leaves out."""
+
+MONITORS = (DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor)
+"""Callbacks of Lightning's that refuse to work without a logger."""
 
 
 def build(
@@ -43,13 +52,23 @@ def build(
         **given,
         callbacks=list(callbacks),
         default_root_dir=folder,
-        logger=list(loggers),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
+        logger=list(loggers) or needed_logger(callbacks, folder),
+        enable_checkpointing=True,
+        enable_progress_bar=shows_bar(callbacks),
     )
     if config.steps_per_call > 1 or config.graph:
         trainer.fit_loop.epoch_loop = StepLoop(trainer, config.steps_per_call, graph=config.graph)
     return trainer
+
+
+def shows_bar(callbacks: Sequence[Callback]) -> bool:
+    """Whether one of Lightning's progress bars is among the callbacks."""
+    return any(isinstance(callback, ProgressBar) for callback in callbacks)
+
+
+def needed_logger(callbacks: Sequence[Callback], folder: Path) -> Logger | bool:
+    """A logger for callbacks that only log, where the run has none: what they say is then in its `lightning` folder."""
+    return CSVLogger(folder, name="lightning") if any(isinstance(one, MONITORS) for one in callbacks) else False
 
 
 def try_out(config: TrainerConfig, accumulate: int, clip: float | None) -> None:

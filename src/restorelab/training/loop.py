@@ -82,6 +82,8 @@ class StepLoop(_TrainingEpochLoop):
         progress.increment_processed()
         if steps:
             for config in self.trainer.lr_scheduler_configs:
+                if config.interval != "step":  # of StochasticWeightAveraging
+                    continue
                 self.scheduler_progress.increment_ready()
                 task.lr_scheduler_step(config.scheduler, None)
                 self.scheduler_progress.increment_completed()

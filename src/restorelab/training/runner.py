@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from restorelab import quoting
@@ -21,7 +23,7 @@ from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Opened
 from restorelab.duration import seconds
-from restorelab.errors import UserError
+from restorelab.errors import ConfigError, UserError
 from restorelab.models import weights
 from restorelab.runs import split_file
 from restorelab.runs.run_folder import RunFolder, write_json
@@ -46,6 +48,9 @@ log = logging.getLogger(__name__)
 
 FAILED = 1
 """Exit status of a run that failed for a reason of its own."""
+
+EXPLAINED = (UserError, MisconfigurationException, Interrupted, KeyboardInterrupt)
+"""What ends a run with a message that needs no traceback."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,9 @@ def execute_here(
             return run.fail("interrupted", error, f"interrupted; {how}", interruption.exit_status)
         except UserError as error:
             outcome = run.fail("failed", error, str(error), error.exit_status)
+            return replace(outcome, trace=trace_of(error), repeats=True)
+        except MisconfigurationException as error:  # of Lightning, about what it was given
+            outcome = run.fail("failed", error, f"Lightning refuses this: {error}", FAILED)
             return replace(outcome, trace=trace_of(error), repeats=True)
         except Exception as error:
             memory = _out_of_memory(error)
@@ -171,19 +179,20 @@ class Run:
         settings, config = self.settings, built.trainer
         chosen = course(built, data, last)
         throughput = Throughput(built.dataset.batch_size)
-        limits = Limits(
-            chosen.end.steps, seconds(settings["max_time"]) if settings["max_time"] else None, config.log_every
-        )
+        longest = seconds(settings["max_time"]) if settings["max_time"] else None
+        limits = Limits(chosen.end.steps, longest, config.log_every, chosen.end.epochs)
         # Checkpoints come last: what they hold is what the others have become.
+        named = self._named_callbacks()
+        bar = config.bar and not lightning_trainer.shows_bar(named)
         callbacks = [
-            *self._named_callbacks(),
+            *named,
             Guard(config.log_every),
             Health(),
             *([Release()] if config.keeps_memory else []),
             History(self.folder.metrics, chosen.measured, config.log_every, self.loggers.log),
             limits,
             throughput,
-            Progress(chosen.end.steps, built.dataset.batch_size, bar=config.bar, watch=self.watch),
+            Progress(chosen.end.steps, built.dataset.batch_size, bar=bar, watch=self.watch),
             self._checkpoint(built, chosen),
         ]
         self.trainer = lightning_trainer.build(
@@ -200,6 +209,8 @@ class Run:
             with warnings.catch_warnings():
                 # Of a training without validation images, which was asked for.
                 warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
+                # Of evaluations that a limit or a rank leaves without a batch: their mean is NaN, and not counted.
+                warnings.filterwarnings("ignore", message="The ``compute`` method of metric .* was called before")
                 # The rows of metrics.csv are logged at each validation, too.
                 warnings.filterwarnings("ignore", message="The number of training batches .* logging interval")
                 self.trainer.fit(
@@ -216,11 +227,18 @@ class Run:
 
     def _named_callbacks(self) -> list[Any]:
         """Those of the config."""
-        named = [build.make(f"callbacks.{name}", node) for name, node in self.settings["callbacks"].items()]
-        for callback in named:
+        named = {name: build.make(f"callbacks.{name}", node) for name, node in self.settings["callbacks"].items()}
+        for name, callback in named.items():
             if hasattr(callback, "attach"):
                 callback.attach(self.folder, self.loggers)
-        return named
+            if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                callback.dirpath = str(self.folder.best.parent / name)  # apart from the run's own last.ckpt
+            if isinstance(callback, OnExceptionCheckpoint):
+                callback.dirpath = self.folder.path / callback.dirpath
+                if Path(callback.ckpt_path).exists() and not self.settings["resume"]:  # Lightning would go on from it
+                    msg = f"callbacks.{name}.dirpath: {callback.ckpt_path} is another run's. Name another folder."
+                    raise ConfigError(msg)
+        return list(named.values())
 
     def _checkpoint(self, built: Parts, chosen: Course) -> Checkpoint:
         config, monitor = built.trainer, f"val/{next(iter(built.measures))}"
@@ -236,7 +254,7 @@ class Run:
         self, status: Literal["failed", "interrupted"], error: BaseException, message: str, exit_status: int
     ) -> Outcome:
         """Write failure.json and close the loggers' runs as failed."""
-        trace = None if isinstance(error, UserError | Interrupted | KeyboardInterrupt) else traceback.format_exc()
+        trace = None if isinstance(error, EXPLAINED) else traceback.format_exc()
         if self.rank == 0:
             facts = {"status": status, "error": type(error).__name__, "message": message, "traceback": trace,
                      "step": self.trainer.global_step if self.trainer else None}  # fmt: skip

@@ -87,7 +87,10 @@ class RestorationTask(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": config}
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step the schedule where that is due."""
+        """Step the schedule where that is due; one that a callback has put in its place, as Lightning does."""
+        if scheduler is not self.schedule.scheduler:
+            scheduler.step()
+            return
         mean = partial(self.trainer.strategy.reduce, reduce_op="mean")
         self.schedule.step(epoch_ends=self.trainer.is_last_batch, mean=mean)
 

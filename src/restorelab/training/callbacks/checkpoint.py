@@ -7,17 +7,18 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Checkpoint as LightningCheckpoint
+from lightning.pytorch.callbacks import StochasticWeightAveraging
 
-from restorelab.runs.run_folder import RunFolder
+from restorelab.runs.run_folder import RunFolder, put
 from restorelab.training import run_progress
-from restorelab.training.callbacks.kept_checkpoints import Kept, write
+from restorelab.training.callbacks.kept_checkpoints import Kept
 from restorelab.training.interruption import Interrupted, Interruption
 
 log = logging.getLogger(__name__)
 
 
-class Checkpoint(Callback):
+class Checkpoint(LightningCheckpoint):
     """Keep the best weights by a metric of the validation (the highest) and everything a run needs to go on.
 
     `best.ckpt` holds the weights that were measured (under EMA the averaged ones), `last.ckpt` the whole state of
@@ -47,6 +48,7 @@ class Checkpoint(Callback):
         self.validated = -1
         self._step = -1
         self._loops: dict[str, Any] | None = None
+        self._batches: int | None = None
         self._measured: dict[str, torch.Tensor] = {}
         self._saved = time.monotonic()
 
@@ -59,11 +61,26 @@ class Checkpoint(Callback):
         self.validated = state_dict["validated"]
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the global random state: dropout draws from it."""
+        """Add the global random state, which dropout draws from, and how far the run is.
+
+        So a checkpoint that Lightning's ModelCheckpoint writes can be gone on from, too.
+        """
         state = {"cpu": torch.get_rng_state()}
         if pl_module.device.type == "cuda":
             state["cuda"] = torch.cuda.get_rng_state(pl_module.device)
         checkpoint["restorelab_rng"] = state
+        batches = self._batches
+        if batches is None:  # of somebody else's checkpoint
+            ready = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            batches = ready if ready < trainer.num_training_batches else 0
+        checkpoint[run_progress.KEY] = {
+            "steps": trainer.global_step,
+            "epochs": trainer.current_epoch + (not batches),
+            "batches": batches,
+            "policy": self.policy,
+        }
+        if self._loops and self._batches is not None:
+            checkpoint["loops"]["fit_loop"] = self._loops
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Keep the random state until training starts."""
@@ -147,6 +164,8 @@ class Checkpoint(Callback):
 
         Without validation images the last step's weights are kept.
         """
+        if any(isinstance(callback, StochasticWeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+            self.validated = -1  # it has put the average in the weights' place
         self._validate(trainer)
         if not self._validates(trainer) and trainer.is_global_zero:
             log.info("no validation images (data.val=0): the last step's weights are kept as best.ckpt")
@@ -167,16 +186,15 @@ class Checkpoint(Callback):
 
     def _save_last(self, trainer: Trainer, *, batches: int) -> None:
         """Write last.ckpt. batches: of the epoch that is under way, 0 at an epoch's end."""
-        state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
-        epochs = trainer.current_epoch + (not batches)
-        state[run_progress.KEY] = {
-            "steps": trainer.global_step,
-            "epochs": epochs,
-            "batches": batches,
-            "policy": self.policy,
-        }
-        if self._loops:
-            state["loops"]["fit_loop"] = self._loops
-        if trainer.is_global_zero:
-            write(self.folder.last, state)
+        temporary = self.folder.last.with_name(f".{self.folder.last.name}.tmp")
+        self._batches = batches
+        try:
+            trainer.save_checkpoint(temporary)
+            if trainer.is_global_zero:
+                put(temporary, self.folder.last)
+        except OSError:  # a disk that is full must not stay so for what was in vain
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            self._batches = None
         self._saved = time.monotonic()

@@ -16,8 +16,9 @@ class EMA(Callback):
     decay: weight of the past at each step (Polyak & Juditsky 1992; 0.999 is common in restoration). warmup: steps
     over which the decay rises as `(1 + step) / (10 + step)`, so that a short run is not held back by its start.
 
-    The average is a network of its own, which the task measures (`RestorationTask.measured_net`). The weights that are
-    trained are never exchanged, so nothing has to be put back before the next step or after an interruption.
+    Lightning's EMAWeightAveraging has no warm-up, waits for the device in each step, and exchanges the weights for each
+    validation, so that what interrupts one leaves the average in training. Here the average is a network of its own,
+    which the task measures (`RestorationTask.measured_net`), and the weights that are trained are never exchanged.
     """
 
     def __init__(self, decay: float = 0.999, warmup: bool = True) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
@@ -19,6 +20,9 @@ class History(Callback):
 
     The loss is the mean since the last row. Its sum stays on the device: one addition a step and no synchronization.
     A checkpoint holds the sum and the number of rows, so that a resumed run writes what an uninterrupted one does.
+
+    `trainer.callback_metrics` gets `lr` and `train/loss` with each row, before other callbacks hear of the validation,
+    and at an epoch's end the epoch's mean loss: what EarlyStopping and ModelCheckpoint may monitor.
     """
 
     def __init__(self, file: Path, names: Sequence[str], every: int, report: Report) -> None:
@@ -27,21 +31,32 @@ class History(Callback):
         self.rows = 0
         self._sum: Tensor | None = None
         self._count = 0
+        self._epoch: tuple[Tensor | None, int] = (None, 0)
         self._step = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Rows written, and the loss since the last of them."""
-        return {"rows": self.rows, "sum": None if self._sum is None else self._sum.clone(), "count": self._count}
+        total, count = self._epoch
+        return {
+            "rows": self.rows,
+            "sum": None if self._sum is None else self._sum.clone(),
+            "count": self._count,
+            "epoch": (None if total is None else total.clone(), count),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up where `state_dict` was made."""
         self.rows, self._sum, self._count = state_dict["rows"], state_dict["sum"], state_dict["count"]
+        self._epoch = state_dict.get("epoch", (None, 0))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Cut the file back to the checkpoint's rows, or begin it."""
         self._step = trainer.global_step
         if self._sum is not None:
             self._sum = self._sum.to(pl_module.device)
+        total, count = self._epoch
+        self._epoch = (None if total is None else total.to(pl_module.device), count)
+        self._tell(trainer, None)
         if not trainer.is_global_zero:
             return
         kept = []
@@ -64,18 +79,47 @@ class History(Callback):
             if self._step % self.every == 0:
                 self._write(trainer, {})
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let the others know what the row of this validation will say."""
+        self._tell(trainer, self._mean(trainer, self._sum, self._count))
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write a row with what was measured."""
         measured = {name: float(trainer.callback_metrics[name]) for name in self.columns[4:]}
         self._write(trainer, measured)
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let the others know the mean of the epoch."""
+        self._close()
+        self._tell(trainer, self._mean(trainer, *self._epoch))
+        self._epoch = (None, 0)
+
+    def _mean(self, trainer: Trainer, total: Tensor | None, count: int) -> Tensor | None:
+        if total is None or not count:
+            return None
+        # Lightning gives each batch's share of a step.
+        return trainer.strategy.reduce(total, reduce_op="mean") / count * trainer.accumulate_grad_batches
+
+    def _tell(self, trainer: Trainer, loss: Tensor | None) -> None:
+        trainer.callback_metrics["lr"] = torch.tensor(trainer.optimizers[0].param_groups[0]["lr"])
+        if loss is not None:
+            trainer.callback_metrics["train/loss"] = loss
+
+    def _close(self) -> None:
+        """Begin a new mean; the epoch's goes on."""
+        total, count = self._epoch
+        if self._sum is not None:
+            self._epoch = (self._sum if total is None else total + self._sum, count + self._count)
+        self._sum, self._count = None, 0
+
     def _write(self, trainer: Trainer, measured: dict[str, float]) -> None:
         row: dict[str, float] = {"step": trainer.global_step, "epoch": trainer.current_epoch}
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
-        if self._count and self._sum is not None:
-            mean = float(trainer.strategy.reduce(self._sum, reduce_op="mean")) / self._count
-            row["train/loss"] = mean * trainer.accumulate_grad_batches  # Lightning gives each batch's share of a step
-        self._sum, self._count = None, 0
+        loss = self._mean(trainer, self._sum, self._count)
+        self._tell(trainer, loss)
+        if loss is not None:
+            row["train/loss"] = float(loss)
+        self._close()
         row |= measured
         self.rows += 1
         if trainer.is_global_zero:

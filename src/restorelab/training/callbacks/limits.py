@@ -11,13 +11,15 @@ class Limits(Callback):
     """Ask the loop to stop at a step or after a time.
 
     before: seconds of fitting in earlier sessions. max_steps: optimizer steps of the whole training, whatever says how
-    many. max_time: seconds of fitting, those of earlier sessions included, None for no limit. poll: batches between two
-    looks at the clock where ranks must agree.
+    many. max_epochs: that it enters; one more is StochasticWeightAveraging's pass for batch normalization. max_time:
+    seconds of fitting, those of earlier sessions included, None for no limit. poll: batches between two looks at the
+    clock where ranks must agree.
     """
 
-    def __init__(self, max_steps: int, max_time: float | None, poll: int) -> None:
-        self.max_steps, self.max_time, self.poll = max_steps, max_time, poll
+    def __init__(self, max_steps: int, max_time: float | None, poll: int, max_epochs: int | None = None) -> None:
+        self.max_steps, self.max_time, self.poll, self.max_epochs = max_steps, max_time, poll, max_epochs
         self.before = 0.0
+        self._step = 0
         self._began = time.monotonic()
 
     @property
@@ -46,7 +48,7 @@ class Limits(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop where a limit is reached; not between two batches of one accumulated step."""
-        if trainer.global_step >= self.max_steps:
+        if trainer.global_step >= self.max_steps and not self._passes(trainer, batch_idx):
             trainer.should_stop = True
         if self.max_time is not None and not (batch_idx + 1) % trainer.accumulate_grad_batches:
             over = self.seconds >= self.max_time
@@ -55,3 +57,10 @@ class Limits(Callback):
                 over = turn and trainer.strategy.broadcast(over)
             if over:
                 trainer.should_stop = True
+
+    def _passes(self, trainer: Trainer, batch_idx: int) -> bool:
+        """Whether a pass without steps goes on, or comes after this batch."""
+        epochs = trainer.fit_loop.max_epochs
+        if self.max_epochs is None or epochs is None or epochs <= self.max_epochs:
+            return False
+        return bool(trainer.fit_loop._skip_backward) or batch_idx + 1 == trainer.num_training_batches
