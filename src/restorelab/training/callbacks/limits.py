@@ -60,7 +60,6 @@ class Limits(Callback):
 
     def _passes(self, trainer: Trainer, batch_idx: int) -> bool:
         """Whether a pass without steps goes on, or comes after this batch."""
-        epochs = trainer.fit_loop.max_epochs
-        if self.max_epochs is None or epochs is None or epochs <= self.max_epochs:
+        if self.max_epochs is None or (trainer.fit_loop.max_epochs or 0) <= self.max_epochs:
             return False
         return bool(trainer.fit_loop._skip_backward) or batch_idx + 1 == trainer.num_training_batches
