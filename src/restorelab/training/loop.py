@@ -82,7 +82,7 @@ class StepLoop(_TrainingEpochLoop):
         progress.increment_processed()
         if steps:
             for config in self.trainer.lr_scheduler_configs:
-                if config.interval != "step":  # of StochasticWeightAveraging
+                if config.interval != "step" and not self._num_ready_batches_reached():  # StochasticWeightAveraging's
                     continue
                 self.scheduler_progress.increment_ready()
                 task.lr_scheduler_step(config.scheduler, None)
