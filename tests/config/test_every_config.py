@@ -34,6 +34,7 @@ WITH = {
     "objective/classify": ["data=stl10_labelled", "noise=none", "model=classifier"],
     "loss/perceptual": ["data=stl10", "noise=gaussian_impulse", "model=conv_deconv"],
     "downsample/avg_pool": ["model=identity", "model.scale=2"],
+    "metrics/ms_ssim": ["data.size=192"],
     "downsample/bicubic": ["model=identity", "model.scale=2"],
 }
 """What an option needs beside it."""

@@ -12,8 +12,8 @@ from restorelab.report.charts.data import Bar, Bars
 from restorelab.report.table import Cell, Table
 from restorelab.report.table_cells import NAMES, p_value, written
 from restorelab.runs import naming
+from restorelab.runs.metric import LOWER
 from restorelab.runs.record import Runs
-from restorelab.runs.seed_values import LOWER
 
 
 @dataclass(frozen=True)

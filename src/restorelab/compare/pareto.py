@@ -8,7 +8,8 @@ from restorelab.compare.leaderboard import costs, image_seconds, sizes
 from restorelab.report.charts.data import Dot, Scatter
 from restorelab.report.table_cells import NAMES
 from restorelab.runs.comparable import Board
-from restorelab.runs.seed_values import LOWER, SeedValues
+from restorelab.runs.metric import LOWER
+from restorelab.runs.seed_values import SeedValues
 
 AXES = {
     "parameters": ("parameters", "parameters", 1.0),

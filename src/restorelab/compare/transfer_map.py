@@ -15,9 +15,9 @@ from restorelab.report.table_cells import DIGITS, NAMES
 from restorelab.runs import naming, seed_values
 from restorelab.runs.comparable import Board, Column
 from restorelab.runs.find import learning
-from restorelab.runs.metric import METRICS
+from restorelab.runs.metric import LOWER, METRICS
 from restorelab.runs.record import Record, Runs
-from restorelab.runs.seed_values import LOWER, SeedValues
+from restorelab.runs.seed_values import SeedValues
 
 TRAINED = "\N{BULLET}"
 """Beside the number of an evaluation whose noise lies within the training's."""

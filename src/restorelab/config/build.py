@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from restorelab import file_names
+from restorelab.config import metric_names, trainer_arguments, trust
 from restorelab.config import schema as configs
-from restorelab.config import trainer_arguments, trust
+from restorelab.config.chosen_metrics import per_image
 from restorelab.data import pairing
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation
@@ -61,6 +62,9 @@ def _built(path: str, node: Any, extra: Mapping[str, Any]) -> Any:
     except UserError as error:
         said = str(error)
         raise type(error)(said if said.startswith(path) else f"{path}: {said}") from error
+    except ImportError as error:
+        msg = f"{path}: {target} needs what is not installed: {error}"
+        raise ConfigError(msg) from error
     except Exception as error:
         msg = f"{path}: {target} refuses these values ({type(error).__name__}: {error})."
         raise ConfigError(msg) from error
@@ -80,8 +84,20 @@ class Parts:
 
     @cached_property
     def measures(self) -> Measures:
-        """What is measured of the network's outputs."""
-        return self.objective.measures(self.protocol)
+        """What is measured of the network's outputs.
+
+        Raises:
+            ConfigError: for what is no metric of a restored and a clean image, and for a package that is not installed.
+        """
+        nodes = metric_names.whole(self.config.get("metrics"))
+        added = sorted(nodes.keys() - metric_names.PROTOCOL)
+        if added and not self.objective.restores:
+            msg = f"metrics.{added[0]}: {type(self.objective).__name__} trains no network that restores images; "
+            raise ConfigError(f"{msg}leave it out.")
+        metrics = {
+            name: per_image(name, node["_target_"], make(f"metrics.{name}", node)) for name, node in nodes.items()
+        }
+        return self.objective.measures(self.protocol, metrics)
 
     def net(self) -> nn.Module:
         """The bare network with fresh weights from torch's global generator."""
@@ -128,7 +144,7 @@ def parts(config: Mapping[str, Any]) -> Parts:
         ConfigError: for values that a part refuses.
     """
     for group in configs.GROUPS:
-        trust.check(group, config[group])
+        trust.check(group, config.get(group))
     configs.check_values(config)
     stages = {stage: config[stage] for stage in STAGES}
     objective: Objective = make("objective", config["objective"])

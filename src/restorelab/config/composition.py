@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from restorelab import quoting
-from restorelab.config import from_checkpoint, noise_evaluation, paths, retargeting, trust
+from restorelab.config import from_checkpoint, metric_names, noise_evaluation, paths, retargeting, trust
 from restorelab.config import schema as configs
 from restorelab.config.conf_files import find, options, read_yaml, searched
 from restorelab.config.hydra_errors import CAUGHT, explained
@@ -116,6 +116,7 @@ def resolve(
     _note(settings if named else None, overrides)  # before anything is taken from a run's folder
     if choices.get("model"):  # composed here from its groups, and not a run's config that is composed again
         from_checkpoint.take(settings, overrides, said, planned)
+    settings["metrics"] = metric_names.whole(settings.get("metrics"))
     configs.check_names(settings)
     if choices.get("model"):
         noise_evaluation.match(settings, said)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from restorelab import file_names
-from restorelab.config import plausible, signatures, trainer_arguments
+from restorelab.config import metric_names, plausible, signatures, trainer_arguments
 from restorelab.config.dotted import leaves
 from restorelab.config.foreign_signatures import parameters_of
 from restorelab.config.signatures import Parameter
@@ -37,12 +37,13 @@ GROUPS = (
     "scheduler",
     "trainer",
     "protocol",
+    "metrics",
     "logger",
     "callbacks",
 )
 """The config groups of a run, in the order in which they are reported."""
 
-NAMED = ("evaluation", "callbacks", "logger")
+NAMED = ("evaluation", "callbacks", "metrics", "logger")
 """Groups whose keys are names that the user gives."""
 
 Node = dict[str, Any]
@@ -64,6 +65,7 @@ class Train:
     scheduler: Node
     trainer: Node
     protocol: Node
+    metrics: Node
     logger: Node
     callbacks: Node
     name: str | None
@@ -143,6 +145,7 @@ def check_names(config: Mapping[str, Any]) -> None:
     for group in NAMED:
         for name in config[group]:
             file_names.require(group, name)
+    metric_names.check(config["metrics"])
     for group in GROUPS:
         _walk(group, config[group], foreign=False)
 
@@ -185,7 +188,7 @@ def _check_root(config: Mapping[str, Any]) -> None:
 def check_values(config: Mapping[str, Any]) -> None:
     """Hold the nodes whose target lies in another package against its signature; this imports the target."""
     for group in GROUPS:
-        _walk(group, config[group], foreign=True)
+        _walk(group, config.get(group), foreign=True)
 
 
 def check_node(path: str, node: Any) -> None:
@@ -220,9 +223,9 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
 
 
 def _check_entry(path: str, node: Any) -> None:
-    """Hold one of the named callbacks, loggers or evaluations against what it may be."""
+    """Hold one of the named callbacks, metrics, loggers or evaluations against what it may be."""
     shown = signatures.in_yaml(node)
-    if path.startswith(("callbacks.", "logger.")) and (not isinstance(node, Mapping) or "_target_" not in node):
+    if not path.startswith("evaluation.") and (not isinstance(node, Mapping) or "_target_" not in node):
         msg = f"{path}: {shown} does not fit; expected a mapping with a _target_. ~{path} removes it."
         raise ConfigError(msg)
     if path.startswith("evaluation."):

@@ -23,6 +23,7 @@ PLAIN = re.compile(
     r"torch\.(optim|optim\.lr_scheduler|nn)\.[A-Z]\w*"
     r"|lightning\.pytorch\.callbacks\.(EarlyStopping|GradientAccumulationScheduler|LearningRateMonitor"
     r"|StochasticWeightAveraging|Timer)"
+    r"|torchmetrics\.image\.[A-Z]\w*"
     r"|restorelab\.exchange\.no_network\.network"
 )
 """Besides the shipped configs' targets: classes that only compute, each one name deep, so that no attribute leads on.

@@ -17,10 +17,10 @@ from restorelab.config.run_config import read_config
 from restorelab.errors import UserError
 from restorelab.judge import anova, divergence
 from restorelab.runs import differences, history, naming
+from restorelab.runs.metric import LOWER
 from restorelab.runs.record import Runs
 from restorelab.runs.run_folder import RunFolder
 from restorelab.runs.run_identity import OF_TRAINING
-from restorelab.runs.seed_values import LOWER
 
 CONFIGS = 20
 """Configs from which on a search says something: a quarter of them is five."""

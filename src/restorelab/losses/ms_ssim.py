@@ -1,14 +1,10 @@
 """One minus multi-scale structural similarity."""
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorelab.errors import ConfigError
-from restorelab.metrics.ssim import SSIM_WINDOW, ssim_maps
-
-BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Weights of the scales, finest first: Wang, Simoncelli and Bovik, Asilomar 2003, section 3.2."""
+from restorelab.metrics.ms_ssim import BETAS, ms_ssim
+from restorelab.metrics.ssim import SSIM_WINDOW
 
 
 class MSSSIM(nn.Module):
@@ -38,12 +34,4 @@ class MSSSIM(nn.Module):
                 f"MS-SSIM at {scales} scales needs {SSIM_WINDOW << (scales - 1)} pixels a side, "
                 f"the images have {side}: loss.scales={fit} fits"
             )
-        similarity = torch.ones_like(restored[:, :, 0, 0])
-        for scale, beta in enumerate(BETAS[:scales]):
-            if scale:
-                restored, clean = F.avg_pool2d(restored, 2), F.avg_pool2d(clean, 2)
-            light, structure = ssim_maps(restored, clean)
-            value = (light * structure if scale == scales - 1 else structure).mean((2, 3))
-            # The mean can be negative early in training, where a power with a fraction is not a number.
-            similarity = similarity * value.clamp(min=1e-4) ** (beta / sum(BETAS[:scales]))
-        return 1 - similarity.mean()
+        return 1 - ms_ssim(restored, clean, scales).mean()

@@ -29,6 +29,11 @@ class Measures(Mapping[str, PerImage]):
 
     truth: ClassVar[Literal["clean", "label"]] = "label"
 
+    @property
+    def defined(self) -> list[str]:
+        """The metrics that have a value for any finite output."""
+        return list(self)
+
     def __init__(self, metrics: Mapping[str, PerImage]) -> None:
         self._metrics = dict(metrics)
 
@@ -64,6 +69,11 @@ class ImageMeasures(Measures):
     def __init__(self, protocol: Protocol, metrics: Mapping[str, PerImage] | None = None) -> None:
         super().__init__(metrics or {"psnr": PSNR(), "ssim": SSIM(), "mse": MSE()})
         self.protocol = protocol
+
+    @property
+    def defined(self) -> list[str]:
+        """The protocol's own; others may be undefined for an image, such as VIF where it is flat."""
+        return [name for name, metric in self.items() if isinstance(metric, PSNR | SSIM | MSE)]
 
     def __call__(self, output: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """See the base; output, truth: `(B, C, H, W)`, truth in [0, 1]. An output that is not finite measures NaN."""

@@ -1,9 +1,12 @@
 """A run's evaluations as a table, for a terminal and for its page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from restorelab.report.text_table import aligned, ruled
+from restorelab.runs.metric import METRICS
+
+ALWAYS = ("psnr", "ssim", "mse", "accuracy", "entropy", "loss")
 
 HEADS = {
     "input/psnr": ("input PSNR", "{:.2f}"),
@@ -18,13 +21,20 @@ HEADS = {
 """What a table shows of an evaluation, where it was measured: heading and form of a number."""
 
 
+def added(metrics: Iterable[str]) -> list[str]:
+    """The metrics that a config adds to those that are always measured. metrics: keys such as `test/vif`."""
+    names = dict.fromkeys(key.partition("/")[2] for key in metrics if key.startswith(("test/", "val/")))
+    return [name for name in names if name not in ALWAYS and name in METRICS]
+
+
 def cells(name: str, images: int, metrics: Mapping[str, float | None]) -> dict[str, str]:
     """One evaluation's row of a table, by heading. metrics: as `Measured.metrics`; None (no number) shows as a dash."""
     found: dict[str, float | None] = dict(metrics)
     before, after = found.get("input/psnr"), found.get("test/psnr")
     if before is not None and after is not None:
         found["gain"] = after - before
-    shown = {head: "-" if found[key] is None else form.format(found[key]) for key, (head, form) in HEADS.items()
+    heads = HEADS | {f"test/{name}": (METRICS[name].label, METRICS[name].form) for name in added(found)}
+    shown = {head: "-" if found[key] is None else form.format(found[key]) for key, (head, form) in heads.items()
              if key in found}  # fmt: skip
     return {"evaluation": name, "images": str(images), **shown}
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from restorelab.report.evaluations import added
 from restorelab.report.sheet import wrapped
+from restorelab.runs.metric import METRICS
 
 LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "accuracy": "accuracy"}
 """The metrics that have an axis of their own, where they were measured."""
@@ -20,7 +22,8 @@ LINE = 0.17
 
 def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draw the columns of a metrics.csv: training and validation loss in one axis, each metric in its own."""
-    names = [name for name in LABELS if f"val/{name}" in history]
+    labels = LABELS | {name: METRICS[name].label for name in added(history)}
+    names = [name for name in labels if f"val/{name}" in history]
     width = 3.7 * (1 + len(names))
     lines = wrapped(title, int(width * LETTERS))
     height = 3.05 + LINE * len(lines)
@@ -40,7 +43,7 @@ def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
         for column in each:
             _draw(axis, history, column, column.rsplit("/", 1)[-1], thin=True)
         _draw(axis, history, f"val/{name}", "mean" if each else "validation")
-    for axis, label in zip(axes, ("loss", *(LABELS[name] for name in names)), strict=True):
+    for axis, label in zip(axes, ("loss", *(labels[name] for name in names)), strict=True):
         axis.set_xlabel("optimizer steps", fontsize=8)
         axis.set_title(label, fontsize=9)
         axis.xaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))

@@ -10,8 +10,9 @@ import numpy as np
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.runs import samples, seed_values
+from restorelab.runs.metric import LOWER, METRICS
 from restorelab.runs.record import Record, Runs
-from restorelab.runs.seed_values import LOWER, SeedValues, by_seed
+from restorelab.runs.seed_values import SeedValues, by_seed
 
 SHOWN = ("psnr", "ssim", "mse", "accuracy", "entropy")
 """Test metrics that tables show, in order; a run is ranked by the first that it has, unless another is asked for."""
@@ -88,7 +89,8 @@ class Board:
         """What tables show: the metric that ranks, then the others that any of the runs has."""
         held = {key.partition("/")[2] for name in self.names for column in self.columns
                 if name in self.where[column.label] for key in self.entry(name, column)["metrics"]}  # fmt: skip
-        return list(dict.fromkeys([self.metric, *(metric for metric in SHOWN if metric in held)]))
+        images = sorted(name for name in held if name in METRICS and METRICS[name].source == "image")
+        return list(dict.fromkeys([self.metric, *(metric for metric in SHOWN if metric in held), *images]))
 
     def entry(self, name: str, column: Column) -> Mapping[str, Any]:
         """The entry of result.json of a run's first seed."""

@@ -1,5 +1,6 @@
 """The metrics that runs are compared on: which way is better, by difference or ratio, and which differences matter."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,11 +56,15 @@ class Metric:
         return f"{100 * value:.3g}%" if self.relative else self.text(value)
 
 
-METRICS = {
+METRICS: dict[str, Metric] = {
     # 0.05 dB is the protocol's; the other thresholds are this project's: what its tables show as the same number.
     "psnr": Metric("PSNR", "image", True, False, 0.05, "{:.2f}", " dB"),
     "ssim": Metric("SSIM", "image", True, False, 0.001, "{:.4f}"),
     "mse": Metric("MSE", "image", False, True, 0.01, "{:.3g}"),
+    "ms_ssim": Metric("MS-SSIM", "image", True, False, 0.001, "{:.4f}"),
+    "vif": Metric("VIF", "image", True, False, 0.001, "{:.4f}"),
+    "uqi": Metric("UQI", "image", True, False, 0.001, "{:.4f}"),
+    "scc": Metric("SCC", "image", True, False, 0.001, "{:.4f}"),
     "accuracy": Metric("accuracy", "image", True, False, 0.001, "{:.1%}"),
     "entropy": Metric("cross-entropy", "image", False, True, 0.01, "{:.4g}"),
     "loss": Metric("loss", "evaluation", False, True, 0.01, "{:.4g}"),
@@ -79,6 +84,17 @@ METRICS = {
     "parameters": Metric("number of parameters", "run", False, True, 0.0, "{:,.0f}", fixed=True),
     "macs": Metric("multiply-accumulates of an image", "run", False, True, 0.0, "{:,.0f}", fixed=True),
 }
+
+LOWER = {name for name, metric in METRICS.items() if not metric.higher}
+"""Metrics of which less is better."""
+
+
+def learn(higher: Mapping[str, bool]) -> None:
+    """Take in metrics that configs added, by name: whether more is better. Any difference of theirs may matter."""
+    for name in higher.keys() - METRICS.keys():
+        METRICS[name] = Metric(name, "image", higher[name], False, 0.0, "{:.4g}")
+        if not higher[name]:
+            LOWER.add(name)
 
 
 def metric_of(name: str, key: str = "metric") -> Metric:

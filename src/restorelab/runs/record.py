@@ -16,7 +16,7 @@ from restorelab.config import build
 from restorelab.config.run_config import read_config
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.runs import history, run_folder
+from restorelab.runs import history, metric, run_folder
 
 TEXT = ("id", "group", "evaluation")
 """The columns of per_image.csv that are no numbers."""
@@ -56,6 +56,7 @@ class Record:
         self.config = read_config(path)
         self.result: dict[str, Any] = json.loads(self.folder.result.read_text())
         self.told = self.config
+        metric.learn(self.result.get("higher_is_better", {}))
         self.seed = int(self.config["seed"])
 
     @property

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from restorelab.config import paths
+from restorelab.config import metric_names, paths
 from restorelab.runs.inputs import Inputs
 
 NOT_IDENTITY = (
@@ -14,9 +14,9 @@ NOT_IDENTITY = (
     "trainer.checkpoint_every", "trainer.keep", "trainer.keep_every", "trainer.keep_memory", "trainer.accelerator",
     "trainer.deterministic", "trainer.steps_per_call", "trainer.graph", "trainer.profiler", "trainer.detect_anomaly",
     "trainer.inference_mode", "trainer.enable_autolog_hparams", "trainer.benchmark", "choices", "short", "length",
-    "trust", "pictures",
+    "trust", "pictures", "metrics",
 )  # fmt: skip
-"""What does not change what a run finds out: places, how it is shown, how it is computed."""
+"""What does not change what a run finds out: places, how it is shown, how it is computed, what more is measured."""
 
 OF_TRAINING = ("root", "residency", "batch_size", "eval_batch_size", "crop", "augment", "turns", "small")
 """Keys of `data` that change no test image."""
@@ -45,6 +45,16 @@ def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
         for part in path:
             node = node.get(part) or {}
         node.pop(last, None)
+    if monitored := _monitored(settings):
+        plain["metrics"] = monitored
     if plain.get("max_time", "") is None:
         del plain["max_time"]
     return plain
+
+
+def _monitored(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The added metrics that a schedule or a callback heeds: they decide how the run is trained."""
+    heeding = [settings.get("scheduler"), *(settings.get("callbacks") or {}).values()]
+    heard = [str(node.get("monitor")).split("/") for node in heeding if isinstance(node, Mapping)]
+    named = {parts[1] for parts in heard if len(parts) > 1} - metric_names.PROTOCOL.keys()
+    return {name: node for name, node in (settings.get("metrics") or {}).items() if name in named}

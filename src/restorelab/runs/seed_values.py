@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from restorelab.errors import UserError
-from restorelab.runs.metric import METRICS
+from restorelab.runs.metric import LOWER
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned, same_loss
-
-LOWER = tuple(name for name, metric in METRICS.items() if not metric.higher)
-"""Metrics of which less is better."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from restorelab.report.table import Table
+from restorelab.runs.metric import LOWER
 from restorelab.runs.record import Runs
-from restorelab.runs.seed_values import LOWER, by_seed
+from restorelab.runs.seed_values import by_seed
 from restorelab.study.compared import Compared
 from restorelab.study.printed import known
 

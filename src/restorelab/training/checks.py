@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from restorelab.config import metric_names
 from restorelab.config.build import Parts, make
 from restorelab.data.dataset import Dataset
 from restorelab.data.sample import Sample
@@ -18,6 +19,7 @@ from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.metrics.ssim import SSIM_WINDOW
 from restorelab.models import weights
+from restorelab.runs.metric import learn
 from restorelab.training import memory_bounds
 from restorelab.training.loggers import required
 from restorelab.training.schedule import TRAIN_LOSS, construct, plan
@@ -25,6 +27,9 @@ from restorelab.training.validation import validation_names
 
 TRIED = 128
 """Height and width, about, that a network is tried at where the data's sizes are mixed."""
+
+MEASURED = 256
+"""Height and width, at most, that a metric is tried at: none that is known refuses larger images than that."""
 
 REFUSALS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
@@ -173,6 +178,35 @@ def _check_measure(built: Parts) -> None:
             f"{SSIM_WINDOW}x{SSIM_WINDOW} pixels inside the border."
         )
         raise ConfigError(msg)
+    learn({name: bool(metric.higher_is_better) for name, metric in built.measures.items()})
+    if built.objective.restores:
+        size = built.dataset.size or MEASURED
+        check_metrics(built, (size, size) if isinstance(size, int) else (size[0], size[1]))
+
+
+def check_metrics(built: Parts, size: tuple[int, int]) -> None:
+    """Try the metrics that a config adds to the protocol's on an image of a size, or on as much of it as tells.
+
+    Raises:
+        ConfigError: naming the metric and what it does not take.
+    """
+    height, width = (min(side, MEASURED) for side in size)
+    channels = built.dataset.channels
+    clean = torch.arange(channels * height * width, dtype=torch.float64).mul(0.618034).frac()
+    clean = clean.view(1, channels, height, width)
+    pair = built.protocol.pair(0.9 * clean, clean)
+    for name, metric in built.measures.items():
+        if name in metric_names.PROTOCOL:
+            continue
+        try:
+            metric.each(*pair)
+        except ImportError as error:
+            msg = f"metrics.{name} needs what is not installed: {first_line(error)}"
+            raise ConfigError(msg) from error
+        except REFUSALS as error:
+            inside = f", protocol.border={built.protocol.border} inside them," if built.protocol.border else ""
+            msg = f"metrics.{name} does not take {channels}x{size[0]}x{size[1]} images{inside}: {first_line(error)}"
+            raise ConfigError(msg) from error
 
 
 def _check_weights(built: Parts, net: nn.Module) -> None:

@@ -142,7 +142,7 @@ def evaluate(
     order = np.argsort(torch.cat(places).numpy())
     values = dict(zip(names, torch.cat(columns, dim=1).cpu().numpy()[:, order], strict=True))
     whole = torch.cat(finites).cpu().numpy()[order]
-    whole &= ~np.isnan([column for name, column in values.items() if not name.startswith(INPUT)]).any(axis=0)
+    whole &= ~np.isnan([values[name] for name in taken.defined]).any(axis=0)
     if not whole.all():
         raise refusal(frozen, np.flatnonzero(~whole).tolist())
     mean = float("nan")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from restorelab.config import metric_names
 from restorelab.config.build import Parts
 from restorelab.data.header import Headers
 from restorelab.data.image_table import Table
@@ -38,6 +39,7 @@ def check(built: Parts, net: nn.Module, found: Table | Headers, rows: Division, 
     crop = dataset.train_shape if dataset.crop else None
     if dataset.small == "error":
         refuse(found, rows, parts, crop, dataset.least)
+    _check_metrics(built, found, np.concatenate([rows[part] for part in parts if part != "train"]))
     known: set[tuple[Size, Size, bool]] = set()
     for part in parts:
         if part == "train" and crop:
@@ -45,6 +47,18 @@ def check(built: Parts, net: nn.Module, found: Table | Headers, rows: Division, 
         each = [built.degradation] if part == "train" else [e.degradation for e in built.evaluations.values()]
         for degradation in each:
             _check_part(built, net, found, rows[part], degradation, part, known)
+
+
+def _check_metrics(built: Parts, found: Table | Headers, rows: np.ndarray) -> None:
+    """Try what is measured on the image with the shortest side, of those that are measured."""
+    if not len(rows) or not built.objective.restores or len(built.measures) == len(metric_names.PROTOCOL):
+        return
+    row = rows[found.shapes[rows, 1:].min(axis=1).argmin()]
+    try:
+        checks.check_metrics(built, (int(found.shapes[row, 1]), int(found.shapes[row, 2])))
+    except ConfigError as error:
+        msg = f"{found.ids[row]}: {error}"
+        raise ConfigError(msg) from error
 
 
 def _check_part(

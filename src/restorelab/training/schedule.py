@@ -14,15 +14,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from restorelab.config.build import make
 from restorelab.errors import ConfigError, nearest
+from restorelab.runs.metric import LOWER
 
 TIMING = ("interval", "monitor")
 """Keys of the `scheduler` node that its target does not take: they say when it is stepped."""
 
 TRAIN_LOSS = "train/loss"
 """What `monitor` may name besides the metrics of validation: the mean loss of an epoch."""
-
-LOWER = ("loss", "mse")
-"""Metrics that are the better the lower they are."""
 
 
 @dataclass(frozen=True)

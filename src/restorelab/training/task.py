@@ -157,7 +157,7 @@ class RestorationTask(LightningModule):
             loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
         self._losses[number].update(loss, sample.index)
         values = self._taken[number](output.float(), getattr(sample, self.measures.truth))
-        unmeasured = torch.stack(list(values.values())).isnan().any(0)
+        unmeasured = torch.stack([values[name] for name in self.measures.defined]).isnan().any(0)
         self._bad[number][sample.index] = (~finite(output) | unmeasured.to(output.device)).int()
 
     def on_validation_epoch_end(self) -> None:

@@ -226,6 +226,7 @@ def describe(
         "parameters": cost.parameters(net),
         "macs": _macs(built, (channels, height, width)),
         "macs_of": [channels, height, width],
+        "higher_is_better": {name: bool(metric.higher_is_better) for name, metric in built.measures.items()},
         "evaluations": evaluations,
         "metrics": measured[0].metrics() if measured else {},
         "seconds": seconds,

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.report.table_cells import INPUT, NAMES, written
+from restorelab.runs.metric import LOWER
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned, same_images
-from restorelab.runs.seed_values import LOWER
 from restorelab.study.figures import style
 
 
