@@ -10,6 +10,7 @@ import yaml
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
+from config.test_every_config import PERCEPTUAL
 from restorelab.config import build, composition
 from restorelab.config.build import Parts
 from restorelab.config.schema import conf_dir
@@ -18,7 +19,6 @@ from restorelab.data.sample import Sample
 from restorelab.training.schedule import plan
 from restorelab.training.task import RestorationTask
 from restorelab.training.validation import validation_names
-from test_every_config import PERCEPTUAL
 
 EXPERIMENTS = sorted(file.relative_to(conf_dir() / "experiment") for file in conf_dir().glob("experiment/*/*.yaml"))
 

@@ -21,6 +21,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicO
 from torch.utils._python_dispatch import _disable_current_modes
 
 import runs
+from config.test_every_config import PERCEPTUAL, WITH, classifier
 from data.test_frozen import Arrays
 from device.fake_cuda import CUDA, HostSyncError, autocast, fake_cuda, placed
 from restorelab.config import build
@@ -40,7 +41,6 @@ from restorelab.training.callbacks.ema import EMA
 from restorelab.training.schedule import plan
 from restorelab.training.task import RestorationTask
 from restorelab.training.validation import validation_names
-from test_every_config import PERCEPTUAL, WITH, classifier
 
 __all__ = ["classifier"]  # a fixture
 
