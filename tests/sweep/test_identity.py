@@ -48,7 +48,7 @@ def test_the_hash_is_of_what_is_scientific_and_of_the_content(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "override",
     ["name=x", "run_dir=x", "runs_dir=x", "data_dir=x", "threads=3", "logger=csv",
-     "logger.project=x", "~callbacks.panels", "data.root=/x", "data.residency=stream", "data.eval_batch_size=3",
+     "logger.wandb.project=x", "~callbacks.panels", "data.root=/x", "data.residency=stream", "data.eval_batch_size=3",
      "trainer.bar=false", "trainer.log_every=3", "trainer.checkpoint_every=null", "trainer.accelerator=cpu",
      "resume=true"],
 )  # fmt: skip
