@@ -10,6 +10,33 @@ from typing import Any
 __version__ = "0.1.0"
 
 
+def compose(*overrides: str) -> Any:
+    """A run's config from the same words as on the command line, as an `Experiment`.
+
+    Its `task()` and `data()` are for Lightning's own Trainer; `restorelab.train` runs it as `train.py` does.
+
+    Raises:
+        ConfigError: for a wrong word; says what is allowed.
+    """
+    from restorelab.config import composition
+    from restorelab.training.experiment import Experiment
+
+    return Experiment(composition.compose(overrides))
+
+
+def train(experiment: Any = (), *overrides: str) -> Any:
+    """Run an experiment, or what overrides compose, as `train.py` does: with its folder, checkpoints and result.json.
+
+    experiment: of `compose`; or an override, or a list of them. Gives the outcome: `status`, `message`, `run_dir`.
+    """
+    from restorelab.training.execute import execute
+
+    words = [experiment] if isinstance(experiment, str) else experiment
+    if not hasattr(words, "config"):
+        words = compose(*words, *overrides)
+    return execute(words.config)
+
+
 def load(
     source: str | PathLike[str],
     device: str = "cpu",

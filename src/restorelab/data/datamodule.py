@@ -129,6 +129,9 @@ class DataModule(LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Open the table and split it; `stage` has no effect."""
+        if self.trainer is not None and self._loader is None and not self._sets:  # of a Trainer that is not a run's
+            self.device = self.trainer.strategy.root_device
+            self.rank, self.world = self.trainer.global_rank, self.trainer.world_size
         if self._ready:
             return
         self.table, self.rows = self._opened or self.dataset.open(self.split_seed, self.degradation, self._kept)
@@ -220,6 +223,15 @@ class DataModule(LightningDataModule):
             keep, reason = self._room.take(self.dataset.residency, size, "validation images")
             log.info("validation images: %s (%s)", "kept on the device" if keep else "copied each time", reason)
         return FrozenLoader(sets, self.dataset.eval_batch_size, self.rank, self.world, self.device, keep=keep)
+
+    def test_dataloader(self) -> list[int]:
+        """Return the numbers of the test sets: `RestorationTask.test_step` measures each as a whole."""
+        return list(range(len(self.frozen("test"))))
+
+    def predict_dataloader(self) -> FrozenLoader | list[FrozenLoader]:
+        """Return the test images under every evaluation."""
+        sets = self.frozen("test")
+        return FrozenLoader(sets, self.dataset.eval_batch_size, self.rank, self.world, self.device) if sets else []
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Degrade training batches after their transfer (Lightning's hook); validation batches are not changed."""

@@ -11,12 +11,14 @@ from torch.optim import Optimizer
 
 from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
-from restorelab.degradations.rng import TorchDraws
+from restorelab.degradations.rng import PhiloxDraws, TorchDraws
 from restorelab.metrics.measures import Measures
 from restorelab.metrics.per_image import BatchMean
 from restorelab.metrics.protocol import Protocol
 from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import restore
+from restorelab.training import tuning
+from restorelab.training.evaluation import evaluate
 from restorelab.training.finite import finite, refusal
 from restorelab.training.policy import Change
 from restorelab.training.schedule import Plan, Schedule
@@ -44,7 +46,7 @@ class RestorationTask(LightningModule):
         optimizer: Callable[..., Optimizer],
         schedule: Plan,
         *,
-        total: int,
+        total: int | None,
         change: Change | None = None,
         evaluations: Sequence[str],
         protocol: Protocol,
@@ -74,6 +76,7 @@ class RestorationTask(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Prepare the network for weights that are not float32, where the Trainer converts them."""
+        self.objective.to(self.trainer.strategy.root_device)
         if str(self.trainer.precision).endswith("-true") and self.trainer.precision != "32-true" and not self._converts:
             accept_float32(self.net)
             self._converts = True
@@ -81,7 +84,11 @@ class RestorationTask(LightningModule):
     def configure_optimizers(self) -> Any:
         """Build the optimizer over what trains, and its schedule by steps."""
         optimizer = self.optimizer([p for p in self.net.parameters() if p.requires_grad])
-        self.schedule = Schedule(self.plan, optimizer, self.total)
+        total = self.total
+        if total is None:
+            epochs = self.plan.interval == "epoch"
+            total = int(self.trainer.max_epochs or 1 if epochs else self.trainer.estimated_stepping_batches)
+        self.schedule = Schedule(self.plan, optimizer, total)
         # Lightning calls `lr_scheduler_step` behind each optimizer step; what is due then is the schedule's to say.
         config = {"scheduler": self.schedule.scheduler, "interval": "step", "reduce_on_plateau": False}
         return {"optimizer": optimizer, "lr_scheduler": config}
@@ -113,6 +120,7 @@ class RestorationTask(LightningModule):
         (optimizer,) = self.trainer.optimizers
         self.change.set_numbers(optimizer, self.optimizer, self.net)
         if self.change.schedule:
+            assert self.total is not None  # a change is of a run, which knows its length
             self.schedule = Schedule(self.plan, optimizer, self.total)
             done = self.trainer.global_step if self.plan.interval == "step" else self.trainer.current_epoch
             self.schedule.advance(done)
@@ -180,7 +188,49 @@ class RestorationTask(LightningModule):
 
     def on_validation_end(self) -> None:
         """Step a schedule that heeds what was measured."""
-        self.schedule.validated(self.trainer.callback_metrics)
+        if not self.trainer.sanity_checking:
+            self.schedule.validated(self.trainer.callback_metrics)
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        """Restore images (B, C, h, w) as validation does, padded where the network needs it; not clamped."""
+        degraded = self._lay_out(degraded)
+        return restore(self.measured_net, degraded) if self.objective.restores else self.measured_net(degraded)
+
+    def on_test_start(self) -> None:
+        """Measure in float32, with the objective's draws from their start."""
+        self.net.float()
+        self._test_draws = PhiloxDraws("objective", self.trainer.datamodule.eval_seed)  # type: ignore[attr-defined]
+
+    def test_step(self, number: int, batch_idx: int) -> None:
+        """Measure one evaluation's whole test set as a run does: by image, in exact float32, then the means.
+
+        Logs `test/psnr` and the like of the first evaluation, and of each as `test/psnr/impulse_30` where there are
+        several. Under several devices each measures all images.
+        """
+        data: Any = self.trainer.datamodule
+        sets, net = data.frozen("test"), self.measured_net
+        if tuning.wanted(net):
+            net.settings.use(**tuning.tuned(net, data.frozen("val")[number], self.protocol).values)  # type: ignore[operator, union-attr]
+        with torch.autocast(self.device.type, enabled=False), float32_constants():
+            measured = evaluate(
+                net,
+                sets[number],
+                self.protocol,
+                batch_size=data.dataset.eval_batch_size,
+                loss=lambda run, sample: self.objective(run, sample, self.degradation, self._test_draws),
+                measures=self.measures,
+                memory_format=self.memory_format,
+            )
+        values = measured.metrics()
+        named = {f"{name}/{measured.name}": value for name, value in values.items()} if len(sets) > 1 else {}
+        told = {**(values if number == 0 else {}), **named}
+        kind = torch.float32 if self.device.type == "mps" else torch.float64
+        self.log_dict({name: torch.tensor(value, dtype=kind) for name, value in told.items()}, batch_size=1)
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Restore a batch: images, or what the datamodule gives of its test sets."""
+        degraded = batch if isinstance(batch, Tensor) else self.protocol.prepare(batch[1].degraded)
+        return self(degraded)
 
     def _lay_out(self, image: Tensor | None) -> Tensor:
         assert image is not None

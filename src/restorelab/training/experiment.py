@@ -1,0 +1,70 @@
+"""One composed run as parts for Lightning's own Trainer."""
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import Any
+
+from lightning.pytorch import seed_everything
+
+from restorelab.config import build
+from restorelab.config.build import Parts, make
+from restorelab.data.datamodule import DataModule
+from restorelab.training import checks, footprint
+from restorelab.training.schedule import plan
+from restorelab.training.task import RestorationTask
+from restorelab.training.validation import validation_names
+
+
+class Experiment:
+    """A resolved config, and what Lightning's Trainer takes of it.
+
+        experiment = restorelab.compose("model=dncnn", "noise=impulse")
+        trainer = Trainer(max_epochs=5)
+        trainer.fit(experiment.task(), experiment.data())
+        trainer.test(experiment.task(), experiment.data())
+
+    Of the `trainer` group only the memory layout and the compilation count here: the rest is the Trainer's to say.
+    There is no run folder; `restorelab.train` makes one.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = dict(config)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What the run is made of, checked. Raises ConfigError for parts that do not fit each other."""
+        built = build.parts(self.config)
+        checks.check_fit(built)
+        return built
+
+    def task(self) -> RestorationTask:
+        """The LightningModule, the same one each time: `fit` trains it, and `test` measures what was trained."""
+        return self._task
+
+    def data(self) -> DataModule:
+        """The LightningDataModule, the same one each time."""
+        return self._data
+
+    @cached_property
+    def _task(self) -> RestorationTask:
+        built = self.parts
+        seed_everything(self.config["seed"], verbose=False)
+        net, channels_last = built.trainer.lay_out(built.net())
+        measured = validation_names(list(built.evaluations), list(built.measures))
+        return RestorationTask(
+            net,
+            built.objective,
+            built.degradation,
+            make("optimizer", self.config["optimizer"]),
+            plan(self.config["scheduler"], measured),
+            total=None,
+            evaluations=list(built.evaluations),
+            protocol=built.protocol,
+            measures=built.measures,
+            channels_last=channels_last,
+            seed=self.config["seed"],
+        )
+
+    @cached_property
+    def _data(self) -> DataModule:
+        return self.parts.data(needs=partial(footprint.needs, self.parts))
