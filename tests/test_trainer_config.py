@@ -160,6 +160,7 @@ def test_limits_and_a_profiler_reach_lightning_and_the_length_follows(tmp_path: 
 def test_batches_to_overfit_are_the_same_ones_in_each_epoch() -> None:
     data = build.parts(runs.composed(runs.TINY)).data()
     shown = {}
+    data.train_dataloader()  # made before there is a trainer, as a run's is
     for batches in (0.0, 1):
         data.trainer = SimpleNamespace(overfit_batches=batches)  # type: ignore[assignment]
         loader = data.train_dataloader()

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-import restorelab
 from restorelab.config import build
 from restorelab.config.run_config import read_config
 from restorelab.data.frozen import FrozenSet
@@ -175,7 +174,9 @@ class Record:
 
     def net(self, evaluation: str) -> nn.Module:
         """The network, in evaluation mode; with the values that were tuned for this evaluation, where there are any."""
-        net: nn.Module = restorelab.load(self.run, clamp=False)
+        from restorelab.runs import loading
+
+        net: nn.Module = loading.load(self.run, "cpu", model=None, clamp=False, packages=())
         tuned = self.evaluation(evaluation).get("tuned")
         if tuned:
             net.settings.use(**tuned)  # type: ignore[union-attr, operator]
