@@ -113,6 +113,9 @@ class TrainerConfig:
             if number < 1:
                 msg = f"trainer.{name}: {value} does not fit; expected at least 1"
                 raise ConfigError(f"{msg}, a list such as [0,1], or auto." if name == "devices" else f"{msg}.")
+        if nodes > 1:
+            msg = f"trainer.num_nodes={nodes}: a run does not join the processes of other machines yet. "
+            raise ConfigError(f"{msg}Use trainer.devices=N on one machine.")
         if self.accelerator in ("cuda", "gpu") and torch.cuda.device_count() < count:
             msg = (
                 f"trainer.accelerator={self.accelerator} trainer.devices={self.devices}: this machine has "
