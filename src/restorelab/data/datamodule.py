@@ -169,7 +169,7 @@ class DataModule(LightningDataModule):
         """Return the loader of shuffled batches of stored images, cropped and augmented, not degraded yet."""
         if self._loader is None:
             self._loader = self._make_loader()
-        self._loader.sampler.repeats = bool(self.trainer and self.trainer.overfit_batches)
+        self._loader.sampler.repeats = bool(self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         return self._loader
 
     def _make_loader(self) -> TrainLoader:

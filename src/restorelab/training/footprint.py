@@ -51,7 +51,7 @@ def state_of(optimizer: Callable[..., Optimizer]) -> float:
     weight = nn.Parameter(torch.zeros(16, 16))
     weight.grad = torch.zeros_like(weight)
     built = optimizer([weight])
-    built.step(lambda: torch.zeros(()))  # which LBFGS insists on
+    built.step(lambda: 0.0)  # LBFGS insists on a closure
     kept = [value for value in built.state[weight].values() if isinstance(value, Tensor) and value.ndim]
     return sum(value.numel() for value in kept) / weight.numel()
 

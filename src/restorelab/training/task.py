@@ -207,7 +207,7 @@ class RestorationTask(LightningModule):
         Logs `test/psnr` and the like of the first evaluation, and of each as `test/psnr/impulse_30` where there are
         several. Under several devices each measures all images.
         """
-        data: Any = self.trainer.datamodule
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         sets, net = data.frozen("test"), self.measured_net
         if tuning.wanted(net):
             net.settings.use(**tuning.tuned(net, data.frozen("val")[number], self.protocol).values)  # type: ignore[operator, union-attr]

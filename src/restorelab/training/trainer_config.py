@@ -219,7 +219,7 @@ class TrainerConfig:
     def tell(self) -> None:
         """Log what the chosen arguments mean, and what of a run's guarantees they take away."""
         if self.precision != "32-true":
-            log.info("precision: %s (%s)", self.precision, MEANING.get(self.precision, "see its documentation"))
+            log.info("precision: %s (%s)", self.precision, MEANING.get(str(self.precision), "see its documentation"))
         strategy = self.lightning.get("strategy", "auto")
         if strategy not in ("auto", "ddp"):
             log.info("strategy: under %s a resumed run may differ from an uninterrupted one", strategy)

@@ -97,13 +97,13 @@ def choose_mode(asked: Literal["auto", "online", "offline"]) -> tuple[Mode, str]
     if told == "offline":
         return told, f"WANDB_MODE={forced}" if forced else "`wandb offline`; `wandb online` undoes it"
     if asked == "offline":
-        return asked, "logger.mode=offline"
+        return asked, "logger.wandb.mode=offline"
     if forced:
         return told, f"WANDB_MODE={forced}"
     if asked == "online":
-        return asked, "logger.mode=online"
+        return asked, "logger.wandb.mode=online"
     place = key_place()
-    return ("online", place) if place else ("offline", "not logged in; `wandb login`, or logger.mode=online")
+    return ("online", place) if place else ("offline", "not logged in; `wandb login`, or logger.wandb.mode=online")
 
 
 def place(project: str | None, entity: str | None) -> tuple[str, str | None]:
