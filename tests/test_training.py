@@ -60,7 +60,7 @@ def test_folder_holds_what_the_design_promises(done: RunFolder) -> None:
     result = json.loads(done.result.read_text())
     assert set(result) == {
         "schema", "model", "objective", "parameters", "macs", "macs_of", "evaluations", "metrics", "seconds",
-        "images_per_second", "peak_memory", "versions", "git", "host", "device", "trained_noise",
+        "images_per_second", "peak_memory", "versions", "git", "host", "device", "trained_noise", "higher_is_better",
     }  # fmt: skip
     assert set(result["metrics"]) == {
         "test/psnr", "test/ssim", "test/mse", "test/loss", "input/psnr", "input/ssim", "input/mse"

@@ -199,7 +199,7 @@ def test_a_changed_dataset_and_what_is_no_run_are_refused(folder: Path):
     assert not (run / "cross").exists()
     (run / "result.json").unlink()
     assert cross([run], ["gaussian_10"]) == {}  # unfinished: passed over
-    with pytest.raises(DataError, match="no finished run"):
+    with pytest.raises(DataError, match="not a finished run"):
         cross_one(run, {"gaussian_10": {}})
     with pytest.raises(ConfigError, match="Did you mean 'gaussian_1"):
         cross([folder / "filter"], ["gaussian_11"])

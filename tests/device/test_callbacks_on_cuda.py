@@ -33,7 +33,8 @@ EVERY = 50
 def test_a_batch_is_followed_without_waiting(callback: Callback, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer: Any = SimpleNamespace(
         global_step=0, current_epoch=0, world_size=1, accumulate_grad_batches=1, num_training_batches=1000,
-        is_global_zero=False, should_stop=False,
+        is_global_zero=False, should_stop=False, callback_metrics={},
+        optimizers=[SimpleNamespace(param_groups=[{"lr": 1e-3}])],
         fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(total_batch_idx=0)),
     )  # fmt: skip
     with fake_cuda(monkeypatch):

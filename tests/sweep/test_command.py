@@ -174,7 +174,7 @@ def test_dry_lists_and_does_nothing(
         ("faces_dual_ae_utk", "ae", "36,386", "UTKFace"),
         ("svhn_poisson_faces", "mlp_ae_mse", "", "UTKFace"),
         ("gopro_rednet_bsd", "mean_color", "0", "BSD68"),
-        ("mnist_ae", "mean_color", "0", "`restorelab fetch data=mnist` brings them"),
+        ("mnist_ae", "mean_color", "0", "`restorelab fetch data=mnist` downloads them"),
     ],
 )
 def test_a_study_is_listed_without_its_images_and_says_which_it_needs(

@@ -159,7 +159,7 @@ def test_a_journal_of_somebody_else_is_not_unpickled(tmp_path: Path) -> None:
         sampler = samplers.SAMPLERS["cma"](0, [], 0)
         assert isinstance(sampler, samplers.Cma)
         if refused:
-            with pytest.raises(DataError, match=r"names pathlib.*is no part of one"):
+            with pytest.raises(DataError, match=r"names pathlib.*is not a part of one"):
                 sampler._restore_optimizer([trial])
         else:
             assert isinstance(sampler._restore_optimizer([trial]), cmaes.CMA)

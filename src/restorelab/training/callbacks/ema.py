@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
@@ -32,8 +33,9 @@ class EMA(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Begin with the network as it is, or take up the checkpoint's average."""
-        # In float32: bfloat16 weights would not change by a thousandth of a difference.
-        self._average = AveragedModel(pl_module.net, use_buffers=True).eval().float()
+        self._average = AveragedModel(pl_module.net, use_buffers=True).eval()
+        if any(weight.dtype in (torch.bfloat16, torch.float16) for weight in pl_module.net.parameters()):
+            self._average.float()  # such weights would not change by a thousandth of a difference
         if pl_module.net._compiled_call_impl is not None:  # a copy of a compiled network is not compiled
             self._average.module.compile()
         if self._loaded is not None:
