@@ -34,8 +34,8 @@ class EMA(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Begin with the network as it is, or take up the checkpoint's average."""
         self._average = AveragedModel(pl_module.net, use_buffers=True).eval()
-        if any(weight.dtype in (torch.bfloat16, torch.float16) for weight in pl_module.net.parameters()):
-            self._average.float()  # such weights would not change by a thousandth of a difference
+        if any(weight.dtype != torch.float32 for weight in pl_module.net.parameters()):
+            self._average.float()  # bfloat16 weights would not change by a thousandth of a difference
         if pl_module.net._compiled_call_impl is not None:  # a copy of a compiled network is not compiled
             self._average.module.compile()
         if self._loaded is not None:
