@@ -71,11 +71,13 @@ def targets(node: Any) -> Iterator[str]:
             yield from targets(child)
 
 
-# Every experiment is composed by a fast test of tests/test_length.py, too.
+# Fast tests of tests/test_length.py and tests/degradations compose every experiment and evaluation, too.
 @pytest.mark.parametrize(
     "file",
     [
-        pytest.param(f, marks=[pytest.mark.slow] if name(f).startswith("experiment/") else [], id=name(f))
+        pytest.param(
+            f, marks=[pytest.mark.slow] if name(f).startswith(("experiment/", "evaluation/")) else [], id=name(f)
+        )
         for f in FILES
         if name(f).split("/")[0] not in STUDIES
     ],

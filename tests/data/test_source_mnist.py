@@ -109,6 +109,7 @@ def test_fetch_goes_through_the_mirrors(tmp_path: Path, monkeypatch: pytest.Monk
         Mnist(tmp_path).fetch()
 
 
+@pytest.mark.slow
 def test_the_real_files(shared: Path, tmp_path: Path):
     root = shared / "data" / "mnist"
     for name, md5 in MD5.items():

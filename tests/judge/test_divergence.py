@@ -26,6 +26,7 @@ def test_chance_is_what_is_taken_off() -> None:
     assert raw.mean() == pytest.approx(expected, abs=5 * raw.std() / np.sqrt(draws))
 
 
+@pytest.mark.slow
 def test_p_is_uniform_where_nothing_matters() -> None:
     random = np.random.default_rng(1)
     found = []

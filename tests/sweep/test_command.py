@@ -127,7 +127,8 @@ def test_again_does_nothing_twice(swept: tuple[Path, Said]):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_and_goes_on_where_it_was(tmp_path: Path, how: signal.Signals):
     (tmp_path / "conf" / "study").mkdir(parents=True)
     (tmp_path / "conf" / "study" / "own.yaml").write_text(STUDY)

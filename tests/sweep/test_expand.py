@@ -334,6 +334,7 @@ def folder(*arguments: str) -> Path:
     return expand.sweep_folder(*keys.split(arguments))
 
 
+@pytest.mark.slow
 def test_where_a_sweep_lies() -> None:
     said = ("model=ae,dual_ae", "optimizer.lr=1e-3,1e-4", "noise=impulse")
     own = folder(*said, "seed=0,1")

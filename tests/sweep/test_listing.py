@@ -69,6 +69,7 @@ def test_parameters_and_macs_are_those_of_each_network_on_its_images() -> None:
     assert small.parameters == 0
 
 
+@pytest.mark.slow
 def test_equal_networks_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = planned(*DNCNN, "data.size=16,32", "noise=gaussian,impulse,poisson", "seed=range(5)")
     built: list[str] = []
@@ -94,6 +95,7 @@ def test_a_run_like_a_finished_one_takes_as_long() -> None:
     assert times([second]) == pytest.approx([50.0])
 
 
+@pytest.mark.slow
 def test_steps_validations_and_evaluations_are_scaled_each_by_its_own() -> None:
     (first,) = planned(*DNCNN, "trainer.max_epochs=2")
     finish(first, seconds=50.0, rate=8.0, evaluations=10.0, rows=[(6, 0, True), (12, 1, True)])
@@ -131,6 +133,7 @@ def test_a_run_too_short_to_have_a_rate_is_scaled_whole() -> None:
     assert times(planned(*DNCNN, "max_steps=8")) == pytest.approx([2 * 14 + 6.0])
 
 
+@pytest.mark.slow
 def test_the_nearest_runs_tell_and_the_summary_says_which() -> None:
     alike, related, _ = planned(*DNCNN, "noise=gaussian,impulse,poisson", "max_steps=4", "seed=0")
     for one, seconds in ((alike, 20.0), (related, 40.0)):

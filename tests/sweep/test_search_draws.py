@@ -97,6 +97,7 @@ def test_a_trial_cut_off_while_it_was_drawn_is_the_same(tmp_path, name, told):
         assert Search(folder, asked, SPACES[name]).open_trials() == [trial]
 
 
+@pytest.mark.slow
 def test_better_than_chance(tmp_path):
     """Of 3 searches of 30 trials each, by the distance from the known optimum of a bowl in 4 dimensions, which is 0."""
     optimum = {"a": 0.0, "b": 1 / 6, "c": 2 / 6, "d": 3 / 6}

@@ -42,6 +42,7 @@ def to(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
 
 
+@pytest.mark.slow
 def test_sessions_of_a_resumed_run_become_one(
     made: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,7 @@ def test_failed_run_is_marked_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="finds the service as Linux shows it")
+@pytest.mark.slow
 def test_run_outlives_the_service(tmp_path: Path) -> None:
     code = """
 import logging, os, signal, sys, time

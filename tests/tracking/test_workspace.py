@@ -46,6 +46,7 @@ def test_columns_are_what_differs(sweep: Path) -> None:
     assert (content.project, content.name, content.evaluations) == ("denoise", "mine", ("gaussian_50",))
 
 
+@pytest.mark.slow
 def test_spec_groups_compares_and_shows(sweep: Path) -> None:
     whole = spec(wandb_workspace.read([str(sweep)]))
     assert (whole["entity"], whole["project"], whole["displayName"]) == ("team", "denoise", "the_group")
@@ -98,6 +99,7 @@ def test_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         wandb_workspace.run(["entity=team"])
 
 
+@pytest.mark.slow
 def test_it_is_saved(sweep: Path, tmp_path: Path) -> None:
     """In a process of its own: W&B keeps the first server it meets."""
     pytest.importorskip("wandb_workspaces")
