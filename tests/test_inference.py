@@ -130,7 +130,7 @@ def test_errors():
         restore(MnistMlpAE(), torch.rand(1, 1, 32, 28))
     with pytest.raises(ValueError, match="overlap=8 leaves nothing of a tile of 8"):
         restore(Spy(), torch.rand(1, 1, 32, 32), tile=8, overlap=8)
-    with pytest.raises(ValueError, match="tile=8 is too small for overlap=6: take at least 10"):
+    with pytest.raises(ValueError, match="tile=8 is too small for overlap=6; expected at least 10"):
         restore(Spy(multiple=4), torch.rand(1, 1, 32, 32), tile=8, overlap=6)
     with pytest.raises(ValueError, match="not a whole multiple"):
         restore(nn.Conv2d(1, 1, 3), torch.rand(1, 1, 32, 32), tile=16, overlap=2)

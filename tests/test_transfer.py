@@ -58,7 +58,7 @@ def test_a_shape_that_does_not_fit_is_named_and_nothing_is_taken(denoiser: Path)
 
 
 def test_a_network_without_a_name_in_common_is_refused(denoiser: Path):
-    with pytest.raises(ConfigError, match="not one of its names"):
+    with pytest.raises(ConfigError, match="none of its names"):
         weights.transfer(DnCNN(depth=3, features=4), denoiser)
 
 

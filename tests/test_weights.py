@@ -83,7 +83,7 @@ DAMAGED = {
     "folder": (lambda file: file.mkdir(), r"is a folder without checkpoints/best\.ckpt"),
     "one tensor": (lambda file: torch.save(torch.ones(2), file), "no state dict"),
     "no weights": (lambda file: torch.save({"epoch": 3, "lr": 0.1}, file), "no state dict of tensors. It holds epoch"),
-    "whole module": (lambda file: torch.save(nn.Linear(1, 1), file), "nothing else is unpickled"),
+    "whole module": (lambda file: torch.save(nn.Linear(1, 1), file), "which is not unpickled"),
 }
 
 

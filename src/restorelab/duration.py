@@ -1,27 +1,27 @@
-"""Times as people write and read them."""
+"""Parse and format durations."""
 
 from restorelab.errors import ConfigError
 
 
 def seconds(text: str) -> float:
-    """The seconds of `DD:HH:MM:SS` or `HH:MM:SS`.
+    """Return the seconds of `DD:HH:MM:SS` or `HH:MM:SS`.
 
     Raises:
-        ConfigError: for another form.
+        ConfigError: for another format.
     """
     parts = text.split(":")
     if len(parts) not in (3, 4) or not all(part.isdigit() for part in parts):
-        msg = f"max_time: {text!r} is not of the form HH:MM:SS or DD:HH:MM:SS, such as '00:30:00'. Quote it in a YAML."
-        raise ConfigError(msg)
+        raise ConfigError(
+            f"max_time: {text!r} does not have the form HH:MM:SS or DD:HH:MM:SS, such as '00:30:00'. Quote it in YAML."
+        )
     days, hours, minutes, secs = [0] * (4 - len(parts)) + [int(part) for part in parts]
     if max(minutes, secs) > 59:
-        msg = f"max_time: {text!r}: minutes and seconds go up to 59."
-        raise ConfigError(msg)
+        raise ConfigError(f"max_time: {text!r}: minutes and seconds are at most 59.")
     return ((days * 24 + hours) * 60 + minutes) * 60 + secs
 
 
 def words(seconds: float) -> str:
-    """Seconds in two units at most: `4.2 s`, `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 04 h`."""
+    """Format seconds in at most two units: `4.2 s`, `45 s`, `3 min 20 s`, `2 h 05 min`, `3 d 04 h`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""Errors that people cause and can mend: printed as one clear message, without a traceback."""
+"""Errors that users can correct; they are printed as one message, without a traceback."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """Something the user gave is wrong; the message names the value, what is allowed, and how to mend it."""
+    """An error in what the user gave. The message names the value, what is allowed, and the remedy."""
 
     exit_status = 1
 
@@ -22,11 +22,11 @@ class DataError(UserError):
 
 
 MANY = 40
-"""Names up to which all that are allowed are listed."""
+"""The most names that a message lists."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """A sentence with the allowed name nearest to `name` and the list of all of them.
+    """Return a sentence with the allowed name that is most similar to `name`, and the list of allowed names.
 
     >>> nearest("gausian", ["gaussian", "poisson"])
     "Did you mean 'gaussian'? Allowed: gaussian, poisson."
@@ -42,10 +42,11 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def nearest_key(key: str, here: Iterable[str], dotted: Iterable[str]) -> str:
-    """As `nearest`, for a key that is not among those `here`: it may belong elsewhere, `lr` to `optimizer.lr`,
-    `trainer.max_steps` to `max_steps`.
+    """Return a sentence as `nearest` does, for a config key; it may suggest a key elsewhere in the config.
 
-    dotted: all keys of the config.
+    For example `optimizer.lr` for `lr`, or `max_steps` for `trainer.max_steps`.
+
+    here: the keys that are allowed at this place. dotted: all keys of the config.
     """
     own, places = list(here), sorted(dotted, key=lambda path: (path.count("."), path))
     last = {path: path.rpartition(".")[2] for path in places}
@@ -60,9 +61,9 @@ def nearest_key(key: str, here: Iterable[str], dotted: Iterable[str]) -> str:
 
 
 def closest(name: str, options: Sequence[str], cutoff: float = 0.5) -> str | None:
-    """The option most like `name`, None where none reaches `cutoff`.
+    """Return the option that is most similar to `name`; None if no similarity reaches `cutoff`.
 
-    Of those that differ in numbers only, that with the nearest number.
+    Of options that differ only in their numbers, the one with the nearest number is returned.
 
     >>> closest("gausian_51", ["gaussian_15", "gaussian_50", "gaussian_75"])
     'gaussian_50'
@@ -78,10 +79,10 @@ def closest(name: str, options: Sequence[str], cutoff: float = 0.5) -> str | Non
 
 
 def _numberless(name: str) -> str:
-    """A name in lower case with one mark in place of each number."""
+    """Return a name in lower case with a mark in place of each number."""
     return re.sub(r"\d+", "#", name.lower())
 
 
 def _numbers(name: str) -> list[float]:
-    """The numbers of a name; one that begins with 0 is a fraction, as in `speckle_002`."""
+    """Return the numbers in a name; one that begins with 0 is a fraction, as in `speckle_002`."""
     return [float(f"0.{part[1:]}" if part.startswith("0") else part) for part in re.findall(r"\d+", name)]

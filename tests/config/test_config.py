@@ -192,7 +192,7 @@ def test_resuming_needs_a_folder(settings: dict[str, Any], tmp_path: Path) -> No
         (["trainer.precision=17"], ["trainer.precision: 17", "'32-true' or 'bf16-mixed' or '16-mixed'"]),
         (["trainer.accelerator=gpus"], ["trainer.accelerator", "Did you mean 'gpu'?"]),
         (["name=[3]"], ["name: [3] does not fit; expected a string"]),
-        (["noise.sigma={a:1}"], ["noise.sigma", "no keys"]),
+        (["noise.sigma={a:1}"], ["noise.sigma", "not keys"]),
     ],
 )
 def test_a_message_names_what_was_meant(overrides: list[str], words: list[str]) -> None:

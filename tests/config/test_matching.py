@@ -153,7 +153,7 @@ def test_an_evaluated_checkpoint_takes_network_noise_and_channels_from_its_run(
     assert list(asked["evaluation"]) == ["poisson_40"]
     other = runs.composed(["train=false", f"ckpt={trained.best}", "noise=impulse"])
     assert list(other["evaluation"]) == ["impulse_30"]
-    assert any("noise as asked for here" in line for line in from_checkpoint.lines(other))
+    assert any("noise as requested" in line for line in from_checkpoint.lines(other))
 
 
 def test_what_trained_the_weights_is_kept_with_their_evaluation(trained: RunFolder, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_output_size_is_the_size_of_the_output(downsample):
         (lambda: AvgPool(0), ["avg_pool", "factor", "0", ">= 1"]),
         (lambda: Bicubic(1.5, clip=True), ["bicubic", "factor", "1.5", "integer"]),
         (lambda: AvgPool(True), ["factor", "True"]),
-        (lambda: AvgPool(5).output_size((25, 36)), ["avg_pool", "25x36", "factor 5", "multiples of 5"]),
+        (lambda: AvgPool(5).output_size((25, 36)), ["avg_pool", "25x36", "factor 5", "multiple of 5"]),
         (lambda: AvgPool(5)(IMAGES), ["24x36", "factor 5"]),
         (lambda: Bicubic(5, clip=True)(IMAGES), ["bicubic", "24x36", "factor 5"]),
     ],

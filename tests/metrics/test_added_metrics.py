@@ -148,7 +148,9 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_read(overrides: l
 )
 def test_a_package_that_is_missing_is_named(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torchvision", None)
-    with pytest.raises(ConfigError, match=r"metrics\.x.*needs what is not installed.*pip install torchvision"):
+    with pytest.raises(
+        ConfigError, match=r"metrics\.x.*requires a package that is not installed.*pip install torchvision"
+    ):
         checks.check_fit(build.parts(runs.composed([added(target)])))
 
 

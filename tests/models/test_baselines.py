@@ -21,7 +21,7 @@ def test_median_is_scipys(kernel):
 
 def test_median_errors():
     for kernel in (0, 4, -3):
-        with pytest.raises(ConfigError, match=f"model.kernel={kernel}: an odd number"):
+        with pytest.raises(ConfigError, match=f"model.kernel={kernel}: expected an odd number"):
             Median(kernel)
     with pytest.raises(ValueError, match="needs 4 pixels, got 3x9"):
         Median(7)(torch.rand(1, 1, 3, 9))

@@ -245,17 +245,17 @@ def test_mean_color_and_black():
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: TV(-0.1), "model.weight=-0.1: a number, at least 0"),
+        (lambda: TV(-0.1), "model.weight=-0.1: expected a number, at least 0"),
         (lambda: TV(float("nan")), "model.weight=nan"),
-        (lambda: TV(None), "model.weight=null: needs candidates"),
-        (lambda: TV(None, {"weight": []}), "model.weight=null: needs candidates"),
+        (lambda: TV(None), "model.weight=null: set candidates"),
+        (lambda: TV(None, {"weight": []}), "model.weight=null: set candidates"),
         (lambda: TV(0.1, {"wait": [1]}), "model.grid.wait: .* Did you mean 'weight'"),
         (lambda: TV(None, {"weight": [0.1, -1]}), "model.grid.weight=-1"),
-        (lambda: Median(None, {"kernel": [3, 4]}), "model.grid.kernel=4: an odd number"),
-        (lambda: RichardsonLucy(sigma=1, iterations=0), "model.iterations=0: a whole number, at least 1"),
-        (lambda: NLM(10, 0.8, patch_size=4), "model.patch_size=4: an odd number"),
-        (lambda: SelectiveMedian(4), "model.largest=4: an odd number, at least 3"),
-        (lambda: Inpaint(3), "model.order=3: 1, harmonic, or 2, biharmonic"),
+        (lambda: Median(None, {"kernel": [3, 4]}), "model.grid.kernel=4: expected an odd number"),
+        (lambda: RichardsonLucy(sigma=1, iterations=0), "model.iterations=0: expected a whole number, at least 1"),
+        (lambda: NLM(10, 0.8, patch_size=4), "model.patch_size=4: expected an odd number"),
+        (lambda: SelectiveMedian(4), "model.largest=4: expected an odd number, at least 3"),
+        (lambda: Inpaint(3), "model.order=3: expected 1 .harmonic. or 2 .biharmonic."),
     ],
 )
 def test_wrong_values_are_named(build, words):

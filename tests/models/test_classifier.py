@@ -101,7 +101,7 @@ def test_a_denoiser_of_other_shapes_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"height": 60}, "model.height=60: a multiple of 16, such as 64"),
+        ({"height": 60}, "model.height=60: expected a multiple of 16, such as 64"),
         ({"dropout": 1.0}, "model.dropout=1.0"),
         ({"classes": 0}, "model.classes=0"),
         ({"gates": (0.1,)}, "model.gates"),

@@ -162,11 +162,11 @@ def test_autocast():
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"gates": (0.1, 0.2)}, r"model.gates=\[0.1, 0.2\]: four numbers"),
-        ({"gates": (0.1, 0.2, 0.3, 4)}, r"model.gates=\[0.1, 0.2, 0.3, 4\]: four numbers in \[0, 1\]"),
+        ({"gates": (0.1, 0.2)}, r"model.gates=\[0.1, 0.2\]: expected four numbers"),
+        ({"gates": (0.1, 0.2, 0.3, 4)}, r"model.gates=\[0.1, 0.2, 0.3, 4\]: expected four numbers in \[0, 1\]"),
         ({"reading": "encoder"}, "model.reading='encoder'. Did you mean 'decoder'|Did you mean 'encoder_decoder'"),
-        ({"widths": (64, 64)}, r"model.widths=\[64, 64\]: five"),
-        ({"pixel_range": 256}, "model.pixel_range=256: 1, or 255"),
+        ({"widths": (64, 64)}, r"model.widths=\[64, 64\]: expected five"),
+        ({"pixel_range": 256}, "model.pixel_range=256: expected 1, or 255"),
         ({"kernel": 2}, "model.kernel=2"),
         ({"output": "tanh"}, "model.output='tanh'"),
         ({"init": "normal"}, "model.init='normal'"),

@@ -165,7 +165,7 @@ def test_gradients_reach_every_parameter():
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"strides": [3, 3]}, r"model.strides=\[3, 3\]: different numbers from 1 to model.depth=10"),
+        ({"strides": [3, 3]}, r"model.strides=\[3, 3\]: expected different numbers from 1 to model.depth=10"),
         ({"strides": [11]}, r"model.strides=\[11\]"),
         ({"depth": 0}, "model.depth=0"),
         ({"sampling": "pooling"}, "model.sampling='pooling'. Did you mean 'pool'"),

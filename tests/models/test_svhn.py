@@ -147,9 +147,9 @@ def test_one_size_only(make):
     [
         (lambda: MlpAE(output="relus"), "model.output='relus'. Did you mean 'relu'"),
         (lambda: MlpAE(scale=0), "model.scale=0"),
-        (lambda: MlpAE(height=33), "model.height=33: a multiple of 2, such as 32"),
-        (lambda: CnnAE(width=30), "model.width=30: a multiple of 4, such as 32"),
-        (lambda: CNN(kernel=4), "model.kernel=4: an odd number"),
+        (lambda: MlpAE(height=33), "model.height=33: expected a multiple of 2, such as 32"),
+        (lambda: CnnAE(width=30), "model.width=30: expected a multiple of 4, such as 32"),
+        (lambda: CNN(kernel=4), "model.kernel=4: expected an odd number"),
         (lambda: CnnAE(decoder=()), r"model.decoder=\[\]"),
         (lambda: CNN(init="glorrot"), "model.init='glorrot'. Did you mean 'glorot'"),
     ],

@@ -1,1 +1,1 @@
-"""What a run may be asked: composed by Hydra, checked by name and by value, built."""
+"""The configuration of a run: composed by Hydra, checked by name and by value, and built."""

@@ -1,4 +1,4 @@
-"""From a resolved config to the parts of a run."""
+"""Build the parts of a run from its resolved config."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,17 +28,19 @@ if TYPE_CHECKING:  # what builds the parts imports none of the training, nor Lig
     from restorelab.training.trainer_config import TrainerConfig
 
 SPECIAL: dict[str, Any] = {"_target_": "", "_args_": (), "_partial_": False}
-"""Keys of a node that say how its target is called, as in Hydra, and what stands for one that is not there."""
+"""Keys of a node that determine how its target is called, as in Hydra, and their defaults."""
 
 
 def make(path: str, node: Any, **extra: Any) -> Any:
-    """Build what a config node names: mappings with a `_target_`, at any depth, become what that gives.
+    """Build a config node: every mapping with a `_target_`, at any depth, is replaced by the target's result.
 
-    Values are taken literally, `${...}` too: a composed config is resolved already, and one that was read is text.
-    extra: further arguments of the outermost target.
+    Values are literal, `${...}` included: a composed config is resolved already, and interpolations in a config that
+    was read from a file are not evaluated.
+
+    path: of the node, for messages. extra: further arguments of the outermost target.
 
     Raises:
-        ConfigError: naming the node, where it names what it may not, or where its target refuses the values.
+        ConfigError: naming the node, if a target is not allowed (see `trust`) or refuses the values.
     """
     trust.check(path, node)
     return _built(path, node, extra)
@@ -49,30 +51,28 @@ def _built(path: str, node: Any, extra: Mapping[str, Any]) -> Any:
         return [_built(f"{path}[{place}]", value, {}) for place, value in enumerate(node)]
     if not isinstance(node, Mapping):
         return node
-    build = node.get("_recursive_", True)
-    values = {key: _built(f"{path}.{key}", value, {}) if build else value for key, value in node.items()}
+    recursive = node.get("_recursive_", True)
+    values = {key: _built(f"{path}.{key}", value, {}) if recursive else value for key, value in node.items()}
     if "_target_" not in node:
         return values
-    target, args, later = (values.pop(key, default) for key, default in SPECIAL.items())
-    given = {key: value for key, value in values.items() if key not in configs.HYDRA_KEYS} | dict(extra)
+    target, args, as_partial = (values.pop(key, default) for key, default in SPECIAL.items())
+    kwargs = {key: value for key, value in values.items() if key not in configs.HYDRA_KEYS} | dict(extra)
     try:
         module, _, name = target.rpartition(".")
         callable_ = getattr(import_module(module), name)
-        return partial(callable_, *args, **given) if later else callable_(*args, **given)
+        return partial(callable_, *args, **kwargs) if as_partial else callable_(*args, **kwargs)
     except UserError as error:
-        said = str(error)
-        raise type(error)(said if said.startswith(path) else f"{path}: {said}") from error
+        message = str(error)
+        raise type(error)(message if message.startswith(path) else f"{path}: {message}") from error
     except ImportError as error:
-        msg = f"{path}: {target} needs what is not installed: {error}"
-        raise ConfigError(msg) from error
+        raise ConfigError(f"{path}: {target} requires a package that is not installed: {error}") from error
     except Exception as error:
-        msg = f"{path}: {target} refuses these values ({type(error).__name__}: {error})."
-        raise ConfigError(msg) from error
+        raise ConfigError(f"{path}: {target} refuses these values ({type(error).__name__}: {error}).") from error
 
 
 @dataclass
 class Parts:
-    """What a run is made of, before the network: cheap to build, no data read."""
+    """The parts of a run, except the network. They are cheap to build and read no data."""
 
     config: Mapping[str, Any]
     dataset: Dataset
@@ -100,7 +100,7 @@ class Parts:
         return self.objective.measures(self.protocol, metrics)
 
     def net(self) -> nn.Module:
-        """The bare network with fresh weights from torch's global generator."""
+        """Build the network, with initial weights from torch's global generator."""
         return make("model", self.config["model"])
 
     def data(
@@ -113,10 +113,7 @@ class Parts:
         kept: "Kept | None" = None,
         needs: Callable[[], Mapping[str, int] | None] = lambda: None,
     ) -> "DataModule":
-        """The data of the run; see `DataModule` for the arguments.
-
-        evaluations: in place of the run's own.
-        """
+        """Make the run's data module; see `DataModule` for the arguments. evaluations: in place of the run's own."""
         from restorelab.data.datamodule import DataModule
 
         return DataModule(
@@ -138,7 +135,7 @@ class Parts:
 
 
 def parts(config: Mapping[str, Any]) -> Parts:
-    """Build everything but the network.
+    """Build all parts of a run, except the network.
 
     Raises:
         ConfigError: for values that a part refuses.
@@ -156,31 +153,22 @@ def parts(config: Mapping[str, Any]) -> Parts:
     trainer.check(config, training.noise)
     evaluations = {}
     for name, entry in config["evaluation"].items():
-        file_names.require("evaluation", name)  # of a config that was read, too
+        file_names.require("evaluation", name)  # the config may come from a file
         chosen = {stage: entry.get(stage) or stages[stage] for stage in STAGES}
         degradation = Degradation(**{s: make(f"evaluation.{name}.{s}", node) for s, node in chosen.items()})
         if degradation.variants > 1:
-            msg = (
-                f"evaluation.{name}: it would show each image with {degradation.variants} noises, which is not one "
-                f"fixed degradation. Name evaluations instead, such as evaluation=four_noises."
+            raise ConfigError(
+                f"evaluation.{name}: it applies {degradation.variants} noises to each image, which is not one fixed "
+                "degradation. Choose an evaluation per noise instead, such as evaluation=four_noises."
             )
-            raise ConfigError(msg)
         of = pairing.variant_of(name, entry.get("of"), training.noise, dataset.split_by)
         evaluations[name] = Evaluation(name, degradation, {s: essence(node) for s, node in chosen.items()}, of)
     if not evaluations:
-        msg = "evaluation: it is empty; a run needs at least one, such as evaluation=own."
-        raise ConfigError(msg)
-    if getattr(dataset.make_source(), "paired", False):  # said before anything is decoded
+        raise ConfigError("evaluation: it is empty; a run needs at least one, such as evaluation=own.")
+    if getattr(dataset.make_source(), "paired", False):  # checked before anything is decoded
         optional = "pairs" in config["data"]["source"]
-        refuse_degrading(training, advice="Or data.source.pairs=false: the clean images alone." if optional else "")
+        advice = "Or set data.source.pairs=false to use the clean images alone." if optional else ""
+        refuse_degrading(training, advice=advice)
         for name, evaluation in evaluations.items():
             refuse_degrading(evaluation.degradation, name)
-    return Parts(
-        config=config,
-        dataset=dataset,
-        degradation=training,
-        evaluations=evaluations,
-        objective=objective,
-        protocol=protocol,
-        trainer=trainer,
-    )
+    return Parts(config, dataset, training, evaluations, objective, protocol, trainer)

@@ -1,4 +1,4 @@
-"""From argv to resolved configs, by Hydra."""
+"""Compose the config of a run from command line overrides, by Hydra, and resolve it."""
 
 import os
 from collections.abc import Mapping, Sequence, Set
@@ -15,19 +15,19 @@ from restorelab.config import schema as configs
 from restorelab.config.conf_files import find, options, read_yaml, searched
 from restorelab.config.hydra_errors import CAUGHT, explained
 from restorelab.config.overrides import parse
-from restorelab.config.requested import Said
+from restorelab.config.requested import Requested
 from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
 
 EPOCHS = 40
-"""Epochs of a training that nothing else limits."""
+"""Epochs of a training without any other limit."""
 
 
 def compose(overrides: Sequence[str]) -> dict[str, Any]:
-    """Compose one run's config as train.py does, and resolve it.
+    """Compose the config of one run as train.py does, and resolve it.
 
     Raises:
-        ConfigError: for anything that is wrong in the overrides or in a file.
+        ConfigError: for any error in the overrides or in a config file.
     """
     overrides = quoting.paths(overrides)
     extra = searched()
@@ -41,27 +41,27 @@ def compose(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def prepared(overrides: Sequence[str], planned: from_checkpoint.Planned | None = None) -> list[str]:
-    """Overrides as Hydra takes them: with the options of an evaluated checkpoint's run, and an evaluation.
+    """Return the overrides to pass to Hydra, with the options of an evaluated checkpoint's run, and an evaluation.
 
-    A noise's file of one's own may name no evaluation; then `own` is measured, or what the overrides name.
+    A user's own noise file may name no evaluation; then the evaluation is `own`, or the one in the overrides.
 
-    planned: runs that are still to be done, whose checkpoints the overrides may name.
+    planned: configs of runs that do not exist yet, whose checkpoints the overrides may name.
     """
     try:
-        said = _said(overrides)
+        requested = _requested(overrides)
     except CAUGHT as error:
         raise explained(error, overrides) from error
-    offered = {group: options(group) for group in from_checkpoint.GROUPS}
-    whole = [*from_checkpoint.choices(overrides, said, offered, planned), *retargeting.additions(overrides)]
-    noise = next((one.removeprefix("noise=") for one in reversed(whole) if one.startswith("noise=")), None)
-    if noise not in offered["noise"] or _names_evaluation(noise):
-        return whole
-    given = [f"+{one}" if one.startswith("evaluation=") else one for one in whole]
-    return given if given != whole else [*whole, "+evaluation=own"]
+    available = {group: options(group) for group in from_checkpoint.GROUPS}
+    extended = [*from_checkpoint.choices(overrides, requested, available, planned), *retargeting.additions(overrides)]
+    noise = next((o.removeprefix("noise=") for o in reversed(extended) if o.startswith("noise=")), None)
+    if noise not in available["noise"] or _names_evaluation(noise):
+        return extended
+    added = [f"+{override}" if override.startswith("evaluation=") else override for override in extended]
+    return added if added != extended else [*extended, "+evaluation=own"]
 
 
 def _names_evaluation(noise: str) -> bool:
-    """Whether the file of a noise, or one that it takes over, names the evaluation that goes with it."""
+    """Return whether the file of a noise, or a file in its defaults list, names the evaluation that goes with it."""
     entries = read_yaml(find("noise", noise)).get("defaults") or []
     keys = [(key, value) for entry in entries if isinstance(entry, Mapping) for key, value in entry.items()]
     if any("evaluation" in str(key) for key, _ in keys):
@@ -70,11 +70,11 @@ def _names_evaluation(noise: str) -> bool:
     return any(other in options("noise") and _names_evaluation(other) for other in others)
 
 
-def _said(overrides: Sequence[str]) -> Said:
-    """What was asked for by name, the experiment's file included."""
-    chosen = Said(overrides).groups.get("experiment")
+def _requested(overrides: Sequence[str]) -> Requested:
+    """Return the keys that the overrides set, those of the experiment's file included."""
+    chosen = Requested(overrides).groups.get("experiment")
     known = chosen in options("experiment") if chosen else False
-    return Said(overrides, read_yaml(find("experiment", chosen)) if chosen and known else None)
+    return Requested(overrides, read_yaml(find("experiment", chosen)) if chosen and known else None)
 
 
 def resolve(
@@ -83,25 +83,24 @@ def resolve(
     overrides: Sequence[str],
     planned: from_checkpoint.Planned | None = None,
 ) -> dict[str, Any]:
-    """Plain data with every interpolation filled in, every name checked, and the choices of the groups kept.
+    """Return the config as plain data, with interpolations resolved, names checked, and the groups' choices recorded.
 
-    overrides: what was said on the command line; the short variant of an experiment does not change those. planned:
-    runs that are still to be done.
+    composed: by Hydra. choices: the option of each group. overrides: of the command line; the short variant of an
+    experiment does not change keys that they set. planned: configs of runs that do not exist yet.
 
     Raises:
-        ConfigError: for an interpolation that leads nowhere, an unknown key or a wrong type.
+        ConfigError: for an interpolation that cannot be resolved, an unknown key or a wrong type.
     """
     masked = composed
     if "hydra" in composed:
         masked = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     if masked.length not in ("full", "short"):
-        msg = f"length={masked.length}: {nearest(str(masked.length), ['full', 'short'])}"
-        raise ConfigError(msg)
+        raise ConfigError(f"length={masked.length}: {nearest(str(masked.length), ['full', 'short'])}")
     given = _given(overrides)
     if masked.length == "short":
         given |= _shorten(masked, given)
     _limit(masked, given)
-    said = _said(overrides)
+    requested = _requested(overrides)
     try:
         plain = OmegaConf.to_container(masked, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
@@ -110,18 +109,18 @@ def resolve(
     settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
     retargeting.drop_left_over(settings, given)
     named = {group: _short(choices[group]) for group in (*GROUPS, "experiment") if choices.get(group)}
-    settings["choices"] = (named | _replaced(settings, named, said)) if named else settings.get("choices", {})
+    settings["choices"] = (named | _replaced(settings, named, requested)) if named else settings.get("choices", {})
     settings.setdefault("evaluation", {noise_evaluation.OWN: {}})
     settings.setdefault("logger", {})  # logger=[]
-    _note(settings if named else None, overrides)  # before anything is taken from a run's folder
-    if choices.get("model"):  # composed here from its groups, and not a run's config that is composed again
-        from_checkpoint.take(settings, overrides, said, planned)
+    _note(settings if named else None, overrides)  # before anything is read from a run's folder
+    if choices.get("model"):  # composed here from its groups, not the config of an existing run
+        from_checkpoint.take(settings, overrides, requested, planned)
     settings["metrics"] = metric_names.whole(settings.get("metrics"))
     configs.check_names(settings)
     if choices.get("model"):
-        noise_evaluation.match(settings, said)
+        noise_evaluation.match(settings, requested)
     noise_evaluation.relabel(settings)
-    settings["sessions"] = []  # of a run that is gone on with, its folder says them
+    settings["sessions"] = []  # those of a resumed run are in its folder
     chosen = settings["choices"]
     if settings["name"] is None:
         parts = [chosen.get("experiment", "").replace("/", "-")] if chosen.get("experiment") else [
@@ -135,36 +134,36 @@ def resolve(
 
 
 def _note(composed: Mapping[str, Any] | None, overrides: Sequence[str]) -> None:
-    """Take for the user's own what is composed from the groups here, and what is typed.
+    """Mark as trusted the targets that are composed here from the config groups, and those in the overrides.
 
-    composed: None for a run's config that is composed again: it may be somebody else's, and whom it trusts is nobody's
-    word.
+    composed: None for the config of an existing run, which may come from someone else: neither its targets nor its
+    `trust` key are trusted.
     """
-    typed = {one.key_or_group: one.value() for one in parse(overrides)}
+    typed = {override.key_or_group: override.value() for override in parse(overrides)}
     trust.note([composed, *typed.values()])
     trust.note([{"_target_": value} for key, value in typed.items() if key.endswith("._target_")])
     packages = typed.get("trust") if composed is None else composed.get("trust")
     trust.trust([str(name) for name in (packages if isinstance(packages, list) else [packages] if packages else [])])
 
 
-def _replaced(settings: Mapping[str, Any], named: Mapping[str, str], said: Said) -> dict[str, str]:
-    """The groups whose target is not that of the chosen option, by the name of the class or function in its place."""
-    found = {}
+def _replaced(settings: Mapping[str, Any], named: Mapping[str, str], requested: Requested) -> dict[str, str]:
+    """Return the groups whose target is not that of the chosen option, with the name of the new class or function."""
+    replaced = {}
     for group in GROUPS:
         node = settings.get(group)
         node = node.get("source") if group == "data" and isinstance(node, Mapping) else node
         target = str(node.get("_target_") or "") if isinstance(node, Mapping) else ""
         option = named.get(group)
-        if not target or not any(key != group or group not in said.groups for key in said.under(group)):
+        if not target or not any(key != group or group not in requested.groups for key in requested.under(group)):
             continue
         own = _target(group, option) if option and option in options(group) else None
         if own != target and (own or not option):
-            found[group] = target.rpartition(".")[2]
-    return found
+            replaced[group] = target.rpartition(".")[2]
+    return replaced
 
 
 def _target(group: str, option: str) -> str | None:
-    """The target that the file of an option, or the last that it takes over, names; of data that of its source."""
+    """Return the target in the file of an option or in the last file of its defaults list; for data, the source's."""
     content = read_yaml(find(group, option))
     node = content.get("source", {}) if group == "data" else content
     if isinstance(node, Mapping) and node.get("_target_"):
@@ -174,25 +173,24 @@ def _target(group: str, option: str) -> str | None:
 
 
 def _given(overrides: Sequence[str]) -> set[str]:
-    """The keys and groups that overrides give a value."""
+    """Return the keys and groups that overrides set."""
     return {override.key_or_group for override in parse(overrides)}
 
 
-def _limit(composed: DictConfig, said: Set[str]) -> None:
-    """Steps that are asked for are done: they replace the epochs of a file, unless epochs are asked for as well."""
-    if "max_steps" in said and composed.max_steps is not None and "trainer.max_epochs" not in said:
+def _limit(composed: DictConfig, given: Set[str]) -> None:
+    """Remove the epochs of a config file if `max_steps` is given, unless epochs are given as well."""
+    if "max_steps" in given and composed.max_steps is not None and "trainer.max_epochs" not in given:
         composed.trainer.max_epochs = None
     elif composed.max_steps is None and composed.trainer.max_epochs is None:
         composed.trainer.max_epochs = EPOCHS
 
 
-def _shorten(composed: DictConfig, said: Set[str]) -> set[str]:
-    """Apply what the experiment says of its short variant, but for the keys that the user gave; returns its keys."""
+def _shorten(composed: DictConfig, given: Set[str]) -> set[str]:
+    """Apply the short variant of the experiment, except to keys that the user gave; return the variant's keys."""
     if not composed.short:
-        msg = "length=short: this experiment states no short variant. Set max_steps=N."
-        raise ConfigError(msg)
+        raise ConfigError("length=short: this experiment has no short variant. Set max_steps=N.")
     for override in parse(composed.short):
-        if override.key_or_group not in said:
+        if override.key_or_group not in given:
             OmegaConf.update(composed, override.key_or_group, override.value())
     return _given(composed.short)
 
@@ -202,5 +200,5 @@ def _short(choice: Any) -> str:
 
 
 def available_threads() -> int:
-    """The CPUs that this process may use."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

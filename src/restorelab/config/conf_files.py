@@ -1,4 +1,4 @@
-"""The files of conf/: the shipped ones and the user's own, by group and option."""
+"""The files of conf/, the shipped ones and the user's own, by group and option."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,36 +11,36 @@ from restorelab.config.schema import conf_dir
 from restorelab.errors import ConfigError, nearest
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which is ten times as fast, where PyYAML was built with it."""
+"""libyaml's loader, which is ten times as fast, if PyYAML was built with it."""
 
 
 def user_conf() -> Path | None:
-    """The user's own ./conf, where it is not the shipped one; it joins the search path behind that."""
+    """Return the user's own ./conf, which follows the shipped one on the search path; None if there is none."""
     own = Path.cwd() / "conf"
     return own if own.is_dir() and own.resolve() != conf_dir().resolve() else None
 
 
 def searched() -> list[str]:
-    """What tells Hydra of the user's own ./conf."""
+    """Return the override that adds the user's own ./conf to Hydra's search path, if there is one."""
     return [f"hydra.searchpath=[{quoting.quoted(f'file://{own}')}]"] if (own := user_conf()) else []
 
 
 def conf_dirs() -> list[Path]:
-    """The shipped folder, and last the user's own. Of two files of one name Hydra takes the first, `find` the last."""
+    """Return the shipped folder, then the user's own. Of files with one name Hydra uses the first, `find` the last."""
     return [folder for folder in (conf_dir(), user_conf()) if folder]
 
 
 def options(group: str) -> list[str]:
-    """The names that a config group offers, the user's own ./conf included; `experiment` has them in folders."""
+    """Return the options of a config group, the user's own ./conf included; those of `experiment` are in folders."""
     folders = [folder / group for folder in conf_dirs()]
     return sorted({file.relative_to(f).with_suffix("").as_posix() for f in folders for file in f.rglob("*.yaml")})
 
 
 def find(group: str, name: str) -> Path:
-    """The file GROUP/NAME.yaml of a group that Hydra does not compose: the user's own before the shipped one.
+    """Return the file GROUP/NAME.yaml, the user's own before the shipped one.
 
     Raises:
-        ConfigError: where there is none.
+        ConfigError: if there is none.
     """
     for part in name.split("/"):
         file_names.require(group, part)
@@ -51,23 +51,21 @@ def find(group: str, name: str) -> Path:
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """The keys and values of a file that a person wrote; an empty one has none.
+    """Return the keys and values of a YAML file; {} for an empty one.
 
     Raises:
-        ConfigError: naming the file, where it holds anything else.
+        ConfigError: naming the file, if it is not valid YAML or not a mapping.
     """
     try:
         content = yaml.load(file.read_bytes(), Loader=LOADER)
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError: of a date that there is not, say
-        msg = f"{file}: is no YAML ({' '.join(str(error).split())})."
-        raise ConfigError(msg) from error
+    except (yaml.YAMLError, ValueError) as error:  # an impossible date, for example, raises ValueError
+        raise ConfigError(f"{file}: is not valid YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict | None):
-        msg = f"{file}: expected keys and values, each as `key: value`."
-        raise ConfigError(msg)
+        raise ConfigError(f"{file}: expected keys and values, each as `key: value`.")
     return content or {}
 
 
 def absent(group: str, name: str, allowed: Sequence[str]) -> str:
-    """A sentence that says where an option was looked for, and the nearest that there is."""
+    """Return a sentence about an unknown option: where it was looked for, and the nearest existing one."""
     where = " or ".join(map(str, conf_dirs()))
     return f"{group}={name}: there is no {group}/{name}.yaml in {where}. {nearest(name, allowed)}"

@@ -1,4 +1,4 @@
-"""The parameters of a callable of another package, which is imported for it."""
+"""The parameters of a callable of another package, which has to be imported."""
 
 import inspect
 import typing
@@ -12,9 +12,9 @@ from restorelab.errors import ConfigError, nearest
 
 
 def parameters_of(path: str, target: str) -> dict[str, Parameter]:
-    """The parameters by name.
+    """Return the parameters of a target by name.
 
-    path: of the key that names the target.
+    path: the config key of the target, for messages.
 
     Raises:
         ConfigError: for a target that cannot be imported, or that is not callable.
@@ -23,41 +23,40 @@ def parameters_of(path: str, target: str) -> dict[str, Parameter]:
     try:
         module = import_module(module_name)
     except Exception as error:  # a user's own module may raise anything
-        why = f"{type(error).__name__}: {error}"
-        msg = f"{path}: cannot import {module_name!r} ({why}). Is it installed, or on PYTHONPATH?"
-        raise ConfigError(msg) from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(
+            f"{path}: cannot import {module_name!r} ({reason}). Is it installed, or on PYTHONPATH?"
+        ) from error
     if not hasattr(module, name):
         allowed = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        msg = f"{path}: {module_name} has no {name!r}. {nearest(name, allowed)}"
-        raise ConfigError(msg)
+        raise ConfigError(f"{path}: {module_name} has no {name!r}. {nearest(name, allowed)}")
     callable_ = getattr(module, name)
     if not callable(callable_):
-        msg = f"{path}: {target} is a {type(callable_).__name__}, which is not callable."
-        raise ConfigError(msg)
+        raise ConfigError(f"{path}: {target} is a {type(callable_).__name__}, which is not callable.")
     try:
         signature = inspect.signature(callable_)
-    except ValueError:  # some functions written in C tell nothing
+    except ValueError:  # some functions written in C have no signature
         return {signatures.ANY_KEY: Parameter(Any, required=False)}
     try:
         hints = typing.get_type_hints(callable_.__init__ if inspect.isclass(callable_) else callable_)
     except (NameError, TypeError, AttributeError):
         hints = {}
-    found = {}
+    parameters = {}
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
-            found[signatures.ANY_KEY] = Parameter(Any, required=False)
+            parameters[signatures.ANY_KEY] = Parameter(Any, required=False)
         elif parameter.kind is not parameter.VAR_POSITIONAL:
-            # A foreign annotation is often narrower than what the callable takes, so only numbers' are binding.
+            # Annotations of other packages are often narrower than what is accepted, so only numbers are checked.
             required = parameter.default is parameter.empty
             annotation = _numbers_only(hints.get(parameter.name, Any))
             if parameter.default is None:
                 annotation = annotation | None if annotation is not Any else Any
-            found[parameter.name] = Parameter(annotation, required=required)
-    return found
+            parameters[parameter.name] = Parameter(annotation, required=required)
+    return parameters
 
 
 def _numbers_only(annotation: Any) -> Any:
-    """Keep `float`, `int | None`, `float | Tensor`; anything else becomes Any."""
+    """Return annotations such as `float`, `int | None` and `float | Tensor`; Any for all others."""
     options = typing.get_args(annotation) or (annotation,)
     plain = all(isinstance(option, type) and option not in (str, Path) for option in options)
     return annotation if plain and {int, float, bool} & set(options) else Any

@@ -1,4 +1,4 @@
-"""Hydra's complaints in one clear sentence."""
+"""Explain Hydra's errors in one sentence."""
 
 import re
 import shlex
@@ -22,11 +22,11 @@ CAUGHT = (HydraException, OmegaConfBaseException, ValueError, yaml.YAMLError)
 """What composing a config may raise; `explained` turns it into a ConfigError."""
 
 OPTION = re.compile(r"=(?!null$)[\w./-]*[a-z]|=\[", re.IGNORECASE)
-"""An override that gives a group what may be the name of an option, or names."""
+"""An override whose value may be the name of an option, or a list of names."""
 
 
 def explained(error: Exception, overrides: Sequence[str] = ()) -> ConfigError:
-    """One sentence that names the key or the file, what is allowed, and the nearest valid name."""
+    """Return a ConfigError that names the key or file, what is allowed, and the nearest valid name."""
     if isinstance(error, MissingConfigException):
         return ConfigError(_missing(error))
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
@@ -43,17 +43,17 @@ def _at_key(error: OmegaConfBaseException) -> str:
     parent = error.parent_node
     if single := re.search(r"access (\S+)\[\d\].*not a container", str(error)):
         name = single.group(1)
-        return f"it takes its value from {name}, which must be [height,width] for that: {name}=[64,64]."
+        return f"its value comes from {name}, which must be [height,width] here: {name}=[64,64]."
     if isinstance(error, InterpolationKeyError | InterpolationResolutionError):
-        return f"its ${{...}} leads nowhere. {_one_line(error)}"
+        return f"its interpolation ${{...}} cannot be resolved. {_one_line(error)}"
     if "Cannot merge DictConfig" in str(error):
-        return "it takes a value or a list, and no keys."
+        return "expected a value or a list, not keys."
     if not ("not in struct" in str(error) or "not found" in str(error).lower()):
         return _one_line(error)
     if not isinstance(parent, DictConfig):
-        return f"unknown key; {str(error.full_key).rpartition('.')[0]} is one value and holds no keys."
-    whole: Any = OmegaConf.to_container(parent._get_root(), resolve=False)
-    dotted = [key for key in leaves(whole) if key.partition(".")[0] in configs.ROOT]
+        return f"unknown key; {str(error.full_key).rpartition('.')[0]} is a single value without keys."
+    root: Any = OmegaConf.to_container(parent._get_root(), resolve=False)
+    dotted = [key for key in leaves(root) if key.partition(".")[0] in configs.ROOT]
     here = [str(k) for k in parent if k not in configs.HIDDEN]
     if str(error.full_key) == f"trainer.{error.key}":
         here += trainer_arguments.arguments().keys() - trainer_arguments.INSTEAD.keys() - set(here)
@@ -71,21 +71,21 @@ def _of_hydra(error: Exception, overrides: Sequence[str]) -> str:
         group = name.split("@")[0]
         return f"{group}: there is no such config group. {nearest(group, GROUPS)}"
     if "Multiple values for evaluation" in text:
-        return "noise: one of its options only; several at once are noise=mixture and noise=each."
+        return "noise: expected one option; for several noises use noise=mixture or noise=each."
     if "Ambiguous value" in text:
-        keys = {one.partition("=")[0].lstrip("+"): one for one in overrides}
-        given = keys.get(name, name if "=" in name else f"{name}=a,b")
+        by_key = {override.partition("=")[0].lstrip("+"): override for override in overrides}
+        given = by_key.get(name, name if "=" in name else f"{name}=a,b")
         key, _, value = given.partition("=")
-        listed, text = shlex.quote(f"{key}=[{value}]"), quoting.argument(key, value)
+        as_list = shlex.quote(f"{key}=[{value}]")
         return (
-            f"{given}: several values. For a run with each add -m; for one list write {listed}; for one text with a "
-            f"comma {text}."
+            f"{given}: several values. Add -m for a run with each of them; write {as_list} for a list, or "
+            f"{quoting.argument(key, value)} for a string with a comma."
         )
     if text.startswith("Config group override"):
         wrong = [o for o in overrides if o.partition("=")[0] in ("", *GROUPS, "experiment") and not OPTION.search(o)]
         return (
             f"{', '.join(wrong) or 'a config group'}: expected an option's name, or a list of names in brackets. "
-            "none switches a stage off, such as blur=none."
+            "The option none switches a stage off, such as blur=none."
         )
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _one_line(error)

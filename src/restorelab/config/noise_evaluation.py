@@ -1,16 +1,16 @@
-"""The evaluation that goes with a training noise: at the training's strength where that is one value.
+"""The evaluation that goes with a training noise; it has the same strength if that is a single value.
 
-A noise's file names an evaluation, such as `gaussian_50`. Where nobody asked for another one, it follows what the run
-says of its noise: `noise.sigma=25` is measured at 25, `noise.clip=false` unclipped. A strength that is a range or a
-list of levels is measured at the value that the named evaluation has. Labels follow what is measured, also where
-somebody changed an evaluation by hand; a name that claims nothing (`mine`) is kept.
+A noise's config file names an evaluation, such as `gaussian_50`. Unless another one is requested, it follows the
+settings of the training noise: `noise.sigma=25` is measured at 25, `noise.clip=false` without clipping. For a strength
+that is a range or a list of levels, the value of the named evaluation is used. The names of evaluations follow their
+values, also if a value was overridden; a name that states no values, such as `mine`, is kept.
 """
 
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from restorelab.config.requested import Said
+from restorelab.config.requested import Requested
 from restorelab.degradations.labels import LEVELS, STAGES, STRENGTHS, corrected, essence, label
 from restorelab.errors import ConfigError
 
@@ -19,45 +19,45 @@ log = logging.getLogger(__name__)
 Node = dict[str, Any]
 
 OWN = "own"
-"""The evaluation that is the run's own degradation."""
+"""The evaluation under the run's own training degradation."""
 
 
-def match(settings: dict[str, Any], said: Said) -> None:
-    """Let the evaluations that the noise's file named follow the run's noise; changes `settings`.
+def match(settings: dict[str, Any], requested: Requested) -> None:
+    """Adapt the evaluations that the noise's file names to the run's noise; changes `settings`.
 
-    said: what was asked for by name; an evaluation of it is left as it is.
+    requested: the keys that were requested; evaluations among them are not changed.
     """
-    if "evaluation" in said:
+    if "evaluation" in requested:
         return
     members = _members(settings["noise"])
-    found: dict[str, Any] = {}
-    left = {} if said.under("evaluation") else dict(members)
+    evaluations: dict[str, Any] = {}
+    remaining = {} if requested.under("evaluation") else dict(members)
     for name, entry in settings["evaluation"].items():
-        if said.under(f"evaluation.{name}") or "noise" not in entry:
-            left.clear()
-            found[name] = entry
+        if requested.under(f"evaluation.{name}") or "noise" not in entry:
+            remaining.clear()
+            evaluations[name] = entry
             continue
         chosen = _member(name, entry, members)
         if chosen is not None:
-            left.pop(chosen, None)
-            found |= _followed(name, entry, chosen, members[chosen])
+            remaining.pop(chosen, None)
+            evaluations |= _followed(name, entry, chosen, members[chosen])
         elif not isinstance(settings["noise"].get("noises"), Mapping):
-            left.clear()
-            found[name] = entry
-    for member, node in left.items():
-        found[label({"noise": node})] = {"noise": essence(node), "of": member}
-    settings["evaluation"] = found
+            remaining.clear()
+            evaluations[name] = entry
+    for member, node in remaining.items():
+        evaluations[label({"noise": node})] = {"noise": essence(node), "of": member}
+    settings["evaluation"] = evaluations
 
 
 def _members(noise: Mapping[str, Any]) -> dict[str, Node]:
-    """The training's noises by name: the members of a mixture, or the one noise by the name ''."""
+    """Return the training noises by name: the members of a mixture, or the single noise under the name ''."""
     several = noise.get("noises")
     nodes = several if isinstance(several, Mapping) else {"": noise}
     return {str(name): dict(node) for name, node in nodes.items() if isinstance(node, Mapping)}
 
 
 def _member(name: str, entry: Mapping[str, Any], members: Mapping[str, Node]) -> str | None:
-    """The noise that an evaluation belongs to: that of its `of`, of its own name, or else the only one of its class."""
+    """Return the noise that an evaluation belongs to: by its `of`, its own name, or as the only one of its class."""
     target = entry["noise"].get("_target_")
     alike = [member for member, node in members.items() if node.get("_target_") == target]
     named = [member for member in (entry.get("of"), name) if member in alike]
@@ -65,7 +65,7 @@ def _member(name: str, entry: Mapping[str, Any], members: Mapping[str, Node]) ->
 
 
 def _followed(name: str, entry: Node, member: str, noise: Mapping[str, Any]) -> dict[str, Node]:
-    """An evaluation at the values of a noise, with its own for those that are drawn from several."""
+    """Return an evaluation with the values of a noise, except those that are drawn, for which it keeps its own."""
     own = essence(entry["noise"])
     values = {key: own.get(key, value) if _several(value) else _single(value) for key, value in essence(noise).items()}
     if values == own:
@@ -75,7 +75,7 @@ def _followed(name: str, entry: Node, member: str, noise: Mapping[str, Any]) -> 
 
 
 def _several(value: Any) -> bool:
-    """Whether a value is a range, or a list of levels, that holds more than one number."""
+    """Return whether a value is a range, or a list of levels, with more than one number."""
     return isinstance(value, list) and len({item for item in value if item != LEVELS}) > 1
 
 
@@ -84,31 +84,32 @@ def _single(value: Any) -> Any:
 
 
 def relabel(settings: dict[str, Any]) -> None:
-    """Give each evaluation whose name claims a degradation the name of the one that it is; changes `settings`.
+    """Correct the names of evaluations that state other values than they have; changes `settings`.
 
-    Two evaluations of one degradation are told apart by the noise whose images they are measured on.
+    Two evaluations of the same degradation get the name of the noise whose images they are measured on.
 
     Raises:
-        ConfigError: for two evaluations that do the same to the same images.
+        ConfigError: for two evaluations that apply the same degradation to the same images.
     """
     variants = settings["noise"].get("noises") or {}
-    found: dict[str, Any] = {}
+    evaluations: dict[str, Any] = {}
     for name, entry in settings["evaluation"].items():
-        right = corrected(name, {stage: entry.get(stage) or settings[stage] for stage in STAGES})
-        whole = {"of": name, **entry} if right != name and name in variants else entry
-        if right in found and whole.get("of") in variants:
-            right = f"{right}_{whole['of']}"
-        if right in found:
-            msg = f"evaluation.{name}: it is {right}, which is measured already. Remove one: ~evaluation.{name}"
-            raise ConfigError(msg)
-        found[right] = whole
-    settings["evaluation"] = found
+        actual = corrected(name, {stage: entry.get(stage) or settings[stage] for stage in STAGES})
+        evaluation = {"of": name, **entry} if actual != name and name in variants else entry
+        if actual in evaluations and evaluation.get("of") in variants:
+            actual = f"{actual}_{evaluation['of']}"
+        if actual in evaluations:
+            raise ConfigError(
+                f"evaluation.{name}: it is the same as evaluation.{actual}. Remove one: ~evaluation.{name}"
+            )
+        evaluations[actual] = evaluation
+    settings["evaluation"] = evaluations
 
 
 def lines(settings: Mapping[str, Any], trained: Mapping[str, Any] | None) -> Iterator[str]:
-    """What each evaluation measures beside what was trained on, for the log.
+    """Yield log lines about evaluations that differ from the training noise.
 
-    trained: the node of the noise that the weights were, or will be, trained on; None where that is not known.
+    trained: the config of the noise that the weights were, or will be, trained on; None if not known.
     """
     members = _members(trained or {})
     for name, entry in settings["evaluation"].items():

@@ -1,4 +1,4 @@
-"""Overrides as Hydra's grammar reads them; each distinct one is parsed once, as that takes milliseconds."""
+"""Parse overrides by Hydra's grammar. Results are cached, because parsing one takes milliseconds."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -8,15 +8,15 @@ from hydra.core.override_parser.types import Override
 
 
 def parse(overrides: Iterable[str]) -> list[Override]:
-    """Each override, parsed; not to be changed, as others get the same object.
+    """Parse each override. The results are shared by all callers and must not be changed.
 
     Raises:
-        OverrideParseException: for what is not in the grammar.
+        OverrideParseException: for an invalid override.
     """
     return [_parsed(override) for override in overrides]
 
 
 @lru_cache(maxsize=1 << 14)
 def _parsed(override: str) -> Override:
-    (one,) = OverridesParser.create().parse_overrides([override])
-    return one
+    (parsed,) = OverridesParser.create().parse_overrides([override])
+    return parsed

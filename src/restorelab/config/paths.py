@@ -1,6 +1,7 @@
-"""Files and folders that a resolved config names: absolute in every config, and found again after a move."""
+"""The files and folders in a resolved config: made absolute, and corrected after a run was moved."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ STARTS = ("ckpt", "transfer")
 """Keys of weights at the root of a config."""
 
 USERS = ("loss", "objective", "model")
-"""Groups that may read weights themselves: their `ckpt`, in any depth."""
+"""Groups in which a key `ckpt`, at any depth, names weights."""
 
 
 def weights(settings: Mapping[str, Any]) -> Iterator[tuple[Any, str, str]]:
-    """Where a config names weights: the node, its key, and the dotted key of both."""
+    """Yield every key of a config that names weights: its node, the key, and the dotted key."""
     for key in STARTS:
         if settings.get(key):
             yield settings, key, key
@@ -33,47 +34,50 @@ def _below(node: Any, path: str) -> Iterator[tuple[Any, str, str]]:
 
 
 def weights_file(path: Path) -> Path:
-    """The file of weights that a path means: that of a run's folder is its best checkpoint."""
+    """Return the weights file that a path means: the best checkpoint for a run's folder, else the path itself."""
     return path / "checkpoints" / "best.ckpt" if path.is_dir() else path
 
 
 def run_of(path: Path) -> Path:
-    """The run's folder that weights lie in, or the path itself."""
+    """Return the folder of the run that a weights file is in, or the path itself."""
     return path.parents[1] if path.parent.name == "checkpoints" else path
 
 
 def make_absolute(settings: dict[str, Any]) -> None:
-    """Turn each path of a config into an absolute one, so that it means the same from any folder."""
+    """Make each path of a config absolute, so that it does not depend on the current folder."""
     for node, key in _all(settings):
         if "://" not in node[key]:
-            node[key] = str(_expanded(Path(node[key])).absolute())
+            path = Path(node[key])
+            with suppress(RuntimeError):  # of `~user` for an unknown user
+                path = path.expanduser()
+            node[key] = str(path.absolute())
 
 
 def relocate(settings: dict[str, Any], folder: Path) -> None:
-    """Correct the paths of a run's config that lead nowhere where the run and what it reads were moved together.
+    """Correct the paths in a run's config that do not exist any more, if the run was moved together with its inputs.
 
-    folder: where the run lies now; its config says where it lay.
+    folder: the present folder of the run; its config holds the former one.
     """
-    lay = settings.get("run_dir")
-    moves = _moves(Path(lay if isinstance(lay, str) else ""), folder.absolute())
+    before = settings.get("run_dir")
+    moves = _moves(Path(before if isinstance(before, str) else ""), folder.absolute())
     for node, key in _all(settings) if moves else ():
         path = Path(node[key])
         if path.is_absolute() and not path.exists():
             candidates = (new / path.relative_to(old) for old, new in moves if path.is_relative_to(old))
-            node[key] = next((str(place) for place in candidates if place.exists()), node[key])
+            node[key] = next((str(candidate) for candidate in candidates if candidate.exists()), node[key])
 
 
 def _moves(old: Path, new: Path) -> list[tuple[Path, Path]]:
-    """Folders above a run that may have been moved, as they were and as they are, the nearest first."""
+    """Return the (former, present) paths of the run's folder and of parents that may have been moved, nearest first."""
     if not old.is_absolute() or old == new:
         return []
-    if old.name == new.parent.name != new.name:  # a folder inside the run's
+    if old.name == new.parent.name != new.name:  # `new` is a folder inside the run's
         new = new.parent
-    found = [(old, new)]
+    moves = [(old, new)]
     while old.name == new.name and old.name:
         old, new = old.parent, new.parent
-        found.append((old, new))
-    return found
+        moves.append((old, new))
+    return moves
 
 
 def _all(settings: dict[str, Any]) -> Iterator[tuple[Any, str]]:
@@ -86,10 +90,3 @@ def _all(settings: dict[str, Any]) -> Iterator[tuple[Any, str]]:
             yield node, key
     for node, key, _ in list(weights(settings)):
         yield node, key
-
-
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:  # of a user that there is not
-        return path

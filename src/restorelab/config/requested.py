@@ -1,4 +1,4 @@
-"""Which keys of a config somebody asked for by name: on the command line, or in the experiment's file."""
+"""The keys of a config that were requested, on the command line or in the experiment's file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,14 +7,14 @@ from restorelab.config.dotted import leaves, within
 from restorelab.config.overrides import parse
 
 
-class Said:
-    """The keys and groups that the overrides, and the experiment chosen by them, give a value.
+class Requested:
+    """The keys and groups that the overrides set, or the experiment that they choose.
 
-    groups: options by group, where an option was asked for by name. keys: dotted keys, groups without options.
+    groups: the requested option of each group. keys: the dotted keys and groups that are set.
     """
 
     def __init__(self, overrides: Sequence[str], experiment: Mapping[str, Any] | None = None) -> None:
-        """experiment: the content of its file; None without one."""
+        """experiment: the content of its file; None without an experiment."""
         self.keys: set[str] = set()
         self.groups: dict[str, str] = {}
         body = dict(experiment or {})
@@ -31,9 +31,9 @@ class Said:
             self.groups[key] = value
 
     def __contains__(self, key: str) -> bool:
-        """Whether a key, or a mapping that holds it, was given."""
+        """Return whether a key, or a mapping that holds it, was requested."""
         return within(key, self.keys)
 
     def under(self, key: str) -> list[str]:
-        """The keys that were given, of a key and those below it."""
+        """Return the requested keys among a key and those below it."""
         return [other for other in self.keys if within(other, [key])]

@@ -1,8 +1,8 @@
-"""What a configuration may say, checked before anything is built or read.
+"""Check a config against the root schema and the signatures of its targets, before anything is built or read.
 
-Two steps. `check_names` holds every key of a composed config against the root schema and the signature of the
-`_target_` above it; it reads the package's own signatures from their source, so that a typo dies before torch is
-imported. `check_values` then binds the targets of other packages, which must be imported for it.
+There are two steps. `check_names` checks every key of a composed config against the root schema or the signature of the
+node's `_target_`. It reads this package's signatures from the source, so that a typo is reported before torch is
+imported. `check_values` then checks the targets of other packages, which have to be imported.
 """
 
 import re
@@ -20,7 +20,7 @@ from restorelab.duration import seconds
 from restorelab.errors import ConfigError, closest, nearest, nearest_key
 
 HIDDEN = ("_target_", "_partial_", "hydra", "choices", "sessions")
-"""Keys that no message offers: they are no parameters."""
+"""Keys that no message suggests, because they are not parameters."""
 
 HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 
@@ -44,14 +44,14 @@ GROUPS = (
 """The config groups of a run, in the order in which they are reported."""
 
 NAMED = ("evaluation", "callbacks", "metrics", "logger")
-"""Groups whose keys are names that the user gives."""
+"""Groups whose keys are names chosen by the user."""
 
 Node = dict[str, Any]
 
 
 @dataclass
 class Train:
-    """The root schema of train.yaml; conf/train.yaml holds the defaults and says what each key means."""
+    """The root schema of train.yaml; conf/train.yaml has the defaults and documents each key."""
 
     model: Node
     data: Node
@@ -97,7 +97,7 @@ ROOT = frozenset(f.name for f in fields(Train)) - {"choices", "short"}
 """The keys at the root of a config."""
 
 LIMITS = {
-    "seed": (0, 2**32 - 1),  # what NumPy's global generator takes
+    "seed": (0, 2**32 - 1),  # the range of NumPy's global generator
     "split_seed": (0, None),
     "eval_seed": (0, None),
     "threads": (1, 1024),
@@ -105,38 +105,38 @@ LIMITS = {
     "accumulate": (1, None),
     "pictures": (0, 64),
 }
-"""Least and greatest value of the root's numbers."""
+"""Least and greatest value of numbers at the root."""
 
 TIMING = {
     "interval": Parameter(Literal["step", "epoch"] | None, required=False),
     "monitor": Parameter(str | None, required=False),
 }
-"""Keys of every scheduler beside its own: when it is stepped, and with which metric; see `training.schedule`."""
+"""Further keys of every scheduler: when it is stepped, and with which metric; see `training.schedule`."""
 
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
-"""A target: a module and a name in it. Anything else could lead the look-up of its source to other files."""
+"""A target: a module and a name in it. With other characters, the look-up of its source could reach other files."""
 
 DURATION = re.compile(r"(\d+:)?\d+:\d+:\d+")
 
 
 def conf_dir() -> Path:
-    """Where the shipped configs lie: inside an installed package, or at the top of a checkout."""
+    """Return the folder of the shipped configs: inside the installed package, or at the top of a checkout."""
     package = Path(__file__).resolve().parents[1]
     return package / "conf" if (package / "conf").is_dir() else package.parents[1] / "conf"
 
 
 def check_names(config: Mapping[str, Any]) -> None:
-    """Hold every key and value type of a resolved config against the schema and this package's signatures.
+    """Check every key and type of a resolved config against the schema and this package's signatures.
 
     Raises:
-        ConfigError: for an unknown key, a wrong type, or a value that is missing; names the key and what is allowed.
+        ConfigError: for an unknown key, a wrong type, or a missing value; it names the key and what is allowed.
     """
     if config.get("max_time") is not None:
         seconds(str(config["max_time"]))
     for key in config:
         if key not in {f.name for f in fields(Train)}:
-            msg = f"{key}: unknown key. {nearest_key(str(key), ROOT, [path for path in leaves(config) if path != key])}"
-            raise ConfigError(msg)
+            others = [path for path in leaves(config) if path != key]
+            raise ConfigError(f"{key}: unknown key. {nearest_key(str(key), ROOT, others)}")
     root = {f.name: Parameter(f.type, required=f.default is MISSING) for f in fields(Train)}
     _check_keys("", dict(config), root)
     for key, value in config.items():
@@ -151,7 +151,7 @@ def check_names(config: Mapping[str, Any]) -> None:
 
 
 def require_whole(config: Mapping[str, Any], file: Path) -> None:
-    """Refuse what a run's config.yaml holds where a key is missing at its root, or has a value of another type.
+    """Check that the config.yaml of a run has every key of the root schema, with values of the right type.
 
     Raises:
         ConfigError: naming the file and the key.
@@ -160,42 +160,39 @@ def require_whole(config: Mapping[str, Any], file: Path) -> None:
     try:
         _check_keys("", {key: value for key, value in config.items() if key in root}, root)
     except ConfigError as error:
-        msg = f"{file} is damaged, or not the config of a run: {error}"
-        raise ConfigError(msg) from error
+        raise ConfigError(f"{file} is damaged, or not the config of a run: {error}") from error
 
 
 def _check_root(config: Mapping[str, Any]) -> None:
-    """Hold the root's own values, whose types are right, against their limits."""
+    """Check the values at the root, whose types are known to be right, against their limits."""
     for key, (least, most) in LIMITS.items():
         value = config[key]
         if value is not None and (value < least or (most is not None and value > most)):
-            wanted = f"at least {least}" if most is None else f"{least} to {most}"
-            msg = f"{key}: {value} does not fit; expected {wanted}."
-            raise ConfigError(msg)
+            allowed = f"at least {least}" if most is None else f"{least} to {most}"
+            raise ConfigError(f"{key}: {value} does not fit; expected {allowed}.")
     if config["clip"] is not None and not config["clip"] > 0:
-        msg = f"clip: {config['clip']} does not fit; expected a gradient norm above 0, or null for no clipping."
-        raise ConfigError(msg)
+        raise ConfigError(f"clip: {config['clip']} does not fit; expected a gradient norm above 0, or null for none.")
     for key in ("name", "run_dir", "runs_dir", "data_dir", "ckpt", "transfer"):
         if config[key] is not None and not config[key].strip():
-            msg = f"{key}: it is empty. Name one, or leave it out."
-            raise ConfigError(msg)
+            raise ConfigError(f"{key}: it is empty. Give it a value, or leave it out.")
     for part in (config["name"] or "run").split("/"):  # a name may have folders
         if reason := file_names.refusal(part):
-            msg = f"name: {config['name']!r} cannot be a folder in runs_dir: {part!r} {reason}. Use run_dir to name a "
-            raise ConfigError(f"{msg}folder anywhere.")
+            raise ConfigError(
+                f"name: {config['name']!r} cannot be a folder in runs_dir: {part!r} {reason}. Use run_dir to give the "
+                "path of any folder."
+            )
 
 
 def check_values(config: Mapping[str, Any]) -> None:
-    """Hold the nodes whose target lies in another package against its signature; this imports the target."""
+    """Check the nodes whose target is in another package against its signature; this imports the target."""
     for group in GROUPS:
         _walk(group, config.get(group), foreign=True)
 
 
 def check_node(path: str, node: Any) -> None:
-    """Hold a node that belongs to no group of a run (a study's table) against the signature of its target."""
+    """Check a node that is not in a config group of a run, such as a study's table, against its target's signature."""
     if not isinstance(node, Mapping) or "_target_" not in node:
-        msg = f"{path}: expected a mapping with a _target_."
-        raise ConfigError(msg)
+        raise ConfigError(f"{path}: expected a mapping with a _target_.")
     for foreign in (False, True):
         _walk(path, node, foreign=foreign)
 
@@ -213,8 +210,8 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
     if "_target_" in node:
         _check_target(path, node, foreign=foreign)
     elif "." not in path and path not in NAMED:
-        msg = f"{path}: no _target_. Every file of conf/{path}/ names one; got the keys {', '.join(map(str, node))}."
-        raise ConfigError(msg)
+        keys = ", ".join(map(str, node))
+        raise ConfigError(f"{path}: it has no _target_, but the keys {keys}. Every file of conf/{path}/ has one.")
     for key, child in node.items():
         if path in NAMED:
             _check_entry(f"{path}.{key}", child)
@@ -223,15 +220,15 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
 
 
 def _check_entry(path: str, node: Any) -> None:
-    """Hold one of the named callbacks, metrics, loggers or evaluations against what it may be."""
-    shown = signatures.in_yaml(node)
+    """Check that a named callback, metric or logger has a target, or that a named evaluation has valid stages."""
+    text = signatures.in_yaml(node)
     if not path.startswith("evaluation.") and (not isinstance(node, Mapping) or "_target_" not in node):
-        msg = f"{path}: {shown} does not fit; expected a mapping with a _target_. ~{path} removes it."
-        raise ConfigError(msg)
+        raise ConfigError(f"{path}: {text} does not fit; expected a mapping with a _target_. ~{path} removes it.")
     if path.startswith("evaluation."):
         if not isinstance(node, Mapping):
-            msg = f"{path}: {shown} does not fit; expected a mapping with noise, blur or downsample, or {{}}."
-            raise ConfigError(msg)
+            raise ConfigError(
+                f"{path}: {text} does not fit; expected a mapping with noise, blur or downsample, or {{}}."
+            )
         stages = {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")}
         _check_keys(path, node, stages | {"of": Parameter(str | None, required=False)})
         plausible.check_evaluation(path, node)
@@ -240,13 +237,11 @@ def _check_entry(path: str, node: Any) -> None:
 def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
     target = node["_target_"]
     if not isinstance(target, str) or not DOTTED.fullmatch(target):
-        msg = f"{path}._target_: {target!r} is not a dotted name such as restorelab.models.ae.AE."
-        raise ConfigError(msg)
+        raise ConfigError(f"{path}._target_: {target!r} is not a dotted name such as restorelab.models.ae.AE.")
     parameters = signatures.from_source(target)
     if parameters is None and not foreign and (absent := signatures.missing_here(target)):
         name, others = absent
-        msg = f"{path}._target_: {target}: there is no {name!r}. {nearest(name, others)}"
-        raise ConfigError(msg)
+        raise ConfigError(f"{path}._target_: {target}: there is no {name!r}. {nearest(name, others)}")
     if (parameters is None) != foreign:
         return
     if parameters is None:
@@ -267,25 +262,22 @@ def _check_keys(
     path: str, given: Mapping[str, Any], parameters: Mapping[str, Parameter], *, partial: bool = False, of: str = ""
 ) -> None:
     prefix = f"{path}." if path else ""
-    taker = f" of {of}" if of else ""
+    owner = f" of {of}" if of else ""
     for key, value in given.items():
         if key not in parameters:
             if signatures.ANY_KEY in parameters:
                 continue
-            msg = f"{prefix}{key}: unknown key{taker}. {nearest(key, set(parameters) - set(HIDDEN))}"
-            raise ConfigError(msg)
+            raise ConfigError(f"{prefix}{key}: unknown key{owner}. {nearest(key, set(parameters) - set(HIDDEN))}")
         if value == "???":
-            msg = f"{prefix}{key}: a value is needed; say {prefix}{key}=..."
-            raise ConfigError(msg)
-        built = isinstance(value, Mapping) and "_target_" in value and signatures.plain(parameters[key].annotation)
-        if built or not signatures.accepts(parameters[key].annotation, value):
-            allowed = signatures.describe(parameters[key].annotation)
-            shown = signatures.in_yaml(value)
-            near = closest(str(value), signatures.choices(parameters[key].annotation))
-            hint = f" Did you mean {near!r}?" if near else ""
-            msg = f"{prefix}{key}: {shown} does not fit{f' {of}' if of else ''}; expected {allowed}.{hint}"
-            raise ConfigError(msg)
+            raise ConfigError(f"{prefix}{key}: a value is required; set {prefix}{key}=...")
+        annotation = parameters[key].annotation
+        built = isinstance(value, Mapping) and "_target_" in value and signatures.plain(annotation)
+        if built or not signatures.accepts(annotation, value):
+            near = closest(str(value), signatures.choices(annotation))
+            raise ConfigError(
+                f"{prefix}{key}: {signatures.in_yaml(value)} does not fit{f' {of}' if of else ''}; expected "
+                f"{signatures.describe(annotation)}.{f' Did you mean {near!r}?' if near else ''}"
+            )
     for key, parameter in parameters.items():
         if parameter.required and not partial and key not in given:
-            msg = f"{prefix}{key}: missing; it has no default{taker}."
-            raise ConfigError(msg)
+            raise ConfigError(f"{prefix}{key}: missing; it has no default{owner}.")

@@ -1,4 +1,4 @@
-"""The parameters of a callable, read from its source without importing it, and values held against their types."""
+"""Read the parameters of a callable from its source, without importing it, and check values against their types."""
 
 import ast
 import builtins
@@ -15,12 +15,12 @@ from typing import Any, Literal, Union
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ANY_KEY = "**"
-"""Stands among the parameters of a callable that takes any keyword."""
+"""The name that stands for arbitrary keywords (`**kwargs`) among the parameters of a callable."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its annotation (Any where it is unknown), whether it must be given, whether by keyword only."""
+    """One parameter: its annotation (Any if unknown), whether it is required, and whether it is keyword-only."""
 
     annotation: Any
     required: bool
@@ -28,18 +28,18 @@ class Parameter:
 
 
 class Built:
-    """Stands for a class of another package, `nn.Module` for one: only a node with a `_target_` gives it."""
+    """Stands for a class of another package, such as `nn.Module`; its values are nodes with a `_target_`."""
 
 
 class _Dotted(ast.NodeTransformer):
-    """`nn.Module`, `torch.device`: dotted names in our annotations are classes of other packages."""
+    """Replace dotted names such as `nn.Module`, which are classes of other packages, by `Built`."""
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.Name:
         return ast.copy_location(ast.Name(Built.__name__, ast.Load()), node)
 
 
 class _Names(dict[str, Any]):
-    """What an annotation may refer to; a name that is not plain data stands for anything."""
+    """The names that an annotation may refer to; an unknown name means Any."""
 
     def __missing__(self, name: str) -> Any:
         return getattr(builtins, name, None) or getattr(collections.abc, name, None) or getattr(typing, name, Any)
@@ -47,9 +47,9 @@ class _Names(dict[str, Any]):
 
 @lru_cache
 def from_source(target: str) -> dict[str, Parameter] | None:
-    """The parameters of `restorelab.a.b.Name`, or None for a target outside this package or not found in it.
+    """Return the parameters of `restorelab.a.b.Name`; None for a target outside this package or not found in it.
 
-    Reads a class's `__init__`, a dataclass's fields with those that it inherits, or a function's arguments.
+    They are those of a function, of a class's `__init__`, or a dataclass's fields with the inherited ones.
     """
     package, *inner, name = ["", *target.split(".")] if "." not in target else target.split(".")
     if package != PACKAGE.name or not inner:
@@ -65,27 +65,27 @@ def from_source(target: str) -> dict[str, Parameter] | None:
             for member in node.body:
                 if isinstance(member, ast.FunctionDef) and member.name == "__init__":
                     return arguments(member.args, names, skip=1)
-            found = _inherited(tree, node) | _fields(node, names)
-            return dict(sorted(found.items(), key=lambda item: item[1].keyword))
+            fields = _inherited(tree, node) | _fields(node, names)
+            return dict(sorted(fields.items(), key=lambda item: item[1].keyword))
     return None
 
 
 def _inherited(tree: ast.Module, node: ast.ClassDef) -> dict[str, Parameter]:
-    """The fields of a class's bases that the module imports from this package."""
+    """Return the fields of those bases of a class that its module imports from this package."""
     bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
-    found: dict[str, Parameter] = {}
+    fields: dict[str, Parameter] = {}
     for imported in tree.body:
         if isinstance(imported, ast.ImportFrom):
             for name in imported.names:
                 if (name.asname or name.name) in bases:
-                    found |= from_source(f"{imported.module}.{name.name}") or {}
-    return found
+                    fields |= from_source(f"{imported.module}.{name.name}") or {}
+    return fields
 
 
 def missing_here(target: str) -> tuple[str, list[str]] | None:
-    """What a target inside this package names that does not exist there, and what does; None where all of it exists.
+    """Return the part of a target in this package that does not exist, and the names that do; None if all exists.
 
-    Names that a module imports count as its own, as they do for the import.
+    Names that a module imports count as its own.
     """
     package, *inner, name = target.split(".")
     if package != PACKAGE.name:
@@ -109,7 +109,7 @@ def missing_here(target: str) -> tuple[str, list[str]] | None:
 
 @lru_cache
 def _names_of(path: Path) -> _Names:
-    """What the annotations of a module may refer to: its own names and those from other modules of the package."""
+    """Return what the annotations of a module may refer to: its own names, and imports from this package."""
     names, tree = _Names(Path=Path, Built=Built), _parse(path)
     for node in tree.body if tree else ():
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE.name}."):
@@ -134,14 +134,14 @@ def arguments(args: ast.arguments, names: Mapping[str, Any] | None = None, skip:
     defaults = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
     keywords = zip(args.kwonlyargs, args.kw_defaults, strict=True)
     pairs = [*[*zip(positional, defaults, strict=True)][skip:], *keywords]
-    found = {a.arg: Parameter(_evaluate(a.annotation, names), required=d is None) for a, d in pairs}
+    parameters = {a.arg: Parameter(_evaluate(a.annotation, names), required=d is None) for a, d in pairs}
     if args.kwarg:
-        found[ANY_KEY] = Parameter(Any, required=False)
-    return found
+        parameters[ANY_KEY] = Parameter(Any, required=False)
+    return parameters
 
 
 def _fields(node: ast.ClassDef, names: _Names) -> dict[str, Parameter]:
-    found = {}
+    fields = {}
     keywords = any("kw_only=True" in ast.unparse(decorator) for decorator in node.decorator_list)
     for member in node.body:
         if not isinstance(member, ast.AnnAssign) or not isinstance(member.target, ast.Name):
@@ -149,8 +149,8 @@ def _fields(node: ast.ClassDef, names: _Names) -> dict[str, Parameter]:
         if "ClassVar" not in ast.unparse(member.annotation):
             annotation = _evaluate(member.annotation, names)
             keyword = keywords or (member.value is not None and "kw_only=True" in ast.unparse(member.value))
-            found[member.target.id] = Parameter(annotation, required=member.value is None, keyword=keyword)
-    return found
+            fields[member.target.id] = Parameter(annotation, required=member.value is None, keyword=keyword)
+    return fields
 
 
 def _evaluate(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
@@ -158,13 +158,13 @@ def _evaluate(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
         return Any
     try:
         plain = _Dotted().visit(copy.deepcopy(node))
-        return eval(ast.unparse(plain), {"__builtins__": {}}, names)  # our own source, names only
-    except Exception:  # an expression that is no plain type constrains nothing
+        return eval(ast.unparse(plain), {"__builtins__": {}}, names)  # an annotation of this package, names only
+    except Exception:  # an expression that is not a plain type accepts anything
         return Any
 
 
 def accepts(annotation: Any, value: Any) -> bool:  # noqa: PLR0911
-    """Whether a value of a YAML fits an annotation. A node with a `_target_` fits whatever it may build."""
+    """Return whether a YAML value fits an annotation. A node with a `_target_` fits every annotation."""
     if annotation is Any or (isinstance(value, dict) and "_target_" in value):
         return True
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -193,7 +193,7 @@ def accepts(annotation: Any, value: Any) -> bool:  # noqa: PLR0911
         )
     if kind is int:
         return isinstance(value, int)
-    return not (isinstance(kind, type) or kind is collections.abc.Callable)  # which only a node with a _target_ gives
+    return not (isinstance(kind, type) or kind is collections.abc.Callable)  # these need a node with a _target_
 
 
 WORDS = {
@@ -207,11 +207,11 @@ WORDS = {
     dict: "a mapping",
     list: "a list",
 }
-"""Types as an error message calls them."""
+"""The names of types in messages."""
 
 
 def plain(annotation: Any) -> bool:
-    """Whether an annotation means numbers, words, paths, or lists of those: nothing that has to be built."""
+    """Return whether an annotation means numbers, strings, paths, or lists of those, which are not built."""
     if typing.get_origin(annotation) is Literal:
         return True
     options = typing.get_args(annotation)
@@ -225,7 +225,7 @@ def _is_mapping(annotation: Any) -> bool:
 
 
 def choices(annotation: Any) -> list[str]:
-    """The strings that an annotation lists, `Literal` alone or among others."""
+    """Return the strings that a `Literal` in an annotation lists."""
     options = typing.get_args(annotation)
     if typing.get_origin(annotation) is Literal:
         return [option for option in options if isinstance(option, str)]
@@ -233,27 +233,23 @@ def choices(annotation: Any) -> list[str]:
 
 
 def in_yaml(value: Any) -> str:
-    """A value about as one would write it in a config, cut where it is long."""
+    """Return a value roughly as it is written in a config, shortened to 60 characters."""
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _foreign(annotation: Any) -> bool:
-    return isinstance(annotation, type) and annotation not in WORDS
-
-
 def describe(annotation: Any) -> str:
-    """An annotation in words, for an error message."""
+    """Describe an annotation in words, for a message."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Union, UnionType):
-        kept = [option for option in arguments if not _foreign(option)] or list(arguments)
+        kept = [option for option in arguments if not isinstance(option, type) or option in WORDS] or list(arguments)
         return " or ".join(dict.fromkeys(describe(option) for option in kept))
     if origin is Literal:
         return " or ".join(in_yaml(option) for option in arguments)
     if annotation in WORDS:
         return WORDS[annotation]
     if origin in (list, tuple, collections.abc.Sequence):
-        items = {float if item == float | str else item for item in arguments} - {Ellipsis}  # levels begin with a word
+        items = {float if item == float | str else item for item in arguments} - {Ellipsis}  # `[levels, 15, 50]`
         plain = items <= {int, float, str} and len(items) == 1
         count = f"{len(arguments)} " if origin is tuple and Ellipsis not in arguments else ""
         return f"a list of {count}{WORDS[items.pop()].removeprefix('a ')}s" if plain else "a list"

@@ -1,9 +1,9 @@
-"""Which callables a config may have imported and called: a config that was read from a file is data, not code.
+"""Which callables a config may cause to be imported and called.
 
-A config composed here, from a command line and the conf/ folders, is the user's own: its targets are noted, and it may
-name anything. A config read from a run folder or a manifest may be anybody's. It may name what the shipped configs
-name, plain optimizers, schedulers and modules of torch, what was noted, and packages that the user trusts by name.
-Everything else is refused before it is imported. The decision belongs to the process, never to the file.
+A config composed here, from a command line and the conf/ folders, is the user's own and may name any target; these are
+recorded as trusted. A config read from a run folder or a manifest may come from anyone. It may name the targets of the
+shipped configs, plain optimizers, schedulers and modules of torch, recorded targets, and packages that the user trusts
+by name. All others are refused before they are imported. The decision is made by this process, never by the file.
 """
 
 import re
@@ -26,20 +26,20 @@ PLAIN = re.compile(
     r"|torchmetrics\.image\.[A-Z]\w*"
     r"|restorelab\.exchange\.no_network\.network"
 )
-"""Besides the shipped configs' targets: classes that only compute, each one name deep, so that no attribute leads on.
+"""Targets that are allowed besides those of the shipped configs: classes that only compute, without attributes.
 
-Lightning's callbacks that write files or call what they are given are not among them.
+Lightning's callbacks that write files or call their arguments are not among them.
 """
 
 FOREIGN = frozenset({"restorelab", "torch", "lightning", "hydra", "omegaconf", "numpy", "scipy", "wandb", "builtins"})
-"""Packages that an error never suggests to trust as a whole."""
+"""Packages that a message never suggests to trust as a whole."""
 
 _noted: set[str] = set()
 _packages: set[str] = set()
 
 
 def targets(node: Any) -> Iterator[tuple[str, Any]]:
-    """Every `_target_` in nested mappings and lists, with its path."""
+    """Yield every `_target_` in nested mappings and lists, with its path."""
     yield from _targets("", node)
 
 
@@ -55,37 +55,37 @@ def _targets(path: str, node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def note(node: Any) -> None:
-    """Take what a config names for the user's own: it was composed in this process, or handed over by its parent."""
+    """Record the targets of a config as trusted: it was composed in this process or passed on by its parent process."""
     named = {target for _, target in targets(node) if isinstance(target, str)}
     _noted.update(named)
     _reach(named)
 
 
 def named(node: Any) -> list[str]:
-    """What a config names beyond the shipped configs and may name here; a process that is to build it is told so."""
-    found = {str(target) for _, target in targets(node)} - shipped()
-    return sorted(target for target in found if target in _noted or _package(target))
+    """Return the trusted targets of a config that no shipped config has; a child process that builds it needs them."""
+    others = {str(target) for _, target in targets(node)} - shipped()
+    return sorted(target for target in others if target in _noted or _package(target))
 
 
 def trust(packages: Iterable[str]) -> None:
-    """Allow packages, modules or single callables by their dotted names, for as long as this process lives.
+    """Allow packages, modules or single callables by their dotted names, in this process.
 
     Raises:
-        ConfigError: for what is not a dotted name.
+        ConfigError: for a string that is not a dotted name.
     """
     packages = [packages] if isinstance(packages, str) else list(packages)
     for name in packages:
         if not all(part.isidentifier() for part in str(name).split(".")):
-            msg = f"trust: {name!r} is not the name of a package. Write trust=[my_package]."
-            raise ConfigError(msg)
+            raise ConfigError(f"trust: {name!r} is not the name of a package. Write trust=[my_package].")
     _packages.update(packages)
     _reach(packages)
 
 
 def _reach(names: Iterable[str]) -> None:
-    """Make packages importable that lie in the current folder, as they are for `python train.py` beside them.
+    """Make packages in the current folder importable, as they are for `python train.py` in the same folder.
 
-    Only for a package that the user names and nobody else has: a module of the folder takes no other's place.
+    This is done only for packages that the user names and that exist nowhere else: a module of the folder does not
+    replace an installed one.
     """
     here = str(Path.cwd())
     for package in {name.partition(".")[0] for name in names} - sys.modules.keys():
@@ -96,7 +96,7 @@ def _reach(names: Iterable[str]) -> None:
 
 @contextmanager
 def trusting(packages: Iterable[str]) -> Iterator[None]:
-    """`trust` for a block."""
+    """Apply `trust` within a context."""
     before = set(_packages)
     try:
         trust(packages)
@@ -108,54 +108,52 @@ def trusting(packages: Iterable[str]) -> Iterator[None]:
 
 @cache
 def shipped() -> frozenset[str]:
-    """The targets of the shipped configs of a run, and of a study's tables, figures and findings."""
+    """Return the targets of the shipped configs of a run, and of a study's tables, figures and findings."""
     folders = (conf_dir() / group for group in (*GROUPS, "study"))
     text = "\n".join(file.read_text() for folder in folders for file in folder.glob("*.yaml"))
     return frozenset(re.findall(r"_target_: *([\w.]+)", text))
 
 
 def check(path: str, node: Any) -> None:
-    """Refuse a node that names anything that may not be built here. Nothing is imported but trusted packages.
+    """Refuse a node with a target that is not allowed. Only trusted packages are imported.
 
     Raises:
-        ConfigError: naming the key and the target, and what would allow it.
+        ConfigError: naming the key, the target, and the option that would allow it.
     """
     for inner, target in targets(node):
         require(f"{path}.{inner}._target_" if inner else f"{path}._target_", target)
 
 
 def require(path: str, target: Any) -> None:
-    """Refuse one target; see `check`."""
+    """Refuse a single target that is not allowed; see `check`."""
     if not isinstance(target, str) or not DOTTED.fullmatch(target):
-        msg = f"{path}: {target!r} is not a dotted name such as restorelab.models.ae.AE."
-        raise ConfigError(msg)
+        raise ConfigError(f"{path}: {target!r} is not a dotted name such as restorelab.models.ae.AE.")
     if target in _noted or target in shipped() or PLAIN.fullmatch(target) or target in _packages:
         return
     package = _package(target)
     if package is None:
         known = target.partition(".")[0]
         advised = target if known in FOREIGN or known in sys.stdlib_module_names else known
-        msg = (
-            f"{path}: this config was read from a file, which may name only what restorelab's own configs name. "
+        raise ConfigError(
+            f"{path}: this config was read from a file, which may name only the targets of restorelab's own configs. "
             f"{target} is not imported. If you know this code and trust it, add trust=[{advised}]."
         )
-        raise ConfigError(msg)
     _check_origin(path, target, package)
 
 
 def _package(target: str) -> str | None:
-    """The trusted package that a target belongs to, by its name."""
+    """Return the trusted package that a target belongs to, by its name."""
     return next((name for name in _packages if f"{target}.".startswith(f"{name}.")), None)
 
 
 def _check_origin(path: str, target: str, package: str) -> None:
-    """Hold a trusted package to what it defines itself: `my_package.os.system` is not its own."""
+    """Refuse a target that its trusted package does not define itself, such as `my_package.os.system`."""
     module, _, name = target.rpartition(".")
     try:
         origin = getattr(getattr(import_module(module), name), "__module__", None)
     except Exception as error:  # a user's own module may raise anything
-        msg = f"{path}: {target} cannot be imported ({type(error).__name__}: {error})."
-        raise ConfigError(msg) from error
+        raise ConfigError(f"{path}: {target} cannot be imported ({type(error).__name__}: {error}).") from error
     if not isinstance(origin, str) or not f"{origin}.".startswith(f"{package}."):
-        msg = f"{path}: {target} is defined in {origin}, not in {package}. To trust it too, add trust=[{target}]."
-        raise ConfigError(msg)
+        raise ConfigError(
+            f"{path}: {target} is defined in {origin}, not in {package}. To trust it too, add trust=[{target}]."
+        )

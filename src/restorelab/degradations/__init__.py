@@ -1,1 +1,1 @@
-"""Degradations: `noise(downsample(blur(clean)))`, batched, on the image's device, from one explicit stream of draws."""
+"""Degradations: `noise(downsample(blur(clean)))`, batched, on the image's device, with explicit random numbers."""

@@ -1,10 +1,10 @@
-"""Blurs: how all of them are called.
+"""Blurs. All of them are called alike.
 
-`blur(image, draws)` takes `(B, C, H, W)` float32 or float64 and gives a new tensor of the same shape, dtype and device,
-and what it drew, `{name: (B,)}`. A strength is one value, or a range or levels from which every image draws its
-own; see `strength.py`. Kernels sum to 1 and are drawn per image; the border is mirrored without repeating the
-edge ("reflect"), so that no dark frame appears. `reach` is the kernel's radius in pixels: an image side must be larger.
-A wrong value raises ConfigError at construction, an image too small for the kernel at the call.
+`blur(image, draws)` takes `(B, C, H, W)` float32 or float64 and returns a new tensor of the same shape, dtype and
+device, and the drawn parameters, `{name: (B,)}`. A strength is one value, or a range or levels from which a value is
+drawn for each image; see `strength.py`. Kernels sum to 1. The border is reflected without repeating the edge, so that
+no dark frame appears. `reach` is the kernel's radius in pixels; the sides of an image must be larger. A wrong value
+raises ConfigError at construction, an image too small for the kernel raises it at the call.
 """
 
 import math
@@ -24,7 +24,7 @@ Blurred = tuple[Tensor, dict[str, Tensor]]
 
 
 class Blur(Protocol):
-    """What the pipeline calls; see the module's text."""
+    """The protocol of blurs; see the module's docstring."""
 
     @property
     def reach(self) -> int:
@@ -36,11 +36,11 @@ class Blur(Protocol):
 
 @dataclass(frozen=True)
 class NoBlur:
-    """The image itself."""
+    """No blur."""
 
     @property
     def reach(self) -> int:
-        """0: it has no kernel."""
+        """0, because there is no kernel."""
         return 0
 
     def __call__(self, image: Tensor, draws: Draws) -> Blurred:
@@ -50,11 +50,11 @@ class NoBlur:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Gaussian blur of standard deviation `sigma` pixels (0 leaves an image as it is).
+    """Gaussian blur of standard deviation `sigma` pixels; 0 does not change the image.
 
-    `kernel_size` odd; None takes the smallest that reaches 3 times the largest sigma on each side. The kernel is
-    sampled at the pixels' centres, as SciPy and OpenCV do: from sigma 1 on its own standard deviation is sigma within
-    1.4 %, below that it is smaller (0.464 for sigma 0.5).
+    `kernel_size` is odd; None takes the smallest kernel that extends to 3 times the largest sigma on each side. The
+    kernel is sampled at the pixels' centres, as in SciPy and OpenCV: for sigma >= 1 its own standard deviation is sigma
+    within 1.4 %, below that it is smaller (0.464 for sigma 0.5).
     """
 
     sigma: Strength
@@ -67,7 +67,7 @@ class Gaussian:
 
     @property
     def size(self) -> int:
-        """Side of the kernel."""
+        """Side of the kernel, in pixels."""
         return self.kernel_size or 2 * math.ceil(3 * bounds(self.sigma)[1]) + 1
 
     @property
@@ -76,17 +76,17 @@ class Gaussian:
         return self.size // 2
 
     def __call__(self, image: Tensor, draws: Draws) -> Blurred:
-        """See the module's text; gives `blur_sigma`."""
+        """See the module's docstring; the drawn parameter is `blur_sigma`."""
         check_room("Gaussian blur", self.reach, (image.shape[-2], image.shape[-1]))
         sigma = draw(self.sigma, image, draws).view(-1)
-        # The parts of kornia's gaussian_blur2d, which itself waits for the device to check the sigmas.
+        # kornia's gaussian_blur2d consists of these parts, but waits for the device to check the sigmas.
         kernel = get_gaussian_kernel1d(self.size, sigma[:, None])
         return filter2d_separable(image, kernel, kernel, border_type="reflect"), {"blur_sigma": sigma}
 
 
 @dataclass(frozen=True)
 class Box:
-    """Mean over a square of `size` pixels (odd; of a range all odd numbers are the levels), the "uniform blur"."""
+    """Mean over a square of `size` pixels (odd), the "uniform blur". The levels of a range are its odd numbers."""
 
     size: Strength
 
@@ -99,11 +99,11 @@ class Box:
         return int(bounds(self.size)[1]) // 2
 
     def __call__(self, image: Tensor, draws: Draws) -> Blurred:
-        """See the module's text; gives `blur_size`."""
+        """See the module's docstring; the drawn parameter is `blur_size`."""
         check_room("Box blur", self.reach, (image.shape[-2], image.shape[-1]))
         size = draw(self.size, image, draws).view(-1)
         offset = torch.arange(-self.reach, self.reach + 1, device=image.device)
-        # One kernel an image, also where all are equal: that takes the depthwise path, 15 times faster on the CPU than
+        # One kernel per image, even if all are equal: the convolution is then depthwise, 15 times faster on a CPU than
         # kornia's box_blur.
         kernel = (offset.abs() < size[:, None] / 2).to(image.dtype) / size[:, None]
         return filter2d_separable(image, kernel, kernel, border_type="reflect"), {"blur_size": size}
@@ -114,12 +114,12 @@ class Motion:
     """Motion along a straight line of `length` pixels at `angle` degrees, counter-clockwise as displayed.
 
     A bright point becomes a line centred on it; a pixel's weight is the length of the line inside that pixel. So
-    length 5 at 0 degrees is the mean over 5 pixels of a row, and lengths and angles need not be whole. `direction` in
-    [-1, 1] tilts the weight along the line: 0 uniform, 1 rises from nothing at the tail to double at the head, the end
-    that `angle` points to.
+    length 5 at 0 degrees is the mean over 5 pixels of a row, and lengths and angles need not be integers. `direction`
+    in [-1, 1] changes the weight along the line: 0 is uniform, 1 rises from 0 at the tail to double at the head, which
+    is the end that `angle` points to.
 
-    Unlike kornia's RandomMotionBlur, each image has its own length (kornia: one size a batch), the upper bound is
-    drawn, and no line is resampled to nearest pixels.
+    Unlike kornia's RandomMotionBlur, each image has its own length (kornia has one size per batch), the upper bound can
+    be drawn, and lines are not resampled to the nearest pixels.
     """
 
     length: Strength
@@ -133,11 +133,11 @@ class Motion:
 
     @property
     def reach(self) -> int:
-        """Radius of the largest kernel, in pixels: how far beyond its centre pixel half a line goes."""
+        """Radius of the largest kernel, in pixels: how far half a line extends beyond the centre pixel."""
         return math.ceil((bounds(self.length)[1] - 1) / 2)
 
     def __call__(self, image: Tensor, draws: Draws) -> Blurred:
-        """See the module's text; gives `length`, `angle` and `direction`."""
+        """See the module's docstring; the drawn parameters are `length`, `angle` and `direction`."""
         check_room("Motion blur", self.reach, (image.shape[-2], image.shape[-1]))
         length, angle, direction = (
             draw(value, image, draws).view(-1) for value in (self.length, self.angle, self.direction)
@@ -149,7 +149,7 @@ class Motion:
 
 
 def line_kernel(length: Tensor, angle: Tensor, direction: Tensor, reach: int) -> Tensor:
-    """Rasterize centred lines exactly: `(B, 2 reach + 1, 2 reach + 1)`, each summing to 1.
+    """Rasterize centred lines exactly: `(B, 2 reach + 1, 2 reach + 1)`, each kernel summing to 1.
 
     Args:
         length: `(B,)` pixels.
@@ -157,9 +157,9 @@ def line_kernel(length: Tensor, angle: Tensor, direction: Tensor, reach: int) ->
         direction: `(B,)` in [-1, 1], as in `Motion`.
         reach: radius of the kernel; at least half the longest line less half a pixel.
 
-    The line is t (cos, -sin) for |t| <= length / 2. It is inside the pixel at offset x while
-    (x - 1/2) / cos <= t <= (x + 1/2) / cos, and so for y; the weight is the integral of the density
-    1 + 2 direction t / length over what is common to the three intervals.
+    The line is t (cos, -sin) for |t| <= length / 2. It is inside the pixel at offset x for
+    (x - 1/2) / cos <= t <= (x + 1/2) / cos, and likewise for y; the weight is the integral of the density
+    1 + 2 direction t / length over the intersection of the three intervals.
 
     """
     offset = torch.arange(-reach, reach + 1, device=length.device, dtype=length.dtype)
@@ -169,14 +169,14 @@ def line_kernel(length: Tensor, angle: Tensor, direction: Tensor, reach: int) ->
     low_y, high_y = slab(offset, -radians.sin())
     start = torch.maximum(torch.maximum(low_x[:, None, :], low_y[:, :, None]), -half)
     stop = torch.minimum(torch.minimum(high_x[:, None, :], high_y[:, :, None]), half)
-    stop = torch.maximum(start, stop)  # nothing in common: no weight
+    stop = torch.maximum(start, stop)  # an empty intersection has no weight
     weight = (stop - start) + direction[:, None, None] * (stop**2 - start**2) / (2 * half)
     return weight / weight.sum((1, 2), keepdim=True)
 
 
 def slab(offset: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """First and last t, `(B, k)`, for which `t slope` lies within half a pixel of `offset` (k,); slope is `(B, 1)`."""
-    # Never 0: a line along the other axis stays in its row for |t| < 5e8 pixels.
+    """Return the first and last t, `(B, k)`, with `t slope` within half a pixel of `offset` (k,); slope is `(B, 1)`."""
+    # Never divide by 0: with this slope a line along the other axis stays in its row for |t| < 5e8 pixels.
     slope = torch.where(slope.abs() < 1e-9, torch.full_like(slope, 1e-9), slope)
     first, second = (offset - 0.5) / slope, (offset + 0.5) / slope
     return torch.minimum(first, second), torch.maximum(first, second)
@@ -186,11 +186,11 @@ def odd(owner: str, name: str, value: object) -> None:
     """Raise ConfigError unless `value` is an odd, positive integer."""
     number(owner, name, value, 1)
     if not isinstance(value, int) or value % 2 == 0:
-        raise ConfigError(f"{owner}: {name} is {value!r}; allowed: an odd integer, so that the kernel has a centre.")
+        raise ConfigError(f"{owner}: {name} is {value!r}; expected an odd integer, so that the kernel has a centre.")
 
 
 def odd_sizes(owner: str, name: str, value: Strength) -> Checked:
-    """Check the strength of a kernel's side, whole odd pixels; a range becomes the levels of its odd numbers."""
+    """Check the strength of a kernel's side, which is odd; a range becomes the levels of its odd numbers."""
     checked = strength(owner, name, value, 1)
     for size in value if isinstance(value, Sequence) else [value]:
         if size != "levels":
@@ -202,9 +202,9 @@ def odd_sizes(owner: str, name: str, value: Strength) -> Checked:
 
 
 def check_room(owner: str, reach: int, size: tuple[int, int]) -> None:
-    """Raise ConfigError where a mirrored border of `reach` pixels does not fit in an image of `size` (H, W)."""
+    """Raise ConfigError if an image of `size` (H, W) is too small for a reflected border of `reach` pixels."""
     if reach >= min(size):
         raise ConfigError(
-            f"{owner}: a kernel that reaches {reach} pixels does not fit images of {size[0]}x{size[1]}; allowed: a "
-            f"reach below {min(size)}. Lower the blur or take larger images."
+            f"{owner}: a kernel with a radius of {reach} pixels does not fit images of {size[0]}x{size[1]}; expected a "
+            f"radius below {min(size)}. Use a weaker blur or larger images."
         )

@@ -1,11 +1,10 @@
-"""Names of fixed degradations, made of what they do: `gaussian_25`, `impulse_30_per_pixel`, `blur_3_poisson_255`.
+"""Names of fixed degradations, derived from their parameters: `gaussian_25`, `impulse_30_per_pixel`.
 
-A label states every value in which a degradation differs from the usual one of its kind (clipped, on the whole image,
-half of the struck values white, each channel by itself). A number is written so that it is a file's name and can be
-read back: 25, `002` for 0.02, `12p5` for 12.5; shares of values are per cent; a range is `10_to_50`, a choice of
-levels `15_or_25_or_50`.
+A label states the strength, and every value that is not the usual one (clipped, on the whole image, half of the
+impulses white, each channel by itself). Numbers are written so that they can be in file names and be parsed: 25, `002`
+for 0.02, `12p5` for 12.5. Shares are in percent. A range is `10_to_50`, a list of levels `15_or_25_or_50`.
 
-No torch: configs are named before it is imported.
+This module does not import torch, because configs are named before torch is imported.
 """
 
 import math
@@ -37,7 +36,7 @@ STRENGTHS: dict[str, dict[str, tuple[str, int]]] = {
     "downsample.AvgPool": {"factor": ("avg_pool", 1)},
     "downsample.Bicubic": {"factor": ("bicubic", 1)},
 }
-"""By target: the keys that every label of it states, each with its word and the factor to the unit of the label."""
+"""By target, the keys that its label always states, each with its word and the factor to the unit of the label."""
 
 USUAL: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "kernel_size": (None, lambda value: f"kernel_{number(value)}"),
@@ -46,22 +45,22 @@ USUAL: dict[str, tuple[Any, Callable[[Any], str]]] = {
     "clip": (True, lambda value: "unclipped"),
     "salt": (0.5, lambda value: f"salt_{number(value, 100)}"),
     "per": ("element", lambda value: f"per_{value}"),
-    "box": (None, lambda value: f"box_{number(value, 100)}"),  # `essence` keeps it where it has an effect only
+    "box": (None, lambda value: f"box_{number(value, 100)}"),  # `essence` keeps it only if it has an effect
 }
-"""The keys that a label states where their value is another than this."""
+"""The keys that a label states if their value differs from the usual one given here."""
 
 NUMBER = r"m?\d+(?:p\d+)?(?:(?:_to|_or)_m?\d+(?:p\d+)?)*"
 WORDS = sorted({word for keys in STRENGTHS.values() for word, _ in keys.values()}, key=len, reverse=True)
 KIND = rf"(?:{'|'.join(WORDS)})_{NUMBER}"
 MORE = rf"(?:{KIND}|(?:kernel|angle|direction|salt|box)_{NUMBER}|unclipped|per_pixel)"
 CLAIM = re.compile(rf"(?<![^_]){KIND}(?:_{MORE})*(?![^_])")
-"""The part of a name that says what is done to an image."""
+"""The part of a name that states a degradation and its values."""
 
 
 def essence(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A stage's config without what has no effect on a frozen image: `fixed`, and a box that `region=all` ignores.
+    """Return a stage's config without keys that have no effect on an evaluation: `fixed`, and `box` with `region=all`.
 
-    Whole numbers are written as such, so that 25 and 25.0 are one degradation.
+    Integral floats become integers, so that 25 and 25.0 are the same degradation.
     """
     unused = {"fixed"} | ({"region", "box"} if node.get("region", "all") == "all" else set())
     return {key: _whole(value) for key, value in node.items() if key not in unused}
@@ -74,7 +73,7 @@ def _whole(value: Any) -> Any:
 
 
 def number(value: Any, factor: int = 1) -> str:
-    """A number, a range or a list of levels as a label has it; see the module's text.
+    """Format a number, a range or a list of levels for a label; see the module's docstring.
 
     >>> number(0.02), number(12.5), number([0.1, 0.5], 100)
     ('002', '12p5', '10_to_50')
@@ -90,7 +89,7 @@ def number(value: Any, factor: int = 1) -> str:
 
 
 def label(stages: Mapping[str, Mapping[str, Any]]) -> str:
-    """The name of a degradation whose stages are config nodes; of a stage of one's own, its class or function."""
+    """Return the name of a degradation given by its stages' configs; a user's own stage gives its target's name."""
     return "_".join(word for stage in STAGES if stage in stages for word in _words(stages[stage])) or "clean"
 
 
@@ -105,5 +104,5 @@ def _words(node: Mapping[str, Any]) -> list[str]:
 
 
 def corrected(name: str, stages: Mapping[str, Mapping[str, Any]]) -> str:
-    """A name whose claim, if it makes one, is what the stages do: `gaussian_50` with sigma 25 becomes `gaussian_25`."""
-    return CLAIM.sub(lambda found: label(stages), name, count=1)
+    """Correct a name whose values are not those of the stages: `gaussian_50` with sigma 25 becomes `gaussian_25`."""
+    return CLAIM.sub(lambda match: label(stages), name, count=1)

@@ -1,4 +1,4 @@
-"""Several noises in one training: `Mixture` draws one for each image, `Each` shows every image under every one."""
+"""Several noises in one training: `Mixture` draws one for each image, `Each` shows every image with every noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ PARTS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Mixture:
-    """Draws one of the named `noises`, equally likely, for each image.
+    """Draws one of the named `noises` for each image, with equal probabilities.
 
-    How many images get each noise is drawn; which ones is the order of the batch: the first run gets the first noise,
-    and so on. Training batches are shuffled, so this is the same as drawing for every image by itself, without masks
-    and without asking the device. Gives `noise`, the index in `noises`, beside the noises' own parameters, NaN for the
-    images that got another noise. `clip` is each noise's own.
+    The number of images of each noise is drawn; the first images of the batch get the first noise, and so on. Training
+    batches are shuffled, so this is equivalent to drawing for every image by itself, but needs neither masks nor
+    synchronization with the device. The parameters are `noise`, the index in `noises`, and those of the noises, NaN for
+    images with another noise. `clip` is an option of each noise.
     """
 
     noises: Mapping[str, Noise]
@@ -32,7 +32,7 @@ class Mixture:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
+        """Names of the parameters that a call returns."""
         return names(self.noises)
 
     @property
@@ -48,15 +48,15 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Each:
-    """Every image once with every one of the named `noises` in an epoch, as the faces report trains one model on four.
+    """Shows every image once with each of the named `noises` per epoch, as the faces report trains one model on four.
 
-    The loader makes (image, variant) pairs, sorts a batch by variant and says how many images each variant has. Gives
-    the same parameters as `Mixture`.
+    The loader makes (image, variant) pairs, sorts a batch by variant and passes the number of images of each variant.
+    The parameters are those of `Mixture`.
 
-    With `groups` every image belongs to one group and is shown once with each of that group's noises only. A group is a
-    mapping of `noises`, a list of names, and of parts of the dataset (`train`, `val`, `test`) to a number of images or,
-    below 1, their share; in a part that no group names every image is shown with every noise. data/pairing.py draws
-    the groups' images.
+    With `groups`, every image belongs to one group and is shown once with each of that group's noises only. A group is
+    a mapping with `noises`, a list of names, and parts of the dataset (`train`, `val`, `test`) with a number of images
+    or, below 1, a share. In a part that no group names, every image is shown with every noise. data/pairing.py draws
+    the images of the groups.
     """
 
     noises: Mapping[str, Noise]
@@ -70,7 +70,7 @@ class Each:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
+        """Names of the parameters that a call returns."""
         return names(self.noises)
 
     @property
@@ -82,37 +82,37 @@ class Each:
         """Degrade runs of `counts[i]` images by noise i; see `noise.py`. Raises ConfigError without fitting counts."""
         if counts is None:
             raise ConfigError(
-                f"noise=each degrades an image by each of {', '.join(self.noises)}, and this batch does not say which "
-                "is meant. Name fixed degradations to evaluate under, for example evaluation=four_noises."
+                f"noise=each applies each of {', '.join(self.noises)}, but this batch does not say how many images get "
+                "each. Evaluate under fixed degradations, for example evaluation=four_noises."
             )
         if len(counts) != len(self.noises) or sum(counts) != image.shape[0]:
             raise ConfigError(
-                f"noise=each: a batch of {image.shape[0]} images has counts {list(counts)}; allowed: "
-                f"{len(self.noises)} counts, one for each of {', '.join(self.noises)}, that sum to the batch."
+                f"noise=each: a batch of {image.shape[0]} images has counts {list(counts)}; expected "
+                f"{len(self.noises)} counts, one for each of {', '.join(self.noises)}, that sum to the batch size."
             )
         return apply_runs(self.noises, image, draws, counts)
 
 
 def check(owner: str, noises: Mapping[str, Noise]) -> None:
-    """Raise ConfigError for an empty set of noises and for members that cannot stand in one."""
+    """Raise ConfigError for an empty set of noises, and for members that cannot be in a set."""
     if not isinstance(noises, Mapping) or not noises:
-        raise ConfigError(f"{owner}: noises is {noises!r}; allowed: a mapping of names to noises, at least one.")
+        raise ConfigError(f"{owner}: noises is {noises!r}; expected a mapping of names to noises, at least one.")
     for name, noise in noises.items():
         if isinstance(noise, Mixture | Each):
-            raise ConfigError(f"{owner}: noises.{name} is a set of noises itself; list its members here instead.")
+            raise ConfigError(f"{owner}: noises.{name} is itself a set of noises; list its members here instead.")
         if noise.fixed:
             raise ConfigError(f"{owner}: noises.{name}.fixed is true; set noise.fixed=true for all of them instead.")
 
 
 def check_groups(groups: Mapping[str, Mapping[str, Any]], noises: Sequence[str]) -> None:
-    """Raise ConfigError for groups that do not say what `Each` wants of them, or that leave a noise out."""
+    """Raise ConfigError for groups that do not have the form that `Each` describes, or that leave a noise out."""
     seen = set[str]()
     for name, group in groups.items():
         where = f"groups.{name}"
         members = group.get("noises") if isinstance(group, Mapping) else None
         if not isinstance(members, Sequence) or isinstance(members, str) or not members:
             raise ConfigError(
-                f"{where}: {group!r} does not fit; allowed: noises: [names], and train, val, test: numbers."
+                f"{where}: {group!r} does not fit; expected noises: [names], and train, val, test: numbers."
             )
         for member in members:
             if member not in noises:
@@ -127,21 +127,21 @@ def check_groups(groups: Mapping[str, Mapping[str, Any]], noises: Sequence[str])
                     f"{where}.{part}: {number!r} is neither a share below 1 nor a whole number of images."
                 )
         seen |= set(members)
-    if left := [name for name in noises if name not in seen]:
-        raise ConfigError(f"groups: none of {', '.join(groups) or 'them'} has the noise {', '.join(left)}.")
+    if missing := [name for name in noises if name not in seen]:
+        raise ConfigError(f"groups: none of {', '.join(groups) or 'them'} has the noise {', '.join(missing)}.")
 
 
 def names(noises: Mapping[str, Noise]) -> tuple[str, ...]:
-    """Return the parameters of a set of noises: its index, then its members' in order of appearance."""
+    """Return the names of the parameters of a set of noises: `noise`, then those of its members in order."""
     members = (parameter for noise in noises.values() for parameter in noise.parameters)
     return tuple(dict.fromkeys(("noise", *members)))
 
 
 def apply_runs(noises: Mapping[str, Noise], image: Tensor, draws: Draws, counts: Sequence[int]) -> Noisy:
-    """Degrade contiguous runs of `image`, `counts[i]` images by noise i; the rest as `Mixture` says."""
+    """Apply noise i to `counts[i]` consecutive images of `image`; the parameters are those of `Mixture`."""
     images: list[Tensor] = []
     drawn: list[dict[str, Tensor]] = []
-    # split by sizes, not by boundaries on the device: the counts are known on the host
+    # The counts are known on the host, so splitting does not wait for the device.
     for index, (run, noise) in enumerate(zip(torch.split(image, list(counts)), noises.values(), strict=True)):
         if run.shape[0] == 0:
             continue

@@ -1,17 +1,17 @@
-"""Noises: how all of them are called.
+"""Noises. All of them are called alike.
 
-`noise(image, draws)` takes `(B, C, H, W)` float32 or float64, intensities in [0, 1], and gives a new tensor of the same
-dtype and device, and what it drew, `{name: (B,)}`, in the units of the config. The input is never written to.
+`noise(image, draws)` takes `(B, C, H, W)` float32 or float64, intensities in [0, 1], and returns a new tensor of the
+same dtype and device, and the drawn parameters, `{name: (B,)}`, in the units of the config. The input is not changed.
 
-A strength is one value, or a range or levels from which every image draws its own; see `strength.py`. `clip` cuts the
-result to [0, 1], as a camera and an 8-bit file do. `fixed` is read by the datamodule: training noise is drawn once for
-each image instead of at every step. A wrong value raises ConfigError at construction.
+A strength is one value, or a range or levels from which a value is drawn for each image; see `strength.py`. `clip`
+clips the result to [0, 1], as a camera and an 8-bit file do. With `fixed`, training noise is drawn once for each image
+instead of at every step; the datamodule does this. A wrong value raises ConfigError at construction.
 
 Random numbers are independent between images, pixels and channels, unless the class says otherwise. No method waits for
 the device or has shapes that depend on data.
 
-`region` and `box` keep a noise inside one rectangle an image; see `region.py`, which also names the parameters that
-this adds.
+`region` and `box` restrict a noise to one rectangle per image; see `region.py`, which also names the parameters that
+they add.
 """
 
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ Noisy = tuple[Tensor, dict[str, Tensor]]
 
 
 class Noise(Protocol):
-    """What the pipeline and the combinators call; see the module's text."""
+    """The protocol of noises; see the module's docstring."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
+        """Names of the parameters that a call returns."""
 
     @property
     def variants(self) -> int:
@@ -48,7 +48,7 @@ class Noise(Protocol):
 
 @dataclass(frozen=True)
 class NoNoise:
-    """The image itself."""
+    """No noise."""
 
     parameters: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[int] = 1
@@ -61,7 +61,7 @@ class NoNoise:
 
 @dataclass(frozen=True)
 class Gaussian(OnRegion):
-    """Adds N(0, (sigma / 255)^2). `sigma` in 8-bit units, as the denoising literature quotes it."""
+    """Additive noise N(0, (sigma / 255)^2). `sigma` is in 8-bit units, as in the denoising literature."""
 
     sigma: Strength
     title: ClassVar[str] = "Gaussian noise"
@@ -72,7 +72,7 @@ class Gaussian(OnRegion):
         super().__post_init__()
 
     def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
-        """See the module's text; gives `sigma`."""
+        """See the module's docstring; the drawn parameter is `sigma`."""
         sigma = draw(self.sigma, image, draws)
         out = draws.normal(image.shape, image).mul_(sigma / 255).add_(image)
         return out, {"sigma": sigma.view(-1)}
@@ -80,9 +80,9 @@ class Gaussian(OnRegion):
 
 @dataclass(frozen=True)
 class Poisson(OnRegion):
-    """Shot noise: y ~ Poisson(peak x) / peak. `peak` is the expected count at intensity 1: fewer is noisier.
+    """Shot noise: y ~ Poisson(peak x) / peak. `peak` is the expected count at intensity 1; a lower peak is noisier.
 
-    A negative intensity (a bicubic undershoot) counts as 0. Gradients do not pass.
+    A negative intensity (a bicubic undershoot) counts as 0. It is not differentiable.
     """
 
     peak: Strength
@@ -90,12 +90,12 @@ class Poisson(OnRegion):
     own: ClassVar[tuple[str, ...]] = ("peak",)
 
     def __post_init__(self) -> None:
-        # A millionth of a photon is nonsense, but 0 would divide by zero.
+        # A peak of 0 would divide by zero.
         object.__setattr__(self, "peak", strength(self.title, "peak", self.peak, 1e-6))
         super().__post_init__()
 
     def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
-        """See the module's text; gives `peak`."""
+        """See the module's docstring; the drawn parameter is `peak`."""
         peak = draw(self.peak, image, draws)
         out = draws.poisson(image.clamp(min=0).mul_(peak)).div_(peak)
         return out, {"peak": peak.view(-1)}
@@ -114,7 +114,7 @@ class Speckle(OnRegion):
         super().__post_init__()
 
     def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
-        """See the module's text; gives `variance`."""
+        """See the module's docstring; the drawn parameter is `variance`."""
         variance = draw(self.variance, image, draws)
         out = draws.normal(image.shape, image).mul_(variance.sqrt()).add_(1).mul_(image)
         return out, {"variance": variance.view(-1)}
@@ -122,14 +122,14 @@ class Speckle(OnRegion):
 
 @dataclass(frozen=True)
 class Impulse(OnRegion):
-    """Salt and pepper: a share `amount` of the values becomes 1 (a share `salt` of those) or 0 (the rest).
+    """Salt and pepper noise: a share `amount` of the values becomes 1 (a share `salt` of them) or 0 (the rest).
 
-    `per="element"` strikes each channel's value by itself, as scikit-image's `random_noise(mode="s&p")`;
-    `per="pixel"` strikes all channels of a pixel at once, giving white and black only.
+    `per="element"` replaces each channel's value by itself, as scikit-image's `random_noise(mode="s&p")` does;
+    `per="pixel"` replaces all channels of a pixel at once, by white or black.
 
-    One 16-bit number decides an element, so that probabilities are rounded to multiples of 2^-16 (error at most
-    7.6e-6); that makes the draw four times cheaper than uniform floats. `clip` matters only for an image that leaves
-    [0, 1] already.
+    One 16-bit random number per element is used, which is four times faster than uniform floats; probabilities are
+    rounded to multiples of 2^-16 (an error of at most 7.6e-6). `clip` has an effect only on an image with values
+    outside [0, 1].
     """
 
     amount: Strength
@@ -146,14 +146,14 @@ class Impulse(OnRegion):
         super().__post_init__()
 
     def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
-        """See the module's text; gives `amount`."""
+        """See the module's docstring; the drawn parameter is `amount`."""
         amount = draw(self.amount, image, draws)
         channels = image.shape[1] if self.per == "element" else 1
         shape = (image.shape[0], channels, *image.shape[2:])
         drawn = draws.bits16(shape, image).to(image.dtype)  # integers -32768..32767, exact in float32
         struck_below = amount.mul(65536).round_().sub_(32768)
         salt_below = amount.mul(self.salt * 65536).round_().sub_(32768)
-        # All are integers, so a difference clamped to [0, 1] is 0 or 1. torch.where would be four times slower here.
+        # All are integers, so a difference clamped to [0, 1] is 0 or 1. torch.where would be four times slower.
         salt = (salt_below - drawn).clamp_(0, 1)
         kept = drawn.sub_(struck_below - 1).clamp_(0, 1)
         out = salt.addcmul_(image, kept) if salt.shape == image.shape else salt.addcmul(image, kept)
@@ -162,10 +162,10 @@ class Impulse(OnRegion):
 
 @dataclass(frozen=True)
 class GaussianImpulse(OnRegion):
-    """Gaussian noise, then salt and pepper on top: both on one image (report `stl10_dsc`).
+    """Gaussian noise followed by salt and pepper noise (report `stl10_dsc`).
 
-    `sigma` in 8-bit units; `amount`, `salt` and `per` as in `Impulse`. Unclipped, Gaussian values may leave [0, 1]; the
-    impulses are 0 and 1 either way.
+    `sigma` is in 8-bit units; `amount`, `salt` and `per` are as in `Impulse`. Without `clip`, Gaussian values may be
+    outside [0, 1]; the impulses are 0 and 1 in any case.
     """
 
     sigma: Strength
@@ -181,7 +181,7 @@ class GaussianImpulse(OnRegion):
         super().__post_init__()
 
     def everywhere(self, image: Tensor, draws: Draws) -> Noisy:
-        """See the module's text; gives `sigma` and `amount`."""
+        """See the module's docstring; the drawn parameters are `sigma` and `amount`."""
         noisy, first = Gaussian(self.sigma, clip=False)(image, draws)
         out, second = Impulse(self.amount, clip=False, salt=self.salt, per=self.per)(noisy, draws)
         return out, first | second

@@ -15,7 +15,7 @@ from restorelab.errors import ConfigError
 
 @dataclass(frozen=True)
 class Degradation:
-    """Blurs, downsamples and adds noise, in this order: optics, sensor grid, photons and electronics."""
+    """Blur, downsampling and noise, in this order: optics, sensor grid, photons and electronics."""
 
     blur: Blur = field(default_factory=NoBlur)
     downsample: Downsample = field(default_factory=NoDownsample)
@@ -33,12 +33,12 @@ class Degradation:
 
     @property
     def applied(self) -> list[str]:
-        """Which of blur, downsample and noise do something."""
+        """Which of blur, downsample and noise are not switched off."""
         idle = {"blur": NoBlur, "downsample": NoDownsample, "noise": NoNoise}
         return [stage for stage, kind in idle.items() if not isinstance(getattr(self, stage), kind)]
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Size (h, w) of the degraded image for a clean one of `size` (H, W). Raises ConfigError where it cannot be."""
+        """Return the size (h, w) of the degraded image for a clean `size` (H, W). ConfigError for an invalid size."""
         check_room("blur", self.blur.reach, size)
         return self.downsample.output_size(size)
 
@@ -48,16 +48,16 @@ class Degradation:
         """Degrade a batch.
 
         Args:
-            clean: `(B, C, H, W)` float32 or float64 in [0, 1]; never written to.
-            draws: where all random numbers come from.
-            counts: `noise=each` only: how many images of the batch, which is sorted by noise, get each noise.
+            clean: `(B, C, H, W)` float32 or float64 in [0, 1]; it is not changed.
+            draws: the source of all random numbers.
+            counts: for `noise=each` only, the number of images of each noise in the batch, which is sorted by noise.
 
         Returns:
-            The degraded images `(B, C, h, w)`, `clean` itself where nothing is to be done, and what was drawn,
-            `{name: (B,)}` in the units of the config, NaN where an image drew no such value.
+            The degraded images `(B, C, h, w)`, which are `clean` itself if all stages are switched off, and the drawn
+            parameters, `{name: (B,)}` in the units of the config, NaN for images without that parameter.
 
         Raises:
-            ConfigError: for sizes that the parts cannot take, and for counts that do not fit `noise`.
+            ConfigError: for sizes that a stage does not accept, and for counts that do not fit `noise`.
 
         """
         image, parameters = self.blur(clean, draws)

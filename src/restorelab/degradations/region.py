@@ -1,12 +1,12 @@
-"""Noise on a part of the image only: a blend of the noisy image with the one it was made from.
+"""Noise on a part of the image: a blend of the noisy image with the original.
 
-Every noise of `noise.py` has two keys for it. `region="all"`, the whole image, leaves the noise as it is and draws
-nothing. `region="box"` keeps the noise inside one rectangle an image, all channels, and gives the other pixels back bit
-for bit (report `stl10_dsc`, its images "partially noised out"). `box` is the rectangle's height and width as shares of
-the image's, a strength as in `strength.py`, from which each of the two is drawn for each image, at least one pixel; its
-place is uniform over those that lie inside.
+Every noise of `noise.py` has two keys for it. `region="all"`, the whole image, does not change the noise and draws
+nothing. `region="box"` restricts the noise to one rectangle per image, in all channels, and keeps the other pixels bit
+for bit (the images of report `stl10_dsc` that are "partially noised out"). `box` is the rectangle's height and width as
+shares of the image's: a strength as in `strength.py`, from which each of the two is drawn for each image, at least one
+pixel. The position is uniform over all positions inside the image.
 
-The rectangle is drawn after the noise: inside it are the very values that `region="all"` gives for the same key.
+The rectangle is drawn after the noise, so its values are those of `region="all"` with the same random key.
 """
 
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from restorelab.errors import ConfigError, nearest
 Region = Literal["all", "box"]
 
 BOX = ("top", "left", "height", "width")
-"""What a noise on a box gives beside its own parameters: its first row and column and its sides, in pixels."""
+"""The further parameters of a noise on a box: its first row and column, height and width, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnRegion:
-    """What all noises have beside their strengths: `clip`, `fixed`, `region` and `box`, and the call that applies them.
+    """The base class of noises: the options `clip`, `fixed`, `region` and `box`, and the call that applies them.
 
-    A noise gives its name in errors (`title`), the names of what it draws (`own`), and `everywhere`.
+    A subclass has `title`, its name in messages; `own`, the names of its drawn parameters; and `everywhere`.
     """
 
     clip: bool
@@ -47,15 +47,15 @@ class OnRegion:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of what a call returns beside the image."""
+        """Names of the parameters that a call returns."""
         return self.own if self.region == "all" else self.own + BOX
 
     def everywhere(self, image: Tensor, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
-        """The noise on the whole image, not clipped, in a new tensor, and what was drawn."""
+        """Apply the noise to the whole image, without clipping; return a new tensor and the drawn parameters."""
         raise NotImplementedError
 
     def __call__(self, image: Tensor, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
-        """See the text of `noise.py`."""
+        """See the docstring of `noise.py`."""
         noisy, drawn = self.everywhere(image, draws)
         if self.clip:
             noisy = noisy.clamp_(0, 1)
@@ -65,10 +65,10 @@ class OnRegion:
 def confine(
     noisy: Tensor, drawn: dict[str, Tensor], image: Tensor, draws: Draws, box: Strength
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Keep a noise inside a box.
+    """Restrict a noise to a box.
 
-    noisy, image: `(B, C, H, W)` with and without the noise; neither is written to. drawn: the noise's own parameters,
-    `{name: (B,)}`. Returns the blend and the parameters with those of the box.
+    noisy, image: `(B, C, H, W)` with and without the noise; neither is changed. drawn: the noise's own parameters,
+    `{name: (B,)}`. Returns the blend, and the parameters with those of the box.
     """
     top, height = _span(image, image.shape[-2], draws, box)
     left, width = _span(image, image.shape[-1], draws, box)
@@ -80,8 +80,8 @@ def confine(
 
 
 def _span(image: Tensor, side: int, draws: Draws, box: Strength) -> tuple[Tensor, Tensor]:
-    """Draw where a box starts along an axis of `side` pixels and how long it is: whole numbers, `(B, 1, 1, 1)`."""
+    """Draw the start and the length of a box along an axis of `side` pixels: whole numbers, `(B, 1, 1, 1)`."""
     length = draw(box, image, draws).mul_(side).round_().clamp_(min=1)
     room = side - length
     start = draws.uniform(length.shape, image).mul_(room + 1).floor_()
-    return torch.minimum(start, room), length  # float32 may round a product up to room + 1
+    return torch.minimum(start, room), length  # in float32 the product may be rounded up to room + 1

@@ -1,9 +1,9 @@
-"""The one place that makes random numbers for images.
+"""All random numbers for images come from this module.
 
-Two streams behind one interface. `TorchDraws` is fast and lives on the device: training noise, keyed by
-(seed, rank, batch counter). `PhiloxDraws` is NumPy's Philox on the CPU: frozen evaluation noise, keyed by
-(image id, degradation, seed). `torch.randn` differs between CPU vector kernels and between CPU and GPU; Philox and
-NumPy's scalar transforms do not, so frozen noise has the same bits on every machine.
+There are two generators with one interface. `TorchDraws` is fast and runs on the device, for training noise, keyed by
+(seed, rank, batch counter). `PhiloxDraws` is NumPy's Philox on the CPU, for evaluation noise, keyed by (image id,
+degradation, seed). `torch.randn` differs between CPU vector kernels and between CPU and GPU; Philox and NumPy's scalar
+transforms do not, so evaluation noise has the same bits on every machine.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from restorelab.degradations.poisson import fast_poisson
 
 
 def derive(*key: int | str) -> int:
-    """Fold a key of integers and strings into one 63-bit seed; different keys give unrelated streams."""
+    """Hash a key of integers and strings to a 63-bit seed; different keys give independent streams."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in key)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
 
 
 class Draws(Protocol):
-    """An explicit stream of random numbers; every degradation takes one and uses nothing else."""
+    """An explicit stream of random numbers; degradations use no other random numbers."""
 
     def uniform(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Draw uniform numbers in [0, 1) with the dtype and device of `like`."""
@@ -40,11 +40,11 @@ class Draws(Protocol):
         """Draw Poisson counts with mean `rate` (>= 0), elementwise, in its dtype and on its device."""
 
     def categories(self, count: int, size: int) -> list[int]:
-        """Draw, on the host, how many of `size` images fall on each of `count` equally likely categories."""
+        """Draw, on the host, how many of `size` images are in each of `count` equally likely categories."""
 
 
 class TorchDraws:
-    """Draws of a torch generator, on its device. One `reseed` a batch keeps training independent of history."""
+    """Draws of a torch generator, on its device. Reseeding at every batch makes batches independent of earlier ones."""
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.generator = torch.Generator(device=device)
@@ -61,10 +61,10 @@ class TorchDraws:
         return torch.rand(tuple(shape), generator=self.generator, device=like.device, dtype=like.dtype)
 
     def bits16(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        """See `Draws.bits16`. Four numbers are cut from each 64-bit word, which the CPU's serial generator makes."""
+        """See `Draws.bits16`. Each 64-bit word of the generator, which is serial on a CPU, gives four numbers."""
         size = math.prod(shape)
         words = torch.empty(-(-size // 4), dtype=torch.int64, device=like.device)
-        words.random_(-(2**63), None, generator=self.generator)  # from, to=None: all 2^64 words
+        words.random_(-(2**63), None, generator=self.generator)  # with to=None: all 2^64 words
         return words.view(torch.int16)[:size].view(tuple(shape))
 
     def normal(self, shape: Sequence[int], like: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class TorchDraws:
         return torch.randn(tuple(shape), generator=self.generator, device=like.device, dtype=like.dtype)
 
     def poisson(self, rate: Tensor) -> Tensor:
-        """See `Draws.poisson`. On the CPU by `fast_poisson`, whose cumulative probabilities are right to 5e-5."""
+        """See `Draws.poisson`. The CPU uses `fast_poisson`, whose cumulative probabilities have an error below 5e-5."""
         if rate.device.type == "cpu":
             return fast_poisson(rate, self.generator)
         return torch.poisson(rate, generator=self.generator)
@@ -83,7 +83,7 @@ class TorchDraws:
 
 
 class PhiloxDraws:
-    """Draws of NumPy's Philox, made on the CPU; the same bits on every machine for the same key."""
+    """Draws of NumPy's Philox on the CPU; a key gives the same bits on every machine."""
 
     def __init__(self, *key: int | str) -> None:
         self.generator = np.random.Generator(np.random.Philox(key=derive(*key)))

@@ -1,1 +1,1 @@
-"""Losses `(restored, clean) -> scalar`: pure torch, one file a loss."""
+"""Losses `(restored, clean) -> scalar` in pure torch, one file per loss."""

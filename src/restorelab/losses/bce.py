@@ -1,4 +1,4 @@
-"""Binary cross-entropy of probabilities."""
+"""Binary cross-entropy between intensities."""
 
 import torch
 from torch import Tensor, nn
@@ -10,18 +10,18 @@ from restorelab.losses.reduction import Reduction, check_reduction, rescale
 class BCE(nn.Module):
     """-(t log p + (1 - t) log(1 - p)) with p the output clamped to [eps, 1 - eps], t the clean image in [0, 1].
 
-    The clamp, 1e-7 as in Keras (the faces and the MNIST report), admits any output: a ReLU's may leave [0, 1], has no
-    gradient there, and costs up to 16.1 a pixel. For t between 0 and 1 the least value is the entropy of t, not 0.
+    Because of the clamp, 1e-7 as in Keras (the faces and the MNIST report), any output is accepted: that of a ReLU may
+    be outside [0, 1], where it has no gradient and costs up to 16.1 per pixel. For t between 0 and 1 the minimum is the
+    entropy of t, not 0.
 
-    Written out rather than F.binary_cross_entropy, which takes 1.5 times as long on a CPU, and which for an output that
-    is not a number raises there and ends the process on a GPU, before anyone can say at which step it happened: here
-    the loss is then NaN.
+    F.binary_cross_entropy takes 1.5 times as long on a CPU. For an output that is NaN it raises on a CPU and ends the
+    process on a GPU, before the step could be reported; here the loss is then NaN.
     """
 
     def __init__(self, eps: float = 1e-7, reduction: Reduction = "mean") -> None:
         super().__init__()
         if not 0 < eps < 0.5:
-            raise ConfigError(f"loss.eps={eps}: must be above 0 and below 0.5")
+            raise ConfigError(f"loss.eps={eps}: expected a number above 0 and below 0.5")
         self.eps = eps
         self.reduction = check_reduction(reduction)
 

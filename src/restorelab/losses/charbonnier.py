@@ -1,4 +1,4 @@
-"""Charbonnier loss: the absolute difference with a rounded tip."""
+"""Charbonnier loss: the absolute difference, smoothed near 0."""
 
 from torch import Tensor, nn
 
@@ -10,13 +10,13 @@ class Charbonnier(nn.Module):
     """sqrt(d^2 + eps^2), `eps` in units of the image, [0, 1].
 
     Source: Charbonnier et al., ICIP 1994; eps 1e-3 as in LapSRN (Lai et al., CVPR 2017). Identical images give eps,
-    not 0. Written here because kornia's `charbonnier_loss` fixes eps at 1.
+    not 0. kornia's `charbonnier_loss` is not used because its eps is fixed at 1.
     """
 
     def __init__(self, eps: float = 1e-3, reduction: Reduction = "mean") -> None:
         super().__init__()
         if not eps > 0:
-            raise ConfigError(f"loss.eps={eps}: must be above 0, else the gradient at identical pixels is not a number")
+            raise ConfigError(f"loss.eps={eps}: expected a number above 0; at 0 the gradient of equal pixels is NaN")
         self.eps = eps
         self.reduction = check_reduction(reduction)
 

@@ -1,4 +1,4 @@
-"""Distance between what a classifier sees in two images."""
+"""Perceptual loss: the distance between a classifier's features of two images."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -10,15 +10,15 @@ from restorelab.models import weights
 
 
 class Perceptual(nn.Module):
-    """Distance between the feature vectors of restored and clean image, averaged over the batch.
+    """Distance between the feature vectors of the restored and the clean image, averaged over the batch.
 
-    network: gives `features(image)`, (B, C, H, W) to (B, F), as `models.classifier.Classifier`; it stays as it is.
+    network: has `features(image)`, (B, C, H, W) to (B, F), as `models.classifier.Classifier`; it is not trained.
     ckpt: a run of that network, or its checkpoint. distance: `squared`, the sum of squared differences; `root`, its
-    square root; `printed`, the plain sum of the differences (restored minus clean), which the STL-10 report prints and
-    which has no lower bound.
+    square root; `printed`, the sum of the differences (restored minus clean), which the STL-10 report prints and which
+    has no lower bound.
 
     Source: the STL-10 report (stl10_dsc), section 4.2; Johnson et al., ECCV 2016.
-    Raises ConfigError without weights: features of a network that learned nothing are noise.
+    Raises ConfigError without weights: the features of an untrained network are meaningless.
     """
 
     def __init__(
@@ -31,15 +31,14 @@ class Perceptual(nn.Module):
             raise ConfigError(f"loss.network: {type(network).__name__} has no `features`, which the loss compares.")
         if ckpt is None:
             raise ConfigError(
-                "loss.ckpt is not set: expected a run of the classifier, such as that of "
-                "experiment=stl10_dsc/classifier."
+                "loss.ckpt is not set; expected a run of the classifier, such as experiment=stl10_dsc/classifier."
             )
         weights.load_into(network, Path(ckpt), "loss.ckpt")
         self.distance = distance
         self.network: Any = network.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Perceptual":
-        """Leave the network in evaluation mode, without dropout."""
+        """Keep the network in evaluation mode, without dropout."""
         return self
 
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The negative of the measure that images are compared by."""
+"""Negative PSNR."""
 
 from torch import Tensor, nn
 
@@ -8,8 +8,8 @@ from restorelab.errors import ConfigError
 class PSNR(nn.Module):
     """10 log10(mse + eps), the negative PSNR for data range 1, of each image, averaged over the batch; in dB.
 
-    Every image pulls with the same force, however hard its noise: under the squared error images with strong noise
-    drown the others. eps: keeps the gradient of an image without error finite; 1e-8 is 80 dB.
+    All images have a similar weight, whatever their noise; under the squared error, images with strong noise dominate.
+    eps keeps the gradient of an image without error finite; 1e-8 is 80 dB.
 
     Source: Chen et al., HINet, CVPR workshops 2021.
     """
@@ -17,7 +17,7 @@ class PSNR(nn.Module):
     def __init__(self, eps: float = 1e-8) -> None:
         super().__init__()
         if not eps > 0:
-            raise ConfigError(f"loss.eps={eps}: above 0")
+            raise ConfigError(f"loss.eps={eps}: expected a number above 0")
         self.eps = eps
 
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How a pixel loss becomes one number."""
+"""The reduction of a pixel loss to a scalar."""
 
 from typing import Literal
 
@@ -17,9 +17,9 @@ def check_reduction(reduction: Reduction) -> Reduction:
 
 
 def rescale(mean: Tensor, restored: Tensor, reduction: Reduction) -> Tensor:
-    """Turn the mean over all values of `restored: (B, C, H, W)` into the loss named by `reduction`.
+    """Convert the mean over all values of `restored: (B, C, H, W)` to the reduction `reduction`.
 
-    `mean` is PyTorch's; `image_sum` sums the C H W values of an image and averages over the B images, as the printed
-    equations of the SVHN report do: at the same learning rate a factor C H W (1,024 there) between the two.
+    `mean` is PyTorch's; `image_sum` sums the C H W values of an image and averages over the B images, as in the
+    equations of the SVHN report. The two differ by a factor of C H W (1,024 there).
     """
     return mean if reduction == "mean" else mean * (restored.numel() // restored.shape[0])

@@ -8,7 +8,8 @@ from restorelab.metrics.ssim import ssim_maps
 class SSIM(nn.Module):
     """1 - SSIM, the mean over all windows, channels and images; 0 for identical images, at most 2.
 
-    The window and the constants are the protocol's: 11x11 Gaussian, sigma 1.5, data range 1 (Wang et al., TIP 2004).
+    The window and the constants are those of the protocol: 11x11 Gaussian, sigma 1.5, data range 1 (Wang et al., TIP
+    2004).
     """
 
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:

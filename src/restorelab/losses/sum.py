@@ -8,15 +8,15 @@ from restorelab.errors import ConfigError, nearest
 
 
 class Sum(nn.Module):
-    """Several losses added up: `losses` by name, `weights` by the same names.
+    """The weighted sum of several losses: `losses` by name, `weights` by the same names.
 
-    A name without a weight, or a weight without a loss, is an error: a term that was meant must not silently count 1.
+    A loss without a weight, or a weight without a loss, is an error, so that no term is weighted by 1 unintentionally.
     """
 
     def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
         super().__init__()
         if not losses:
-            raise ConfigError("loss.losses is empty: name at least one")
+            raise ConfigError("loss.losses is empty; expected at least one loss")
         for name in weights:
             if name not in losses:
                 raise ConfigError(f"loss.weights.{name} has no loss of that name. {nearest(name, losses)}")

@@ -1,1 +1,1 @@
-"""Networks from degraded to restored: pure torch, one file an architecture, variants by flags."""
+"""Networks from degraded to restored images in pure torch, one file per architecture, with variants by flags."""

@@ -1,4 +1,4 @@
-"""Output activations: what turns a network's last numbers into intensities."""
+"""Output activations, which convert a network's last layer to intensities."""
 
 from typing import Literal
 
@@ -12,17 +12,16 @@ OUTPUTS = ("relu", "sigmoid", "softplus", "linear")
 
 
 def check_output(output: str) -> None:
-    """Raise ConfigError for an output activation that does not exist."""
+    """Raise ConfigError for an unknown output activation."""
     if output not in OUTPUTS:
         raise ConfigError(f"model.output={output!r}. {nearest(output, OUTPUTS)}")
 
 
 def finish(x: Tensor, output: Output) -> Tensor:
-    """Apply an output activation, in float32 at least.
+    """Apply an output activation, at least in float32.
 
-    `relu` gives [0, inf); a pixel whose number is negative for every image is 0 in every output and learns no more, the
-    "dead pixels" of the SVHN report. The others avoid them: `sigmoid` gives (0, 1), `softplus` (0, inf), `linear` any
-    number.
+    `relu` gives [0, inf). A pixel that is negative before it for every image is always 0 and has no gradient: the "dead
+    pixels" of the SVHN report. The others avoid them: `sigmoid` gives (0, 1), `softplus` (0, inf), `linear` any number.
     """
     x = x if x.dtype.itemsize > 4 else x.float()
     if output == "sigmoid":
@@ -33,5 +32,5 @@ def finish(x: Tensor, output: Output) -> Tensor:
 
 
 def unit(x: Tensor) -> Tensor:
-    """Sigmoid, in float32 at least: in bfloat16 a probability above 0.998 is 1 and its gradient under BCE gone."""
+    """Apply the sigmoid, at least in float32: in bfloat16 values above 0.998 are 1, without a gradient under BCE."""
     return (x if x.dtype.itemsize > 4 else x.float()).sigmoid()

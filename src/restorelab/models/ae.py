@@ -10,14 +10,14 @@ from restorelab.models.shape import check_shape
 
 
 class AE(nn.Module):
-    """Three unpadded convolutions down, three transposed ones up; ReLU between, sigmoid at the end.
+    """Three unpadded convolutions down and three transposed convolutions up, with ReLU between and sigmoid at the end.
 
-    Source: the faces report (faces_dual_ae): its layer shapes and its table of trainable parameters, which give
-    36,386 (ordinary) and 15,760 (separable) at one channel. `separable` replaces the three convolutions by
-    depthwise-then-pointwise ones; transposed convolutions stay ordinary.
+    Source: the faces report (faces_dual_ae): its layer shapes and its table of trainable parameters, 36,386 (ordinary)
+    and 15,760 (separable) with one channel. `separable` replaces the three convolutions, but not the transposed ones,
+    by depthwise separable convolutions.
 
-    Shapes for 100x100: 98x98x50, 48x48x35, 23x23x25, 47x47x25, 95x95x25, 100x100xC. A side n comes back to itself
-    exactly where n is a multiple of 4 and at least 12.
+    Shapes for 100x100: 98x98x50, 48x48x35, 23x23x25, 47x47x25, 95x95x25, 100x100xC. The output has the size of the
+    input if height and width are multiples of 4 and at least 12.
     """
 
     multiple = 4
@@ -39,9 +39,9 @@ class AE(nn.Module):
         initialize(self, init)
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Restore `degraded: (B, C, H, W)` in [0, 1]; the result has its shape and lies in (0, 1).
+        """Restore `degraded: (B, C, H, W)` in [0, 1]; the result has its shape and is in (0, 1).
 
-        Raises ValueError for a size that does not come back to itself.
+        Raises ValueError for a size that the output would not have.
         """
         check_shape("AE", degraded, self.channels, self.multiple, self.minimum)
         x = F.relu(self.conv1(degraded), inplace=True)

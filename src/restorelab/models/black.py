@@ -1,4 +1,4 @@
-"""The black image: what a network with a dead output gives."""
+"""Baseline: a black image, the output of a network whose last layer is dead."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from restorelab.models.tunable import Number
 
 
 class Black(nn.Module):
-    """0 everywhere. Nothing to train. scale: the factor of the degradation's downsampling."""
+    """0 everywhere; not trained. scale: the factor of the degradation's downsampling."""
 
     fit = False
     channels_last = False
@@ -16,6 +16,6 @@ class Black(nn.Module):
         self.scale = int(Number(scale, least=1, whole=True).check("model.scale", scale))
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Give `(B, C, scale h, scale w)` for `degraded: (B, C, h, w)`."""
+        """Return `(B, C, scale h, scale w)` for `degraded: (B, C, h, w)`."""
         height, width = degraded.shape[-2:]
         return degraded.new_zeros(*degraded.shape[:2], self.scale * height, self.scale * width)

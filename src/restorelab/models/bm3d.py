@@ -1,4 +1,4 @@
-"""BM3D: the strongest classical denoiser, and the usual yardstick of learned ones."""
+"""BM3D, the strongest classical denoiser and the usual baseline of learned ones."""
 
 from typing import Any
 
@@ -11,34 +11,34 @@ from restorelab.models.per_image import each_image
 from restorelab.models.tunable import Grid, Number, Tunable
 
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [1 / 2, 0, -1 / 2], [1 / 4, -1 / 2, 1 / 4]], dtype=np.float32)
-"""RGB to the opponent colour space: luma, red against blue, green against both; one a row."""
+"""RGB to the opponent colour space, one component per row: luma, red against blue, green against both."""
 
 FLAT = 1e-4
-"""Range of a colour direction below which `bm3d_rgb`, which divides by it, gives NaN."""
+"""`bm3d_rgb` divides by the range of each colour component, and gives NaN for ranges below this."""
 
 
 class BM3D(Tunable):
-    """Block matching and 3D filtering (Dabov et al., TIP 2007), by its authors' package `bm3d`. Nothing to train.
+    """Block matching and 3D filtering (Dabov et al., TIP 2007), by its authors' package `bm3d`; not trained.
 
-    RGB is filtered in the opponent colour space, matched on its luma; channels one by one where there are not three, or
-    where a colour direction is constant (a gray picture stored as RGB). The package uses threads of its own and adds
-    up in any order: results repeat to 1e-6, not bit for bit. About a second for 100x100. Its licence allows
-    non-commercial use only.
+    RGB is filtered in the opponent colour space, with blocks matched on its luma. Channels are filtered one by one if
+    there are not three, or if a colour component is constant (a gray image stored as RGB). The package sums in threads
+    in any order: results are reproducible to 1e-6, not bit for bit. It takes about a second for 100x100. Its licence
+    allows non-commercial use only.
 
-    sigma: standard deviation of the noise that the method is told, 8-bit units; None is chosen from `grid`.
+    sigma: assumed standard deviation of the noise, in 8-bit units; None chooses it from `grid`.
 
-    Raises ConfigError where the package is not installed.
+    Raises ConfigError if the package is not installed.
     """
 
     minimum = 16
-    """Pixels a side. The package takes 8, and sometimes crashes on it."""
+    """Pixels a side. The package accepts 8, but sometimes crashes with it."""
 
     def __init__(self, sigma: float | None = None, grid: Grid | None = None) -> None:
         super().__init__(grid, sigma=Number(sigma, least=0.01))
         _package()
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Denoise `degraded: (B, C, H, W)`, at least 16 pixels a side (else ValueError); on the CPU, one at a time."""
+        """Denoise `degraded: (B, C, H, W)`, at least 16 pixels a side (else ValueError), on the CPU, one by one."""
         if min(degraded.shape[-2:]) < self.minimum:
             height, width = degraded.shape[-2:]
             raise ValueError(f"BM3D needs images of at least {self.minimum} pixels a side, got {height}x{width}")

@@ -1,4 +1,4 @@
-"""Method II of the SVHN report: a fully connected layer that enlarges, then convolutions at constant size."""
+"""Method II of the SVHN report: a fully connected layer that enlarges the image, then convolutions at constant size."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,10 +11,10 @@ from restorelab.models.shape import check_fixed, check_kernel, smaller
 class CNN(nn.Module):
     """Fully connected 256 -> 1024, reshaped to 32x32x1, convolutions to 64, 32, 1 channels; ReLU after every layer.
 
-    Source: the SVHN report (svhn_poisson), Method II. Unlike the report, whose fully connected layer has 1028 units:
-    they cannot be reshaped to 32x32. Its kernel sizes are open. 282,561 parameters with kernels of 3x3.
+    Source: the SVHN report (svhn_poisson), Method II. Unlike the report, the fully connected layer has 1024 units; its
+    1028 cannot be reshaped to 32x32. The report does not state kernel sizes. 282,561 parameters with 3x3 kernels.
 
-    `output="relu"` is the report's; see `finish` for its dead pixels and for what avoids them. `size` is that of the
+    `output="relu"` is the report's; see `finish` for its dead pixels and how to avoid them. `size` is that of the
     restored image; the input is `scale` times smaller.
     """
 

@@ -1,4 +1,4 @@
-"""Method III of the SVHN report: a fully connected layer that enlarges, then a convolutional autoencoder."""
+"""Method III of the SVHN report: a fully connected layer that enlarges the image, then a convolutional autoencoder."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ class CnnAE(nn.Module):
     """Fully connected 256 -> 1024, convolutions down to 8x8x16, transposed ones back; ReLU after every layer.
 
     Source: the SVHN report (svhn_poisson), Method III. Shapes for 32x32: 32x32x1 after the fully connected layer;
-    32x32x64, 16x16x32, 8x8x16 by a convolution and two of stride 2 ("by half in all directions"); back by two
-    transposed convolutions of stride 2, 16x16x8 and 32x32x1. Of these the report says that they raise the size "while
-    reducing the number of channels", and no number. `decoder` names the channels before the last layer: (8,) goes on
-    halving, (32,) mirrors the encoder, (32, 64) mirrors all of it and ends in a transposed convolution of stride 1.
-    Kernel sizes are open. 288,129 parameters with kernels of 3x3.
+    32x32x64, 16x16x32 and 8x8x16 after a convolution and two of stride 2 ("by half in all directions"); 16x16x8 and
+    32x32x1 after two transposed convolutions of stride 2. Of the latter the report says only that they increase the
+    size "while reducing the number of channels". `decoder` gives the channels before the last layer: (8,) continues to
+    halve them, (32,) mirrors the encoder, and (32, 64) mirrors all of it and ends with a transposed convolution of
+    stride 1. The report does not state kernel sizes. 288,129 parameters with 3x3 kernels.
 
-    `output="relu"` is the report's; see `finish` for its dead pixels and for what avoids them. `size` is that of the
+    `output="relu"` is the report's; see `finish` for its dead pixels and how to avoid them. `size` is that of the
     restored image; the input is `scale` times smaller.
     """
 
@@ -45,7 +45,9 @@ class CnnAE(nn.Module):
         check_output(output)
         check_kernel(kernel)
         if not decoder or min(decoder) < 1:
-            raise ConfigError(f"model.decoder={list(decoder)}: the channels of one or more layers, such as [8]")
+            raise ConfigError(
+                f"model.decoder={list(decoder)}: expected the channels of one or more layers, such as [8]"
+            )
         self.channels, self.output = channels, output
         self.size, self.scale = (height, width), scale
         self.given = smaller(height, width, scale, multiple=4)

@@ -1,4 +1,4 @@
-"""DnCNN, the plain residual denoiser."""
+"""DnCNN, a plain residual denoiser."""
 
 from torch import Tensor, nn
 
@@ -9,11 +9,11 @@ from restorelab.models.shape import check_shape
 class DnCNN(nn.Module):
     """`depth` 3x3 convolutions of `features` channels that predict the noise; the output is input minus prediction.
 
-    Source: Zhang et al., "Beyond a Gaussian Denoiser", TIP 2017: 17 layers, 64 features, batch normalisation in all
-    but the first and the last layer. A convolution before a normalisation has no bias, every other one has.
+    Source: Zhang et al., "Beyond a Gaussian Denoiser", TIP 2017: 17 layers, 64 features, batch normalization in all
+    but the first and the last layer. Convolutions before a normalization have no bias, all others have one.
 
-    With `batch_norm=False` the module's keys are those of KAIR's released networks (normalisation folded into the
-    convolutions), so that `net.load_state_dict(torch.load("dncnn_25.pth", weights_only=True))` is all it takes.
+    With `batch_norm=False` the module's keys are those of KAIR's released networks (normalization folded into the
+    convolutions), which `net.load_state_dict(torch.load("dncnn_25.pth", weights_only=True))` loads.
     """
 
     # contiguous / channels_last, forward and backward, 64x64, two busy CPU cores, interleaved: 1.2 times at batch 16;
@@ -25,7 +25,7 @@ class DnCNN(nn.Module):
     ) -> None:
         super().__init__()
         if depth < 2 or features < 1:
-            raise ConfigError(f"model.depth={depth}, model.features={features}: depth is at least 2, features 1")
+            raise ConfigError(f"model.depth={depth}, model.features={features}: expected at least 2 and 1")
         self.channels = channels
         self.residual = residual
         self.receptive_field = 2 * depth + 1

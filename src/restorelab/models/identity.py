@@ -1,4 +1,4 @@
-"""The row that does nothing: the degraded image itself."""
+"""Baseline: the degraded image itself."""
 
 from torch import Tensor, nn
 
@@ -7,7 +7,7 @@ from restorelab.metrics.protocol import enlarge
 
 
 class Identity(nn.Module):
-    """Give back the input, enlarged bicubically where the degradation downsamples by `scale`. Nothing to train."""
+    """Return the input, enlarged by bicubic interpolation if the degradation downsamples by `scale`; not trained."""
 
     fit = False
     channels_last = False
@@ -15,7 +15,7 @@ class Identity(nn.Module):
     def __init__(self, scale: int = 1) -> None:
         super().__init__()
         if scale < 1:
-            raise ConfigError(f"model.scale={scale}: a whole number, at least 1")
+            raise ConfigError(f"model.scale={scale}: expected a whole number, at least 1")
         self.scale = scale
         self.receptive_field = 1 if scale == 1 else 5
 

@@ -1,4 +1,4 @@
-"""Initial weights by the rule of the library that a report used."""
+"""Initial weights by the rules of PyTorch, Keras and TensorFlow, which the reports used."""
 
 from typing import Literal
 
@@ -10,21 +10,21 @@ Init = Literal["torch", "glorot", "truncated_normal"]
 INITS = ("torch", "glorot", "truncated_normal")
 
 STD = 0.05
-"""Width of the truncated normal where a network's config has no key for it."""
+"""Standard deviation of the truncated normal for networks without a key for it."""
 
 
 def initialize(net: nn.Module, init: Init, std: float = STD) -> None:
     """Overwrite the initial weights of a network's convolutions and linear layers, in place.
 
-    `torch` leaves PyTorch's default: weights and biases uniform in +-1/sqrt(fan_in). `glorot` is Keras' default, that
-    of the reports written in Keras: weights uniform in +-sqrt(6 / (fan_in + fan_out)), biases zero; the sum of the two
-    fans is the same for a convolution and its transpose, so PyTorch's order of their axes makes no difference.
-    `truncated_normal` is TensorFlow's: weights N(0, std^2), drawn again beyond 2 std, biases zero; only it reads `std`.
+    `torch` keeps PyTorch's default: weights and biases uniform in +-1/sqrt(fan_in). `glorot` is the default of Keras:
+    weights uniform in +-sqrt(6 / (fan_in + fan_out)), biases zero. The sum of the two fans is the same for a transposed
+    convolution, so PyTorch's order of their axes makes no difference. `truncated_normal` is TensorFlow's: weights
+    N(0, std^2), drawn again beyond 2 std, biases zero; only it uses `std`.
     """
     if init not in INITS:
         raise ConfigError(f"model.init={init!r}. {nearest(init, INITS)}")
     if init == "truncated_normal" and not std > 0:
-        raise ConfigError(f"model.std={std}: a positive number")
+        raise ConfigError(f"model.std={std}: expected a positive number")
     if init == "torch":
         return
     for module in net.modules():

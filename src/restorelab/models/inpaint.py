@@ -1,4 +1,4 @@
-"""Inpainting from the clean pixels: the strongest classical row beside impulse noise."""
+"""Inpainting from the uncorrupted pixels, the strongest classical baseline for impulse noise."""
 
 import torch
 from torch import Tensor, nn
@@ -9,19 +9,19 @@ from restorelab.models.shape import check_window
 from restorelab.models.tunable import Number
 
 TOLERANCE = 1e-5
-"""Where the residual's root mean square is this far below an intensity of 1, a plane is done."""
+"""Root mean square of the residual, relative to an intensity of 1, at which a plane has converged."""
 
 STEPS = 1000
-"""Of conjugate gradients at most; 30 % impulses take about 40."""
+"""The most steps of conjugate gradients; 30 % impulses take about 40."""
 
 
 class Inpaint(nn.Module):
-    """Take the values at exactly 0 and 1 for lost, and lay the smoothest surface through the others. Nothing to train.
+    """Replace the values at exactly 0 and 1 by the smoothest surface through the others; not trained.
 
-    Each channel by itself. order 1: harmonic, least squared slope; order 2: biharmonic, least squared Laplacian, as
-    scikit-image's `inpaint_biharmonic`, here solved by conjugate gradients for a whole batch at once. Where no value
-    between 0 and 1 lies in a window of `largest` pixels (odd), the picture itself is black or white: the plain median
-    of that window stands in and counts as known. The border is free (no slope across it).
+    Each channel is processed by itself. order: 1 is harmonic, with the least squared gradient; 2 is biharmonic, with
+    the least squared Laplacian, as scikit-image's `inpaint_biharmonic`, solved here by conjugate gradients for a whole
+    batch at once. If a window of `largest` pixels (odd) holds no value between 0 and 1, the image itself is black or
+    white there; the median of that window is used and counts as known. The gradient across the border is zero.
     """
 
     fit = False
@@ -30,7 +30,7 @@ class Inpaint(nn.Module):
     def __init__(self, order: int = 2, largest: int = 7) -> None:
         super().__init__()
         if order not in (1, 2):
-            raise ConfigError(f"model.order={order}: 1, harmonic, or 2, biharmonic")
+            raise ConfigError(f"model.order={order}: expected 1 (harmonic) or 2 (biharmonic)")
         self.order = order
         self.largest = int(Number(largest, least=3, odd=True).check("model.largest", largest))
         self.minimum = self.largest // 2 + 1
@@ -45,33 +45,34 @@ class Inpaint(nn.Module):
         return torch.where(lost, self._solve(image, lost), image)
 
     def _solve(self, image: Tensor, lost: Tensor) -> Tensor:
-        """Conjugate gradients from `image: (B, C, H, W)` over its lost values; each plane stops by itself."""
+        """Solve for the lost values of `image: (B, C, H, W)` by conjugate gradients; each plane stops by itself."""
         surface = image.float() if image.dtype.itemsize < 4 else image.clone()
         weight = lost.to(surface.dtype)
         residual = -weight * self._energy_slope(surface)
-        direction, size = residual.clone(), _dot(residual, residual)
-        enough = TOLERANCE**2 * weight.sum((2, 3), keepdim=True)
+        direction, norm = residual.clone(), _dot(residual, residual)
+        tolerance = TOLERANCE**2 * weight.sum((2, 3), keepdim=True)
         for _ in range(STEPS):
-            going = size > enough
-            if not going.any():
+            active = norm > tolerance
+            if not active.any():
                 break
-            pull = weight * self._energy_slope(direction)
-            step = torch.where(going, size / _dot(direction, pull), 0)
+            product = weight * self._energy_slope(direction)
+            step = torch.where(active, norm / _dot(direction, product), 0)
             surface += step * direction
-            residual -= step * pull
-            after = _dot(residual, residual)
-            direction = residual + torch.where(going, after / size, 0) * direction
-            size = torch.where(going, after, size)
+            residual -= step * product
+            new_norm = _dot(residual, residual)
+            direction = residual + torch.where(active, new_norm / norm, 0) * direction
+            norm = torch.where(active, new_norm, norm)
         return surface.to(image.dtype)
 
     def _energy_slope(self, image: Tensor) -> Tensor:
+        """Return the gradient of the energy that is minimized."""
         for _ in range(self.order):
             image = _laplacian(image)
         return image
 
 
 def _laplacian(image: Tensor) -> Tensor:
-    """Each value of `(B, C, H, W)` less its neighbours, summed over the up to four there are: positive, symmetric."""
+    """Sum of differences between each value of `(B, C, H, W)` and its up to four neighbours: positive, symmetric."""
     out = torch.zeros_like(image)
     down, right = image.diff(dim=2), image.diff(dim=3)
     out[..., 1:, :] += down
@@ -81,6 +82,6 @@ def _laplacian(image: Tensor) -> Tensor:
     return out
 
 
-def _dot(one: Tensor, other: Tensor) -> Tensor:
-    """The inner product of each plane: `(B, C, H, W)` twice to `(B, C, 1, 1)`."""
-    return (one * other).sum((2, 3), keepdim=True)
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """The inner product of each plane of two `(B, C, H, W)`, as `(B, C, 1, 1)`."""
+    return (a * b).sum((2, 3), keepdim=True)

@@ -1,4 +1,4 @@
-"""The mean colour: what a network that sees nothing but the brightness could give."""
+"""Baseline: the mean colour of the image, or a given colour."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from restorelab.models.tunable import Number
 
 
 class MeanColor(nn.Module):
-    """One colour all over: of each degraded image its own mean, or the `color` that is given. Nothing to train.
+    """A constant image of the degraded image's mean, or of a given `color`; not trained.
 
     color: a number in [0, 1] for all channels, or one for each; None for the image's own mean. scale: the factor of the
     degradation's downsampling.
@@ -23,12 +23,12 @@ class MeanColor(nn.Module):
         super().__init__()
         given = [] if color is None else list(color) if isinstance(color, Sequence) else [color]
         if any(not 0 <= value <= 1 for value in given):
-            raise ConfigError(f"model.color={color}: numbers from 0 to 1")
+            raise ConfigError(f"model.color={color}: expected numbers from 0 to 1")
         self.color = torch.tensor(given, device="cpu") if given else None
         self.scale = int(Number(scale, least=1, whole=True).check("model.scale", scale))
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Give `(B, C, scale h, scale w)` for `degraded: (B, C, h, w)`. ValueError where C is not the colour's."""
+        """Return `(B, C, scale h, scale w)` for `degraded: (B, C, h, w)`. ValueError if C is not that of the colour."""
         batch, channels, height, width = degraded.shape
         if self.color is None:
             color = degraded.mean((2, 3), keepdim=True)

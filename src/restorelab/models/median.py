@@ -1,4 +1,4 @@
-"""The median filter: the classical row beside impulse noise."""
+"""The median filter, a classical baseline for impulse noise."""
 
 import torch
 import torch.nn.functional as F
@@ -9,10 +9,10 @@ from restorelab.models.tunable import Grid, Number, Tunable
 
 
 class Median(Tunable):
-    """The median of a `kernel` x `kernel` window, each channel by itself. Nothing to train.
+    """The median of a `kernel` x `kernel` window, each channel by itself; not trained.
 
-    The border is reflected without repeating the edge, as SciPy's `median_filter(mode="mirror")`; kornia's
-    `median_blur` pads with zeros and darkens the border. kernel: odd; None is chosen from `grid`.
+    The border is reflected without repeating the edge, as in SciPy's `median_filter(mode="mirror")`; kornia's
+    `median_blur` pads with zeros and darkens the border. kernel: odd; None chooses it from `grid`.
     """
 
     def __init__(self, kernel: int | None = 3, grid: Grid | None = None) -> None:
@@ -20,12 +20,12 @@ class Median(Tunable):
 
     @property
     def receptive_field(self) -> int:
-        """Side of the window; of the largest candidate while it is open."""
+        """Side of the window, or of the largest candidate before it is chosen."""
         return int(self.settings.largest("kernel"))
 
     @property
     def minimum(self) -> int:
-        """Pixels a side that the mirrored border needs."""
+        """Pixels a side that the reflected border requires."""
         return self.receptive_field // 2 + 1
 
     def forward(self, degraded: Tensor) -> Tensor:
@@ -43,10 +43,10 @@ class Median(Tunable):
 
 
 def _median_of_nine(values: list[Tensor]) -> Tensor:
-    """Elementwise median by minima and maxima: 7 times as fast as `Tensor.median` on a CPU (25 to 188 ms, 128x100x100).
+    """Elementwise median by minima and maxima: on a CPU 7 times as fast as `Tensor.median` (25, 188 ms, 128x100x100).
 
-    Of k values with k - 1 others still to come or already discarded evenly, neither the least nor the greatest can be
-    the median: start with six of the nine, drop both ends, take in one more, three times over.
+    The minimum and the maximum of six of the nine values cannot be the median: remove both, add another value, and
+    repeat until one value is left.
     """
     kept, waiting = values[:6], values[6:]
     while len(kept) > 1:

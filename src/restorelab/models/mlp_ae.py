@@ -1,4 +1,4 @@
-"""Method I of the SVHN report: the fully connected autoencoder that enlarges."""
+"""Method I of the SVHN report: a fully connected autoencoder that enlarges the image."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,12 +9,12 @@ from restorelab.models.shape import check_fixed, smaller
 
 
 class MlpAE(nn.Module):
-    """256 -> 1024 -> 256 -> 1024 units, ReLU after every layer, the last one too: 788,736 parameters at 32x32.
+    """256 -> 1024 -> 256 -> 1024 units with ReLU after every layer, 788,736 parameters at 32x32.
 
-    Source: the SVHN report (svhn_poisson), Method I. The first layer enlarges, the other two are an autoencoder. In
-    general: as many units as the input has values, as the output has, and again.
+    Source: the SVHN report (svhn_poisson), Method I. The first layer enlarges the image, the other two are an
+    autoencoder. In general, the layers have as many units as the input and the output have values, alternately.
 
-    `output="relu"` is the report's; see `finish` for its dead pixels and for what avoids them. `size` is that of the
+    `output="relu"` is the report's; see `finish` for its dead pixels and how to avoid them. `size` is that of the
     restored image; the input is `scale` times smaller.
     """
 

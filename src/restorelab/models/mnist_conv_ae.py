@@ -9,10 +9,10 @@ from restorelab.models.shape import check_shape
 
 
 class MnistConvAE(nn.Module):
-    """Convolution, pool, convolution, pool, two transposed convolutions, convolution; all 3x3: 28,353 parameters.
+    """Two convolutions with pooling, two transposed convolutions, and a convolution, all 3x3: 28,353 parameters.
 
-    Source: the MNIST report (mnist_ae), Table II. Unlike the report, whose Table I prints pools of stride 1 and
-    transposed kernels of 2: only stride 2 and kernel 3 give its Table II and its 7x7x32 latent.
+    Source: the MNIST report (mnist_ae), Table II. Unlike Table I of the report, which prints pooling of stride 1 and
+    transposed kernels of 2, these are 2 and 3: only so do its Table II and its 7x7x32 latent follow.
     Shapes for 28x28: 28x28x32, 14x14x32, 14x14x32, 7x7x32, 14x14x32, 28x28x32, 28x28xC.
     """
 
@@ -28,15 +28,15 @@ class MnistConvAE(nn.Module):
         self.channels = channels
         self.conv1 = nn.Conv2d(channels, features, 3, padding=1)
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
-        # Twice the input's size, as Keras' "same". Keras drops the last row and column of the full result, this the
-        # first; every other layer is symmetric, so the two are mirror images of each other.
+        # The output has twice the input's size, as with "same" in Keras. Keras removes the last row and column of the
+        # full result, PyTorch the first; as all other layers are symmetric, the two networks are mirror images.
         self.up1 = nn.ConvTranspose2d(features, features, 3, 2, padding=1, output_padding=1)
         self.up2 = nn.ConvTranspose2d(features, features, 3, 2, padding=1, output_padding=1)
         self.conv3 = nn.Conv2d(features, channels, 3, padding=1)
         initialize(self, init)
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Restore `degraded: (B, C, H, W)` in [0, 1]; the result has its shape and lies in (0, 1).
+        """Restore `degraded: (B, C, H, W)` in [0, 1]; the result has its shape and is in (0, 1).
 
         Raises ValueError unless height and width are multiples of 4.
         """

@@ -14,8 +14,8 @@ from restorelab.models.shape import check_fixed
 class MnistMlpAE(nn.Module):
     """784 -> `hidden` with ReLU -> 784 with sigmoid or ReLU: 101,200 parameters at 28x28 and 64 hidden units.
 
-    Source: the MNIST report (mnist_ae), Table II. `output="relu"` is the report's equation 3; with a probability BCE
-    that is clamped, training then oscillates between 0.206 and 0.245, which explains its printed 0.2305.
+    Source: the MNIST report (mnist_ae), Table II. `output="relu"` is equation 3 of the report; with a BCE of clamped
+    probabilities, training then oscillates between 0.206 and 0.245, which explains the 0.2305 that it prints.
     """
 
     channels_last = False

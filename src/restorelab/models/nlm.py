@@ -1,4 +1,4 @@
-"""Non-local means: a classical row that averages pixels whose surroundings look alike."""
+"""Non-local means, a classical baseline that averages pixels with similar neighbourhoods."""
 
 from typing import Any
 
@@ -9,13 +9,14 @@ from restorelab.models.tunable import Grid, Number, Tunable
 
 
 class NLM(Tunable):
-    """scikit-image's `denoise_nl_means`, fast mode (Darbon et al., ISBI 2008). Nothing to train.
+    """scikit-image's `denoise_nl_means` in fast mode (Darbon et al., ISBI 2008); not trained.
 
     Args:
-        sigma: standard deviation of the noise that the method is told, 8-bit units; None is chosen from `grid`.
-        h: how different surroundings may be, times sigma (scikit-image advises 0.6 to 0.8); None is chosen from `grid`.
-        patch_size: side of the surroundings, pixels.
-        patch_distance: how far away they are looked for, pixels.
+        sigma: assumed standard deviation of the noise, in 8-bit units; None chooses it from `grid`.
+        h: allowed difference between patches, in units of sigma (scikit-image recommends 0.6 to 0.8); None chooses it
+            from `grid`.
+        patch_size: side of the patches, in pixels.
+        patch_distance: maximum distance of patches, in pixels.
         grid: candidates of sigma and h.
 
     """
@@ -34,7 +35,7 @@ class NLM(Tunable):
         self.receptive_field = int(2 * (self.patch_distance + self.patch_size // 2) + 1)
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Denoise `degraded: (B, C, H, W)`, all channels of a patch compared together; on the CPU, one at a time."""
+        """Denoise `degraded: (B, C, H, W)`, comparing all channels of a patch together, on the CPU, one by one."""
         from skimage.restoration import denoise_nl_means
 
         def work(image: Any) -> Any:
@@ -48,6 +49,6 @@ class NLM(Tunable):
                 fast_mode=True,
                 channel_axis=-1,
             )
-            return restored.reshape(image.shape)  # a single channel is squeezed away
+            return restored.reshape(image.shape)  # scikit-image squeezes a single channel
 
         return each_image(degraded, work)

@@ -1,4 +1,4 @@
-"""Run a NumPy function on each image of a batch."""
+"""Apply a NumPy function to each image of a batch."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 
 def each_image(degraded: Tensor, work: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """Send every image of `degraded: (B, C, H, W)` through `work` on the CPU; shape, dtype and device are kept.
+    """Apply `work` to every image of `degraded: (B, C, H, W)` on the CPU; shape, dtype and device are kept.
 
-    work: from a copy of the image, (H, W, C) float32 (float64 where `degraded` is), to one of the same shape. One image
-    after another: under threads the library of BM3D aborts, and total variation and non-local means gain next to
-    nothing. A tensor on the meta device is only given its shape.
+    work: maps a copy of the image, (H, W, C) float32 (float64 if `degraded` is), to an array of the same shape. Images
+    are processed one by one: with threads the library of BM3D aborts, and total variation and non-local means are
+    hardly faster. For a tensor on the meta device only the shape is computed.
     """
     if degraded.is_meta:
         return torch.empty_like(degraded)

@@ -1,4 +1,4 @@
-"""RED-Net as the GoPro report builds it: convolutions and as many transposed ones, with or without skips."""
+"""RED-Net as in the GoPro report: convolutions and as many transposed convolutions, with or without skips."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -16,7 +16,7 @@ Sampling = Literal["stride", "pool"]
 
 
 class Block(nn.Module):
-    """A convolution, batch normalisation, what a skip brings, an activation, and a change of size around them."""
+    """A convolution, batch normalization, the addition of a skip, an activation, and a change of size around them."""
 
     def __init__(
         self, layer: nn.Module, features: int, activation: Activation, *, pool: bool = False, enlarge: bool = False
@@ -35,23 +35,24 @@ class Block(nn.Module):
 
 
 class RedNet(nn.Module):
-    """`depth` 3x3 convolutions, then as many transposed ones, `features` channels, sigmoid at the end.
+    """`depth` 3x3 convolutions, then as many transposed ones, of `features` channels, with a sigmoid at the end.
 
     Source: the GoPro report (gopro_rednet), after Mao et al., "Image Restoration Using Very Deep Convolutional
-    Encoder-Decoder Networks with Symmetric Skip Connections", NIPS 2016. Ten and ten layers of 64 channels; batch
-    normalisation and ReLU (or PReLU, one slope a channel) behind each but the last, which has the sigmoid alone.
-    669,443 parameters at three channels, with skips too. Convolutions before a normalisation have no bias.
+    Encoder-Decoder Networks with Symmetric Skip Connections", NIPS 2016. Ten and ten layers of 64 channels; each but
+    the last is followed by batch normalization and ReLU (or PReLU with one slope per channel), the last by a sigmoid.
+    669,443 parameters with three channels, with or without skips. Convolutions before a normalization have no bias.
 
-    `skips` join every second convolution to the transposed one of the same size: for ten layers conv2, 4, 6, 8 to
-    deconv8, 6, 4, 2. The sum stands between the normalisation and the activation, as in Mao et al.: behind a ReLU, the
-    report's "ReLU after the sum" would change nothing. Unlike Mao et al., the input is not added to the output, which
+    `skips` connect every second convolution to the transposed one of the same size: for ten layers conv2, 4, 6, 8 to
+    deconv8, 6, 4, 2. The sum is between the normalization and the activation, as in Mao et al.: after a ReLU, the
+    report's "ReLU after the sum" would have no effect. Unlike Mao et al., the input is not added to the output, which
     ends in a sigmoid.
 
-    `strides` are the numbers of the convolutions that halve the size; the transposed one that mirrors each doubles it.
-    How many is open in the report, none is Mao's. (3, 5): conv1 and 2 and their mirrors at full size, where the
-    outermost skip starts, 3 and 4 at half, the rest at a quarter; 9.3 GMAC for a 256x256 image where none takes 43.7.
-    `sampling="pool"` is the report's third variant: max pooling behind those convolutions instead of strides, nearest
-    upsampling and convolutions instead of all transposed ones; as many parameters, 13.8 GMAC.
+    `strides` are the numbers of the convolutions that halve the size; the corresponding transposed ones double it. The
+    report does not state them; Mao et al. use none. With (3, 5), conv1 and conv2 and their counterparts are at full
+    size, where the outermost skip starts, conv3 and conv4 at half, and the others at a quarter; it takes 9.3 GMAC for a
+    256x256 image, without strides 43.7. `sampling="pool"` is the report's third variant: max pooling after those
+    convolutions instead of strides, and nearest-neighbour upsampling and convolutions instead of all transposed ones;
+    it has as many parameters and takes 13.8 GMAC.
     """
 
     # contiguous / channels_last, forward and backward, one image of 64x64, one busy CPU core, interleaved:
@@ -77,9 +78,11 @@ class RedNet(nn.Module):
             if given not in allowed:
                 raise ConfigError(f"model.{name}={given!r}. {nearest(given, allowed)}")
         if depth < 1 or features < 1:
-            raise ConfigError(f"model.depth={depth}, model.features={features}: at least 1")
+            raise ConfigError(f"model.depth={depth}, model.features={features}: expected at least 1")
         if len(set(strides)) != len(strides) or not all(1 <= place <= depth for place in strides):
-            raise ConfigError(f"model.strides={list(strides)}: different numbers from 1 to model.depth={depth}, or []")
+            raise ConfigError(
+                f"model.strides={list(strides)}: expected different numbers from 1 to model.depth={depth}, or []"
+            )
         self.channels, self.skips = channels, skips
         self.multiple = self.minimum = 2 ** len(strides)
         self.receptive_field = field(depth, strides, sampling)
@@ -92,7 +95,7 @@ class RedNet(nn.Module):
             return Block(layer, features, activation, pool=halves and pooled)
 
         def up(place: int, outputs: int, *, bias: bool) -> nn.Module:
-            """The mirror of conv `place`, without what `Block` adds."""
+            """The layer that corresponds to conv `place`, without what `Block` adds."""
             if pooled:
                 return nn.Conv2d(features, outputs, 3, padding=1, bias=bias)
             stride = 2 if place in strides else 1
@@ -108,9 +111,9 @@ class RedNet(nn.Module):
         initialize(self, init)
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Restore `degraded: (B, C, H, W)` in [0, 1]; the result has its shape and lies in (0, 1).
+        """Restore `degraded: (B, C, H, W)` in [0, 1]; the result has its shape and is in (0, 1).
 
-        Raises ValueError unless height and width are multiples of `multiple`, 2 for each of `strides`.
+        Raises ValueError unless height and width are multiples of `multiple`, a factor of 2 for each of `strides`.
         """
         check_shape("RedNet", degraded, self.channels, self.multiple, self.minimum)
         kept: dict[int, Tensor] = {}
@@ -125,14 +128,14 @@ class RedNet(nn.Module):
 
 
 def field(depth: int, strides: Sequence[int], sampling: Sampling) -> int:
-    """Return how many pixels of the input, along a side, an output pixel depends on at most.
+    """Return the receptive field: the most input pixels, along a side, that an output pixel depends on.
 
-    A layer adds one pixel of its finer side's size in both directions. A pooled pixel also holds its right neighbour,
-    an upsampled one its left.
+    A layer adds one pixel, at its finer resolution, in both directions. A pooled pixel also depends on its right
+    neighbour, an upsampled one on its left.
     """
     radius, size = 0, 1
     for place in range(1, depth + 1):
-        radius += 2 * size  # the convolution and its mirror
+        radius += 2 * size  # the convolution and its counterpart
         if place in strides:
             radius += size if sampling == "pool" else 0
             size *= 2

@@ -1,4 +1,4 @@
-"""Richardson-Lucy deconvolution: the classical row beside blur and photon noise."""
+"""Richardson-Lucy deconvolution, a classical baseline for blur with photon noise."""
 
 import torch
 from torch import Tensor
@@ -8,19 +8,19 @@ from restorelab.models.psf import convolve, mirrored, point_spread, sigma_of, tr
 from restorelab.models.tunable import Grid, Number, Tunable
 
 DARK = 1e-4
-"""Least intensity that is divided by, a fortieth of an 8-bit step: below it float32 transforms are rounding."""
+"""The least divisor, a fortieth of an 8-bit step; smaller values of float32 transforms are rounding errors."""
 
 
 class RichardsonLucy(Tunable):
-    """Expectation maximization for `degraded ~ Poisson(psf * x)`, stopped early against noise. Nothing to train.
+    """Expectation maximization for `degraded ~ Poisson(psf * x)`, stopped early to limit the noise; not trained.
 
-    That of scikit-image's `restoration.richardson_lucy` (Richardson, 1972; Lucy, 1974), on the mirrored image and for a
-    whole batch. It starts from gray, so the first step blurs, and later ones sharpen.
+    It is the algorithm of scikit-image's `restoration.richardson_lucy` (Richardson, 1972; Lucy, 1974), on the reflected
+    image and for a whole batch. It starts from gray, so the first step blurs, and later ones sharpen.
 
     Args:
-        psf: a blur of known strength; None: Gaussian of `sigma`.
-        sigma: pixels; 0 is no blur, and gives the image back; None is chosen from `grid`.
-        iterations: None is chosen from `grid`.
+        psf: a blur of known strength; None for a Gaussian of `sigma`.
+        sigma: in pixels; 0 is no blur and returns the image; None chooses it from `grid`.
+        iterations: number of iterations; None chooses it from `grid`.
         grid: candidates of sigma and iterations.
 
     """
@@ -38,7 +38,7 @@ class RichardsonLucy(Tunable):
         self.psf = psf
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Restore `degraded: (B, C, H, W)`, at least 2 pixels a side (else ValueError); below 0 counts as 0."""
+        """Restore `degraded: (B, C, H, W)`, at least 2 pixels a side (else ValueError); values below 0 count as 0."""
         if degraded.is_meta:
             return torch.empty_like(degraded)
         image = mirrored((degraded.float() if degraded.dtype.itemsize < 4 else degraded).clamp(min=0))

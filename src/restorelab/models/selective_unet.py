@@ -1,4 +1,4 @@
-"""A small U-Net that treats the pixels at 0 and 1, which impulse noise may have struck, apart from the others."""
+"""A small U-Net that treats pixels at 0 and 1, which may be impulses, differently from the others."""
 
 import math
 from collections.abc import Sequence
@@ -10,26 +10,28 @@ from torch import Tensor, nn
 from restorelab.models.shape import check_shape
 
 RADII = (4, 2, 1)
-"""Of the windows of 9x9, 5x5 and 3x3 pixels that a marked pixel is refilled from."""
+"""Radii of the windows of 9x9, 5x5 and 3x3 pixels from which a marked pixel is filled."""
 
 
 class SelectiveUNet(nn.Module):
-    """U-Net of three scales; a pixel that may be struck is refilled from its neighbours first, any other is corrected.
+    """U-Net of three scales: pixels that may be impulses are first filled from their neighbours, others are corrected.
 
-    Source: our own, for one network under all four noises of the faces report within the cost of its `dual_ae_skip`
-    (91,488 parameters; 317.3 million multiply-accumulates for 100x100). What it takes from others: the U-Net of
-    Ronneberger et al. (2015), predicting the difference to the input as DnCNN does, normalised convolution (Knutsson
-    and Westin, 1993) for the refilling, one gate an image from pooled features as in squeeze-and-excitation (2018).
+    Source: this project, for one network under all four noises of the faces report within the cost of its
+    `dual_ae_skip` (91,488 parameters; 317.3 million multiply-accumulates for 100x100). It combines the U-Net of
+    Ronneberger et al. (2015), the prediction of the difference to the input as in DnCNN, normalized convolution
+    (Knutsson and Westin, 1993) to fill pixels, and one gate per image from pooled features as in squeeze-and-excitation
+    (2018).
 
-    With m = 1 where a value is 0 or 1 exactly (or beyond), f the average of the unmarked neighbours, b = f where m else
-    x, the network gives r and a from (b, x - b, m), and g in (0, 1) from what it sees of the whole image:
+    Let x be the input, m = 1 for values of exactly 0 or 1 (or beyond) and 0 for others, f the average of the unmarked
+    neighbours, and b = f where m = 1, else x. The network computes r and a from (b, x - b, m), and g in (0, 1) from
+    features of the whole image:
 
         restored = b + g r (1 - m) + a m
 
-    so that under impulse noise, where unmarked pixels are clean, g = 0 leaves these as they are; and under the other
-    noises marked pixels, merely dark or bright ones, are restored like the rest.
+    Under impulse noise, where unmarked pixels are clean, g = 0 keeps them unchanged. Under the other noises, marked
+    pixels, which are only dark or bright, are restored like the others.
 
-    widths: features at full, half and quarter resolution. 86,579 parameters at one channel and the default widths.
+    widths: features at full, half and quarter resolution. 86,579 parameters with one channel and the default widths.
     """
 
     multiple = 4
@@ -57,7 +59,7 @@ class SelectiveUNet(nn.Module):
         self.leave = nn.Conv2d(full, 2 * channels, 3, padding=1)
         for parameter in (*self.leave.parameters(), *self.tune.parameters()):
             nn.init.zeros_(parameter)
-        for radius in RADII:  # buffers, so that they lie on the device: building them at each call would wait for it
+        for radius in RADII:  # as buffers they are on the device; making them at each call would wait for it
             self.register_buffer(f"window_{radius}", binomial(2 * radius), persistent=False)
 
     def forward(self, degraded: Tensor) -> Tensor:
@@ -70,40 +72,40 @@ class SelectiveUNet(nn.Module):
         windows = [self.get_buffer(f"window_{radius}") for radius in RADII]
         base = torch.lerp(degraded, refill(degraded, marked, windows), marked)
         first = F.relu(self.enter(torch.cat([base, degraded - base, marked], dim=1)))
-        one = first + F.relu(self.full_in(first))
-        two = F.relu(self.down1(one))
-        two = two + F.relu(self.half_in(two))
-        three = F.relu(self.down2(two))
-        three = three + F.relu(self.middle(three))
-        seen = three.mean(dim=(2, 3))
-        gate = self.gate(seen).sigmoid()[..., None, None]
-        two = two + F.pixel_shuffle(self.up1(three), 2)
-        two = two * (1 + self.tune(seen)[..., None, None])
-        two = two + F.relu(self.half_out(two))
-        one = one + F.pixel_shuffle(self.up2(two), 2)
-        one = one + F.relu(self.full_out(one))
-        other, struck = self.leave(one).chunk(2, dim=1)
-        return base + gate * other * (1 - marked) + struck * marked
+        full = first + F.relu(self.full_in(first))
+        half = F.relu(self.down1(full))
+        half = half + F.relu(self.half_in(half))
+        quarter = F.relu(self.down2(half))
+        quarter = quarter + F.relu(self.middle(quarter))
+        pooled = quarter.mean(dim=(2, 3))
+        gate = self.gate(pooled).sigmoid()[..., None, None]
+        half = half + F.pixel_shuffle(self.up1(quarter), 2)
+        half = half * (1 + self.tune(pooled)[..., None, None])
+        half = half + F.relu(self.half_out(half))
+        full = full + F.pixel_shuffle(self.up2(half), 2)
+        full = full + F.relu(self.full_out(full))
+        unmarked_change, marked_change = self.leave(full).chunk(2, dim=1)
+        return base + gate * unmarked_change * (1 - marked) + marked_change * marked
 
 
 def refill(image: Tensor, marked: Tensor, windows: Sequence[Tensor]) -> Tensor:
-    """Average of the unmarked neighbours of each pixel, near ones counting more, from as small a window as has any.
+    """Return the weighted average of the unmarked neighbours of each pixel, from the smallest window that has any.
 
-    image, marked: (B, C, H, W), marked 1 or 0. windows: weights along a side of each window, the widest first; where
-    even that one has no unmarked pixel, 0.5. The result has the shape of `image`.
+    image, marked: (B, C, H, W), marked 1 or 0. windows: weights along a side of each window, the widest first. A pixel
+    is 0.5 if even that has no unmarked pixel. The result has the shape of `image`.
     """
     kept = 1 - marked
     filled = torch.full_like(image, 0.5)
     for weights in windows:
         total = _blur(image * kept, weights)
         count = _blur(kept, weights)
-        # Less than the weight of a corner, the smallest there is: no unmarked pixel but for rounding.
+        # A sum below the weight of a corner, the smallest weight, means that there is no unmarked pixel.
         filled = torch.where(count > 1e-3 / 4 ** (len(weights) // 2), total / count.clamp(min=1e-6), filled)
     return filled
 
 
 def binomial(order: int) -> Tensor:
-    """The row `order` of Pascal's triangle, divided by its sum: (order + 1,)."""
+    """Return row `order` of Pascal's triangle, divided by its sum: (order + 1,)."""
     return torch.tensor([math.comb(order, k) / 2**order for k in range(order + 1)])
 
 

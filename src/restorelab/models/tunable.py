@@ -1,4 +1,4 @@
-"""The numbers of a network that learns nothing: each given, or open, then chosen on validation images."""
+"""The parameters of classical baselines: each is given, or open and then chosen on validation images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ Grid = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Number:
-    """One parameter: its value, None where it is open, and what it may be: finite, from `least` on, `whole`, `odd`."""
+    """One parameter: its value, None if it is open; it must be finite, at least `least`, and `whole` or `odd` if so."""
 
     value: float | None
     least: float
@@ -22,7 +22,7 @@ class Number:
     odd: bool = False
 
     def check(self, name: str, value: object) -> float:
-        """Give `value` as a number (an int where only whole ones fit). Raises ConfigError where it may not be."""
+        """Return `value` as a number, an int for `whole` and `odd` ones. Raises ConfigError for an invalid value."""
         kind = "an odd number" if self.odd else "a whole number" if self.whole else "a number"
         if (
             not isinstance(value, int | float)
@@ -32,24 +32,24 @@ class Number:
             or ((self.whole or self.odd) and value != int(value))
             or (self.odd and value % 2 == 0)
         ):
-            raise ConfigError(f"{name}={value}: {kind}, at least {self.least:g}")
+            raise ConfigError(f"{name}={value}: expected {kind}, at least {self.least:g}")
         return int(value) if self.whole or self.odd else float(value)
 
 
 class Settings:
-    """The values of a network that learns nothing, `settings["weight"]`.
+    """The parameter values of a classical baseline, as `settings["weight"]`.
 
-    grid: candidates of the parameters that may be open; those of a parameter that is given do not count. numbers: the
+    grid: candidates of parameters that may be open; those of parameters with a value are ignored. numbers: the
     parameters.
 
-    Raises ConfigError for a value or a candidate that may not be, and for an open parameter without candidates.
+    Raises ConfigError for an invalid value or candidate, and for an open parameter without candidates.
     """
 
     def __init__(self, grid: Grid | None, **numbers: Number) -> None:
         grid = grid or {}
         for name in grid:
             if name not in numbers:
-                raise ConfigError(f"model.grid.{name}: no parameter of the model. {nearest(name, numbers)}")
+                raise ConfigError(f"model.grid.{name}: not a parameter of the model. {nearest(name, numbers)}")
         checked = {name: [numbers[name].check(f"model.grid.{name}", value) for value in grid[name]] for name in grid}
         self._numbers = numbers
         self._values = {
@@ -59,34 +59,34 @@ class Settings:
         self.candidates = {name: checked.get(name, []) for name, number in numbers.items() if number.value is None}
         for name, values in self.candidates.items():
             if not values:
-                raise ConfigError(f"model.{name}=null: needs candidates, model.grid.{name}=[...], or give a number")
+                raise ConfigError(f"model.{name}=null: set candidates, model.grid.{name}=[...], or a number")
 
     def __getitem__(self, name: str) -> float:
         """The value of a parameter. Raises ConfigError while it is open."""
         value = self._values[name]
         if value is None:
             raise ConfigError(
-                f"model.{name}=null: not chosen yet. It is chosen on validation images; or give "
+                f"model.{name}=null: not chosen yet. It is chosen on validation images; or set "
                 f"a number, model.{name}={self.candidates[name][0]:g}"
             )
         return value
 
     def use(self, **values: float) -> None:
-        """Set open parameters. Raises ConfigError for a value that may not be, and for a parameter that is not open."""
+        """Set open parameters. Raises ConfigError for an invalid value, and for a parameter that is not open."""
         for name, value in values.items():
             if name not in self.candidates:
                 raise ConfigError(f"{name} is not open. {nearest(name, self.candidates)}")
             self._values[name] = self._numbers[name].check(f"model.{name}", value)
 
     def largest(self, name: str) -> float:
-        """The value of a parameter, or, while it is open, its largest candidate."""
+        """Return the value of a parameter, or its largest candidate before it is chosen."""
         value = self._values[name]
         return max(self.candidates[name]) if value is None else value
 
     def edge(self, name: str, value: float) -> str | None:
-        """Which end of its candidates a chosen value is: "smallest", "largest", None for neither.
+        """Return whether a chosen value is the "smallest" or the "largest" of its candidates; None for neither.
 
-        The least that a parameter may be is no end: nothing lies beyond it. A single candidate has none.
+        None too for the least valid value of a parameter, as there are no smaller ones, and for a single candidate.
         """
         least, most = min(self.candidates[name]), max(self.candidates[name])
         if least == most or least < value < most:
@@ -97,7 +97,7 @@ class Settings:
 
 
 class Tunable(nn.Module):
-    """A network that learns nothing, and whose open parameters are chosen on validation images.
+    """A classical baseline, which is not trained and whose open parameters are chosen on validation images.
 
     grid: candidates of the open parameters. numbers: all parameters, see `Settings`.
     """

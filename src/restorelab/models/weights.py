@@ -1,4 +1,4 @@
-"""Reading weights: never unpickles anything but tensors and plain containers."""
+"""Read weights from files; only tensors and plain containers are unpickled."""
 
 import logging
 import pickle
@@ -17,31 +17,31 @@ from restorelab.errors import ConfigError, DataError, nearest
 log = logging.getLogger(__name__)
 
 HOLDERS = ("params_ema", "state_dict", "model_state_dict", "params", "model", "net", "weights")
-"""Keys below which training programs keep a network's state dict; of several the first. BasicSR keeps the averaged
-weights, which it evaluates, as params_ema beside params."""
+"""Keys under which training programs store a network's state dict; the first one found is used. BasicSR stores the
+averaged weights, which it evaluates, as params_ema beside params."""
 
 WRAPPERS = ("module.", "_orig_mod.", "net.", "model.", "network.", "net_g.", "netG.", "generator.")
-"""What DistributedDataParallel, torch.compile and classes that hold a network put before the names of its weights."""
+"""Prefixes that DistributedDataParallel, torch.compile and classes with a network add to the names of its weights."""
 
 BESIDE = re.compile(r"n_averaged$|(loss|criterion|objective|metric|perceptual|ema|train_|val_|test_|psnr|ssim|lpips)")
-"""How names begin that stand beside a wrapped network's and are not part of it."""
+"""Beginnings of names beside those of a wrapped network that are not part of it."""
 
 
 def load_into(net: nn.Module, file: Path, key: str = "ckpt") -> None:
-    """Load a best.ckpt, a last.ckpt, or a file that holds a network's state dict, bare or as others wrap it.
+    """Load a best.ckpt, a last.ckpt, or a file with a network's state dict, also as other programs store it.
 
-    key: of the config, that an error names.
+    key: the config key, for messages.
 
     Raises:
-        ConfigError: for a file that is missing, or weights of another network; names what does not fit.
-        DataError: for a file that is damaged or would have to be unpickled.
+        ConfigError: for a missing file, or weights of another network; it names what does not fit.
+        DataError: for a file that is damaged, or contains other objects than tensors and plain containers.
     """
     file = find(file, key)
     net.load_state_dict(fitted(net, file, key))
 
 
 def fitted(net: nn.Module, file: Path, key: str = "ckpt") -> dict[str, Tensor]:
-    """The state dict in a file, by the names that the network has. Raises as `load_into`."""
+    """Return the state dict in a file, under the names that the network has. Raises as `load_into`."""
     state, own = read(file, key), net.state_dict()
     state = unwrapped(state, own)
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
@@ -59,7 +59,7 @@ def fitted(net: nn.Module, file: Path, key: str = "ckpt") -> dict[str, Tensor]:
 
 
 def refuse_not_finite(net: nn.Module, state: Mapping[str, torch.Tensor], what: str) -> None:
-    """Raise DataError for weights that are NaN or infinite; a network's buffers may be."""
+    """Raise DataError for NaN or infinite weights; a network's buffers may contain them."""
     bad = [name for name, _ in net.named_parameters() if name in state and not torch.isfinite(state[name]).all()]
     if bad:
         more = " ..." if len(bad) > 3 else ""
@@ -68,12 +68,12 @@ def refuse_not_finite(net: nn.Module, state: Mapping[str, torch.Tensor], what: s
 
 
 def transfer(net: nn.Module, file: Path) -> list[str]:
-    """Copy into a network every tensor of a checkpoint whose name the network has; gives their names.
+    """Copy into a network every tensor of a checkpoint whose name the network has, and return their names.
 
-    The rest of the network keeps its own initial weights.
+    The rest of the network keeps its initial weights.
 
     Raises:
-        ConfigError: where no name fits, or a name fits and the shape does not.
+        ConfigError: if no name matches, or a matching tensor has another shape.
         DataError: as in `load_into`.
     """
     state = transferable(net, find(file, "transfer"))
@@ -82,18 +82,17 @@ def transfer(net: nn.Module, file: Path) -> list[str]:
 
 
 def transferable(net: nn.Module, file: Path) -> dict[str, Tensor]:
-    """What `transfer` copies. Raises as it does."""
+    """Return the tensors that `transfer` copies. Raises as it does."""
     own = net.state_dict()
     state = unwrapped(read(file, "transfer"), own)
     names = [name for name in own if name in state]
     shapes = _misshapen(state, own)
     if shapes or not names:
-        why = "; ".join(shapes[:3]) if shapes else f"it has {', '.join(list(state)[:3])} ..., not one of its names"
-        msg = f"transfer: the weights of {file} do not fit {type(net).__name__}: {why}."
-        raise ConfigError(msg)
-    taken = {name: state[name] for name in names}
-    refuse_not_finite(net, taken, f"transfer: {file}")
-    return taken
+        reason = "; ".join(shapes[:3]) if shapes else f"it has {', '.join(list(state)[:3])} ..., none of its names"
+        raise ConfigError(f"transfer: the weights of {file} do not fit {type(net).__name__}: {reason}.")
+    tensors = {name: state[name] for name in names}
+    refuse_not_finite(net, tensors, f"transfer: {file}")
+    return tensors
 
 
 def _misshapen(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
@@ -102,35 +101,34 @@ def _misshapen(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[s
 
 
 def unwrapped(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict by a network's own names, without what wraps them; as it is where it fits, or where nothing does.
+    """Return the state dict without prefixes of `WRAPPERS`, as far as that matches more of a network's own names.
 
-    Of `net.model.0.weight` only so much is taken off that a name of the network is left: `model.0.weight` may be its
-    own. Tensors beside the wrapped ones are left out where their names say that they are a loss's, a metric's or an
-    average's; any other is part of a larger network, which this is not taken from.
+    Of `net.model.0.weight` only `net.` may be removed, as `model.0.weight` may be a name of the network. Tensors beside
+    the wrapped ones are dropped if their names say that they belong to a loss, a metric or an average. Any other tensor
+    means that the network is part of a larger one; then no prefix is removed.
     """
-    best, now = dict(state), dict(state)
+    best, current = dict(state), dict(state)
     while own.keys() - best.keys():
-        wrapper = next((one for one in WRAPPERS if any(name.startswith(one) for name in now)), None)
-        if wrapper is None or any(not name.startswith(wrapper) and not BESIDE.match(name) for name in now):
+        wrapper = next((prefix for prefix in WRAPPERS if any(name.startswith(prefix) for name in current)), None)
+        if wrapper is None or any(not name.startswith(wrapper) and not BESIDE.match(name) for name in current):
             break
-        now = {name.removeprefix(wrapper): value for name, value in now.items() if name.startswith(wrapper)}
-        if len(own.keys() & now.keys()) > len(own.keys() & best.keys()):
-            best = now
+        current = {name.removeprefix(wrapper): value for name, value in current.items() if name.startswith(wrapper)}
+        if len(own.keys() & current.keys()) > len(own.keys() & best.keys()):
+            best = current
     return best
 
 
 def find(file: Path, key: str = "ckpt") -> Path:
-    """The file of weights: a checkpoint, or a run's folder for its best.
+    """Return the weights file: the file itself, or the best checkpoint of a run's folder.
 
     Raises:
-        ConfigError: where there is none.
+        ConfigError: if there is none.
     """
     file = file.expanduser()
     if file.is_dir():
         if (file / "checkpoints" / "best.ckpt").is_file():
             return file / "checkpoints" / "best.ckpt"
-        msg = f"{key}: {file} is a folder without checkpoints/best.ckpt; name a file of weights or a run that has one."
-        raise ConfigError(msg)
+        raise ConfigError(f"{key}: {file} is a folder without checkpoints/best.ckpt; expected a weights file or a run.")
     if not file.is_file():
         folder = file.parent
         hint = nearest(file.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else f"No folder {folder}."
@@ -140,37 +138,37 @@ def find(file: Path, key: str = "ckpt") -> Path:
 
 
 def read(file: Path, key: str = "ckpt") -> dict[str, Tensor]:
-    """The network's state dict in a file, by the names that stand there. Errors as in `load_into`."""
+    """Return the network's state dict in a file, under the names in the file. Errors as in `load_into`."""
     file = find(file, key)
-    found = content(file, key)
-    held = {"": found, **{name: found[name] for name in HOLDERS if name in found}} if isinstance(found, dict) else {}
-    for name, state in held.items():
+    saved = content(file, key)
+    states = {"": saved, **{name: saved[name] for name in HOLDERS if name in saved}} if isinstance(saved, dict) else {}
+    for name, state in states.items():
         if isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values()):
-            if len(held) > 2:
-                log.info("%s: the weights are those under %r, of %s", file, name, ", ".join(list(held)[1:]))
+            if len(states) > 2:
+                log.info("%s: the weights under %r are used, of %s", file, name, ", ".join(list(states)[1:]))
             return {str(own): value for own, value in state.items()}
-    inside = f" It holds {', '.join(map(str, list(found)[:6]))}." if isinstance(found, dict) and found else ""
-    msg = f"{key}: {file} holds no state dict of tensors.{inside} Save one: torch.save(net.state_dict(), FILE)."
-    raise DataError(msg)
+    keys = f" It holds {', '.join(map(str, list(saved)[:6]))}." if isinstance(saved, dict) and saved else ""
+    raise DataError(
+        f"{key}: {file} holds no state dict of tensors.{keys} Save one by torch.save(net.state_dict(), FILE)."
+    )
 
 
 def content(file: Path, key: str = "ckpt") -> Any:
-    """What torch.save wrote into a file, of tensors and plain containers, on the CPU.
+    """Return what torch.save wrote into a file, if it is tensors and plain containers, on the CPU.
 
     Raises:
-        DataError: for a file that is damaged, or something else; says what it seems to be.
+        DataError: for a file that is damaged or of another kind; it says of which.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle protocols, for files that are refused anyhow
+            warnings.simplefilter("ignore")  # about pickle protocols, for files that are refused in any case
             return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the bytes lead it to
-        msg = f"{key}: {file} cannot be read as weights: {_reason(file, error)}."
-        raise DataError(msg) from error
+    except Exception as error:  # on arbitrary bytes torch may raise anything
+        raise DataError(f"{key}: {file} cannot be read as weights: {_reason(file, error)}.") from error
 
 
 def _reason(file: Path, error: Exception) -> str:
-    """What is wrong with a file and what to do, without torch's advice to unpickle all the same."""
+    """Return what is wrong with a file and what to do, without torch's advice to unpickle it anyway."""
     if isinstance(error, PermissionError):
         return str(error.strerror)
     size = file.stat().st_size
@@ -180,13 +178,13 @@ def _reason(file: Path, error: Exception) -> str:
     code = isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error) and "GLOBAL" in str(error)
     known = {
         "it is empty. Copy or download it again": not size,
-        "it is a web page, sent in place of the file. Download it again, logged in if need be": head[:1] == b"<",
+        "it is a web page instead of the file. Download it again, logged in if necessary": head[:1] == b"<",
         "it is a pointer of Git LFS, not the file itself: git lfs pull": head.startswith(b"version https://git-lfs"),
-        "it is of safetensors. Convert it: torch.save(safetensors.torch.load_file(FILE), 'weights.pth')":
+        "it is a safetensors file. Convert it: torch.save(safetensors.torch.load_file(FILE), 'weights.pth')":
             file.suffix == ".safetensors",
         f"it is cut short: its {size:,} bytes are the beginning of a longer file. Copy or download it again": cut,
-        "it holds more than tensors and plain containers, and nothing else is unpickled. Save the state dict alone "
-        "where it was made: torch.save(net.state_dict(), FILE)": code,
+        "it holds more than tensors and plain containers, which is not unpickled. Save the state dict alone where it "
+        "was made: torch.save(net.state_dict(), FILE)": code,
     }  # fmt: skip
     other = f"it is damaged, or not a file that torch.save wrote ({size:,} bytes; {type(error).__name__})"
     return next((words for words, holds in known.items() if holds), other)

@@ -1,1 +1,1 @@
-"""Networks in use: weights read, images of any size restored."""
+"""Use trained networks: restore images of any size."""

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LARGE, TILE = 1 << 24, 2048
-"""Pixels of an image beyond which it is restored in tiles, where that gives the same, and pixels a side of those: the
-layers of a network of 32 channels take 14 GB each for a photograph of 108 megapixels, and 0.5 GB for a tile."""
+"""Images with more pixels than `LARGE` are restored in tiles of `TILE` pixels per side if that gives the same result. A
+layer of 32 channels takes 14 GB for a photograph of 108 megapixels, and 0.5 GB for a tile."""
 
 
 @contextmanager
@@ -31,18 +31,19 @@ def exact() -> Iterator[None]:
 def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overlap: int | None = None) -> Tensor:
     """Restore `degraded: (B, C, h, w)` with a network in evaluation mode; returns `(B, C', s h, s w)`, not clamped.
 
-    Where h or w does not fit the network's `multiple` and `minimum`, the image is padded at the bottom and right (by
-    reflection; by repeating the edge where it is too small for that) and the result cropped back. s is whatever whole
-    factor the network enlarges by. Afterwards every module is in the mode it was in.
+    s is the whole factor by which the network enlarges. If h or w does not fit the network's `multiple` and `minimum`,
+    the image is padded at the bottom and right (by reflection, or by repeating the edge if it is too small for that)
+    and the result is cropped. Every module is returned to its former mode.
 
-    `tile` (pixels of the input, brought up to the network's multiple) bounds the memory: the image is restored in
-    squares of that side that share at least `overlap` pixels, each giving its middle. From `overlap >= receptive_field
-    - 1` on, the default where the network says its `receptive_field`, the result is that of the whole image, for
-    networks that treat every place alike; otherwise the default is 32. Foreign networks need declare nothing. Without
-    `tile`, images of more than `LARGE` pixels are tiled if the network says its `receptive_field`.
+    tile: limits the memory: the image is restored in squares of that many input pixels per side, rounded up to the
+    network's multiple, which overlap by at least `overlap` pixels; the middle of each is used. Without it, images of
+    more than `LARGE` pixels are tiled if the network declares its `receptive_field`. overlap: with `receptive_field -
+    1` or more, the result is the same as that of the whole image, for translation invariant networks. That is the
+    default if the network declares its `receptive_field`; otherwise it is 32. Networks of other packages do not have to
+    declare anything.
 
-    Raises ValueError where the network takes only one size, where its output is no whole multiple of its input, and
-    where the overlap leaves nothing of a tile.
+    Raises ValueError if the network accepts only another size, if its output is not a whole multiple of its input, and
+    if the overlap is not smaller than the tile.
     """
     _check_size(net, degraded)
     if tile is None and degraded.shape[-2] * degraded.shape[-1] > LARGE and getattr(net, "receptive_field", None):
@@ -62,7 +63,7 @@ def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overla
 
 
 def _check_size(net: nn.Module, degraded: Tensor) -> None:
-    """Raise ValueError where the network takes one size only (`size`, of what it gives) and this is another."""
+    """Raise ValueError if the network accepts only one size (`size` is that of its output) and this is another."""
     size: Any = getattr(net, "size", None)
     if size is None:
         return
@@ -72,12 +73,12 @@ def _check_size(net: nn.Module, degraded: Tensor) -> None:
         gives = f" and gives {size[0]}x{size[1]}" if scale > 1 else ""
         raise ValueError(
             f"{type(net).__name__} takes only images of {height}x{width} (its `size`){gives}, got "
-            f"{degraded.shape[-2]}x{degraded.shape[-1]}: resize the data, or choose a convolutional network"
+            f"{degraded.shape[-2]}x{degraded.shape[-1]}; resize the images, or use a convolutional network"
         )
 
 
 def _pad(image: Tensor, multiple: int, minimum: int) -> Tensor:
-    """Extend `(B, C, h, w)` at the bottom and right to the next size that fits; the same tensor where it does."""
+    """Pad `(B, C, h, w)` at the bottom and right to the next valid size; return the same tensor if it is valid."""
     height, width = (max(-(-side // multiple) * multiple, minimum) for side in image.shape[-2:])
     down, right = height - image.shape[-2], width - image.shape[-1]
     if not down and not right:
@@ -92,24 +93,24 @@ def _scale(restored: Tensor, degraded: Tensor) -> int:
     if scale < 1 or any(restored.shape[axis] != scale * degraded.shape[axis] for axis in (-2, -1)):
         raise ValueError(
             f"the network turned {tuple(degraded.shape)} into {tuple(restored.shape)}: not a whole multiple, so the "
-            "result cannot be cropped or put together"
+            "result cannot be cropped or assembled from tiles"
         )
     return scale
 
 
 def _tiled(net: nn.Module, image: Tensor, tile: int, overlap: int | None) -> Tensor:
-    """Restore `(B, C, h, w)`, of a size that fits the network, tile by tile."""
+    """Restore `(B, C, h, w)`, of a size that is valid for the network, tile by tile."""
     multiple, minimum = int(getattr(net, "multiple", 1)), int(getattr(net, "minimum", 1))
     if overlap is None:
         field = getattr(net, "receptive_field", None)
         overlap = 32 if field is None else int(field) - 1
     side = max(-(-tile // multiple) * multiple, minimum)
     if not 0 <= overlap < side:
-        raise ValueError(f"overlap={overlap} leaves nothing of a tile of {side} pixels: at least 0 and below the tile")
-    # A tile starts at a multiple, else a network with strides would see its pixels in another phase than in the whole.
+        raise ValueError(f"overlap={overlap} leaves nothing of a tile of {side} pixels; expected 0 to {side - 1}")
+    # Tiles start at multiples, so that the strides of the network are aligned as in the whole image.
     step = (side - overlap) // multiple * multiple
     if step < 1:
-        raise ValueError(f"tile={tile} is too small for overlap={overlap}: take at least {overlap + multiple}")
+        raise ValueError(f"tile={tile} is too small for overlap={overlap}; expected at least {overlap + multiple}")
     restored: Tensor | None = None
     scale = 1
     for top, above, below in _spans(image.shape[-2], side, step):
@@ -128,8 +129,8 @@ def _tiled(net: nn.Module, image: Tensor, tile: int, overlap: int | None) -> Ten
 
 
 def _spans(length: int, side: int, step: int) -> list[tuple[int, int, int]]:
-    """Cover `length` pixels by tiles: (where a tile starts, first pixel it gives, one past the last it gives)."""
+    """Cover `length` pixels by tiles: (start of the tile, first pixel that is used, one past the last that is used)."""
     starts = [*range(0, max(length - side, 0), step), max(length - side, 0)]
-    # Two neighbours meet in the middle of what they share.
+    # Adjacent tiles meet in the middle of their overlap.
     meetings = [0, *((after + before + side) // 2 for before, after in pairwise(starts)), length]
     return [(start, *given) for start, given in zip(starts, pairwise(meetings), strict=True)]

@@ -201,7 +201,7 @@ def check_metrics(built: Parts, size: tuple[int, int]) -> None:
         try:
             metric.each(*pair)
         except ImportError as error:
-            msg = f"metrics.{name} needs what is not installed: {first_line(error)}"
+            msg = f"metrics.{name} requires a package that is not installed: {first_line(error)}"
             raise ConfigError(msg) from error
         except REFUSALS as error:
             inside = f", protocol.border={built.protocol.border} inside them," if built.protocol.border else ""
