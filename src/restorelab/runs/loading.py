@@ -11,6 +11,7 @@ from restorelab.config import build, composition, trust
 from restorelab.config.run_config import read_config
 from restorelab.errors import ConfigError
 from restorelab.models import weights
+from restorelab.restoring import packaged
 from restorelab.runs import run_folder
 
 
@@ -20,6 +21,9 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
     if isinstance(model, nn.Module):
         weights.load_into(model, path)
         return _ready(model, device, clamp=clamp)
+    if model is None and (network := packaged.of(path)) is not None:
+        with trust.trusting(packages):
+            return _ready(packaged.load(network), device, clamp=clamp)
     run = path if path.is_dir() else _run_of(path)
     if model is not None:
         config = composition.compose([model] if isinstance(model, str) else list(model))

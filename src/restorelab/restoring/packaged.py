@@ -1,0 +1,148 @@
+"""Networks that come with the package: a name stands for a file of weights and a model card.
+
+`networks/NAME.safetensors` holds the weights, `networks/NAME.json` the card: what the network is built from, what it
+was trained for, and how it was made and measured. `restorelab.exchange.package` writes both from a finished run.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from restorelab.config import build
+from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.models import weights
+
+FOLDER = Path(__file__).parents[1] / "networks"
+"""Where the networks of the package lie."""
+
+WEIGHTS, CARD = ".safetensors", ".json"
+
+SCHEMA = 1
+"""Version of the card's fields."""
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A packaged network.
+
+    Attributes:
+        name: such as `denoise_gray`.
+        file: its weights; the card lies beside them.
+        card: plain data. `model` is the config node of the network, `channels` what it takes (1 or 3), `sigma` the
+            least and the greatest noise level that it was trained for, in 8-bit units, or null; `summary` is one line.
+    """
+
+    name: str
+    file: Path
+    card: Mapping[str, Any]
+
+    @property
+    def sigma(self) -> tuple[float, float] | None:
+        """The noise levels that it was trained for, in 8-bit units; None if it does not take the noise level."""
+        given = self.card.get("sigma")
+        return None if given is None else (float(given[0]), float(given[1]))
+
+
+def names() -> list[str]:
+    """The packaged networks, in alphabetical order."""
+    return sorted(file.stem for file in FOLDER.glob(f"*{WEIGHTS}") if file.with_suffix(CARD).is_file())
+
+
+def lines() -> list[str]:
+    """What each packaged network is for, a line each, for `--help`."""
+    return [f"{name}: {find(name).card.get('summary', '')}" for name in names()]
+
+
+def find(name: str) -> Packaged:
+    """Return the packaged network of a name.
+
+    Raises:
+        ConfigError: for a name that there is not; it names the nearest.
+        DataError: for a damaged card.
+    """
+    if name not in names():
+        raise ConfigError(
+            f"model: {name!r} is neither a run, a file, nor the name of a packaged network. {nearest(name, names())}"
+        )
+    return read(FOLDER / f"{name}{WEIGHTS}")
+
+
+def of(source: Path) -> Packaged | None:
+    """Return the packaged network that a path means: by its name, or a file of weights with its card beside it.
+
+    None for any other path that exists or looks like one.
+
+    Raises:
+        ConfigError: for a bare name that there is not.
+        DataError: for a damaged card.
+    """
+    if source.suffix == WEIGHTS and source.with_suffix(CARD).is_file() and source.is_file():
+        return read(source)
+    if source.exists() or source.suffix or len(source.parts) != 1:
+        return None
+    return find(str(source))
+
+
+def read(file: Path) -> Packaged:
+    """Return the network whose weights are in `file`, with the card that lies beside it.
+
+    Raises:
+        DataError: if there is no card, or it is damaged.
+    """
+    place = file.with_suffix(CARD)
+    try:
+        card = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"model: {file} has no model card {place.name} beside it.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"model: {place} cannot be read as a model card ({error}).") from error
+    node = card.get("model") if isinstance(card, dict) else None
+    if not isinstance(node, dict) or "_target_" not in node or card.get("channels") not in (1, 3):
+        raise DataError(f"model: {place} is damaged: it has no `model` with a _target_, or no `channels` of 1 or 3.")
+    if card.get("schema") != SCHEMA:
+        raise DataError(f"model: {place} is of schema {card.get('schema')!r}; this version reads {SCHEMA}.")
+    return Packaged(file.stem, file, card)
+
+
+def load(packaged: Packaged) -> nn.Module:
+    """Build the network and load its weights: float32, in evaluation mode, on the CPU. Its output is not clamped.
+
+    The card is data: it may name what shipped configs name, and what the user trusts (see `config.trust`).
+
+    Raises:
+        ConfigError: for a target that is not trusted.
+        DataError: for weights that are damaged, or not those of the card.
+    """
+    what = f"model: {packaged.file}"
+    state = _state(packaged, what)
+    net: nn.Module = build.make("model", packaged.card["model"])
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"{what} does not hold the weights of the network in its card: {error}") from error
+    weights.refuse_not_finite(net, state, what)
+    return net.eval()
+
+
+def _state(packaged: Packaged, what: str) -> dict[str, Tensor]:
+    """The tensors of the file, half precision converted to float32."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load as read_tensors
+
+    try:
+        data = packaged.file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{what} cannot be read ({error.strerror or error}).") from error
+    if hashlib.sha256(data).hexdigest() != packaged.card.get("sha256"):
+        raise DataError(f"{what} is damaged, or not the file of its card: the card names another SHA-256.")
+    try:
+        state = read_tensors(data)
+    except SafetensorError as error:
+        raise DataError(f"{what} cannot be read as safetensors ({error}).") from error
+    return {key: value.float() if value.dtype == torch.float16 else value for key, value in state.items()}

@@ -1,0 +1,114 @@
+"""A packaged network is made from a finished run, and is the same network under its name."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from scoring import Made
+
+import restorelab
+from restorelab.errors import ConfigError, DataError
+from restorelab.exchange import package
+from restorelab.restoring import packaged
+from restorelab.runs.record import Record
+
+TEXTS = ["summary=removes noise", "data=photographs", "licence=CC0", "command=python train.py noise=gaussian"]
+
+
+@pytest.fixture(scope="module")
+def folder(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("networks")
+    assert package.run([str(made.run), "tiny", *TEXTS, f"out={out}"]) == 0
+    return out
+
+
+@pytest.fixture
+def named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(packaged, "FOLDER", folder)
+    return folder
+
+
+def test_the_name_gives_the_run_s_network(made: Made, named: Path) -> None:
+    image = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0))
+    by_name, by_run = restorelab.load("tiny"), restorelab.load(made.run)
+    restored = by_name(image)
+    assert not by_name.training
+    assert (restored - by_run(image)).abs().max() < 1e-3  # half precision: 11 bits
+    assert torch.equal(restored, restorelab.load(named / "tiny.safetensors")(image))
+    assert packaged.lines() == ["tiny: removes noise"]
+
+
+def test_the_card_tells_how_it_was_made_and_measured(made: Made, named: Path) -> None:
+    card = json.loads((named / "tiny.json").read_text())
+    record = Record("run", made.run)
+    assert card["sha256"] == hashlib.sha256((named / "tiny.safetensors").read_bytes()).hexdigest()
+    assert {tensor.dtype for tensor in load_file(named / "tiny.safetensors").values()} == {torch.float16, torch.int64}
+    assert card["parameters"] == record.result["parameters"]
+    assert (card["licence"], card["sigma"], card["channels"]) == ("CC0", None, 1)
+    assert card["trained"]["steps"] == max(record.history["step"])
+    assert [row["evaluation"] for row in card["numbers"]] == record.evaluations
+    for row in card["numbers"]:
+        assert row["psnr"] == pytest.approx(record.metric(row["evaluation"], "psnr"), abs=1e-6)
+        low, high = row["psnr_interval"]
+        assert low < row["psnr"] < high
+    assert card["precision"].startswith("float16; float16 changes the PSNR of 18 test images by at most 0.00")
+
+
+def test_precision_is_kept_where_it_is_asked_for(made: Made, tmp_path: Path) -> None:
+    assert package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path}", "precision=float"]) == 0
+    image = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(restorelab.load(tmp_path / "tiny.safetensors")(image), restorelab.load(made.run)(image))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["run"], r"expected RUN NAME summary=TEXT data=TEXT licence=TEXT command=TEXT"),
+        (["run", "name", *TEXTS, "sumary=x"], "Did you mean 'summary'"),
+        (["run", "../name", *TEXTS], "leads to another folder"),
+        (["run", "name", *TEXTS, "precision=quarter"], "auto, half or float"),
+    ],
+)
+def test_wrong_arguments_are_told(given: list[str], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        package.run(given)
+
+
+def test_a_wrong_name_is_told_with_the_nearest(named: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'tinny' is neither a run.*Did you mean 'tiny'"):
+        restorelab.load("tinny")
+
+
+def _copied(folder: Path, out: Path, **changes: object) -> Path:
+    card = json.loads((folder / "tiny.json").read_text()) | changes
+    (out / "copy.json").write_text(json.dumps(card))
+    (out / "copy.safetensors").write_bytes((folder / "tiny.safetensors").read_bytes())
+    return out / "copy.safetensors"
+
+
+def test_a_card_is_data_and_names_no_code(folder: Path, tmp_path: Path) -> None:
+    file = _copied(folder, tmp_path, model={"_target_": "os.system", "command": "true"})
+    with pytest.raises(ConfigError, match=r"os\.system is not imported"):
+        restorelab.load(file)
+
+
+def test_damage_is_told(folder: Path, tmp_path: Path) -> None:
+    file = _copied(folder, tmp_path)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(DataError, match="SHA-256"):
+        restorelab.load(file)
+    file = _copied(folder, tmp_path, sha256=hashlib.sha256(b"nothing").hexdigest())
+    file.write_bytes(b"nothing")
+    with pytest.raises(DataError, match="cannot be read as safetensors"):
+        restorelab.load(file)
+    save_file({"other": torch.zeros(3)}, tmp_path / "copy.safetensors")
+    card = json.loads((tmp_path / "copy.json").read_text()) | {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    (tmp_path / "copy.json").write_text(json.dumps(card))
+    with pytest.raises(DataError, match="the network in its card"):
+        restorelab.load(file)
+    (tmp_path / "copy.json").write_text("{")
+    with pytest.raises(DataError, match="cannot be read as a model card"):
+        restorelab.load(file)
