@@ -10,9 +10,10 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data as photographs
 
-from restorelab.compare.comparison import Comparison, Section
-from restorelab.compare.crops import Case, Crops, Tile, View
+from restorelab.compare.comparison import Comparison
 from restorelab.report.charts.data import Bar, Bars, Box, Boxes, Dot, HeatMap, Lines, Scatter, Series, Span
+from restorelab.report.gallery import Case, Gallery, Tile, View
+from restorelab.report.page import Section
 from restorelab.report.table import Cell, Table
 from restorelab.runs.record import Record, Runs
 from study.synthetic import write
@@ -121,7 +122,7 @@ def webp(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def crops(labels: Sequence[str], side: int = 64, evaluations: Sequence[str] = EVALUATIONS) -> Crops:
+def crops(labels: Sequence[str], side: int = 64, evaluations: Sequence[str] = EVALUATIONS) -> Gallery:
     """Real photographs, degraded by noise; each "run" is a blend of the truth, a blur and the noise."""
     rng, views = np.random.default_rng(3), []
     whys = (
@@ -148,7 +149,7 @@ def crops(labels: Sequence[str], side: int = 64, evaluations: Sequence[str] = EV
             shown = webp(np.asarray(thumb) / 255)
             cases.append(Case(f"{photo}.png", why, shown, size, (x, y, side, side), *ends, tiles))
         views.append(View(evaluation, cases, ["bm3d-gaussian is left out: its outputs are not at hand."]))
-    return Crops(views, ["Each run is shown by its first seed."])
+    return Gallery(views, ["Each run is shown by its first seed."])
 
 
 def significance(labels: Sequence[str]) -> Table:

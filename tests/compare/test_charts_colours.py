@@ -6,11 +6,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from restorelab.compare.comparison_page import STYLES, asset
 from restorelab.report.charts.heat_map import STEPS
 from restorelab.report.charts.look import COLOURS
+from restorelab.report.page import asset
 
-CSS = "\n".join(map(asset, STYLES))
+CSS = str(asset("style.css"))
 THEMES = {"light": 0, "dark": 1}
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.

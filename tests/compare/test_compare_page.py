@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from compare.page_material import EVALUATIONS, MODELS, NOISES, comparison, crops, leaderboard, names, runs
-from restorelab.compare.comparison import Comparison, Section
+from restorelab.compare.comparison import Comparison
 from restorelab.compare.comparison_page import PICTURES, looks_of, page
-from restorelab.compare.crops import Case, Crops, Tile, View
 from restorelab.report.charts.data import Bars, Lines, Series
+from restorelab.report.gallery import Case, Gallery, Tile, View
+from restorelab.report.page import Section
 from restorelab.report.table import Cell, Table
 from restorelab.runs.record import Runs
 
@@ -173,7 +174,9 @@ def test_pictures_are_kept_bit_by_bit(tmp_path: Path) -> None:
     tile = Tile("ae-gaussian", buffer.getvalue(), 31.416, 0.9)
     case = Case(EVIL, "Hardest: 3 dB", buffer.getvalue(), (300, 200), (30, 50, 30, 20), tile, tile,
                 [tile, dataclasses.replace(tile, label=EVIL)])  # fmt: skip
-    found = Tags(page(empty(tmp_path), Crops([View(EVIL, [case], [EVIL]), View("other", [], ["its dataset is gone"])])))
+    found = Tags(
+        page(empty(tmp_path), Gallery([View(EVIL, [case], [EVIL]), View("other", [], ["its dataset is gone"])]))
+    )
     source = next(str(attrs["src"]) for attrs in found.of("img") if "31.42 dB" in str(attrs.get("alt")))
     kept = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
     assert np.array_equal(np.asarray(kept.convert("RGB")), pixels)
@@ -189,7 +192,7 @@ def test_it_escapes_what_others_wrote(tmp_path: Path) -> None:
     table = Table(EVIL, [EVIL, f"{EVIL}\n{EVIL}"], [[Cell(EVIL), Cell(EVIL, EVIL, 1.0, note=EVIL)]], [EVIL])
     chart = Lines(EVIL, EVIL, EVIL, [Series(EVIL, [1, 2], [1, 2])], caption=EVIL)
     section = Section("s", EVIL, [table], [chart], [EVIL])
-    found = Tags(page(Comparison(EVIL, runs(tmp_path, 1), [section], EVIL, [EVIL], [EVIL]), Crops([], [EVIL])))
+    found = Tags(page(Comparison(EVIL, runs(tmp_path, 1), [section], EVIL, [EVIL], [EVIL]), Gallery([], [EVIL])))
     assert not found.of("img")
     assert not any("onerror" in attrs for _, attrs in found.tags)
     assert len(found.of("script")) == 2
@@ -228,7 +231,7 @@ def test_few_runs_are_no_special_case(tmp_path: Path, count: int) -> None:
 
 def test_no_runs_at_all_still_make_a_page(tmp_path: Path) -> None:
     nothing = Comparison("Nothing", Runs([]), [], "protocol", refused=["a: not finished"])
-    assert "a: not finished" in Tags(page(nothing, Crops([], ["There are no runs to take pictures of."]))).text
+    assert "a: not finished" in Tags(page(nothing, Gallery([], ["There are no runs to take pictures of."]))).text
 
 
 def test_200_runs_are_written_in_seconds(tmp_path: Path) -> None:

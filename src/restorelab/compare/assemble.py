@@ -16,10 +16,11 @@ from restorelab.compare import (
     training_curves,
     transfer_map,
 )
-from restorelab.compare.comparison import Comparison, Section
+from restorelab.compare.comparison import Comparison
 from restorelab.compare.significance import Against
 from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.report.charts.data import Chart
+from restorelab.report.page import Section
 from restorelab.runs import naming
 from restorelab.runs.comparable import SHOWN, Board, alike, boards
 from restorelab.runs.find import Found, find

@@ -10,32 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restorelab.file_names import refusal
+from restorelab.report.page import Section
 from restorelab.report.table import Table
 from restorelab.runs.record import Runs
 from restorelab.runs.run_folder import write_json, write_text
 
 if TYPE_CHECKING:
-    from restorelab.compare.crops import Crops
-    from restorelab.report.charts.data import Chart
+    from restorelab.report.gallery import Gallery
 
 KINDS = ("csv", "md", "tex")
 """Files of each table."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page.
-
-    Attributes:
-        id: of its heading, for links: `leaderboard`.
-        text: sentences above its tables and charts; why there is nothing, where there is nothing.
-    """
-
-    id: str
-    title: str
-    tables: list[Table] = field(default_factory=list)
-    charts: list[Chart] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,10 +72,10 @@ def build(
     return assemble.comparison(folders, baseline, evaluations, metric, title)
 
 
-def write(comparison: Comparison, folder: Path, crops: Crops | None = None) -> Path:
+def write(comparison: Comparison, folder: Path, gallery: Gallery | None = None) -> Path:
     """Write `index.html`, `tables/` and `leaderboard.json` into a folder; gives the page.
 
-    crops: pictures for the page. Tables of an earlier comparison that this one does not have are removed.
+    gallery: pictures for the page. Tables of an earlier comparison that this one does not have are removed.
     """
     from restorelab.compare.comparison_page import page
 
@@ -105,7 +89,7 @@ def write(comparison: Comparison, folder: Path, crops: Crops | None = None) -> P
             write_text(folder / "tables" / f"{name}.{kind}", text, sync=False)
     write_json(folder / "leaderboard.json", {**comparison.leaderboard, "tables": list(found)})
     index = folder / "index.html"
-    write_text(index, page(comparison, crops))
+    write_text(index, page(comparison, gallery))
     return index
 
 

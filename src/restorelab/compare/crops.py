@@ -5,7 +5,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +12,9 @@ from restorelab.compare import patch
 from restorelab.compare.restoring import Image, Restorer
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
+from restorelab.report.gallery import Case, Gallery, Tile, View
 from restorelab.report.pixels import shown_bands
+from restorelab.runs.naming import listed
 from restorelab.runs.record import Record, Runs
 
 log = logging.getLogger(__name__)
@@ -31,55 +32,14 @@ AGREE = 0.05
 """dB by which an image restored anew may differ from what was measured before the page says so: the threshold."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One crop: `picture` is a lossless WebP; `psnr` (dB) and `ssim` are what the whole image measured."""
-
-    label: str
-    picture: bytes
-    psnr: float | None = None
-    ssim: float | None = None
-
-
-@dataclass(frozen=True)
-class Case:
-    """One test image of `size` (W, H) pixels, `whole` a small WebP of it; `box` (x, y, w, h) is what the tiles show."""
-
-    id: str
-    why: str
-    whole: bytes
-    size: tuple[int, int]
-    box: tuple[int, int, int, int]
-    degraded: Tile
-    clean: Tile
-    restored: list[Tile]
-
-
-@dataclass(frozen=True)
-class View:
-    """The images of one evaluation; `text` says what is left out, and why there are none."""
-
-    evaluation: str
-    cases: list[Case]
-    text: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Crops:
-    """The pictures of a comparison."""
-
-    views: list[View]
-    text: list[str] = field(default_factory=list)
-
-
-def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0) -> Crops:
+def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0) -> Gallery:
     """Choose images and crops, and restore them on the CPU by the first seed of each run; never raises.
 
     most: runs of an evaluation, the best of them. images: of an evaluation. seconds: after which the rest is left out.
     Whatever is missing (a dataset, a checkpoint, a network) is said in the text of its view.
     """
     if images < 1 or not len(runs):
-        return Crops([], ["No pictures were asked for." if images < 1 else "There are no runs to take pictures of."])
+        return Gallery([], ["No pictures were asked for." if images < 1 else "There are no runs to take pictures of."])
     found = {name: runs[name][0] for name in runs}
     counts = Counter(evaluation for record in found.values() for evaluation in record.evaluations)
     chosen = [evaluation for evaluation, _ in counts.most_common(VIEWS)]
@@ -95,7 +55,7 @@ def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0)
         except Exception as error:  # a page without some pictures is better than no page
             log.debug("no pictures of %s", evaluation, exc_info=True)
             views.append(View(evaluation, [], [f"No pictures: {_said(error)}"]))
-    return Crops(views, text)
+    return Gallery(views, text)
 
 
 def side(tiles: int) -> int:
@@ -139,7 +99,7 @@ def _view(
     own, text = _comparable(own, evaluation)
     own, left = _best(own, evaluation, most)
     if left:
-        text.append(f"The {most} runs with the highest PSNR are shown; left out: {_list(left)}.")
+        text.append(f"The {most} runs with the highest PSNR are shown; left out: {listed(left)}.")
     frozen = _frozen(list(own.values()), evaluation)
     order = {image: place for place, image in enumerate(frozen.ids)}
     bands = shown_bands(frozen.channels)
@@ -167,7 +127,7 @@ def _comparable(own: dict[str, Record], evaluation: str) -> tuple[dict[str, Reco
     specs = {name: record.evaluation(evaluation)["spec"] for name, record in own.items()}
     usual = Counter(specs.values()).most_common(1)[0][0]
     other = [name for name in own if specs[name] != usual]
-    said = [f"Measured on other images, and so not shown: {_list(other)}."] if other else []
+    said = [f"Measured on other images, and so not shown: {listed(other)}."] if other else []
     return {name: record for name, record in own.items() if specs[name] == usual}, said
 
 
@@ -224,11 +184,6 @@ def _case(image: Image, why: str, own: dict[str, Record], evaluation: str) -> Ca
 def _one(record: Record, evaluation: str, column: str, image: str) -> float | None:
     value = float(_column(record, evaluation, column, [image])[0])
     return value if math.isfinite(value) else None
-
-
-def _list(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{more}"
 
 
 def _said(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from restorelab.metrics.protocol import Protocol
 from restorelab.runs.comparable import Board
 from restorelab.runs.deviations import length
-from restorelab.runs.naming import counted
+from restorelab.runs.naming import counted, listed
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.samples import learned
 
@@ -30,10 +30,10 @@ def facts(runs: Runs, boards: Sequence[Board]) -> list[str]:
     found = [f"{held}{f' ({said})' if said else ''}."]
     classical = [name for name in runs if not learned(runs[name])]
     if classical:
-        found.append(f"Without learning: {_listed(classical)}.")
+        found.append(f"Without learning: {listed(classical)}.")
     external = [name for name in runs if runs[name][0].config.get("external")]
     if external:
-        found.append(f"From elsewhere: {_listed(external)}.")
+        found.append(f"From elsewhere: {listed(external)}.")
     for board in boards:
         images = {int(board.entry(board.where[c.label][0], c).get("images") or 0) for c in board.columns}
         counts = " or ".join(f"{count:,}" for count in sorted(images))
@@ -50,10 +50,6 @@ def facts(runs: Runs, boards: Sequence[Board]) -> list[str]:
 
 def _says_length(record: Record) -> bool:
     return isinstance(record.config.get("data"), Mapping) and "batch_size" in record.config["data"]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def _differing(records: Sequence[Record]) -> list[str]:
