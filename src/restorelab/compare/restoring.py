@@ -57,7 +57,7 @@ class Restorer:
 
         side: pixels of the crop. until: of `time.monotonic`; runs that come after it are left out.
         """
-        clean, degraded = frozen.clean(place), frozen.image(place)
+        clean, degraded, sigma = frozen.clean(place), frozen.image(place), frozen.sigma(place)
         height, width = clean.shape[-2:]
         scale = max(1, height // degraded.shape[-2])
         window = self._window(clean, scale)
@@ -72,7 +72,9 @@ class Restorer:
                 late.append(name)
                 continue
             try:
-                made[name] = self._restored(record, evaluation, frozen.ids[place], degraded, clean, window, scale, psnr)
+                made[name] = self._restored(
+                    record, evaluation, frozen.ids[place], degraded, sigma, clean, window, scale, psnr
+                )
             except Exception as error:
                 reason = str(error).strip().splitlines()
                 said = f"{name} is not shown: {reason[0] if reason else type(error).__name__}"
@@ -113,8 +115,8 @@ class Restorer:
 
     @torch.inference_mode()
     def _restored(
-        self, record: Record, evaluation: str, image: str, degraded: Tensor, clean: Tensor, window: Box, scale: int,
-        psnr: dict[str, float],
+        self, record: Record, evaluation: str, image: str, degraded: Tensor, sigma: Tensor | None, clean: Tensor,
+        window: Box, scale: int, psnr: dict[str, float],
     ) -> Tensor:  # fmt: skip
         """The window of the image as the run restores it, (C, h, w) float32; notes its PSNR where it is the whole."""
         whole = window[2:] == (clean.shape[-1], clean.shape[-2])
@@ -124,8 +126,10 @@ class Restorer:
         net, protocol = self._net(record, evaluation), build.make("protocol", record.config["protocol"])
         fixed = getattr(net, "size", None) is not None
         given = degraded if fixed else detail.cut(degraded, window, scale)
+        if sigma is not None and sigma.ndim == 4 and not fixed:
+            sigma = detail.cut(sigma[0], window, scale)[None]
         with exact():
-            output = restore(net, protocol.prepare(given[None]))[0].float()
+            output = restore(net, protocol.prepare(given[None]), sigma)[0].float()
         truth = clean if fixed else detail.cut(clean, window)
         if output.shape != truth.shape:
             raise DataError(f"its output is {tuple(output.shape)}, no image of {tuple(truth.shape)}.")

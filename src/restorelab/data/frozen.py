@@ -13,8 +13,9 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from restorelab.data.stored import as_tensor, to_unit
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
+from restorelab.models.sigma import noise_level
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ RECIPE = 2  # 2: Gaussian blur reaches 3 sigma; 25 and 25.0 are the same strengt
 DISK_SHARE = 0.25
 """Share of the free disk space that one set may take. A larger set is computed at each use, with the same bits."""
 
-IMAGES, META = "degraded.f32", "meta.json"
+IMAGES, META, PARAMETERS = "degraded.f32", "meta.json", "parameters.json"
 """Files of a stored set."""
 
 
@@ -145,6 +147,29 @@ class FrozenSet:
         begin, shape = int(self.offsets[place]), self.shapes[place]
         return self._pixels[begin : begin + int(shape.prod())].view(*shape.tolist())
 
+    @cached_property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """What the degradation drew for each image, `{name: (N,)}` float64, as `Degradation` returns it."""
+        if self._real:
+            return {}
+        file = cache_root() / "frozen" / self.spec / PARAMETERS
+        try:
+            drawn = json.loads(file.read_text())
+        except (OSError, ValueError):  # stored by an earlier version, or not stored
+            drawn = _columns([self._degrade(place)[1] for place in range(len(self))])
+        return {name: np.asarray(values, dtype=np.float64) for name, values in drawn.items()}
+
+    def sigma(self, place: int) -> Tensor | None:
+        """The noise level of the degraded image at index `place`: see `Sample.sigma`, for a batch of one."""
+        return noise_level(self._drawn([place]), self.image(place)[None])
+
+    def sigmas(self, places: Sequence[int] | np.ndarray) -> Tensor | None:
+        """The noise levels of several degraded images of one shape."""
+        return noise_level(self._drawn(places), torch.stack([self.image(place) for place in places]))
+
+    def _drawn(self, places: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(values[places]) for name, values in self.parameters.items()}
+
     def places(
         self, batch_size: BatchSize, rank: int = 0, world: int = 1, device: torch.device = CPU
     ) -> list[np.ndarray]:
@@ -162,6 +187,7 @@ class FrozenSet:
                 index=torch.from_numpy(places),
                 clean=to_unit(as_tensor(np.stack([self.table.clean(self.rows[p]) for p in places]))),
                 degraded=torch.stack([self.image(p) for p in places]),
+                parameters=self._drawn(places),
                 label=None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64)),
             )
             yield sample.pinned() if device.type == "cuda" else sample
@@ -175,15 +201,22 @@ class FrozenSet:
             height, width = self.evaluation.degradation.output_size((int(height), int(width)))
         return int(channels), int(height), int(width)
 
-    def _make(self, place: int) -> Tensor:
-        row = self.rows[place]
+    def _make(self, place: int, drawn: list[dict[str, float]] | None = None) -> Tensor:
+        """Return the degraded image; append what was drawn for it to `drawn`."""
         if self._real:
-            return to_unit(as_tensor(self.table.degraded(row)))
+            return to_unit(as_tensor(self.table.degraded(self.rows[place])))
+        image, parameters = self._degrade(place)
+        if drawn is not None:
+            drawn.append(parameters)
+        return image
+
+    def _degrade(self, place: int) -> tuple[Tensor, dict[str, float]]:
+        row = self.rows[place]
         draws = PhiloxDraws(self.table.ids[row], self.evaluation.key, self.seed)
         with torch.no_grad():
             clean = torch.from_numpy(self.table.clean(row).astype(np.float64)) / self.table.maximum
-            degraded, _ = self.evaluation.degradation(clean[None], draws)
-        return degraded[0].float()
+            degraded, drawn = self.evaluation.degradation(clean[None], draws)
+        return degraded[0].float(), {name: float(values) for name, values in drawn.items()}
 
     def _hash_spec(self) -> str:
         digest = hashlib.sha256()
@@ -264,13 +297,20 @@ class FrozenSet:
             new.mkdir()
             with (new / IMAGES).open("wb") as stream:
                 places = tqdm(range(len(self)), desc=f"degrading {self.evaluation.name}", leave=False, disable=None)
-                bits = _digest((self._make(i) for i in places), stream.write)
+                drawn: list[dict[str, float]] = []
+                bits = _digest((self._make(i, drawn) for i in places), stream.write)
+            (new / PARAMETERS).write_text(json.dumps(_columns(drawn)))
             facts = {"bits": bits, "part": self.part, "evaluation": self.evaluation.name, "images": len(self)}
             (new / META).write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
             new.rename(folder)
         log.debug("%s/%s: %d evaluation images degraded and stored, bits %s", self.part, self.evaluation.name,
                   len(self), bits)  # fmt: skip
         return bits
+
+
+def _columns(drawn: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Turn what was drawn for each image into one list a name."""
+    return {name: [parameters[name] for parameters in drawn] for name in (drawn[0] if drawn else ())}
 
 
 def _changed(file: Path | None) -> DataError:

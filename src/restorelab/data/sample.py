@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from restorelab.models.sigma import noise_level
+
 
 @dataclass
 class Sample:
@@ -31,6 +33,12 @@ class Sample:
 
     def __len__(self) -> int:
         return int(self.clean.shape[0])
+
+    @property
+    def sigma(self) -> Tensor | None:
+        """The noise level for networks that take it, (B,) or (B, 1, h, w) in [0, 1] units; None if none was drawn."""
+        assert self.degraded is not None
+        return noise_level(self.parameters, self.degraded)
 
     def to(self, device: torch.device | str) -> "Sample":
         """Move every tensor to a device (Lightning calls this), asynchronously from pinned memory to a GPU."""

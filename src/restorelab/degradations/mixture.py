@@ -131,6 +131,12 @@ def check_groups(groups: Mapping[str, Mapping[str, Any]], noises: Sequence[str])
         raise ConfigError(f"groups: none of {', '.join(groups) or 'them'} has the noise {', '.join(missing)}.")
 
 
+def draws_sigma(noise: Noise | Each) -> bool:
+    """Whether a noise draws a `sigma` for every image, which networks that take the noise level need."""
+    members = noise.noises.values() if isinstance(noise, Mixture | Each) else [noise]
+    return all("sigma" in member.parameters for member in members)
+
+
 def names(noises: Mapping[str, Noise]) -> tuple[str, ...]:
     """Return the names of the parameters of a set of noises: `noise`, then those of its members in order."""
     members = (parameter for noise in noises.values() for parameter in noise.parameters)

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from restorelab.models.sigma import probe
+
 REFUSALS = (RuntimeError, ValueError, TypeError, NotImplementedError)
 
 
@@ -22,7 +24,7 @@ def macs(net: nn.Module, shape: tuple[int, int, int]) -> int | None:
     training = net.training
     try:
         with torch.no_grad(), counter:
-            net.eval()(torch.zeros(1, *shape, device="meta"))
+            probe(net.eval(), torch.zeros(1, *shape, device="meta"))
     except REFUSALS:
         return None
     finally:

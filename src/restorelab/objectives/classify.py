@@ -34,7 +34,7 @@ class Classify(Objective):
     restores: ClassVar[bool] = False
 
     def __call__(
-        self, net: Callable[[Tensor], Tensor], sample: Sample, degradation: Degradation, draws: Draws
+        self, net: Callable[..., Tensor], sample: Sample, degradation: Degradation, draws: Draws
     ) -> tuple[Tensor, Tensor]:
         """Give the mean cross-entropy, outside autocast and in float32, and the logits."""
         assert sample.degraded is not None

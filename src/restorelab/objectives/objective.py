@@ -24,7 +24,7 @@ class Objective:
     restores: ClassVar[bool] = True
 
     def __call__(
-        self, net: Callable[[Tensor], Tensor], sample: Sample, degradation: Degradation, draws: Draws
+        self, net: Callable[..., Tensor], sample: Sample, degradation: Degradation, draws: Draws
     ) -> tuple[Tensor, Tensor]:
         """Give the loss, a scalar in float32, and the network's output for a batch."""
         raise NotImplementedError

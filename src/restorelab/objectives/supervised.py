@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
+from restorelab.models.sigma import call, takes_sigma
 from restorelab.objectives.objective import Objective
 
 
@@ -22,11 +23,11 @@ class Supervised(Objective):
     loss: nn.Module
 
     def __call__(
-        self, net: Callable[[Tensor], Tensor], sample: Sample, degradation: Degradation, draws: Draws
+        self, net: Callable[..., Tensor], sample: Sample, degradation: Degradation, draws: Draws
     ) -> tuple[Tensor, Tensor]:
         """Give the loss and the restored images (B, C, H, W); degradation and draws are other objectives' needs."""
         assert sample.degraded is not None
-        restored = net(sample.degraded)
+        restored = call(net, sample.degraded, sample.sigma if takes_sigma(net) else None)
         with torch.autocast(restored.device.type, enabled=False):
             return self.loss(restored.float(), sample.clean), restored
 

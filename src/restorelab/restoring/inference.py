@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restorelab.models.sigma import call
+
 LARGE, TILE = 1 << 24, 2048
 """Images with more pixels than `LARGE` are restored in tiles of `TILE` pixels per side if that gives the same result. A
 layer of 32 channels takes 14 GB for a photograph of 108 megapixels, and 0.5 GB for a tile."""
@@ -27,9 +29,31 @@ def exact() -> Iterator[None]:
         torch.set_float32_matmul_precision(before[1])
 
 
+class Restoring:
+    """A network as `restore` runs it: a callable of degraded images and their noise level."""
+
+    takes_sigma = True
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net = net
+
+    def __call__(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """See `restore`."""
+        return restore(self.net, degraded, sigma)
+
+
 @torch.inference_mode()
-def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overlap: int | None = None) -> Tensor:
+def restore(
+    net: nn.Module,
+    degraded: Tensor,
+    sigma: Tensor | None = None,
+    *,
+    tile: int | None = None,
+    overlap: int | None = None,
+) -> Tensor:
     """Restore `degraded: (B, C, h, w)` with a network in evaluation mode; returns `(B, C', s h, s w)`, not clamped.
+
+    sigma: the noise level for a network that takes it, (B,) or (B, 1, h, w) in [0, 1] units; others do not get it.
 
     s is the whole factor by which the network enlarges. If h or w does not fit the network's `multiple` and `minimum`,
     the image is padded at the bottom and right (by reflection, or by repeating the edge if it is too small for that)
@@ -51,8 +75,10 @@ def restore(net: nn.Module, degraded: Tensor, *, tile: int | None = None, overla
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
     try:
-        padded = _pad(degraded, int(getattr(net, "multiple", 1)), int(getattr(net, "minimum", 1)))
-        restored = net(padded) if tile is None else _tiled(net, padded, tile, overlap)
+        multiple, minimum = int(getattr(net, "multiple", 1)), int(getattr(net, "minimum", 1))
+        padded = _pad(degraded, multiple, minimum)
+        level = _pad(sigma, multiple, minimum) if sigma is not None and sigma.ndim == 4 else sigma
+        restored = call(net, padded, level) if tile is None else _tiled(net, padded, level, tile, overlap)
     finally:
         for module, training in modes:
             module.training = training
@@ -98,7 +124,7 @@ def _scale(restored: Tensor, degraded: Tensor) -> int:
     return scale
 
 
-def _tiled(net: nn.Module, image: Tensor, tile: int, overlap: int | None) -> Tensor:
+def _tiled(net: nn.Module, image: Tensor, sigma: Tensor | None, tile: int, overlap: int | None) -> Tensor:
     """Restore `(B, C, h, w)`, of a size that is valid for the network, tile by tile."""
     multiple, minimum = int(getattr(net, "multiple", 1)), int(getattr(net, "minimum", 1))
     if overlap is None:
@@ -115,8 +141,9 @@ def _tiled(net: nn.Module, image: Tensor, tile: int, overlap: int | None) -> Ten
     scale = 1
     for top, above, below in _spans(image.shape[-2], side, step):
         for left, before, behind in _spans(image.shape[-1], side, step):
-            piece = image[..., top : top + side, left : left + side]
-            result = net(piece)
+            here = (..., slice(top, top + side), slice(left, left + side))
+            piece = image[here]
+            result = call(net, piece, sigma[here] if sigma is not None and sigma.ndim == 4 else sigma)
             if restored is None:
                 scale = _scale(result, piece)
                 size = (scale * image.shape[-2], scale * image.shape[-1])

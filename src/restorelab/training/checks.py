@@ -14,11 +14,13 @@ from restorelab.config import metric_names
 from restorelab.config.build import Parts, make
 from restorelab.data.dataset import Dataset
 from restorelab.data.sample import Sample
+from restorelab.degradations.mixture import draws_sigma
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.metrics.ssim import SSIM_WINDOW
 from restorelab.models import weights
+from restorelab.models.sigma import probe, takes_sigma
 from restorelab.runs.metric import learn
 from restorelab.training import memory_bounds
 from restorelab.training.loggers import required
@@ -96,6 +98,7 @@ def check_network(built: Parts, net: nn.Module) -> None:
         msg = f"{_name(built)} {verb} {size[0]}x{size[1]} only, and data.size=null leaves the sizes as they are: "
         msg += f"data.size=[{size[0]},{size[1]}]."
         raise ConfigError(msg)
+    check_noise_level(built, net)
     (height, width), given = sizes(built.dataset, built.degradation, net)
     channels = built.dataset.channels
     what = f"{_name(built)} with {channels}x{height}x{width} images" + (
@@ -105,7 +108,7 @@ def check_network(built: Parts, net: nn.Module) -> None:
     restores = built.objective.restores
     try:
         with torch.no_grad():
-            restored = net.train()(torch.zeros(2, channels, *given, device="meta"))
+            restored = probe(net.train(), torch.zeros(2, channels, *given, device="meta"))
     except NotImplementedError:
         return  # an operator without a meta kernel: the first batch will tell
     except REFUSALS as error:
@@ -127,6 +130,19 @@ def check_network(built: Parts, net: nn.Module) -> None:
         msg = f"{what}: the network gives {got} back{kind}. {advice}"
         raise ConfigError(msg)
     check_objective(built, (channels, height, width), given)
+
+
+def check_noise_level(built: Parts, net: nn.Module) -> None:
+    """Raise ConfigError where a network takes the noise level and a noise that it meets draws none."""
+    if not takes_sigma(net):
+        return
+    met = {f"evaluation.{name}": evaluation.degradation for name, evaluation in built.evaluations.items()}
+    if built.config["train"]:
+        met[f"noise={built.config['choices'].get('noise', '?')}"] = built.degradation
+    for where, degradation in met.items():
+        if not draws_sigma(degradation.noise):
+            msg = f"{_name(built)} takes the noise level, and {where} draws no sigma. Use noise=gaussian, or a network "
+            raise ConfigError(msg + "that does not take it.")
 
 
 def sizes(dataset: Dataset, degradation: Degradation, net: nn.Module) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from restorelab.data.sample import Sample
 from restorelab.metrics.measures import INPUT, ImageMeasures, Measures
 from restorelab.metrics.protocol import Protocol
 from restorelab.metrics.psnr import PSNR_CAP
-from restorelab.restoring.inference import exact, restore
+from restorelab.models.sigma import call
+from restorelab.restoring.inference import Restoring, exact
 from restorelab.training.finite import finite, refusal
 
 WARM_UP = 1
@@ -114,7 +114,7 @@ def evaluate(
     one_shape = frozen.one_shape and images
     net_training = net.training
     net.eval()
-    clock = _Clock(partial(restore, net) if images else net, device)
+    clock = _Clock(Restoring(net) if images else net, device)
     with torch.inference_mode(), exact():
         for batch in frozen.batches(batch_size, device=device):
             sample = batch.to(device)
@@ -122,7 +122,7 @@ def evaluate(
             given = sample.degraded
             sample.degraded = protocol.prepare(given).contiguous(memory_format=memory_format)
             if loss is None:
-                output = clock(sample.degraded)
+                output = clock(sample.degraded, sample.sigma)
             else:
                 value, output = loss(clock, sample)
                 losses.append(value)
@@ -156,18 +156,20 @@ def evaluate(
 class _Clock:
     """A network with a clock on it: what it computes is timed and nothing around it."""
 
-    def __init__(self, net: Callable[[Tensor], Tensor], device: torch.device) -> None:
+    takes_sigma = True
+
+    def __init__(self, net: Callable[..., Tensor], device: torch.device) -> None:
         self.net, self.device = net, device
         self._batches: list[tuple[int, float]] = []
-        self._first: Tensor | None = None
+        self._first: tuple[Tensor, Tensor | None] | None = None
 
-    def __call__(self, degraded: Tensor) -> Tensor:
+    def __call__(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
         began = time.perf_counter()
-        restored = self.net(degraded)
+        restored = call(self.net, degraded, sigma)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self._batches.append((len(degraded), time.perf_counter() - began))
-        self._first = degraded if self._first is None else self._first
+        self._first = self._first or (degraded, sigma)
         return restored
 
     def repeat(self) -> None:
@@ -177,7 +179,7 @@ class _Clock:
             while self._first is not None and len(self._batches) < WARM_UP + count:
                 if time.perf_counter() - began + self._batches[-1][1] > seconds:
                     return
-                self(self._first)
+                self(*self._first)
 
     def seconds(self, images: int) -> float:
         """For so many images at the rate of all batches but the first, or of the only one."""

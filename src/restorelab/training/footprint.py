@@ -11,6 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 
 from restorelab.config.build import Parts, make
+from restorelab.models.sigma import probe
 from restorelab.training import checks
 
 AVERAGES = ("EMA", "WeightAveraging", "EMAWeightAveraging")
@@ -60,7 +61,7 @@ def _activations(built: Parts, net: nn.Module, clean: tuple[int, int], given: tu
     """Bytes that forward keeps for backward: of the network, and of a loss between two images."""
     batch, channels = built.dataset.batch_size, built.dataset.channels
     with saved([*net.parameters(), *net.buffers()]) as kept:
-        output = net(torch.empty(batch, channels, *given, device="meta"))
+        output = probe(net, torch.empty(batch, channels, *given, device="meta"))
         loss: Any = getattr(built.objective, "loss", None)
         if isinstance(loss, nn.Module):
             loss = copy.deepcopy(loss).to("meta")

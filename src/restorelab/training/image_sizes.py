@@ -15,7 +15,8 @@ from restorelab.data.required import require
 from restorelab.data.small_images import refuse
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
-from restorelab.restoring.inference import restore
+from restorelab.models.sigma import probe
+from restorelab.restoring.inference import Restoring
 from restorelab.training import checks
 
 Size = tuple[int, int]
@@ -106,7 +107,7 @@ def _try_network(built: Parts, net: nn.Module, given: Size, clean: Size, *, trai
     degraded = torch.zeros(2 if training else 1, built.dataset.channels, *given, device="meta")
     try:
         with torch.no_grad():
-            restored = net.train()(degraded) if training else restore(net, degraded)
+            restored = probe(net.train() if training else Restoring(net), degraded)
     except NotImplementedError:
         return  # an operator without a meta kernel: the first batch will tell
     except checks.REFUSALS as error:

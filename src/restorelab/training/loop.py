@@ -6,10 +6,10 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
-from lightning.pytorch.utilities.enums import GradClipAlgorithmType
 from torch import Tensor
 
 from restorelab.data.sample import Sample
+from restorelab.training.clipping import clip_gradients
 from restorelab.training.graph import Gradients
 
 HOOKS = (
@@ -17,8 +17,6 @@ HOOKS = (
     "on_before_optimizer_step", "on_train_batch_end",
 )  # fmt: skip
 """What Lightning tells callbacks of in a batch, in this order."""
-
-NORM = GradClipAlgorithmType.NORM
 
 EARLY = HOOKS[:3]
 """Events that are over when a CUDA graph has been launched."""
@@ -144,8 +142,7 @@ class StepLoop(_TrainingEpochLoop):
         if scaler is not None and not getattr(optimizer, "_step_supports_amp_scaling", False):
             scaler.unscale_(optimizer)
         self._tell("on_before_optimizer_step", optimizer)
-        if trainer.gradient_clip_val:
-            plugin.clip_gradients(optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm or NORM)
+        clip_gradients(plugin, optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm)
         if scaler is None:
             optimizer.step()
         else:

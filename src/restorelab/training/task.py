@@ -15,9 +15,11 @@ from restorelab.degradations.rng import PhiloxDraws, TorchDraws
 from restorelab.metrics.measures import Measures
 from restorelab.metrics.per_image import BatchMean
 from restorelab.metrics.protocol import Protocol
+from restorelab.models.sigma import call
 from restorelab.objectives.objective import Objective
-from restorelab.restoring.inference import restore
+from restorelab.restoring.inference import Restoring
 from restorelab.training import tuning
+from restorelab.training.clipping import clip_gradients
 from restorelab.training.evaluation import evaluate
 from restorelab.training.finite import finite, refusal
 from restorelab.training.policy import Change
@@ -93,6 +95,12 @@ class RestorationTask(LightningModule):
         config = {"scheduler": self.schedule.scheduler, "interval": "step", "reduce_on_plateau": False}
         return {"optimizer": optimizer, "lr_scheduler": config}
 
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        """Clip as Lightning does, with a fused optimizer under bf16 as well."""
+        clip_gradients(self.trainer.precision_plugin, optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step the schedule where that is due; one that a callback has put in its place, as Lightning does."""
         if scheduler is not self.schedule.scheduler:
@@ -160,7 +168,7 @@ class RestorationTask(LightningModule):
             return  # this rank has measured its images; the others have not
         assert sample.degraded is not None
         sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
-        net = partial(restore, self.measured_net) if self.objective.restores else self.measured_net
+        net = Restoring(self.measured_net) if self.objective.restores else self.measured_net
         with float32_constants():
             loss, output = self.objective(net, sample, self.degradation, self.draws(sample))
         self._losses[number].update(loss, sample.index)
@@ -191,10 +199,13 @@ class RestorationTask(LightningModule):
         if not self.trainer.sanity_checking:
             self.schedule.validated(self.trainer.callback_metrics)
 
-    def forward(self, degraded: Tensor) -> Tensor:
-        """Restore images (B, C, h, w) as validation does, padded where the network needs it; not clamped."""
-        degraded = self._lay_out(degraded)
-        return restore(self.measured_net, degraded) if self.objective.restores else self.measured_net(degraded)
+    def forward(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Restore images (B, C, h, w) as validation does, padded where the network needs it; not clamped.
+
+        sigma: the noise level for a network that takes it, (B,) or (B, 1, h, w) in [0, 1] units.
+        """
+        net = Restoring(self.measured_net) if self.objective.restores else self.measured_net
+        return call(net, self._lay_out(degraded), sigma)
 
     def on_test_start(self) -> None:
         """Measure in float32, with the objective's draws from their start."""
@@ -229,8 +240,9 @@ class RestorationTask(LightningModule):
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Restore a batch: images, or what the datamodule gives of its test sets."""
-        degraded = batch if isinstance(batch, Tensor) else self.protocol.prepare(batch[1].degraded)
-        return self(degraded)
+        if isinstance(batch, Tensor):
+            return self(batch)
+        return self(self.protocol.prepare(batch[1].degraded), batch[1].sigma)
 
     def _lay_out(self, image: Tensor | None) -> Tensor:
         assert image is not None

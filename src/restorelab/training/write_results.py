@@ -173,7 +173,8 @@ def _write_panel(
     rows, frozen = [], result.frozen
     for place in places(len(frozen), frozen.clean, pictures):
         degraded = frozen.image(place)
-        restored = restore(net, built.protocol.prepare(degraded[None]).to(built.trainer.device))[0].float().cpu()
+        given = built.protocol.prepare(degraded[None]).to(built.trainer.device)
+        restored = restore(net, given, frozen.sigma(place))[0].float().cpu()
         rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     write_bytes(folder.images / f"{result.name}.png", encoded(picture))

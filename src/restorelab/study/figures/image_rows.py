@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from restorelab.config import build
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, nearest
+from restorelab.metrics.protocol import Protocol
 from restorelab.report.sheet import GAP, LABEL, MANY, MARGIN, Picture, shown
 from restorelab.restoring.inference import exact, restore
 from restorelab.runs.record import Record, Runs
@@ -76,13 +77,21 @@ class View:
 
     def restored(self, name: str) -> list[Tensor]:
         """What a run makes of each, (C, H, W), as it was measured: same weights, tuned values and protocol."""
-        net = self.record(name).net(self.evaluation)
-        return self.through(name, lambda degraded: restore(net, degraded))
+        net, protocol = self.record(name).net(self.evaluation), self._protocol(name)
+        with exact():
+            return [
+                restore(net, protocol.prepare(self.frozen.image(place)[None]), self.frozen.sigma(place))[0].float()
+                for place in self.places
+            ]
+
+    def _protocol(self, name: str) -> Protocol:
+        protocol: Protocol = build.make("protocol", self.record(name).config["protocol"])
+        return protocol
 
     @torch.inference_mode()
     def through(self, name: str, function: Callable[[Tensor], Tensor]) -> list[Tensor]:
         """Each degraded image, prepared by the run's protocol, through a function of (1, C, h, w)."""
-        protocol = build.make("protocol", self.record(name).config["protocol"])
+        protocol = self._protocol(name)
         with exact():
             return [function(protocol.prepare(image[None]))[0].float() for image in self.degraded()]
 

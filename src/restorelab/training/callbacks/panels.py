@@ -56,7 +56,7 @@ class Panels(Callback):
         for frozen, place in self._places:
             degraded = frozen.image(place)
             given = pl_module.protocol.prepare(degraded[None]).to(pl_module.device)
-            restored = restore(pl_module.measured_net, given)[0].float().cpu()
+            restored = restore(pl_module.measured_net, given, frozen.sigma(place))[0].float().cpu()
             rows.append(Row(f"{frozen.ids[place]}\n{frozen.evaluation.name}", degraded, restored, frozen.clean(place)))
         figure = panel(rows, pl_module.protocol, f"validation, step {trainer.global_step}")
         self.loggers.image("val/panel", rendered(figure), trainer.global_step)
