@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restorelab.models.sigma import call
+from restorelab.models.sigma import call, takes_sigma
 
 LARGE, TILE = 1 << 24, 2048
 """Images with more pixels than `LARGE` are restored in tiles of `TILE` pixels per side if that gives the same result. A
@@ -32,10 +32,8 @@ def exact() -> Iterator[None]:
 class Restoring:
     """A network as `restore` runs it: a callable of degraded images and their noise level."""
 
-    takes_sigma = True
-
     def __init__(self, net: nn.Module) -> None:
-        self.net = net
+        self.net, self.takes_sigma = net, takes_sigma(net)
 
     def __call__(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
         """See `restore`."""

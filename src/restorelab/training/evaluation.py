@@ -14,7 +14,7 @@ from restorelab.data.sample import Sample
 from restorelab.metrics.measures import INPUT, ImageMeasures, Measures
 from restorelab.metrics.protocol import Protocol
 from restorelab.metrics.psnr import PSNR_CAP
-from restorelab.models.sigma import call
+from restorelab.models.sigma import call, takes_sigma
 from restorelab.restoring.inference import Restoring, exact
 from restorelab.training.finite import finite, refusal
 
@@ -156,10 +156,8 @@ def evaluate(
 class _Clock:
     """A network with a clock on it: what it computes is timed and nothing around it."""
 
-    takes_sigma = True
-
     def __init__(self, net: Callable[..., Tensor], device: torch.device) -> None:
-        self.net, self.device = net, device
+        self.net, self.device, self.takes_sigma = net, device, takes_sigma(net)
         self._batches: list[tuple[int, float]] = []
         self._first: tuple[Tensor, Tensor | None] | None = None
 
