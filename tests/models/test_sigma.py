@@ -18,8 +18,8 @@ from restorelab.degradations.mixture import Each, Mixture, draws_sigma
 from restorelab.degradations.noise import Gaussian, Impulse
 from restorelab.degradations.pipeline import Degradation
 from restorelab.metrics.protocol import Protocol
-from restorelab.models.sigma import call, noise_level
 from restorelab.models.unet import UNet
+from restorelab.noise_level import call, noise_level
 from restorelab.restoring.inference import restore
 from restorelab.training.clipping import clip_gradients
 from restorelab.training.evaluation import evaluate

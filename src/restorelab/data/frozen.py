@@ -33,7 +33,7 @@ from restorelab.data.stored import as_tensor, to_unit
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
-from restorelab.models.sigma import noise_level
+from restorelab.noise_level import noise_level
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from restorelab.models.sigma import noise_level
+from restorelab.noise_level import noise_level
 
 
 @dataclass

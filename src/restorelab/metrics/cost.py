@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from restorelab.models.sigma import probe
+from restorelab.noise_level import probe
 
 REFUSALS = (RuntimeError, ValueError, TypeError, NotImplementedError)
 

@@ -20,7 +20,7 @@ class UNet(nn.Module):
 
     widths: features at each scale, from full resolution down. blocks: residual blocks at each scale, once in the
     encoder and once in the decoder; at the last scale once. noise_level: takes the noise level as a further channel of
-    its input, as FFDNet and DRUNet do; see `models/sigma.py`.
+    its input, as FFDNet and DRUNet do; see `noise_level.py`.
 
     Raises ConfigError for widths and blocks of different lengths, and for numbers below 1.
     """

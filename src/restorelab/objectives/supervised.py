@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import Draws
-from restorelab.models.sigma import call, takes_sigma
+from restorelab.noise_level import call, takes_sigma
 from restorelab.objectives.objective import Objective
 
 

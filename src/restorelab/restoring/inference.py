@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restorelab.models.sigma import call, takes_sigma
+from restorelab.noise_level import call, takes_sigma
 
 LARGE, TILE = 1 << 24, 2048
 """Images with more pixels than `LARGE` are restored in tiles of `TILE` pixels per side if that gives the same result. A

@@ -20,7 +20,7 @@ from restorelab.degradations.rng import TorchDraws
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.metrics.ssim import SSIM_WINDOW
 from restorelab.models import weights
-from restorelab.models.sigma import probe, takes_sigma
+from restorelab.noise_level import probe, takes_sigma
 from restorelab.runs.metric import learn
 from restorelab.training import memory_bounds
 from restorelab.training.loggers import required

@@ -14,7 +14,7 @@ from restorelab.data.sample import Sample
 from restorelab.metrics.measures import INPUT, ImageMeasures, Measures
 from restorelab.metrics.protocol import Protocol
 from restorelab.metrics.psnr import PSNR_CAP
-from restorelab.models.sigma import call, takes_sigma
+from restorelab.noise_level import call, takes_sigma
 from restorelab.restoring.inference import Restoring, exact
 from restorelab.training.finite import finite, refusal
 

@@ -11,7 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 
 from restorelab.config.build import Parts, make
-from restorelab.models.sigma import probe
+from restorelab.noise_level import probe
 from restorelab.training import checks
 
 AVERAGES = ("EMA", "WeightAveraging", "EMAWeightAveraging")

@@ -15,7 +15,7 @@ from restorelab.data.required import require
 from restorelab.data.small_images import refuse
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
-from restorelab.models.sigma import probe
+from restorelab.noise_level import probe
 from restorelab.restoring.inference import Restoring
 from restorelab.training import checks
 

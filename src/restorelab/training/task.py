@@ -15,7 +15,7 @@ from restorelab.degradations.rng import PhiloxDraws, TorchDraws
 from restorelab.metrics.measures import Measures
 from restorelab.metrics.per_image import BatchMean
 from restorelab.metrics.protocol import Protocol
-from restorelab.models.sigma import call
+from restorelab.noise_level import call
 from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import Restoring
 from restorelab.training import tuning
