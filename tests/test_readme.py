@@ -104,7 +104,7 @@ def test_groups_of_the_table_are_those_of_conf() -> None:
     assert groups == {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
 
 
-@pytest.mark.parametrize("group", ["model", "data", "blur", "downsample", "noise", "loss"])
+@pytest.mark.parametrize("group", ["model", "data", "blur", "downsample", "noise", "jpeg", "loss"])
 def test_options_of_the_table_are_those_of_conf(group: str) -> None:
     (row,) = [line for line in README.read_text().splitlines() if line.startswith(f"| `{group}` | `")]
     assert set(row.split("|")[2].strip(" `").split()) == {f.stem for f in (conf_dir() / group).glob("*.yaml")}

@@ -1,4 +1,4 @@
-"""Every YAML of noise, blur, downsample and evaluation composes, fits its target, builds and degrades."""
+"""Every YAML of noise, blur, downsample, jpeg and evaluation composes, fits its target, builds and degrades."""
 
 import inspect
 import typing
@@ -18,7 +18,7 @@ from restorelab.degradations.rng import PhiloxDraws, TorchDraws
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-         for group in ("noise", "blur", "downsample", "evaluation")}  # fmt: skip
+         for group in ("noise", "blur", "downsample", "jpeg", "evaluation")}  # fmt: skip
 GOES_WITH = {
     "none": {"own"},
     "gaussian": {"gaussian_50"},
@@ -36,7 +36,7 @@ GOES_WITH = {
 def run(tmp_path):
     """Compose a config of the groups alone, as train.yaml does."""
     (tmp_path / "probe.yaml").write_text(
-        "defaults: [_self_, {blur: none}, {downsample: none}, {noise: gaussian}, {experiment: null}]\n"
+        "defaults: [_self_, {blur: none}, {downsample: none}, {noise: gaussian}, {jpeg: none}, {experiment: null}]\n"
         f"hydra: {{searchpath: ['file://{CONF}']}}\n"
     )
     experiment = tmp_path / "experiment"
@@ -67,6 +67,7 @@ def test_the_groups_hold_what_the_issue_names():
     assert NAMES["noise"] == sorted(GOES_WITH)
     assert NAMES["blur"] == sorted(["none", "gaussian", "box", "motion"])
     assert NAMES["downsample"] == sorted(["none", "avg_pool", "bicubic"])
+    assert NAMES["jpeg"] == ["none", "standard"]
 
 
 @pytest.mark.parametrize(("group", "name"), [(group, name) for group, names in NAMES.items() for name in names])
@@ -104,7 +105,7 @@ def test_every_noise_builds_degrades_and_names_its_evaluation(run, name):
 @pytest.mark.parametrize("name", NAMES["evaluation"])
 def test_every_evaluation_replaces_the_noise_own_and_has_single_values(run, name):
     for entry in run(f"evaluation=[{name}]").evaluation.values():
-        assert set(entry) <= {"blur", "downsample", "noise", "of"}
+        assert set(entry) <= {"blur", "downsample", "noise", "jpeg", "of"}
         if "noise" not in entry:
             continue
         noise = build(entry.noise)
@@ -135,7 +136,7 @@ def test_the_command_line_and_an_experiment_replace_the_evaluation(run):
 def test_the_commands_in_the_comments_compose(run):
     commands = [
         (path, line.split("train.py ")[1].replace("'", "").split())
-        for group in ("noise", "blur", "downsample")
+        for group in ("noise", "blur", "downsample", "jpeg")
         for path in (CONF / group).glob("*.yaml")
         for line in path.read_text().splitlines()
         if line.startswith("# python train.py")
@@ -144,5 +145,5 @@ def test_the_commands_in_the_comments_compose(run):
     for path, overrides in commands:
         cfg = run(*overrides)
         assert f"{path.parent.name}={path.stem}" in overrides, path
-        for part in ("blur", "downsample", "noise"):
+        for part in ("blur", "downsample", "noise", "jpeg"):
             build(cfg[part])

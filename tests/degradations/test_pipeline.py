@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from restorelab.degradations import blur, downsample, noise
+from restorelab.degradations import blur, downsample, jpeg, noise
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws, TorchDraws
@@ -78,6 +78,8 @@ def test_it_survives_pickling_and_copying():
 class MetaDraws:
     """Shapes without values: what asks for a value, and so would wait for a GPU, raises."""
 
+    exact = False
+
     def uniform(self, shape, like):
         return like.new_empty(shape)
 
@@ -108,7 +110,7 @@ class MetaDraws:
     ids=lambda third: type(third).__name__,
 )
 def test_nothing_asks_the_device_for_a_value(first, second, third):
-    degradation = Degradation(first, second, third)
+    degradation = Degradation(first, second, third, jpeg.Standard([10, 90]))
     counts = (1, 3) if degradation.variants == 2 else None
     degraded, drawn = degradation(CLEAN.to("meta"), MetaDraws(), counts)
     assert degraded.shape == (4, 1, 16, 12)

@@ -126,7 +126,7 @@ def _title(settings: dict[str, Any], options: Options, images: Sequence[Any]) ->
     chosen = settings["choices"]
     what = " ".join(
         f"{stage}={chosen.get(stage, '?')}"
-        for stage in ("data", "blur", "downsample", "noise")
+        for stage in ("data", "blur", "downsample", "noise", "jpeg")
         if chosen.get(stage, "none") != "none" or stage == "noise"
     )
     return f"{what}: {len(images)} {options.part} image{'s' if len(images) > 1 else ''}"

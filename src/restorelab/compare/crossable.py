@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from restorelab.config import build
-from restorelab.degradations.labels import STAGES, essence
+from restorelab.degradations.labels import STAGES, essences
 from restorelab.errors import ConfigError
 from restorelab.runs.run_identity import OF_TRAINING
 from restorelab.training import checks
 
 Entry = dict[str, Any]
-"""An evaluation as in a config: the nodes of noise, blur and downsample, each optional, and `of`."""
+"""An evaluation as in a config: the nodes of noise, blur, downsample and jpeg, each optional, and `of`."""
 
 
 def filled(entry: Mapping[str, Any], config: Mapping[str, Any]) -> Entry:
@@ -26,8 +26,7 @@ def filled(entry: Mapping[str, Any], config: Mapping[str, Any]) -> Entry:
 
 def content(entry: Mapping[str, Any]) -> str:
     """What a filled entry does to an image, and to which: equal for equal ones, whatever their name."""
-    stages = {stage: essence(entry[stage]) for stage in STAGES}
-    return json.dumps([stages, entry.get("of")], sort_keys=True)
+    return json.dumps([essences(entry), entry.get("of")], sort_keys=True)
 
 
 def union(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, dict[str, Entry]]:

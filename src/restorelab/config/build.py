@@ -15,7 +15,7 @@ from restorelab.config.chosen_metrics import per_image
 from restorelab.data import pairing
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation
-from restorelab.degradations.labels import STAGES, essence
+from restorelab.degradations.labels import STAGES, essences
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
 from restorelab.metrics.measures import Measures
@@ -149,6 +149,7 @@ def parts(config: Mapping[str, Any]) -> Parts:
     dataset: Dataset = make("data", config["data"], least=protocol.least if objective.restores else 1)
     training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
     pairing.check(training.noise, dataset.split_by)
+    training.jpeg.check_channels(dataset.channels, "jpeg")
     trainer: TrainerConfig = make("trainer", trainer_arguments.grouped(config["trainer"]))
     trainer.check(config, training.noise)
     evaluations = {}
@@ -156,13 +157,14 @@ def parts(config: Mapping[str, Any]) -> Parts:
         file_names.require("evaluation", name)  # the config may come from a file
         chosen = {stage: entry.get(stage) or stages[stage] for stage in STAGES}
         degradation = Degradation(**{s: make(f"evaluation.{name}.{s}", node) for s, node in chosen.items()})
+        degradation.jpeg.check_channels(dataset.channels, f"evaluation.{name}")
         if degradation.variants > 1:
             raise ConfigError(
                 f"evaluation.{name}: it applies {degradation.variants} noises to each image, which is not one fixed "
                 "degradation. Choose an evaluation per noise instead, such as evaluation=four_noises."
             )
         of = pairing.variant_of(name, entry.get("of"), training.noise, dataset.split_by)
-        evaluations[name] = Evaluation(name, degradation, {s: essence(node) for s, node in chosen.items()}, of)
+        evaluations[name] = Evaluation(name, degradation, essences(chosen), of)
     if not evaluations:
         raise ConfigError("evaluation: it is empty; a run needs at least one, such as evaluation=own.")
     if getattr(dataset.make_source(), "paired", False):  # checked before anything is decoded

@@ -16,6 +16,7 @@ from restorelab.config.conf_files import find, options, read_yaml, searched
 from restorelab.config.hydra_errors import CAUGHT, explained
 from restorelab.config.overrides import parse
 from restorelab.config.requested import Requested
+from restorelab.config.run_config import default_name
 from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
 
@@ -123,10 +124,8 @@ def resolve(
     settings["sessions"] = []  # those of a resumed run are in its folder
     chosen = settings["choices"]
     if settings["name"] is None:
-        parts = [chosen.get("experiment", "").replace("/", "-")] if chosen.get("experiment") else [
-            chosen[group] for group in ("model", "data", "noise") if group in chosen
-        ]  # fmt: skip
-        settings["name"] = ("-".join(parts) or "run") + ("-short" if settings["length"] == "short" else "")
+        name = chosen["experiment"].replace("/", "-") if chosen.get("experiment") else default_name(chosen)
+        settings["name"] = name + ("-short" if settings["length"] == "short" else "")
     if settings["threads"] is None:
         settings["threads"] = available_threads()
     paths.make_absolute(settings)

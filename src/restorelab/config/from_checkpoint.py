@@ -9,8 +9,9 @@ from restorelab.config.overrides import parse
 from restorelab.config.requested import Requested
 from restorelab.config.run_config import CONFIG, read_config
 from restorelab.config.schema import require_whole
+from restorelab.degradations.labels import STAGES
 
-GROUPS = ("model", "blur", "downsample", "noise")
+GROUPS = ("model", *STAGES)
 """The config groups that the evaluation of a checkpoint takes from its run."""
 
 Planned = Mapping[str, Mapping[str, Any]]

@@ -1,11 +1,13 @@
 """The config that a run left in its folder, read as data: bounded, with today's names, its paths where they are now."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from restorelab.config import paths
+from restorelab.degradations.labels import NO_JPEG
 from restorelab.errors import ConfigError
 
 CONFIG = "config.yaml"
@@ -58,13 +60,29 @@ def read_config(folder: Path) -> dict[str, Any]:
 def follow_moves(config: dict[str, Any]) -> None:
     """Bring a config that an earlier version wrote into today's form, in place.
 
-    In version 0.1 `logger` was one object, under `logger=csv` too; now it holds loggers by name.
+    In version 0.1 `logger` was one object, under `logger=csv` too; now it holds loggers by name. A degradation had no
+    `jpeg`.
     """
+    if "noise" in config:
+        config.setdefault("jpeg", dict(NO_JPEG))
+    if isinstance(config.get("choices"), dict) and "noise" in config["choices"]:
+        config["choices"].setdefault("jpeg", "none")
     logger = config.get("logger")
     target = str(logger.get("_target_", "")) if isinstance(logger, dict) else ""
     if target:
         config["logger"] = {} if target.endswith(".CsvOnly") else {"wandb": logger}
     _follow_moves(config)
+
+
+def default_name(choices: Mapping[str, Any]) -> str:
+    """Return the name of a run that nobody named: `dncnn-photos-gaussian`, `dncnn-photos-jpeg`; `run` without choices.
+
+    choices: the option of each group.
+    """
+    parts = [str(choices[group]) for group in ("model", "data", "noise") if group in choices]
+    if choices.get("jpeg", "none") != "none":
+        parts = [*(parts[:-1] if choices.get("noise") == "none" else parts), "jpeg"]
+    return "-".join(parts) or "run"
 
 
 def _follow_moves(node: Any) -> None:

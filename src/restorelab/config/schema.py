@@ -16,6 +16,7 @@ from restorelab.config import metric_names, plausible, signatures, trainer_argum
 from restorelab.config.dotted import leaves
 from restorelab.config.foreign_signatures import parameters_of
 from restorelab.config.signatures import Parameter
+from restorelab.degradations.labels import STAGES
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, closest, nearest, nearest_key
 
@@ -30,6 +31,7 @@ GROUPS = (
     "blur",
     "downsample",
     "noise",
+    "jpeg",
     "evaluation",
     "loss",
     "objective",
@@ -58,6 +60,7 @@ class Train:
     blur: Node
     downsample: Node
     noise: Node
+    jpeg: Node
     evaluation: Node
     loss: Node
     objective: Node
@@ -227,9 +230,9 @@ def _check_entry(path: str, node: Any) -> None:
     if path.startswith("evaluation."):
         if not isinstance(node, Mapping):
             raise ConfigError(
-                f"{path}: {text} does not fit; expected a mapping with noise, blur or downsample, or {{}}."
+                f"{path}: {text} does not fit; expected a mapping with {', '.join(STAGES[:-1])} or {STAGES[-1]}, or {{}}."
             )
-        stages = {k: Parameter(Node, required=False) for k in ("blur", "downsample", "noise")}
+        stages = {k: Parameter(Node, required=False) for k in STAGES}
         _check_keys(path, node, stages | {"of": Parameter(str | None, required=False)})
         plausible.check_evaluation(path, node)
 

@@ -208,7 +208,8 @@ class DataModule(LightningDataModule):
         sets = []
         for name, variant in variants.items():
             degradation = replace(self.degradation, noise=variant)
-            evaluation = Evaluation(name, degradation, {"training": repr(degradation)})
+            jpeg = {"jpeg": repr(degradation.jpeg)} if "jpeg" in degradation.applied else {}
+            evaluation = Evaluation(name, degradation, {"training": repr(degradation)} | jpeg)
             rows = self.rows.under("train", name if len(variants) > 1 else None)
             sets.append(FrozenSet(self.table, rows, evaluation, part="train", seed=self.seed, protocol={}))
         return sets

@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-STAGES = ("blur", "downsample", "noise")
+STAGES = ("blur", "downsample", "noise", "jpeg")
 """Keys of a degradation, in the order in which they are applied."""
 
 PACKAGE = "restorelab.degradations"
+
+NO_JPEG = {"_target_": f"{PACKAGE}.jpeg.NoJpeg"}
+"""The config of no compression, which runs from before that stage have."""
 
 LEVELS = "levels"
 """The first item of a list of two levels, `[levels, 15, 50]`; see strength.py."""
@@ -35,6 +38,8 @@ STRENGTHS: dict[str, dict[str, tuple[str, int]]] = {
     "downsample.NoDownsample": {},
     "downsample.AvgPool": {"factor": ("avg_pool", 1)},
     "downsample.Bicubic": {"factor": ("bicubic", 1)},
+    "jpeg.NoJpeg": {},
+    "jpeg.Standard": {"quality": ("jpeg", 1)},
 }
 """By target, the keys that its label always states, each with its word and the factor to the unit of the label."""
 
@@ -64,6 +69,17 @@ def essence(node: Mapping[str, Any]) -> dict[str, Any]:
     """
     unused = {"fixed"} | ({"region", "box"} if node.get("region", "all") == "all" else set())
     return {key: _whole(value) for key, value in node.items() if key not in unused}
+
+
+def essences(stages: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the essence of each of `STAGES`, without an idle `jpeg`.
+
+    Configs from before that stage have none, and results under the same degradation stay comparable.
+    """
+    kept = {stage: essence(stages[stage]) for stage in STAGES}
+    if kept["jpeg"] == essence(NO_JPEG):
+        del kept["jpeg"]
+    return kept
 
 
 def _whole(value: Any) -> Any:

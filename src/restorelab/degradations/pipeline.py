@@ -1,4 +1,4 @@
-"""A degradation: `noise(downsample(blur(clean)))`, each part optional."""
+"""A degradation: `jpeg(noise(downsample(blur(clean))))`, each part optional."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from restorelab.degradations.blur import Blur, NoBlur, check_room
 from restorelab.degradations.downsample import Downsample, NoDownsample
+from restorelab.degradations.jpeg import Jpeg, NoJpeg
 from restorelab.degradations.mixture import Each
 from restorelab.degradations.noise import Noise, NoNoise
 from restorelab.degradations.rng import Draws
@@ -15,11 +16,12 @@ from restorelab.errors import ConfigError
 
 @dataclass(frozen=True)
 class Degradation:
-    """Blur, downsampling and noise, in this order: optics, sensor grid, photons and electronics."""
+    """Blur, downsampling, noise and JPEG, in this order: optics, sensor grid, photons and electronics, file."""
 
     blur: Blur = field(default_factory=NoBlur)
     downsample: Downsample = field(default_factory=NoDownsample)
     noise: Noise | Each = field(default_factory=NoNoise)
+    jpeg: Jpeg = field(default_factory=NoJpeg, repr=False)  # the key of fixed noise is as before this stage
 
     @property
     def variants(self) -> int:
@@ -33,8 +35,8 @@ class Degradation:
 
     @property
     def applied(self) -> list[str]:
-        """Which of blur, downsample and noise are not switched off."""
-        idle = {"blur": NoBlur, "downsample": NoDownsample, "noise": NoNoise}
+        """Which of blur, downsample, noise and jpeg are not switched off."""
+        idle = {"blur": NoBlur, "downsample": NoDownsample, "noise": NoNoise, "jpeg": NoJpeg}
         return [stage for stage, kind in idle.items() if not isinstance(getattr(self, stage), kind)]
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -68,4 +70,5 @@ class Degradation:
             raise ConfigError(f"counts {list(counts)} for a noise with one variant; only noise=each has several.")
         else:
             image, drawn = self.noise(image, draws)
-        return image, parameters | drawn
+        image, compression = self.jpeg(image, draws)
+        return image, parameters | drawn | compression

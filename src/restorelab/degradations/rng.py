@@ -9,7 +9,7 @@ transforms do not, so evaluation noise has the same bits on every machine.
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -26,6 +26,10 @@ def derive(*key: int | str) -> int:
 
 class Draws(Protocol):
     """An explicit stream of random numbers; degradations use no other random numbers."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the images must have the same bits on every machine, as in evaluation; training need not."""
 
     def uniform(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Draw uniform numbers in [0, 1) with the dtype and device of `like`."""
@@ -45,6 +49,8 @@ class Draws(Protocol):
 
 class TorchDraws:
     """Draws of a torch generator, on its device. Reseeding at every batch makes batches independent of earlier ones."""
+
+    exact: ClassVar[bool] = False
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.generator = torch.Generator(device=device)
@@ -84,6 +90,8 @@ class TorchDraws:
 
 class PhiloxDraws:
     """Draws of NumPy's Philox on the CPU; a key gives the same bits on every machine."""
+
+    exact: ClassVar[bool] = True
 
     def __init__(self, *key: int | str) -> None:
         self.generator = np.random.Generator(np.random.Philox(key=derive(*key)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import restorelab
+from restorelab.config.run_config import follow_moves
 from restorelab.errors import DataError
 from restorelab.file_names import refusal
 
@@ -133,6 +134,7 @@ def read(folder: Path) -> Manifest:
             for entry in content["evaluations"]
         ]
         _check_names(file, evaluations)
+        follow_moves(content["config"])
         return Manifest(
             content["part"], content["clean"], content["protocol"], content["config"], evaluations,
             str(content.get("table", "")), content["restorelab"],

@@ -9,8 +9,9 @@ from restorelab.data.frozen import FrozenSet
 from restorelab.data.required import require
 from restorelab.data.small_images import refuse
 from restorelab.data.split_record import Kept
+from restorelab.degradations.labels import STAGES
 
-OF_IMAGES = ("data", "blur", "downsample", "noise", "evaluation", "protocol")
+OF_IMAGES = ("data", *STAGES, "evaluation", "protocol")
 """Groups that decide images and numbers."""
 
 SEEDS = ("split_seed", "eval_seed", "debug", "data_dir")

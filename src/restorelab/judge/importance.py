@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from restorelab.config.run_config import read_config
+from restorelab.degradations.labels import STAGES
 from restorelab.errors import UserError
 from restorelab.judge import anova, divergence
 from restorelab.runs import differences, history, naming
@@ -125,7 +126,7 @@ def _validated(config: Mapping[str, Any]) -> str:
     """What decides the validation images and how they are measured."""
     data = {key: value for key, value in (config.get("data") or {}).items() if key not in OF_TRAINING}
     evaluation = config.get("evaluation") or {}
-    own = {stage: config.get(stage) for stage in ("blur", "downsample", "noise")
+    own = {stage: config.get(stage) for stage in STAGES
            if not all(isinstance(entry, Mapping) and entry.get(stage) for entry in evaluation.values())}  # fmt: skip
     rest = [config.get(key) for key in ("split_seed", "eval_seed", "protocol")]
     return json.dumps([data, evaluation, own, rest], sort_keys=True, default=str)

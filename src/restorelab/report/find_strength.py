@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scipy.optimize import brentq
@@ -59,7 +59,7 @@ def the_strength(built: Parts, settings: Mapping[str, Any]) -> Strength:
 
     def at(value: float) -> Degradation:
         changed = build.make("noise", {**node, names[0]: value})
-        return Degradation(built.degradation.blur, built.degradation.downsample, changed)
+        return replace(built.degradation, noise=changed)
 
     return Strength(names[0], at)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from restorelab.config.build import Parts
 from restorelab.data.frozen import Evaluation
 from restorelab.data.small_images import too_small
-from restorelab.degradations.labels import STAGES, essence
+from restorelab.degradations.labels import essences
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws
@@ -113,7 +113,7 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
 
 def columns(built: Parts, settings: Mapping[str, Any]) -> list[Column]:
     """The training's degradation, one a noise of `noise=each`, then the evaluations'; equal ones once."""
-    own = {stage: essence(settings[stage]) for stage in STAGES}
+    own = essences(settings)
     training, noise = built.degradation, built.degradation.noise
     if isinstance(noise, Each):
         found = [

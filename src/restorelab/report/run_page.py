@@ -63,7 +63,7 @@ def page(
     """
     title = html.escape(str(config["name"]))
     choices = ", ".join(f"{group} <b>{html.escape(str(option))}</b>" for group, option in config["choices"].items()
-                        if group in ("model", "data", "blur", "downsample", "noise", "loss"))  # fmt: skip
+                        if group in ("model", "data", "blur", "downsample", "noise", "jpeg", "loss"))  # fmt: skip
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
         f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1><p>{choices}</p>",

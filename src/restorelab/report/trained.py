@@ -31,7 +31,7 @@ def _origin(ckpt: Path) -> str:
     if config is None:
         return "which lies in no run folder: what trained it is not known"
     choices = config.get("choices") or {}
-    chosen = ", ".join(f"{group} {choices[group]}" for group in ("data", "blur", "downsample", "noise")
+    chosen = ", ".join(f"{group} {choices[group]}" for group in ("data", "blur", "downsample", "noise", "jpeg")
                        if choices.get(group, "none") != "none")  # fmt: skip
     steps = _steps(folder)
     length = f" in {_length(steps, config)}" if steps else ""

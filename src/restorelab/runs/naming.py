@@ -7,11 +7,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from restorelab.config.dotted import within
+from restorelab.config.run_config import default_name
 from restorelab.config.schema import GROUPS
 from restorelab.errors import ConfigError, nearest
 from restorelab.runs.run_identity import NOT_IDENTITY
 
-BARE = ("none", "default", "own", "constant")
+BARE = ("none", "default", "own", "constant", "standard")
 """Options that say nothing without the name of their group."""
 
 ABSENT = "\N{EN DASH}"
@@ -124,8 +125,7 @@ def _given(config: Mapping[str, Any]) -> str | None:
     if config.get("external"):
         return str(name)
     chosen = config.get("choices") or {}
-    default = "-".join(str(chosen[group]) for group in ("model", "data", "noise") if group in chosen) or "run"
-    if str(name).removesuffix("-short") in (default, str(chosen.get("experiment", "")).replace("/", "-")):
+    if str(name).removesuffix("-short") in (default_name(chosen), str(chosen.get("experiment", "")).replace("/", "-")):
         return None
     return str(name).rpartition("/")[2]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from restorelab.config import metric_names, paths
+from restorelab.degradations.labels import NO_JPEG
 from restorelab.runs.inputs import Inputs
 
 NOT_IDENTITY = (
@@ -47,6 +48,8 @@ def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
         node.pop(last, None)
     if monitored := _monitored(settings):
         plain["metrics"] = monitored
+    if plain.get("jpeg") == NO_JPEG:  # as in configs from before that stage
+        del plain["jpeg"]
     if plain.get("max_time", "") is None:
         del plain["max_time"]
     return plain

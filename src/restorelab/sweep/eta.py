@@ -19,6 +19,8 @@ from typing import Any
 import yaml
 
 from restorelab.config import trainer_arguments
+from restorelab.config.run_config import follow_moves
+from restorelab.degradations.labels import STAGES
 from restorelab.duration import seconds
 from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep.planned import Planned
@@ -36,7 +38,7 @@ UNMEASURED = {"data": ("root", "residency"), "trainer": ("bar", "log_every", "ch
 RELATED = ("model", "data", "trainer", "accumulate", "debug")
 """Runs that agree in these have network, images and device in common, which is most of the time that a step takes."""
 
-ALIKE = (*RELATED, "blur", "downsample", "noise", "loss", "objective", "threads")
+ALIKE = (*RELATED, *STAGES, "loss", "objective", "threads")
 """Runs that agree in these do the same computation at each step."""
 
 KINDS = {"the same model, data, degradation, loss and threads": ALIKE, "the same model and data": RELATED}
@@ -168,6 +170,7 @@ def find(planned: Sequence[Planned]) -> list[Finished]:
             if result["model"] not in models or result.get("host", platform.node()) != platform.node():
                 continue
             config = yaml.load(folder.config.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            follow_moves(config)
             run = Finished(folder, result, config)
             _key(config, ALIKE), run.steps, run.epoch  # whatever is not there is found out here
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):

@@ -22,7 +22,7 @@ import yaml
 from tqdm import tqdm
 
 from restorelab.config import trust
-from restorelab.config.run_config import read_config
+from restorelab.config.run_config import follow_moves, read_config
 from restorelab.errors import UserError
 from restorelab.runs.ledger import Claim, Ledger
 from restorelab.runs.run_folder import RunFolder
@@ -87,6 +87,7 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
     """
     _stoppable()
     settings = json.loads(file.read_text())
+    follow_moves(settings)
     ledger = Ledger(file.parents[1] / "ledger")
     folder = RunFolder(Path(settings["run_dir"]))
     if folder.done:  # another sweep was quicker
