@@ -49,7 +49,7 @@ def test_whole_numbers_have_an_end(key: str) -> None:
     [
         ("data=folder data.root=/x data.source.sha256=abc", ["sha256", "'abc'", "64 hexadecimal"]),
         ("data=gopro data.root=/x noise=none data.source.md5=abc", ["md5", "32 hexadecimal"]),
-        ("+evaluation.gaussia_n50.of=gaussian", ["evaluation.gaussia_n50", "blur, downsample or noise"]),
+        ("+evaluation.gaussia_n50.of=gaussian", ["evaluation.gaussia_n50", "blur, downsample, noise or jpeg"]),
         ("+evaluation.gaussian_5.noise.sigma=3", ["evaluation.gaussian_5.noise", "_target_"]),
         ("data.source._partial_=false", ["data.source._partial_", "expected true"]),
         ("~data.source._partial_", ["data.source._partial_", "expected true"]),

@@ -229,9 +229,8 @@ def _check_entry(path: str, node: Any) -> None:
         raise ConfigError(f"{path}: {text} does not fit; expected a mapping with a _target_. ~{path} removes it.")
     if path.startswith("evaluation."):
         if not isinstance(node, Mapping):
-            raise ConfigError(
-                f"{path}: {text} does not fit; expected a mapping with {', '.join(STAGES[:-1])} or {STAGES[-1]}, or {{}}."
-            )
+            known = f"{', '.join(STAGES[:-1])} or {STAGES[-1]}"
+            raise ConfigError(f"{path}: {text} does not fit; expected a mapping with {known}, or {{}}.")
         stages = {k: Parameter(Node, required=False) for k in STAGES}
         _check_keys(path, node, stages | {"of": Parameter(str | None, required=False)})
         plausible.check_evaluation(path, node)

@@ -1,1 +1,1 @@
-"""Degradations: `jpeg(noise(downsample(blur(clean))))`, batched, on the image's device, with explicit random numbers."""
+"""Degradations: `jpeg(noise(downsample(blur(clean))))`, batched, on the device, with explicit random numbers."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -128,13 +128,14 @@ def compress(image: Tensor, quality: Tensor) -> Tensor:
     stored = image.clamp(0, 1).mul_(255).round_()
     if image.shape[1] == 1:
         return _quantized(stored, quality, LUMINANCE).div_(255)
-    red, green, blue = stored.split(1, 1)
+    red, green, blue = torch.split(stored, 1, 1)
     luma = _rounded(0.299 * red + 0.587 * green + 0.114 * blue)
     # libjpeg rounds a half down here, and a half up everywhere else.
     chroma = torch.cat([-0.168735892 * red - 0.331264108 * green + 0.5 * blue,
                         0.5 * red - 0.418687589 * green - 0.081312411 * blue], 1).add_(128.49999).floor_()  # fmt: skip
     luma = _quantized(luma, quality, LUMINANCE)
-    blue_less, red_less = _enlarged(_quantized(_halved(chroma), quality, CHROMINANCE), luma).sub_(128).split(1, 1)
+    chroma = _enlarged(_quantized(_halved(chroma), quality, CHROMINANCE), luma).sub_(128)
+    blue_less, red_less = torch.split(chroma, 1, 1)
     red = luma + _rounded(1.402 * red_less)
     green = luma + _rounded(-0.344136286 * blue_less - 0.714136286 * red_less)
     blue = luma + _rounded(1.772 * blue_less)
@@ -178,9 +179,7 @@ def steps_of(quality: Tensor, table: Sequence[int]) -> Tensor:
 
 
 @cache
-def _constant(
-    values: tuple[float, ...] | tuple[tuple[float, ...], ...], kind: torch.dtype, device: torch.device
-) -> Tensor:
+def _constant(values: tuple[Any, ...], kind: torch.dtype, device: torch.device) -> Tensor:
     """Return a table on a device, to which it is copied only once: a copy at each call would wait for the device."""
     return torch.tensor(values, dtype=kind, device=device)
 
