@@ -11,6 +11,9 @@ import pytest
 from compare import page_material
 from compare.page_material import comparison, crops, names
 from restorelab.compare.comparison_page import page as made
+from restorelab.report.table import Cell, Table
+from restorelab.runs.record import Runs
+from restorelab.study import study_page
 
 RUNS = 6
 SIDE = 32
@@ -338,4 +341,19 @@ def test_it_is_whole_without_a_script(browser: Any, file: Path) -> None:
     assert opened.tab.locator(".case:visible").count() == 8
     assert opened.tab.locator(".drawing:visible svg").count() == opened.tab.locator("figure").count()
     assert opened.tab.locator("#theme, .strip, .pair").locator("visible=true").count() == 0
+    opened.context.close()
+
+
+def test_other_pages_share_the_frame_and_its_scripts(browser: Any, tmp_path: Path) -> None:
+    """A study's page: no legend of runs, a table that is not sorted, and one that is wider than the window."""
+    wide = Table("Wide", ["", *(f"column {n}" for n in range(20))], [[Cell("a")] * 21], ordered=True)
+    page = tmp_path / "study.html"
+    page.write_text(study_page.page({"title": "t", "runs": {"a": ["x=1"]}}, Runs([]), {"wide": wide}, {}, {}))
+    opened = Opened(browser, page, viewport={"width": 700, "height": 900})
+    assert opened.tab.locator(".more:visible").count() == 1
+    opened.tab.locator("#runs th[data-column='0'] button").click()
+    opened.tab.keyboard.press("t")
+    opened.tab.locator(".menu").click()
+    opened.tab.locator("nav ul a").click()
+    assert not opened.wrong
     opened.context.close()

@@ -56,6 +56,12 @@ def test_words_can_be_read(text: str, ground: str, theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("verdict", ["good", "bad", "amber", "blue", "soft"])
+def test_chips_can_be_read(verdict: str, theme: str) -> None:
+    assert contrast(named("chip", theme), named(verdict, theme)) >= 4.5
+
+
+@pytest.mark.parametrize("theme", THEMES)
 def test_lines_can_be_seen_and_told_apart_with_any_vision(theme: str) -> None:
     palette = [named(f"c{number}", theme) for number in range(COLOURS)]
     assert all(contrast(colour, named("paper", theme)) >= 3 for colour in [*palette, named("cx", theme)])

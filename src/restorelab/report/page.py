@@ -32,11 +32,27 @@ SCRIPTS = ("page.js", "runs.js", "table.js", "charts.js", "pictures.js")
 
 @dataclass(frozen=True)
 class Part:
-    """Content that a template of its own shows, as `part.content`; anchors: those that it has, with their titles."""
+    """Content that a template of its own shows, as `part.content`."""
 
     template: str
     content: Any
-    anchors: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Png:
+    """A figure as a PNG file's content, or in words why there is none; without an `alt` the caption describes it."""
+
+    anchor: str
+    title: str
+    caption: str
+    content: bytes | str
+    alt: str = ""
+
+    @property
+    def width(self) -> int:
+        """Pixels, from the PNG's header."""
+        assert isinstance(self.content, bytes)
+        return int.from_bytes(self.content[16:20])
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,7 @@ class Section:
         id: of its heading, for links: `leaderboard`.
         text: sentences above its tables and charts; why there is nothing, where there is nothing.
         parts: other content, below the charts.
+        index: whether the contents list its tables and figures, too.
     """
 
     id: str
@@ -55,6 +72,7 @@ class Section:
     charts: list[Chart] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    index: bool = False
 
     @property
     def empty(self) -> bool:
@@ -84,9 +102,14 @@ class Section:
         """Whether a table's title is shown, and not only read to those who cannot see."""
         return len(self.tables) > 1 or table.title != self.title
 
-    def anchors(self) -> list[tuple[str, str]]:
+    @property
+    def listed(self) -> list[tuple[str, str]]:
         """The anchors below its heading that the contents list, with their titles."""
-        return [entry for part in self.parts for entry in part.anchors]
+        if not self.index:
+            return []
+        tables = [(self.table_anchor(number), table.title) for number, table in enumerate(self.tables)]
+        figures = [(part.content.anchor, part.content.title) for part in self.parts if isinstance(part.content, Png)]
+        return [*tables, *figures]
 
 
 def render(template: str, title: str, sections: Sequence[Section], looks: Looks | None = None, **header: Any) -> str:
@@ -95,7 +118,7 @@ def render(template: str, title: str, sections: Sequence[Section], looks: Looks 
     looks: of the runs and of what else the charts name. header: what the template's header shows; `runs`, names of
     runs, are listed beside the contents.
     """
-    contents = [(section.id, section.title, section.anchors()) for section in sections]
+    contents = [(section.id, section.title, section.listed) for section in sections]
     return environment().get_template(f"{template}.html").render(
         title=title, sections=sections, contents=contents, looks=looks or Looks([]), version=__version__,
         scripts=SCRIPTS, **{"runs": (), **header},

@@ -1,7 +1,6 @@
-"""A table of numbers with footnotes, as HTML, Markdown, LaTeX and CSV."""
+"""A table of numbers with footnotes, as Markdown, LaTeX and CSV; `templates/table.html` makes HTML of it."""
 
 import csv
-import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,33 +37,20 @@ class Cell:
 class Table:
     """Rows of cells under a head; the first column names the row.
 
-    A head may be of two lines, such as gaussian_50 over PSNR: neighbours with the same first line share it.
+    A head may be of two lines, such as gaussian_50 over PSNR: neighbours with the same first line share it. ordered:
+    rows belong to those above them, so that they are not to be sorted, nor held against all others of a column.
     """
 
     title: str
     head: list[str]
     rows: list[list[Cell]]
     notes: list[str] = field(default_factory=list)
+    ordered: bool = False
 
     @property
     def footnotes(self) -> list[str]:
         """The notes of the cells, each once, in reading order."""
         return list(dict.fromkeys(cell.note for row in self.rows for cell in row if cell.note))
-
-    def to_html(self) -> str:
-        """A `<table>`, its footnotes and its notes; without the title, which the page gives."""
-        numbers = {note: i for i, note in enumerate(self.footnotes, start=1)}
-        asides = [max((row[i].aside for row in self.rows if row[i].deviation is not None), key=len, default="")
-                  for i in range(len(self.head))]  # fmt: skip
-        lines = ["<div class=scroll><table>", _html_head(self.head), "<tbody>"]
-        for row in self.rows:
-            cells = [_html_cell(cell, numbers, aside) for cell, aside in zip(row, asides, strict=True)]
-            lines.append(f"<tr{' class=report' if row[0].mark == 'report' else ''}>{''.join(cells)}</tr>")
-        lines.append("</tbody></table></div>")
-        if numbers:
-            lines.append(f"<ol class=notes>{''.join(f'<li>{html.escape(note)}</li>' for note in numbers)}</ol>")
-        lines += [f"<p class=notes>{html.escape(note)}</p>" for note in self.notes]
-        return "\n".join(lines)
 
     def to_markdown(self) -> str:
         """A table of GitHub's Markdown under its title; the best in bold, the best classical in italics."""
@@ -121,37 +107,6 @@ class Table:
                 cells += [cell.verdict] if verdicts else []
             writer.writerow([*cells, "; ".join(dict.fromkeys(cell.note for cell in row if cell.note))])
         return text.getvalue()
-
-
-def _html_head(head: Sequence[str]) -> str:
-    if not any("\n" in name for name in head):
-        return f"<thead><tr>{''.join(f'<th scope=col>{html.escape(name)}</th>' for name in head)}</tr></thead>"
-    above, below = [], []
-    for group, members in groupby(head, key=lambda name: name.partition("\n")[0] if "\n" in name else ("", name)):
-        names = list(members)
-        if isinstance(group, tuple):
-            above += [f"<th scope=col rowspan=2>{html.escape(name)}</th>" for name in names]
-            continue
-        above.append(f"<th scope=colgroup class=group colspan={len(names)}>{html.escape(group)}</th>")
-        below += [f"<th scope=col>{html.escape(name.partition(chr(10))[2])}</th>" for name in names]
-    return f"<thead><tr>{''.join(above)}</tr><tr>{''.join(below)}</tr></thead>"
-
-
-def _html_cell(cell: Cell, numbers: dict[str, int], widest: str) -> str:
-    """One `<td>`. widest: the longest aside of the column; a number without one keeps its place, so that all align."""
-    text = html.escape(cell.text)
-    if cell.mark in ("classical", "both"):
-        text = f"<u>{text}</u>"
-    if cell.mark in ("best", "both"):
-        text = f"<b>{text}</b>"
-    mark = f"<sup>{numbers[cell.note]}</sup>" if cell.note else ""
-    if cell.aside:
-        text += f" <small>{html.escape(cell.aside)}</small>{mark}"
-    elif widest and cell.text:
-        text += f"{mark} <small class=gap>{html.escape(widest)}</small>"
-    else:
-        text += mark
-    return f"<td{f' class={cell.mark}' if cell.mark else ''}>{text}</td>"
 
 
 def _markdown_cell(cell: Cell, numbers: dict[str, int]) -> str:

@@ -45,10 +45,11 @@ class TableView:
         self.table = table
         self.notes = {note: number for number, note in enumerate(table.footnotes, start=1)}
         self.letters = max((len(row[0].text) for row in table.rows), default=0)
-        # A row of the report's numbers belongs to the run above it, so that such a table keeps its order.
-        self.sortable = not any(row[0].mark == "report" for row in table.rows)
+        self.sortable = not table.ordered
         self.filtered = self.sortable and len(table.rows) >= MANY
-        self.columns = [_column([row[number] for row in table.rows]) for number in range(len(table.head))]
+        self.columns = [
+            _column([row[number] for row in table.rows], table.ordered) for number in range(len(table.head))
+        ]
 
     @property
     def groups(self) -> list[str]:
@@ -86,11 +87,11 @@ def sort_key(cell: Cell) -> str:
     return "" if cell.text in ("", "-") else cell.text
 
 
-def _column(cells: list[Cell]) -> ColumnView:
+def _column(cells: list[Cell], ordered: bool) -> ColumnView:
     known = [cell for cell in cells if cell.text not in ("", "-")]
     numeric = not known or sum(cell.value is not None for cell in known) * 2 >= len(known)
     widest = max((cell.aside for cell in cells if cell.deviation is not None), key=len, default="")
-    return ColumnView(numeric, widest, _shares(cells))
+    return ColumnView(numeric, widest, [None] * len(cells) if ordered else _shares(cells))
 
 
 def _shares(cells: list[Cell]) -> list[float | None]:

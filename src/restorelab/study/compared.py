@@ -48,7 +48,8 @@ class Compared:
         if any(cell.text for cell in lead):
             label = Cell("best network \u2212 best classical")
             rows.append([label, *lead, *[Cell("")] * (len(COSTS) + 1)])
-        return Table(title, [*head, *COSTS.values(), "seeds"], rows, [*self._notes(), *verdict_marks.legend(lead)])
+        notes = [*self._notes(), *verdict_marks.legend(lead)]
+        return Table(title, [*head, *COSTS.values(), "seeds"], rows, notes, ordered=True)
 
     def _columns(self) -> list[tuple[str, str]]:
         groups = [OVERALL, *self.evaluations] if self.overall and len(self.evaluations) > 1 else self.evaluations

@@ -3,7 +3,7 @@
 Numbers that a report prints stand in `beside` and `pooled`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class ModelByEvaluation:
         """Read the numbers."""
         table = Compared(runs, self.runs, self.evaluations, self.metrics, self.labels, self.report).table(self.title)
         reported = [f"Report: {note}" for note in self.report_notes]
-        return Table(table.title, table.head, table.rows, [*table.notes, *self.notes, *reported])
+        return replace(table, notes=[*table.notes, *self.notes, *reported])
 
 
 @dataclass(frozen=True)
@@ -74,4 +74,4 @@ class Leaderboard:
 
         ranked = sorted(names, key=rank)
         table = Compared(runs, ranked, self.evaluations, self.metrics, self.labels, {}, overall=True).table(self.title)
-        return Table(table.title, table.head, table.rows, [*table.notes, *self.notes])
+        return replace(table, notes=[*table.notes, *self.notes])

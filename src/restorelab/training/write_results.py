@@ -31,7 +31,7 @@ from restorelab.report.panels import Row, panel
 from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
 from restorelab.report.run_curves import curves
-from restorelab.report.run_page import degradation, page
+from restorelab.report.run_page import UNTESTED, degradation, page
 from restorelab.report.trained import trained
 from restorelab.restoring.inference import restore
 from restorelab.runs import history
@@ -51,8 +51,6 @@ PICTURES = 4
 
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
 """What the loggers are told of the run beside its metrics."""
-
-UNTESTED = "Nothing was tested: the dataset has no test images (data.test=0)."
 
 PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
 

@@ -14,10 +14,10 @@ const retheme = () => {
 one("#theme").addEventListener("click", retheme);
 
 // Contents: the drawer of narrow windows, and where the reader is.
-const side = one(".side"), menu = one(".menu"), parts = all(".part"), links = all(".side nav a");
+const side = one(".side"), menu = one(".menu"), parts = all(".part"), links = all(".side nav > ol > li > a");
 const drawer = (open) => { side.classList.toggle("open", open); menu.setAttribute("aria-expanded", String(open)); };
 menu.addEventListener("click", () => drawer(!side.classList.contains("open")));
-links.forEach((link) => link.addEventListener("click", () => drawer(false)));
+all(".side nav a").forEach((link) => link.addEventListener("click", () => drawer(false)));
 const current = () => {
   let found = -1;
   parts.forEach((part, i) => { if (part.getBoundingClientRect().top < innerHeight * 0.3) found = i; });

@@ -16,7 +16,7 @@ const lit = () => {
     ${is(".legend %")} { background: var(--mark) }
     ${kept.size ? `tbody tr[data-run]${but}, .tile[data-run]${but}, .legend button${but} { opacity: .38 }` : ""}`;
   all(".legend button").forEach((button) => press(button, kept.has(button.dataset.run)));
-  one("#clear").hidden = !kept.size;
+  if (one("#clear")) one("#clear").hidden = !kept.size;
 };
 const showAllRuns = () => { if (kept.size || pointed !== null) { kept.clear(); pointed = null; lit(); } };
 const point = (run) => { if (run !== pointed) { pointed = run; lit(); } };
@@ -33,7 +33,7 @@ addEventListener("click", (event) => {
   pointed = null;
   lit();
 });
-one("#clear").addEventListener("click", showAllRuns);
+one("#clear")?.addEventListener("click", showAllRuns);
 all(".side .filter input").forEach((field) => field.addEventListener("input", () => {
   const asked = field.value.toLowerCase().split(/\s+/);
   all(".side .legend li").forEach((item) => { item.hidden = !asked.every((word) => item.textContent.toLowerCase().includes(word)); });

@@ -21,7 +21,7 @@ all("table.sortable").forEach((table) => {
   }));
 });
 all(".tabular").forEach((part) => {
-  const table = one("table.sortable", part), field = one(".filter input", part);
+  const table = one("table", part), field = one(".filter input", part);
   field?.addEventListener("input", () => {
     const asked = field.value.toLowerCase().split(/\s+/);
     [...table.tBodies[0].rows].forEach((row) => { row.hidden = !asked.every((word) => row.textContent.toLowerCase().includes(word)); });
@@ -35,7 +35,7 @@ all(".tabular").forEach((part) => {
       const place = all("th[data-column]", head.parentNode).indexOf(head);
       group = groups.find((found) => { start += found.colSpan; return place < start; });
     }
-    return { head, group, number: head.dataset.column, name: one("button", head).textContent };
+    return { head, group, number: head.dataset.column, name: head.textContent.trim() };
   });
   const draw = () => {
     const away = { group: new Set(), head: new Set() };
