@@ -59,7 +59,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_drawn(tmp_p
 
 
 def test_a_key_that_is_said_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="pictures is given twice"):
+    with pytest.raises(ConfigError, match="pictures=0: it is given twice"):
         compare.parse([str(tmp_path), "pictures=1", "pictures=0"])
 
 

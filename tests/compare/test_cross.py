@@ -106,7 +106,7 @@ def test_again_measures_nothing_and_more_levels_are_added(folder: Path, monkeypa
     written = {path: path.read_bytes() for path in (run / "cross").iterdir()}
     times = {path: path.stat().st_mtime_ns for path in (run / "cross").iterdir()}
     with monkeypatch.context() as patched:
-        patched.setattr(module, "evaluate", None)  # calling it would raise
+        patched.setattr(module.write_results, "evaluated", None)  # calling it would raise
         assert cross_one(run, first[run]).measured == []
     assert {path: path.stat().st_mtime_ns for path in times} == times
     assert cross([run], ["gaussian_10", "gaussian_75"]) == {}

@@ -126,7 +126,7 @@ def test_it_holds_what_it_was_given(runs: Runs) -> None:
     tags = Tags(written(runs, tables={"losses": TABLE}, claims=claims))
     for piece in ("Digits <1998>", "A report & its author", "The report leaves sigma open.", "A fact.",
                   "25.00", "± 0.10",
-                  "seeds: <2>", "p 0.012, corrected below 0.001", "+1.0 dB [0.5, 1.5]", "3 seeds",
+                  "seeds: <2>", "p 0.012, corrected < 0.001", "+1.0 dB [0.5, 1.5]", "3 seeds",
                   "experiment=mnist_ae/conv noise.sigma=25", "conv-0 @ abc123", "100 steps of 16 images"):  # fmt: skip
         assert piece in tags.text, piece
     chips = [attrs["class"] for tag, attrs in tags.tags if tag == "span" and "chip" in str(attrs.get("class"))]

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restorelab.config import trust
-from restorelab.errors import ConfigError, nearest
-from restorelab.exchange.own_options import listed
+from restorelab.errors import ConfigError
+from restorelab.exchange import own_options
 from restorelab.training import gc_tuning
 
 if TYPE_CHECKING:
@@ -46,26 +46,15 @@ class Options:
 
 
 def parse(argv: Sequence[str]) -> Options:
-    """Read a command line. What is a folder is one, even where its name has an equals sign.
+    """Read a command line. An existing folder counts as one even where its name has an equals sign.
 
     Raises:
         ConfigError: for a key that is not there, and without a folder.
     """
-    options, given = Options(), set[str]()
     keys = [field.name for field in fields(Options) if field.name != "folders"]
-    for argument in argv:
-        key, equals, value = argument.partition("=")
-        if Path(argument).is_dir() or not equals or "/" in key:
-            options = replace(options, folders=(*options.folders, Path(argument)))
-        elif key in keys and key in given:
-            msg = f"{argument}: {key} is given twice."
-            raise ConfigError(msg)
-        elif key in keys:
-            given.add(key)
-            options = replace(options, **{key: value})  # type: ignore[arg-type]
-        else:
-            msg = f"{argument}: compare has no key {key!r}. {nearest(key, keys)}"
-            raise ConfigError(msg)
+    named = [word for word in argv if Path(word).is_dir() or "=" not in word or "/" in word.partition("=")[0]]
+    given, _ = own_options.split("compare", [word for word in argv if word not in named], keys, of_run=False)
+    options = Options(tuple(map(Path, named)), **given)
     if not options.folders:
         msg = "compare: say which runs, such as restorelab compare runs/sweeps/NAME."
         raise ConfigError(msg)
@@ -91,9 +80,9 @@ def run(argv: Sequence[str]) -> int:
     inside = options.folders[0] if len(options.folders) == 1 else Path()
     folder = Path(options.out).expanduser() if options.out else inside / "comparison"
     began = time.monotonic()
-    trust.trust(listed(options.trust))
-    evaluations = listed(options.evaluations)
-    found = build(
+    trust.trust(own_options.listed(options.trust))
+    evaluations = own_options.listed(options.evaluations)
+    compared = build(
         options.folders, baseline=options.baseline or None, evaluations=evaluations or None,
         metric=options.metric or None,
     )  # fmt: skip
@@ -102,13 +91,13 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         msg = f"out: {folder} cannot be written ({error.strerror or error}); name another folder, out=FOLDER."
         raise ConfigError(msg) from error
-    crops = None
+    gallery = None
     if int(options.pictures):
-        from restorelab.compare.crops import crops as restored
+        from restorelab.compare.crops import crops
 
-        crops = restored(found.runs, images=int(options.pictures))
-    index = write(found, folder, crops)
-    print(text(found))
+        gallery = crops(compared.runs, images=int(options.pictures))
+    index = write(compared, folder, gallery)
+    print(text(compared))
     print(f"\npage: {index} ({time.monotonic() - began:.1f} s)")
     return 0
 

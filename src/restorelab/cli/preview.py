@@ -1,13 +1,14 @@
 """`restorelab preview`: what a degradation does to a dataset, before anyone trains on it. Torch is imported late."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from restorelab.config import composition
 from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.exchange import own_options
 
 USAGE = """\
 restorelab preview [key=value ...]: a panel of degraded images and what they measure, before anyone trains.
@@ -71,29 +72,10 @@ def parse(argv: Sequence[str]) -> tuple[Options, list[str]]:
     """Part preview's own options from the overrides of a run.
 
     Raises:
-        ConfigError: for a value that an option does not take.
+        ConfigError: for a value that an option does not take, and a key that neither preview nor a run has.
     """
-    given: dict[str, Any] = {}
-    overrides = []
-    for argument in argv:
-        key, equals, value = argument.partition("=")
-        if key.startswith("-"):
-            msg = f"preview {argument}: takes key=value only, and --help."
-            raise ConfigError(msg)
-        if not equals or key not in Options.__dataclass_fields__:
-            overrides.append(argument)
-        elif key == "find":
-            given[key] = _decibels(value)
-        elif key == "images":
-            given[key] = _count(value)
-        elif key == "out":
-            given[key] = _file(value)
-        elif value in PARTS:
-            given[key] = value
-        else:
-            msg = f"part={value}: {nearest(value, PARTS)}"
-            raise ConfigError(msg)
-    return Options(**given), overrides
+    text, overrides = own_options.split("preview", argv, list(READ))
+    return Options(**{key: READ[key](value) for key, value in text.items()}), overrides
 
 
 def _decibels(value: str) -> float:
@@ -120,6 +102,17 @@ def _file(value: str) -> Path:
         msg = f"out={value}: there is no folder {file.parent}."
         raise ConfigError(msg)
     return file
+
+
+def _part(value: str) -> str:
+    if value not in PARTS:
+        msg = f"part={value}: {nearest(value, PARTS)}"
+        raise ConfigError(msg)
+    return value
+
+
+READ: dict[str, Callable[[str], Any]] = {"find": _decibels, "images": _count, "out": _file, "part": _part}
+"""How each of preview's own options is read."""
 
 
 def _title(settings: dict[str, Any], options: Options, images: Sequence[Any]) -> str:

@@ -7,18 +7,16 @@ What a run was not measured under itself goes into `<run>/cross/`, which reads a
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 import restorelab
 from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
 from restorelab.config import build, composition
-from restorelab.config.build import Parts
 from restorelab.config.run_config import read_config
 from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
@@ -27,7 +25,7 @@ from restorelab.runs import inputs, split_file
 from restorelab.runs.record import Record
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training import tuning, write_results
-from restorelab.training.evaluation import Measured, evaluate
+from restorelab.training.evaluation import Measured
 from restorelab.training.finite import NotFiniteError
 
 log = logging.getLogger(__name__)
@@ -158,14 +156,13 @@ def _measure(
     built = build.parts(config)
     data = built.data(kept=split_file.read(record.path))
     own, *sets = data.frozen("test")
-    if own.spec != record.evaluation(first)["spec"]:
-        msg = f"the dataset, or how it is evaluated, has changed since the run was measured under {first}."
-        raise DataError(msg)
+    record.require_unchanged(own)
     net = restorelab.load(record.path, device=str(built.trainer.device), clamp=False)
-    net, channels_last = _laid_out(built, net)
+    net, channels_last = replace(built.trainer, compile=False).lay_out(net)
     built.objective.to(built.trainer.device)
     draws = PhiloxDraws("objective", data.eval_seed)
-    objective, measured, tuned, empty = built.objective, [], [], {}
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    measured, tuned, empty = [], [], {}
     for number, frozen in enumerate(sets, start=1):
         if not len(frozen):
             empty[frozen.evaluation.name] = "no test image is shown under it"
@@ -173,15 +170,7 @@ def _measure(
         if tuning.wanted(net):
             chosen = tuning.tuned(net, data.frozen("val")[number], built.protocol).values
         try:
-            result = evaluate(
-                net,
-                frozen,
-                built.protocol,
-                batch_size=built.dataset.eval_batch_size,
-                loss=lambda run, sample: objective(run, sample, built.degradation, draws),
-                measures=built.measures,
-                memory_format=torch.channels_last if channels_last else torch.contiguous_format,
-            )
+            result = write_results.evaluated(built, net, frozen, draws, layout)
         except NotFiniteError as error:
             empty[frozen.evaluation.name] = str(error)
             continue
@@ -192,10 +181,3 @@ def _measure(
         return [], [], empty
     facts = write_results.describe(built, net, measured, tuned, images_per_second=None, seconds=0.0)
     return measured, facts["evaluations"], empty
-
-
-def _laid_out(built: Parts, net: nn.Module) -> tuple[nn.Module, bool]:
-    """In the memory layout in which the run measured it, `TrainerConfig.lay_out` without compiling."""
-    chosen = built.trainer.channels_last
-    chosen = getattr(net, "channels_last", True) if chosen == "auto" else chosen
-    return net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format), chosen  # type: ignore[call-overload]

@@ -48,11 +48,14 @@ def marked(one: Cell, mark: Mark, note: str = "") -> Cell:
     return replace(one, mark=mark, note=" ".join(part for part in (one.note, note) if part))
 
 
+def p_text(value: float) -> str:
+    """A p value with three decimals."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def p_value(value: float | None) -> Cell:
-    """A p value with three decimals; empty where there is none."""
-    if value is None:
-        return Cell("")
-    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value=value)
+    """A p value as a cell; empty where there is none."""
+    return Cell("") if value is None else Cell(p_text(value), value=value)
 
 
 def column(

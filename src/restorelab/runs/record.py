@@ -198,10 +198,15 @@ class Record:
         built = build.parts(self.config)
         data = built.data({evaluation: built.evaluations[evaluation]}, kept=split_file.read(self.run))
         frozen = data.frozen("test")[0]
-        if frozen.spec != self.evaluation(evaluation)["spec"]:
-            msg = f"{evaluation}: the dataset has changed since run {self.name} was measured on it."
-            raise DataError(msg)
+        self.require_unchanged(frozen)
         return frozen
+
+    def require_unchanged(self, frozen: FrozenSet) -> None:
+        """Raise DataError if the run was measured on another set than this one under its evaluation."""
+        name = frozen.evaluation.name
+        if frozen.spec != self.evaluation(name)["spec"]:
+            msg = f"{name}: the dataset, or how it is evaluated, has changed since run {self.name} was measured on it."
+            raise DataError(msg)
 
 
 class Runs(Mapping[str, Sequence[Record]]):

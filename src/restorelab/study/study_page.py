@@ -12,6 +12,7 @@ from restorelab.judge.claims.judged import MEANING, Judged
 from restorelab.report.page import Part, Png, Section, render
 from restorelab.report.png import palette, png
 from restorelab.report.table import Cell, Table
+from restorelab.report.table_cells import p_text
 from restorelab.runs.deviations import length, stand_in
 from restorelab.runs.record import Record, Runs
 from restorelab.study.figures.present import present
@@ -112,13 +113,9 @@ def _support(judged: Judged) -> str:
     """What a verdict rests on: seeds and p values."""
     facts = [f"{judged.seeds} seed{'' if judged.seeds == 1 else 's'}"] if judged.seeds else []
     if judged.p is not None:
-        corrected = "" if judged.corrected is None else f", corrected {_p_value(judged.corrected)}"
-        facts.append(f"p {_p_value(judged.p)}{corrected}")
+        corrected = "" if judged.corrected is None else f", corrected {p_text(judged.corrected)}"
+        facts.append(f"p {p_text(judged.p)}{corrected}")
     return "; ".join(facts)
-
-
-def _p_value(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def _figure(name: str, figure: Drawn) -> Part:

@@ -8,9 +8,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tqdm import tqdm
 from restorelab.config import from_checkpoint
 from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
+from restorelab.data.frozen import FrozenSet
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.metrics import cost
 from restorelab.report.detail import places
@@ -91,16 +91,7 @@ def write(
         for number, frozen in enumerate(sets):
             if tuned:
                 net.settings.use(**tuned[number].values)  # type: ignore[union-attr, operator]
-            result = evaluate(
-                net,
-                frozen,
-                built.protocol,
-                batch_size=built.dataset.eval_batch_size,
-                loss=partial(_loss, built, draws),
-                measures=built.measures,
-                memory_format=layout,
-                progress=progress,
-            )
+            result = evaluated(built, net, frozen, draws, layout, progress)
             measured.append(result)
             if objective.restores and pictures:
                 _write_panel(folder, net, result, built, loggers, pictures)
@@ -148,8 +139,25 @@ def _summary(measured: Sequence[Measured]) -> dict[str, float]:
     return values
 
 
-def _loss(built: Parts, draws: Any, net: Any, sample: Any) -> Any:
-    return built.objective(net, sample, built.degradation, draws)
+def evaluated(
+    built: Parts,
+    net: nn.Module,
+    frozen: FrozenSet,
+    draws: PhiloxDraws,
+    layout: torch.memory_format,
+    progress: Callable[[int], object] = lambda images: None,
+) -> Measured:
+    """Measure a network on a frozen set by the run's own protocol, metrics and objective. progress: see `evaluate`."""
+    return evaluate(
+        net,
+        frozen,
+        built.protocol,
+        batch_size=built.dataset.eval_batch_size,
+        loss=lambda net, sample: built.objective(net, sample, built.degradation, draws),
+        measures=built.measures,
+        memory_format=layout,
+        progress=progress,
+    )
 
 
 def write_per_image(file: Path, measured: Sequence[Measured]) -> None:
