@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
-from tests import runs
 from torch import Tensor
 
+import runs
 from restorelab.config import build
 from restorelab.config.run_config import follow_moves
 from restorelab.degradations import jpeg

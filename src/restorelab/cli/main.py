@@ -7,11 +7,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import restorelab
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.training import gc_tuning, logs
+
+if TYPE_CHECKING:
+    from restorelab.training.run_status import Watch
 
 USAGE = """\
 restorelab: compose, train, measure and compare image restoration networks.
@@ -19,6 +22,7 @@ restorelab: compose, train, measure and compare image restoration networks.
   restorelab train [key=value ...]      one run; -m for several; the same as python train.py
   restorelab sweep [key=a,b ...]        every combination, a search, or study=NAME: a report's runs; sweep --help
   restorelab compare FOLDER ...         a page that holds runs and sweeps against each other
+  restorelab evaluate WEIGHTS [...]     measure a run or a file of weights, on its own test images or on others
   restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE
   restorelab fetch data=NAME            bring a dataset to its folder
   restorelab export-set [key=value ...] out=FOLDER     the inputs of the evaluations, for a method of your own
@@ -46,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train": train,
         "sweep": _of("restorelab.cli.sweep"),
         "compare": _of("restorelab.cli.compare"),
+        "evaluate": _of("restorelab.cli.evaluate"),
         "preview": preview,
         "fetch": _of("restorelab.cli.fetch"),
         "export-set": _of("restorelab.exchange.export_set"),
@@ -184,8 +189,13 @@ def _has_dir(argv: Sequence[str]) -> bool:
     return any(argument.startswith(("--config-dir", "-cd")) for argument in argv)
 
 
-def run_one(settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None) -> int:
-    """Execute one resolved config and say how it ended; the folder of a run that is done is added to `finished`."""
+def run_one(
+    settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None, watch: "Watch | None" = None
+) -> int:
+    """Execute one resolved config and say how it ended; the folder of a run that is done is added to `finished`.
+
+    watch: is told how far it is.
+    """
     logs.set_up()
     from restorelab.config import build
     from restorelab.training import checks, resumption
@@ -196,7 +206,7 @@ def run_one(settings: dict[str, Any], overrides: Sequence[str], finished: list[P
     from restorelab.training import execute
 
     gc_tuning.settle()
-    outcome = execute.execute(settings)
+    outcome = execute.execute(settings, watch)
     if outcome.status == "done":
         print(outcome.message)
         if finished is not None and outcome.run_dir is not None:

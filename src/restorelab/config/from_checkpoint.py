@@ -70,9 +70,23 @@ def take(
         if "noise" not in requested.groups:  # the default noise is not what the weights were trained on
             settings["choices"].pop("noise", None)
         return
+    take_groups(settings, run, GROUPS, requested, overrides)
+    channels = (run.get("data") or {}).get("channels")
+    if channels is not None and not requested.under("data.channels") and "channels" in settings["data"]:
+        settings["data"]["channels"] = channels
+
+
+def take_groups(
+    settings: dict[str, Any],
+    run: Mapping[str, Any],
+    groups: Sequence[str],
+    requested: Requested,
+    overrides: Sequence[str],
+) -> None:
+    """Replace those of `groups` that were not requested by those of a run; changes `settings`, as `take` does."""
     before, chosen = run.get("choices") or {}, settings["choices"]
     composed = copy.deepcopy(settings)
-    for group in GROUPS:
+    for group in groups:
         node, option = run.get(group), before.get(group)
         if isinstance(node, dict) and (group not in requested.groups or requested.groups[group] == option):
             settings[group] = copy.deepcopy(node)
@@ -80,9 +94,6 @@ def take(
             for override in parse(overrides):
                 if override.key_or_group.startswith(f"{group}."):
                     _repeat(override.key_or_group.split("."), composed, settings, delete=override.is_delete())
-    channels = (run.get("data") or {}).get("channels")
-    if channels is not None and "data.channels" not in requested and "channels" in settings["data"]:
-        settings["data"]["channels"] = channels
 
 
 def _repeat(path: Sequence[str], source: Any, target: Any, *, delete: bool) -> None:

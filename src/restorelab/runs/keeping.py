@@ -16,6 +16,9 @@ from restorelab.runs.run_folder import RunFolder, write_json
 
 log = logging.getLogger(__name__)
 
+UNDIVIDING = ("residency", "batch_size", "eval_batch_size", "augment", "turns", "on_bad")
+"""Keys of `data` that move no image from one part to another."""
+
 
 def before(settings: Mapping[str, Any]) -> Kept | None:
     """The division that a run began with; None for a run that begins.
@@ -34,6 +37,24 @@ def before(settings: Mapping[str, Any]) -> Kept | None:
     if found is not None:
         _refuse_other_weights(folder, inputs.weights_of(settings))
     return found
+
+
+def of_checkpoint(settings: Mapping[str, Any]) -> Kept | None:
+    """The division of the run that trained an evaluated checkpoint, if these are its images, divided as it does."""
+    if settings["train"] or not settings["ckpt"]:
+        return None
+    run = paths.run_of(Path(settings["ckpt"]))
+    if not RunFolder(run).config.is_file():
+        return None
+    theirs = read_config(run)
+    ours, before = ([config.get(key) for key in ("split_seed", "noise")] + [_division(config)]
+                    for config in (settings, theirs))  # fmt: skip
+    return split_file.read(run) if ours == before else None
+
+
+def _division(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `data` that decide which images there are and in which part each of them is."""
+    return {key: value for key, value in (config.get("data") or {}).items() if key not in UNDIVIDING}
 
 
 def _refuse_other_weights(folder: RunFolder, now: Mapping[str, str]) -> None:

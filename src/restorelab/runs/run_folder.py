@@ -28,6 +28,7 @@ class RunFolder:
     best = property(lambda self: self.path / "checkpoints" / "best.ckpt")
     last = property(lambda self: self.path / "checkpoints" / "last.ckpt")
     images = property(lambda self: self.path / "images")
+    restored = property(lambda self: self.path / "restored")
     curves = property(lambda self: self.path / "curves.png")
     page = property(lambda self: self.path / "report.html")
     result = property(lambda self: self.path / "result.json")

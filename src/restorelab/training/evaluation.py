@@ -89,13 +89,15 @@ def evaluate(
     measures: Measures | None = None,
     memory_format: torch.memory_format = torch.contiguous_format,
     progress: Callable[[int], object] = lambda images: None,
+    outputs: Callable[[Tensor, Tensor], object] = lambda places, output: None,
 ) -> Measured:
     """Restore every image of a frozen set and measure it alone.
 
     net: on its device; its training flag is left as it is. loss: `(net, sample)` to the loss of a batch and the
     output, None to restore only. measures: what is measured of the output, None for the protocol's own metrics of
     restored images; those of images measure the degraded input, too. progress: is told how many
-    more images are done. Runs in exact float32 whatever the training's precision was. The values of an image do not
+    more images are done. outputs: gets the indices in the set, (B,), and the output of each batch. Runs in exact
+    float32 whatever the training's precision was. The values of an image do not
     depend on the batch it is in but for the last bits of a batched convolution.
 
     Raises:
@@ -136,6 +138,7 @@ def evaluate(
             if one_shape:
                 some = (output > 0).any(dim=0)
                 alive = some if alive is None else alive | some
+            outputs(batch.index, output)
             progress(len(sample))
         clock.repeat()
     net.train(net_training)

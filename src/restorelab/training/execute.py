@@ -40,8 +40,9 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
             run_progress.require_whole(RunFolder(Path(settings["run_dir"])))
         # A dataset that is missing, does not fit, or has to be decoded first, is found before the run has a folder.
         before = keeping.before(settings)
+        divided = before or keeping.of_checkpoint(settings)
         fits = partial(image_sizes.check, built, net, parts=_parts(settings, built, net))
-        opened = built.dataset.open(settings["split_seed"], built.degradation, before, fits)
+        opened = built.dataset.open(settings["split_seed"], built.degradation, divided, fits)
         if not built.objective.restores:
             require_labels(opened)
         folder = _folder(settings)

@@ -2,7 +2,13 @@
 
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # a sweep's parent, which imports this, needs no torch
+    from torch import Tensor
+
+    from restorelab.data.frozen import FrozenSet
 
 Phase = Literal["preparing", "training", "evaluating", "writing"]
 
@@ -36,6 +42,12 @@ class Watch:
         now = time.monotonic()
         self.spent = {**self.spent, self.phase: self.spent.get(self.phase, 0.0) + now - self._since}
         self.phase, self._since = phase, now
+
+    def restored(self, run: Path, frozen: "FrozenSet", places: "Tensor", output: "Tensor") -> None:
+        """Take restored test images as they are measured; nothing is done with them unless a subclass does.
+
+        run: the run's folder. frozen: the test set. places: (B,) the indices in it. output: (B, C, H, W), not clamped.
+        """
 
     def facts(self) -> dict[str, Any]:
         """The numbers as they are now."""

@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from restorelab.config import from_checkpoint
@@ -91,7 +92,8 @@ def write(
         for number, frozen in enumerate(sets):
             if tuned:
                 net.settings.use(**tuned[number].values)  # type: ignore[union-attr, operator]
-            result = evaluated(built, net, frozen, draws, layout, progress)
+            outputs = partial(watch.restored, folder.path, frozen)
+            result = evaluated(built, net, frozen, draws, layout, progress, outputs)
             measured.append(result)
             if objective.restores and pictures:
                 _write_panel(folder, net, result, built, loggers, pictures)
@@ -146,8 +148,12 @@ def evaluated(
     draws: PhiloxDraws,
     layout: torch.memory_format,
     progress: Callable[[int], object] = lambda images: None,
+    outputs: Callable[[Tensor, Tensor], object] = lambda places, output: None,
 ) -> Measured:
-    """Measure a network on a frozen set by the run's own protocol, metrics and objective. progress: see `evaluate`."""
+    """Measure a network on a frozen set by the run's own protocol, metrics and objective.
+
+    progress, outputs: see `evaluate`.
+    """
     return evaluate(
         net,
         frozen,
@@ -157,6 +163,7 @@ def evaluated(
         measures=built.measures,
         memory_format=layout,
         progress=progress,
+        outputs=outputs,
     )
 
 

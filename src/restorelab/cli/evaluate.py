@@ -1,0 +1,60 @@
+"""`restorelab evaluate`: measure trained weights, on the test images of their run or on others."""
+
+from collections.abc import Sequence
+
+from restorelab.errors import ConfigError, nearest
+from restorelab.exchange import own_options
+
+USAGE = """\
+restorelab evaluate WEIGHTS [key=value ...]: measure trained weights by the protocol, into a run folder of its own.
+
+  WEIGHTS           a run's folder (its best checkpoint), a checkpoint in one, or a file of weights from elsewhere
+  model=dncnn       the network of a file from elsewhere, with data.channels=3 for RGB; a run's own is known
+  data=folder data.root=FOLDER    other images: a folder without train/, val/ and test/ is measured whole;
+                    left out: the test images of the run, as it divided them
+  evaluation=[gaussian_25,jpeg_10]    degradations to measure under; left out: those of the run
+  images=all        write every restored test image, at the depth it was measured in: float32 TIFF, or 8-bit PNG with
+                    protocol.quantize=true; images=none (the default) writes pictures of a few
+  run_dir=FOLDER    where the results go; else a new folder under runs_dir
+  trust=[PACKAGE]   for a run whose config names code of your own
+
+Everything else is as for train; what is left out is that of the run that trained the weights.
+
+  restorelab evaluate runs/mine data=folder data.root=set12 evaluation=gaussian_levels
+  restorelab evaluate weights.pth model=dncnn data=folder data.root=set12 evaluation=gaussian_25_unclipped images=all
+"""
+
+OWN = ("images",)
+IMAGES = ("all", "none")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Compose, measure, write; prints the table and gives the exit status.
+
+    Raises:
+        ConfigError: for a wrong key or value, and weights whose network nobody names.
+        DataError: for a dataset that is missing.
+    """
+    if {"-h", "--help"} & set(argv):
+        print(USAGE, end="")
+        return 0
+    sources = [argument for argument in argv if "=" not in argument and not argument.startswith(("-", "~", "+"))]
+    given, overrides = own_options.split("evaluate", [word for word in argv if word not in sources], OWN)
+    if len(sources) != 1:
+        said = f"it got {len(sources)}: {', '.join(sources)}" if sources else "such as runs/mine or weights.pth"
+        raise ConfigError(f"evaluate: expected one run folder or file of weights, {said}.")
+    images = given.get("images", "none")
+    if images not in IMAGES:
+        raise ConfigError(f"images={images}: {nearest(images, IMAGES)}")
+    from restorelab.config import evaluation_base
+    from restorelab.training.restored_files import RestoredFiles
+    from restorelab.training.run_status import Watch
+
+    settings = evaluation_base.compose(sources[0], overrides)
+    watch = RestoredFiles(depth=8 if settings["protocol"].get("quantize") else 32) if images == "all" else Watch()
+    from restorelab.cli import main
+
+    status = main.run_one(settings, overrides, watch=watch)
+    if isinstance(watch, RestoredFiles) and watch.folder is not None and status == 0:
+        print(f"restored: {watch.written} images in {watch.folder}")
+    return status

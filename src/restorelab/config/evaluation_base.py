@@ -1,0 +1,120 @@
+"""The config of `restorelab evaluate`: that of the run whose weights are measured, with what the user asks for instead.
+
+The network, its training degradation and the image channels come from the run, as for every evaluated checkpoint (see
+`from_checkpoint`). So do, unless they are requested, the data with its split, the evaluations, the loss, the objective
+and the protocol: without any override the run's own test is repeated.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from restorelab.config import composition, from_checkpoint
+from restorelab.config.conf_files import options
+from restorelab.config.requested import Requested
+from restorelab.errors import ConfigError, nearest
+
+BASE = ("data", "loss", "objective", "protocol")
+"""The config groups that come from the run in addition to those of every evaluated checkpoint."""
+
+SEEDS = ("split_seed", "eval_seed")
+
+OF_TRAINING = (
+    "train",
+    "ckpt",
+    "resume",
+    "transfer",
+    "max_steps",
+    "max_time",
+    "accumulate",
+    "clip",
+    "optimizer",
+    "scheduler",
+)
+"""Keys that have no meaning where nothing is trained, or that the command sets."""
+
+
+def compose(source: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the resolved config that evaluates the weights of `source`.
+
+    source: a run's folder, a checkpoint in one, or any file of weights, which needs `model=` among the overrides.
+
+    Raises:
+        ConfigError: for a file of weights without a network, a key that belongs to training, and invalid overrides.
+    """
+    requested = Requested(overrides)
+    for key in OF_TRAINING:
+        if requested.under(key):
+            raise ConfigError(f"evaluate: {key} does not apply, because nothing is trained. Leave it out.")
+    source, run = trained_source(source)
+    if run is None and "model" not in requested.groups and not requested.under("model._target_"):
+        raise ConfigError(
+            f"{source} lies in no run folder, so nothing says which network its weights belong to. Name one, such as "
+            "model=dncnn data.channels=3."
+        )
+    chosen = {} if run is None else _options(run, requested)
+    root = (run or {}).get("data", {}).get("root") if "data" in chosen else None
+    placed = [f"data.root={root}"] if root and not requested.under("data.root") else []
+    added = [*(f"{group}={option}" for group, option in chosen.items()), *placed]
+    settings = composition.compose([*added, *overrides, "train=false", f"ckpt={source}"])
+    if run is not None:
+        _take(settings, run, requested, overrides)
+    if not same_data(settings, run) and not (requested.under("data.test") or requested.under("data.val")):
+        _measure_whole(settings, requested)
+    return settings
+
+
+def trained_source(source: str) -> tuple[str, Mapping[str, Any] | None]:
+    """Return the weights and the config of the run that trained them, also for the run of an evaluation of them.
+
+    The config is None for weights from elsewhere.
+
+    Raises:
+        ConfigError: if there is no such file or folder.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        raise ConfigError(f"evaluate: there is no {source}. {near}".rstrip())
+    run = from_checkpoint.run_of(str(path))
+    evaluated = run.get("ckpt") if run is not None and path.is_dir() and not run.get("train", True) else None
+    return trained_source(str(evaluated)) if evaluated else (str(path), run)
+
+
+def _options(run: Mapping[str, Any], requested: Requested) -> dict[str, str]:
+    """Return the options of `BASE` that the run chose and that were not requested, as far as they exist here."""
+    chosen = run.get("choices") or {}
+    return {group: chosen[group] for group in BASE
+            if group not in requested.groups and chosen.get(group) in options(group)}  # fmt: skip
+
+
+def _take(settings: dict[str, Any], run: Mapping[str, Any], requested: Requested, overrides: Sequence[str]) -> None:
+    """Replace what was not requested by what the run has; changes `settings`."""
+    groups = [group for group in BASE if group != "data" or group not in requested.groups or same_data(settings, run)]
+    from_checkpoint.take_groups(settings, run, groups, requested, overrides)
+    if "data" in groups:
+        settings |= {seed: run[seed] for seed in SEEDS if seed in run and not requested.under(seed)}
+    if not {"evaluation", "noise"} & requested.groups.keys() and not requested.under("evaluation"):
+        settings["evaluation"] = copy.deepcopy(run["evaluation"])
+
+
+def same_data(settings: Mapping[str, Any], run: Mapping[str, Any] | None) -> bool:
+    """Return whether a config reads the images that a run has read, from the same place and by the same source."""
+    nodes = [config.get("data") or {} for config in (settings, run or {})]
+    first, second = ((node.get("root"), (node.get("source") or {}).get("_target_")) for node in nodes)
+    return first == second
+
+
+def _measure_whole(settings: dict[str, Any], requested: Requested) -> None:
+    """Have every image of a dataset without official parts measured, as nobody trains on it here; changes `settings`.
+
+    Raises:
+        DataError: if the dataset is missing.
+    """
+    from restorelab.config import build  # brings torch
+
+    items = build.make("data", settings["data"]).make_source().items()
+    if not any(item.split for item in items):
+        limit = settings["data"]["limit"] if requested.under("data.limit") else None
+        settings["data"] |= {"test": "all", "val": 0, "limit": limit}
