@@ -40,6 +40,23 @@ def probe(net: Callable[..., Tensor], degraded: Tensor) -> Tensor:
     return call(net, degraded, degraded.new_zeros(len(degraded)))
 
 
+def level_map(sigma: Tensor, degraded: Tensor) -> Tensor:
+    """Return the noise level as a map (B, 1, h, w) in the dtype and on the device of `degraded: (B, C, h, w)`.
+
+    sigma: (B,) or (B, 1, h, w).
+
+    Raises:
+        ValueError: for any other shape.
+    """
+    batch, _, height, width = degraded.shape
+    if sigma.shape not in ((batch,), (batch, 1, height, width)):
+        raise ValueError(
+            f"sigma has the shape {tuple(sigma.shape)}; for images {tuple(degraded.shape)} it is ({batch},) or "
+            f"({batch}, 1, {height}, {width})"
+        )
+    return sigma.to(degraded).view(batch, 1, *(sigma.shape[2:] or (1, 1))).expand(-1, 1, height, width)
+
+
 def noise_level(parameters: Mapping[str, Tensor], degraded: Tensor) -> Tensor | None:
     """Give the noise level of degraded images (B, C, h, w) from the parameters that their noise drew.
 

@@ -31,6 +31,8 @@ WITH = {
     "model/cnn": ["data=svhn", "downsample=avg_pool"],
     "model/cnn_ae": ["data=svhn", "downsample=avg_pool"],
     "model/classifier": ["data=stl10_labelled", "noise=none", "objective=classify"],
+    "model/edsr": ["downsample=bicubic", "noise=none"],
+    "model/span": ["downsample=bicubic", "downsample.factor=4", "noise=none"],
     "objective/classify": ["data=stl10_labelled", "noise=none", "model=classifier"],
     "loss/perceptual": ["data=stl10", "noise=gaussian_impulse", "model=conv_deconv"],
     "downsample/avg_pool": ["model=identity", "model.scale=2"],

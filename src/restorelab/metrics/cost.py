@@ -22,9 +22,10 @@ def macs(net: nn.Module, shape: tuple[int, int, int]) -> int | None:
     """
     counter = FlopCounterMode(display=False)
     training = net.training
+    net.eval()  # before the counter begins: a network may merge weights when it enters the evaluation mode
     try:
         with torch.no_grad(), counter:
-            probe(net.eval(), torch.zeros(1, *shape, device="meta"))
+            probe(net, torch.zeros(1, *shape, device="meta"))
     except REFUSALS:
         return None
     finally:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from restorelab.errors import ConfigError
 from restorelab.models.shape import check_shape
+from restorelab.noise_level import level_map
 
 
 class UNet(nn.Module):
@@ -78,8 +79,7 @@ class UNet(nn.Module):
             return degraded
         if sigma is None:
             raise ValueError("UNet with noise_level=true takes sigma, (B,) or (B, 1, H, W) in [0, 1] units")
-        level = sigma.to(degraded).view(len(degraded), 1, *(sigma.shape[2:] if sigma.ndim == 4 else (1, 1)))
-        return torch.cat([degraded, level.expand(-1, 1, *degraded.shape[2:])], dim=1)
+        return torch.cat([degraded, level_map(sigma, degraded)], dim=1)
 
 
 class Residual(nn.Module):

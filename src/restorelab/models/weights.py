@@ -41,8 +41,13 @@ def load_into(net: nn.Module, file: Path, key: str = "ckpt") -> None:
 
 
 def fitted(net: nn.Module, file: Path, key: str = "ckpt") -> dict[str, Tensor]:
-    """Return the state dict in a file, under the names that the network has. Raises as `load_into`."""
+    """Return the state dict in a file, under the names that the network has. Raises as `load_into`.
+
+    Names whose last parts a network lists as `derived` are left out: their values follow from its other weights.
+    """
     state, own = read(file, key), net.state_dict()
+    derived = tuple(getattr(net, "derived", ()))
+    state = {name: value for name, value in state.items() if not name.endswith(derived)}
     state = unwrapped(state, own)
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     shapes = _misshapen(state, own)
