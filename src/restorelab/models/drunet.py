@@ -22,7 +22,8 @@ class DRUNet(nn.Module):
 
     takes_sigma = True
     multiple = 8
-    # contiguous / channels_last, forward and backward: see docs/benchmarks.md, networks from papers.
+    # contiguous / channels_last, forward and backward, 64x64, one busy CPU core, interleaved: 1.00 times at batch 1
+    # (median).
     channels_last = True
 
     def __init__(

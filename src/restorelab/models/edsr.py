@@ -21,7 +21,8 @@ class EDSR(nn.Module):
     scale: 2, 3 or 4, how many times smaller the input is. Unlike the paper, channels may be other than RGB.
     """
 
-    # contiguous / channels_last, forward and backward: see docs/benchmarks.md, networks from papers.
+    # contiguous / channels_last, forward and backward, 32x32, one busy CPU core, interleaved: 1.12 times at batch 4
+    # (median).
     channels_last = True
     mean: Tensor
 

@@ -27,7 +27,8 @@ class FFDNet(nn.Module):
 
     takes_sigma = True
     multiple = 2
-    # contiguous / channels_last, forward and backward: see docs/benchmarks.md, networks from papers.
+    # contiguous / channels_last, forward and backward, 64x64, one busy CPU core, interleaved: 1.13 times at batch 8
+    # (median).
     channels_last = True
 
     def __init__(self, channels: int = 1, depth: int | None = None, features: int | None = None) -> None:

@@ -21,7 +21,8 @@ class IRCNN(nn.Module):
     """
 
     receptive_field = 1 + 2 * sum(DILATIONS)
-    # contiguous / channels_last, forward and backward: see docs/benchmarks.md, networks from papers.
+    # contiguous / channels_last, forward and backward, 64x64, one busy CPU core, interleaved: 1.17 times at batch 8
+    # (median).
     channels_last = True
 
     def __init__(self, channels: int = 1, features: int = 64) -> None:

@@ -28,7 +28,8 @@ class NAFNet(nn.Module):
     """
 
     receptive_field = None  # channel attention sees the whole image
-    # contiguous / channels_last, forward and backward: see docs/benchmarks.md, networks from papers.
+    # contiguous / channels_last, forward and backward, 64x64, one busy CPU core, interleaved: 1.15 times at batch 2;
+    # six blocks of width 16, batch 8: 1.25 (medians).
     channels_last = True
 
     def __init__(
@@ -79,12 +80,12 @@ class NAFNet(nn.Module):
         x = self.intro(degraded)
         skips = []
         for stage, down in zip(self.encoders, self.downs, strict=True):
-            x = checkpoints.run(stage, x, self.checkpointing)
+            x = checkpoints.run(stage.children(), x, self.checkpointing)
             skips.append(x)
             x = down(x)
         x = checkpoints.run(self.middle_blks, x, self.checkpointing)
         for stage, up, skip in zip(self.decoders, self.ups, reversed(skips), strict=True):
-            x = checkpoints.run(stage, up(x) + skip, self.checkpointing)
+            x = checkpoints.run(stage.children(), up(x) + skip, self.checkpointing)
         return degraded + self.ending(x)
 
 
@@ -114,8 +115,10 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the shape of `x: (B, width, H, W)`."""
         gated = _gate(self.conv2(self.conv1(self.norm1(x))))
-        local = self.window is not None and not self.training
-        attention = self.sca[1](local_mean(gated, self.window)) if local else self.sca(gated)
+        if self.window is None or self.training:
+            attention = self.sca(gated)
+        else:
+            attention = self.sca[1](local_mean(gated, self.window))
         x = x + self.beta * self.conv3(gated * attention)
         return x + self.gamma * self.conv5(_gate(self.conv4(self.norm2(x))))
 

@@ -34,7 +34,8 @@ class SCUNet(nn.Module):
 
     multiple = 64
     receptive_field = None  # windows chain over more than a thousand pixels
-    # contiguous / channels_last, forward and backward: see docs/benchmarks.md, networks from papers.
+    # contiguous / channels_last, forward and backward, 64x64, one busy CPU core, interleaved: 1.04 times at batch 1
+    # (median).
     channels_last = True
 
     def __init__(
