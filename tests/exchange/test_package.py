@@ -57,6 +57,12 @@ def test_the_card_tells_how_it_was_made_and_measured(made: Made, named: Path) ->
     assert card["precision"].startswith("float16; float16 changes the PSNR of 18 test images by at most 0.00")
 
 
+def test_the_numbers_may_be_those_of_evaluations(made: Made, named: Path, tmp_path: Path) -> None:
+    assert package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path}", f"measured={made.run},{made.run}"]) == 0
+    numbers = json.loads((tmp_path / "tiny.json").read_text())["numbers"]
+    assert numbers == 2 * json.loads((named / "tiny.json").read_text())["numbers"]
+
+
 def test_precision_is_kept_where_it_is_asked_for(made: Made, tmp_path: Path) -> None:
     assert package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path}", "precision=float"]) == 0
     image = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0))

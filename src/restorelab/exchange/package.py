@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from restorelab import file_names
 from restorelab.config import build
-from restorelab.errors import ConfigError, DataError, UserError
+from restorelab.errors import ConfigError, UserError
 from restorelab.exchange import own_options
 from restorelab.judge import bootstrap
 from restorelab.models import weights
@@ -31,11 +31,13 @@ python -m restorelab.exchange.package RUN NAME [key=value ...]: a packaged netwo
   data=TEXT       what it was trained on
   licence=TEXT    the licence of that data, and of the weights
   command=TEXT    the command that trained it
+  measured=RUNS   runs of `restorelab evaluate` with these weights, separated by commas: their numbers go into the
+                  card in place of the run's own
   precision=auto  of the stored weights: auto, half or float
   out=FOLDER      where both files go, by default into the package
 """
 
-OWN = ("summary", "data", "licence", "command", "precision", "out")
+OWN = ("summary", "data", "licence", "command", "measured", "precision", "out")
 REQUIRED = ("summary", "data", "licence", "command")
 
 LOSS = 0.005
@@ -64,13 +66,24 @@ def run(argv: Sequence[str]) -> int:
     if precision not in ("auto", "half", "float"):
         raise ConfigError(f"precision={precision}: expected auto, half or float.")
     out = Path(given["out"]).expanduser() if "out" in given else packaged.FOLDER
-    texts = {key: value for key, value in given.items() if key not in ("precision", "out")}
-    print(package(Path(plain[0]).expanduser(), plain[1], texts, out, precision=precision))
+    texts = {key: value for key, value in given.items() if key in REQUIRED}
+    measured = [Path(path).expanduser() for path in given["measured"].split(",")] if "measured" in given else []
+    print(package(Path(plain[0]).expanduser(), plain[1], texts, out, measured=measured, precision=precision))
     return 0
 
 
-def package(run: Path, name: str, texts: Mapping[str, str], out: Path, *, precision: str = "auto") -> str:
-    """Write NAME.safetensors and NAME.json into a folder; returns a summary. texts: `summary`, `data`, `licence`, ...
+def package(
+    run: Path,
+    name: str,
+    texts: Mapping[str, str],
+    out: Path,
+    *,
+    measured: Sequence[Path] = (),
+    precision: str = "auto",
+) -> str:
+    """Write NAME.safetensors and NAME.json into a folder; returns a summary.
+
+    texts: `summary`, `data`, `licence` and `command`. measured: runs that measured these weights, for the card.
 
     Raises:
         ConfigError, DataError: as `run`.
@@ -79,11 +92,12 @@ def package(run: Path, name: str, texts: Mapping[str, str], out: Path, *, precis
 
     file_names.require("package", name)
     record = Record(name, run)
+    measurements = [Record(name, path) for path in measured] or [record]
     state = weights.read(record.folder.best)
     net: nn.Module = build.make("model", record.config["model"])
     state = {key: value.contiguous() for key, value in weights.fitted(net, record.folder.best).items()}
     half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-    change = None if precision == "float" else _change(record, net, state, half)
+    change = None if precision == "float" else _change(measurements, net, state, half)
     stored_half = precision == "half" or (precision == "auto" and change is not None and change[0] <= LOSS)
     data = save(half if stored_half else state)
     card = {
@@ -94,7 +108,7 @@ def package(run: Path, name: str, texts: Mapping[str, str], out: Path, *, precis
         "channels": int(record.config["data"]["channels"]),
         "sigma": _sigma_range(net, record.config["noise"]),
         "trained": _training(record),
-        "numbers": _numbers(record),
+        "numbers": [row for measurement in measurements for row in _numbers(measurement)],
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "precision": _precision(stored_half, change),
         "sha256": hashlib.sha256(data).hexdigest(),
@@ -141,7 +155,8 @@ def _numbers(record: Record) -> list[dict[str, Any]]:
     for entry in record.result["evaluations"]:
         name = entry["degradation"]
         images = record.per_image(name)
-        row = {"set": entry.get("set"), "evaluation": name, "images": len(images.ids), "spec": entry.get("spec")}
+        images_of = Path(str(record.config["data"].get("root"))).name if record.config.get("ckpt") else entry.get("set")
+        row = {"set": images_of, "evaluation": name, "images": len(images.ids), "spec": entry.get("spec")}
         for metric in ("psnr", "ssim"):
             if metric not in images.columns:
                 continue
@@ -156,15 +171,15 @@ def _numbers(record: Record) -> list[dict[str, Any]]:
 
 @torch.inference_mode()
 def _change(
-    record: Record, net: nn.Module, single: dict[str, Tensor], half: dict[str, Tensor]
+    records: Sequence[Record], net: nn.Module, single: dict[str, Tensor], half: dict[str, Tensor]
 ) -> tuple[float, float, int] | None:
     """What half precision of the weights changes on test images: the largest change of a PSNR in dB, the largest of a
     pixel in 8-bit units, and how many images were compared; None if the test images are not there.
     """  # fmt: skip
-    protocol = build.make("protocol", record.config["protocol"])
+    protocol = build.make("protocol", records[0].config["protocol"])
     largest, pixel, count = 0.0, 0.0, 0
     try:
-        sets = [record.frozen(name) for name in record.evaluations]
+        sets = [record.frozen(name) for record in records for name in record.evaluations]
     except UserError as error:
         print(f"package: the precisions were not compared: {error}", file=sys.stderr)
         return None
@@ -176,22 +191,12 @@ def _change(
                 net.load_state_dict({key: value.float() if value.is_floating_point() else value
                                      for key, value in state.items()})  # fmt: skip
                 with inference.exact():
-                    outputs.append(_restored(net, degraded, frozen.evaluation.config))
+                    outputs.append(inference.restore(net, degraded, frozen.sigma(place)))
             before, after = (float(protocol.measure(output, clean)["psnr"]) for output in outputs)
             largest = max(largest, abs(before - after))
             pixel = max(pixel, 255 * float((outputs[0] - outputs[1]).abs().max()))
             count += 1
     return largest, pixel, count
-
-
-def _restored(net: nn.Module, degraded: Tensor, evaluation: Mapping[str, Any]) -> Tensor:
-    """The output for one test image; a network that takes the noise level is told that of the evaluation."""
-    if not getattr(net, "takes_sigma", False):
-        return inference.restore(net, degraded)
-    sigma = (evaluation.get("noise") or {}).get("sigma")
-    if not isinstance(sigma, int | float):
-        raise DataError(f"package: the evaluation has no single noise level to tell the network: sigma={sigma!r}.")
-    return net.eval()(degraded, torch.tensor([sigma / 255.0]))  # restoring pads; these networks take any size
 
 
 def _precision(stored_half: bool, change: tuple[float, float, int] | None) -> str:
