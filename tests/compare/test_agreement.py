@@ -27,7 +27,7 @@ def test_runs_of_one_set_stand_in_one_table_best_first(tmp_path: Path) -> None:
     assert board.names == ["b", "c", "a"]
     assert [column.label for column in board.columns] == ["gaussian_50"]
     assert board.best == "b"
-    assert board.why == ""
+    assert board.reason == ""
 
 
 def test_of_an_error_the_least_is_the_best(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_another_set_under_the_same_name_is_another_table_with_the_reason(tmp_pa
     write(tmp_path, "d", {"gaussian_50": 25}, bits="other")
     first, *rest = boards(held(tmp_path))
     assert set(first.names) == {"a", "b"}
-    why = {board.names[0]: board.why for board in rest}
+    why = {board.names[0]: board.reason for board in rest}
     assert "specs s-gaussian_50 and other-gaussian_50 differ" in why["c"]
     assert "other bits" in why["d"]
 
@@ -52,7 +52,7 @@ def test_another_set_under_the_same_name_is_another_table_with_the_reason(tmp_pa
 def test_another_protocol_is_said(tmp_path: Path) -> None:
     write(tmp_path, "a", {"gaussian_50": 25})
     write(tmp_path, "b", {"gaussian_50": 25}, spec="other", entry={"protocol": {"border": 4}})
-    assert "protocols differ" in boards(held(tmp_path))[1].why
+    assert "protocols differ" in boards(held(tmp_path))[1].reason
 
 
 def test_the_largest_group_is_the_first_table(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_largest_group_is_the_first_table(tmp_path: Path) -> None:
     assert (first.suffix, second.suffix) == (" (impulse_30)", " (gaussian_50)")
     assert first.titled("PSNR under impulse_30") == "PSNR under impulse_30"  # not told twice
     assert first.titled("PSNR under all") == "PSNR under all (impulse_30)"
-    assert "other evaluations (gaussian_50, not impulse_30)" in second.why
+    assert "other evaluations (gaussian_50, not impulse_30)" in second.reason
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_an_evaluation_ties_runs_together_that_share_no_other(tmp_path: Path) ->
     assert {label: set(names) for label, names in board.where.items()} == {
         "gaussian_50": {"a", "b"}, "impulse_30": {"b", "c"},
     }  # fmt: skip
-    assert board.found("a", board.columns[1], "psnr").why
+    assert board.measured("a", board.columns[1], "psnr").why
 
 
 def test_two_sets_of_one_name_in_one_table_are_two_columns(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_what_has_another_metric_stands_apart(tmp_path: Path) -> None:
     (path / "result.json").write_text(text)
     first, second = boards(held(tmp_path))
     assert (first.metric, second.metric) == ("psnr", "accuracy")
-    assert "measured by accuracy, not by psnr" in second.why
+    assert "measured by accuracy, not by psnr" in second.reason
 
 
 def test_columns_can_be_chosen(tmp_path: Path) -> None:
@@ -153,4 +153,4 @@ def test_no_number_comes_last_and_is_no_exception(tmp_path: Path) -> None:
     write(tmp_path, "b", {"gaussian_50": 25}, metrics={"test/psnr": None})
     (board,) = boards(held(tmp_path))
     assert board.names == ["a", "b"]
-    assert "not a number" in board.found("b", board.columns[0], "psnr").why
+    assert "not a number" in board.measured("b", board.columns[0], "psnr").why

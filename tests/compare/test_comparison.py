@@ -47,8 +47,8 @@ def test_every_section_has_its_charts_and_tables(tmp_path: Path) -> None:
 def test_the_table_against_the_best_says_that_the_best_was_picked_on_these_images(tmp_path: Path) -> None:
     grid(tmp_path)
     first, second = comparison.build([tmp_path], baseline="ae lr=0.01").section("significance").tables
-    assert any("picked on these same images" in note for note in first.notes)
-    assert not any("picked on these same images" in note for note in second.notes)
+    assert any("chosen on these same images" in note for note in first.notes)
+    assert not any("chosen on these same images" in note for note in second.notes)
 
 
 def test_files(tmp_path: Path) -> None:

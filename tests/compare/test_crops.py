@@ -61,6 +61,9 @@ class Frozen:
     def image(self, place: int) -> Tensor:
         return self._degraded[place]
 
+    def sigma(self, place: int) -> None:
+        """No noise level is known."""
+
 
 class Blend(nn.Module):
     """Something that restores: the input, enlarged, times a factor; counts its calls and the sizes it saw."""
@@ -332,8 +335,8 @@ def test_the_time_is_kept_and_what_came_too_late_is_said(monkeypatch: pytest.Mon
     view = crops(of(*records), images=4, seconds=0.3).views[0]
     assert clock.now == pytest.approx(1000 + 3 * 0.12)  # the third is done when the time is up
     assert [len(case.restored) for case in view.cases] == [3]
-    assert "The time for pictures was up: 5 of 8 runs are not shown." in view.text
-    assert "Shown are 1 of 4 images: the time for pictures was up." in view.text
+    assert "The time limit for pictures was reached: 5 of 8 runs are not shown." in view.text
+    assert "Shown are 1 of 4 images: the time limit for pictures was reached." in view.text
 
 
 def test_an_image_that_some_runs_would_miss_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,10 +355,10 @@ def test_an_image_that_some_runs_would_miss_is_not_begun(monkeypatch: pytest.Mon
 def test_another_result_than_was_measured_is_told() -> None:
     frozen = small()
     honest, other = Stands("honest", frozen), Stands("other", frozen, psnr=[30.0] * 5)
-    said = [sentence for sentence in crops(of(honest, other), images=1).views[0].text if "restored anew" in sentence]
+    said = [sentence for sentence in crops(of(honest, other), images=1).views[0].text if "restored again" in sentence]
     assert len(said) == 1
-    assert said[0].startswith("other: restored anew, i")
-    assert said[0].endswith("30.00 dB were measured.")
+    assert said[0].startswith("other: restored again, i")
+    assert said[0].endswith("the run measured 30.00 dB.")
 
 
 def test_real_runs_are_shown_as_they_were_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

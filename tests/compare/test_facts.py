@@ -34,7 +34,7 @@ def test_it_counts_runs_seeds_and_images(tmp_path: Path) -> None:
     runs = alike(find([tmp_path]).runs)[0]
     said = facts.facts(runs, boards(runs))
     assert said[0] == "3 finished runs of 2 configurations (1 with 2 seeds)."
-    assert "Without learning: median." in said
+    assert "Classical baselines: median." in said
     assert "2 configurations under gaussian_50: 120 test images." in said
     assert "Training: 50 steps of 16 images." in said
 

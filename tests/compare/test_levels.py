@@ -5,7 +5,8 @@ from pathlib import Path
 from tests.compare import folders
 
 from restorelab.compare import levels, transfer_map
-from restorelab.runs.comparable import Board, alike, boards
+from restorelab.runs.board import Board
+from restorelab.runs.comparable import alike, boards
 from restorelab.runs.find import find
 
 

@@ -12,7 +12,8 @@ from tests.study import synthetic
 
 from restorelab.compare import significance
 from restorelab.judge.bootstrap import estimate, holm, win_rate
-from restorelab.runs.comparable import OVERALL, Board, alike, boards
+from restorelab.runs.board import OVERALL, Board
+from restorelab.runs.comparable import alike, boards
 from restorelab.runs.find import find
 from restorelab.runs.metric import METRICS
 from restorelab.runs.samples import INPUT, samples
@@ -129,7 +130,7 @@ def test_two_seeds_decide_nothing_and_have_no_corrected_p(tmp_path: Path) -> Non
     (result,) = significance.against(found, ["a"])
     one = result.verdicts["b", "gaussian_50"]
     assert (one.verdict, one.corrected, one.seeds) == ("underpowered", None, 2)
-    assert "another training may turn the order round" in significance.summary(result, found)
+    assert "another training may reverse the order" in significance.summary(result, found)
 
 
 def test_a_method_from_elsewhere_that_does_not_tell_its_parameters_may_have_learned(tmp_path: Path) -> None:
@@ -268,5 +269,5 @@ def test_one_seed_has_an_interval_of_the_images_alone_and_no_p(tmp_path: Path) -
     assert (one.verdict, one.p, one.corrected, one.over) == ("underpowered", None, None, "groups of images")
     notes = " ".join(significance.table(result, found).notes)
     assert "bootstrap over groups of images (" in notes
-    assert "over the images alone, and tells nothing of another training" in notes
+    assert "covers the images alone and says nothing about another training" in notes
     assert "Holm" not in notes.replace("by Holm's correction, and the difference", "")

@@ -7,7 +7,8 @@ from tests.compare import folders
 
 from restorelab.compare import specialists, transfer_map
 from restorelab.report.table import Cell, Table
-from restorelab.runs.comparable import Board, alike, boards
+from restorelab.runs.board import Board
+from restorelab.runs.comparable import alike, boards
 from restorelab.runs.find import find
 
 BOTH = {

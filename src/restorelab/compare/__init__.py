@@ -1,1 +1,1 @@
-"""The comparison of many runs: found in folders, held against each other where that is fair, and shown on one page."""
+"""The comparison of many runs: finds them in folders, compares those that may be compared, and shows them on a page."""

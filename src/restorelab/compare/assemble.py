@@ -1,6 +1,11 @@
-"""The parts of a comparison put together: find, hold together what agrees, rank, test, and what each section shows."""
+"""A comparison from the folders of its runs: find, divide into boards, rank, test, and fill the page's sections.
 
-from collections.abc import Sequence
+To add a chart: write a module with `charts(board)` that returns chart data (`report/charts/data.py`), such as
+`pareto.py`, and add a line to `_sections`. Tables go the same way; the columns of the leaderboard are in
+`leaderboard.py`. To add a kind of chart, see `report/charts/__init__.py`.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from restorelab.compare import (
@@ -22,13 +27,14 @@ from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.report.charts.data import Chart
 from restorelab.report.page import Section
 from restorelab.runs import naming
-from restorelab.runs.comparable import SHOWN, Board, alike, boards
+from restorelab.runs.board import SHOWN, Board
+from restorelab.runs.comparable import alike, boards
 from restorelab.runs.find import Found, find
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import INPUT
 
 MOST = 8
-"""Boards that get charts and tests; runs that agree with nobody may make many."""
+"""Boards that get charts and tests; runs that share no evaluation with others make many boards."""
 
 
 def comparison(
@@ -48,45 +54,39 @@ def comparison(
         msg = f"{', '.join(map(str, folders))}: none of {len(found.left)} runs can be compared. {reasons}"
         raise DataError(msg)
     runs, refused = alike(found.runs)
-    held = boards(runs, metric, evaluations)
+    own = boards(runs, metric, evaluations)
     crossed = any(record.crossed is not None for name in runs for record in runs[name])
-    wide = boards(runs, metric, evaluations, crossed=True) if crossed else held
-    held = held or wide
-    if not held:
+    across = boards(runs, metric, evaluations, crossed=True) if crossed else own
+    own = own or across
+    if not own:
         msg = f"none of the runs has a metric that is known: {', '.join(SHOWN)}."
         raise DataError(msg)
     if baseline is not None:
         baseline = naming.chosen(baseline, [*runs, INPUT], "baseline")
-    runs = Runs([record for name in _ranked(held, runs) for record in runs[name]])
-    tested = {board.names[0]: _tests(board, baseline) for board in held[:MOST]}
-    refused += [board.why for board in held if board.why]
+    ranked = dict.fromkeys([*(name for board in own for name in board.names), *runs])
+    runs = Runs([record for name in ranked for record in runs[name]])
+    tested = {board.names[0]: _tests(board, baseline) for board in own[:MOST]}
+    refused += [board.reason for board in own if board.reason]
     refused += [f"{name}: it was measured by none of {', '.join(SHOWN)}." for name in runs
-                if not any(name in board.names for board in held)]  # fmt: skip
+                if not any(name in board.names for board in own)]  # fmt: skip
     refused += map(str, found.left)
+    names = [folder.resolve().name for folder in folders]
     return Comparison(
-        title or _title(folders),
+        title or " and ".join(names[:3]) + (" and others" if len(names) > 3 else ""),
         runs,
-        _sections(held, wide, tested, runs, found),
-        facts.protocol(held[0]),
-        facts.facts(runs, held),
+        _sections(own, across, tested, runs, found),
+        facts.protocol(own[0]),
+        facts.facts(runs, own),
         refused,
         {
-            "schema": 1, "protocol": facts.protocol(held[0]), "refused": refused,
-            "boards": [leaderboard.plain(board, tested.get(board.names[0], [])) for board in held],
+            "schema": 1, "protocol": facts.protocol(own[0]), "refused": refused,
+            "boards": [leaderboard.plain(board, tested.get(board.names[0], [])) for board in own],
         },
     )  # fmt: skip
 
 
-def _title(folders: Sequence[Path]) -> str:
-    return " and ".join(folder.resolve().name for folder in folders[:3]) + (" and others" if len(folders) > 3 else "")
-
-
-def _ranked(held: Sequence[Board], runs: Runs) -> list[str]:
-    return list(dict.fromkeys([*(name for board in held for name in board.names), *runs]))
-
-
 def _tests(board: Board, baseline: str | None) -> list[Against]:
-    """Against the best, and against the baseline where it is another one and stands on this board."""
+    """Against the best, and against the baseline where it is another run and on this board."""
     references = [board.best] if board.best is not None else []
     if baseline is not None and baseline not in references and baseline in (*board.names, INPUT):
         references.append(baseline)
@@ -94,48 +94,56 @@ def _tests(board: Board, baseline: str | None) -> list[Against]:
 
 
 def _sections(
-    held: Sequence[Board], wide: Sequence[Board], tested: dict[str, list[Against]], runs: Runs, found: Found
+    own: Sequence[Board], across: Sequence[Board], tested: dict[str, list[Against]], runs: Runs, found: Found
 ) -> list[Section]:
-    shown = held[:MOST]
+    """The page's sections in their order. across: the boards with the evaluations that crossing added."""
+    shown = own[:MOST]
     return [
-        _leaderboard(held, tested),
+        _leaderboard(own, tested),
         _significance(shown, tested),
         *_searched(runs),
-        _charts("cost", "What a dB costs", [chart for board in shown for chart in pareto.charts(board)],
+        _charts("cost", "Quality and cost", pareto.charts, shown,
                 "No two runs of a table differ in what they cost."),
-        _charts("curves", "How they learned", [chart for board in shown for chart in training_curves.charts(board)],
+        _charts("curves", "Training curves", training_curves.charts, shown,
                 "None of the runs was trained here, so there is no curve."),
-        _charts("images", "Image by image", [chart for board in shown for chart in per_image_boxes.charts(board)],
-                "No values by image were found."),
-        _levels(wide[:MOST]),
-        _transfer(wide[:MOST], crossed=wide is not held),
-        _importance(held[0], runs, found),
+        _charts("images", "Image by image", per_image_boxes.charts, shown, "No values by image were found."),
+        _levels(across[:MOST]),
+        _transfer(across[:MOST], crossed=across is not own),
+        _importance(own[0], runs, found),
     ]  # fmt: skip
 
 
-def _leaderboard(held: Sequence[Board], tested: dict[str, list[Against]]) -> Section:
+def _charts(
+    name: str, title: str, draw: Callable[[Board], Sequence[Chart]], shown: Sequence[Board], nothing: str
+) -> Section:
+    """A section of the charts that a function makes of each board, or the sentence that says why there is none."""
+    charts = [chart for board in shown for chart in draw(board)]
+    return Section(name, title, charts=charts, text=[] if charts else [nothing])
+
+
+def _leaderboard(own: Sequence[Board], tested: dict[str, list[Against]]) -> Section:
     tables = []
-    for board in held:
-        found = tested.get(board.names[0], [])
-        best = found[0] if found and board.best is not None and len(board.names) > 1 else None
+    for board in own:
+        tests = tested.get(board.names[0], [])
+        best = tests[0] if tests and board.best is not None and len(board.names) > 1 else None
         tables += leaderboard.tables(board, best)
-    return Section("leaderboard", "Leaderboard", [*specialists.tables(held), *tables])
+    return Section("leaderboard", "Leaderboard", [*specialists.tables(own), *tables])
 
 
 def _significance(shown: Sequence[Board], tested: dict[str, list[Against]]) -> Section:
     tables, text = [], []
     for board in shown:
-        for found in tested[board.names[0]]:
-            if found.reference == board.best and len(board.names) == 1 and (INPUT, board.columns[0].label) not in \
-                    found.verdicts:  # fmt: skip
-                text.append(f"{board.names[0]} stands alone: there is nothing to hold it against.")
+        for against in tested[board.names[0]]:
+            alone = len(board.names) == 1 and (INPUT, board.columns[0].label) not in against.verdicts
+            if against.reference == board.best and alone:
+                text.append(f"{board.names[0]} is the only run of its table: there is nothing to compare it with.")
                 continue
-            table = significance.table(found, board)
-            if found.reference == board.best and len(board.names) > 1:
+            table = significance.table(against, board)
+            if against.reference == board.best and len(board.names) > 1:
                 table.notes.insert(0, significance.BY_CHOICE)
             tables.append(table)
-            text.append(significance.summary(found, board))
-    return Section("significance", "Is the difference real?", tables, [], [one for one in text if one])
+            text.append(significance.summary(against, board))
+    return Section("significance", "Is the difference real?", tables, text=[sentence for sentence in text if sentence])
 
 
 def _searched(runs: Runs) -> list[Section]:
@@ -143,18 +151,11 @@ def _searched(runs: Runs) -> list[Section]:
     return [Section("search", "The search", tables, list(charts), text)] if tables else []
 
 
-def _charts(name: str, title: str, charts: Sequence[Chart], nothing: str) -> Section:
-    return Section(name, title, [], list(charts), [] if charts else [nothing])
-
-
 def _levels(shown: Sequence[Board]) -> Section:
-    charts: list[Chart] = []
-    advice: list[str] = []
-    for board in shown:
-        drawn, said = levels.charts(board)
-        charts += drawn
-        advice = advice or said
-    return Section("levels", "Over the noise level", [], charts, [] if charts else advice)
+    by_board = [levels.charts(board) for board in shown]
+    charts: list[Chart] = [chart for drawn, _ in by_board for chart in drawn]
+    advice = next((advice for _, advice in by_board if advice), [])
+    return Section("levels", "Over the noise level", charts=charts, text=[] if charts else advice)
 
 
 def _transfer(shown: Sequence[Board], *, crossed: bool) -> Section:
@@ -170,5 +171,7 @@ def _transfer(shown: Sequence[Board], *, crossed: bool) -> Section:
 
 def _importance(first: Board, runs: Runs, found: Found) -> Section:
     pruned = [left.path for left in found.left if left.state == "pruned"]
-    said = key_importance.shown(runs, first.metric, pruned)
-    return Section("importance", "Which hyperparameters mattered", said.tables, list(said.charts), said.text)
+    importance = key_importance.shown(runs, first.metric, pruned)
+    return Section(
+        "importance", "Which hyperparameters mattered", importance.tables, list(importance.charts), importance.text
+    )

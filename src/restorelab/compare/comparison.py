@@ -1,4 +1,4 @@
-"""What a comparison holds, from the folders of its runs to the files that it leaves; nothing is drawn here."""
+"""A comparison of runs: what it holds, and the files that it writes. `assemble` builds it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = ("csv", "md", "tex")
 
 @dataclass(frozen=True)
 class Comparison:
-    """Many runs held against each other.
+    """Many runs compared with each other.
 
     Attributes:
         title: of the page.
@@ -80,14 +80,14 @@ def write(comparison: Comparison, folder: Path, gallery: Gallery | None = None) 
     from restorelab.compare.comparison_page import page
 
     (folder / "tables").mkdir(parents=True, exist_ok=True)
-    found = tables(comparison)
-    for name in _earlier(folder) - set(found):
+    by_name = tables(comparison)
+    for name in _earlier(folder) - set(by_name):
         for kind in KINDS:
             (folder / "tables" / f"{name}.{kind}").unlink(missing_ok=True)
-    for name, table in found.items():
+    for name, table in by_name.items():
         for kind, text in zip(KINDS, (table.to_csv(), table.to_markdown(), table.to_latex()), strict=True):
             write_text(folder / "tables" / f"{name}.{kind}", text, sync=False)
-    write_json(folder / "leaderboard.json", {**comparison.leaderboard, "tables": list(found)})
+    write_json(folder / "leaderboard.json", {**comparison.leaderboard, "tables": list(by_name)})
     index = folder / "index.html"
     write_text(index, page(comparison, gallery))
     return index
@@ -96,23 +96,21 @@ def write(comparison: Comparison, folder: Path, gallery: Gallery | None = None) 
 def _earlier(folder: Path) -> set[str]:
     """The tables that an earlier comparison left in the folder."""
     try:
-        told = json.loads((folder / "leaderboard.json").read_text())["tables"]
+        names = json.loads((folder / "leaderboard.json").read_text())["tables"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    return {name for name in told if refusal(name) is None}
+    return {name for name in names if refusal(name) is None}
 
 
 def tables(comparison: Comparison) -> dict[str, Table]:
-    """All tables by the names of their files: the section's for the one of its name, or else the first; behind it the
-    title's for the others.
-    """
-    found: dict[str, Table] = {}
+    """All tables by the names of their files: a section's main table has its name, the others add their titles."""
+    by_name: dict[str, Table] = {}
     for section in comparison.sections:
         titles = [re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")[:60] for table in section.tables]
-        named = [title for title in titles if title.startswith(section.id)] or titles
-        for words, table in zip(titles, section.tables, strict=True):
-            name = section.id if words == named[0] else f"{section.id}-{words.removeprefix(section.id).strip('-')}"
-            while name in found:
+        own_titles = [title for title in titles if title.startswith(section.id)] or titles
+        for title, table in zip(titles, section.tables, strict=True):
+            name = section.id if title == own_titles[0] else f"{section.id}-{title.removeprefix(section.id).strip('-')}"
+            while name in by_name:
                 name += "-2"
-            found[name] = table
-    return found
+            by_name[name] = table
+    return by_name

@@ -39,9 +39,11 @@ def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0)
     Whatever is missing (a dataset, a checkpoint, a network) is said in the text of its view.
     """
     if images < 1 or not len(runs):
-        return Gallery([], ["No pictures were asked for." if images < 1 else "There are no runs to take pictures of."])
-    found = {name: runs[name][0] for name in runs}
-    counts = Counter(evaluation for record in found.values() for evaluation in record.evaluations)
+        return Gallery(
+            [], ["pictures=0: no pictures were made." if images < 1 else "There are no runs to take pictures of."]
+        )
+    first_seeds = {name: runs[name][0] for name in runs}
+    counts = Counter(evaluation for record in first_seeds.values() for evaluation in record.evaluations)
     chosen = [evaluation for evaluation, _ in counts.most_common(VIEWS)]
     text = ["Each run is shown by its first seed."] if any(len(runs[name]) > 1 for name in runs) else []
     if len(counts) > VIEWS:
@@ -51,10 +53,12 @@ def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0)
     for number, evaluation in enumerate(chosen, start=1):
         until = began + seconds * number / len(chosen)
         try:
-            views.append(_view(found, evaluation, restorer, most=most, images=images, side=side(tiles), until=until))
+            views.append(
+                _view(first_seeds, evaluation, restorer, most=most, images=images, side=side(tiles), until=until)
+            )
         except Exception as error:  # a page without some pictures is better than no page
             log.debug("no pictures of %s", evaluation, exc_info=True)
-            views.append(View(evaluation, [], [f"No pictures: {_said(error)}"]))
+            views.append(View(evaluation, [], [f"No pictures: {_first_line(error)}"]))
     return Gallery(views, text)
 
 
@@ -64,78 +68,80 @@ def side(tiles: int) -> int:
     return int(min(max(8 * round(fits / 8), SIDES[0]), SIDES[1]))
 
 
-def choose(psnr: np.ndarray, given: np.ndarray, count: int) -> list[tuple[int, str]]:
+def choose(psnr: np.ndarray, degraded: np.ndarray, count: int) -> list[tuple[int, str]]:
     """Which images to show, and why, from `psnr` (runs, images) and the inputs' own, `given` (images).
 
     The one that the runs differ on most, a middling one, the hardest and the easiest; one that is several of these says
     so, and more that differ take the places that are left. A run that does not improve its input differs from all
     others on every image, and is not asked.
     """
-    better = psnr[np.nanmean(psnr, axis=1) > np.nanmean(given)]
-    asked = better if len(better) > 1 else psnr
-    mean, low, high = asked.mean(axis=0), asked.min(axis=0), asked.max(axis=0)
-    spread = high - low if len(psnr) > 1 else mean - given
-    order, apart = np.argsort(mean, kind="stable"), np.argsort(-spread, kind="stable")
+    better = psnr[np.nanmean(psnr, axis=1) > np.nanmean(degraded)]
+    considered = better if len(better) > 1 else psnr
+    mean, low, high = considered.mean(axis=0), considered.min(axis=0), considered.max(axis=0)
+    spread = high - low if len(psnr) > 1 else mean - degraded
+    by_mean, by_spread = np.argsort(mean, kind="stable"), np.argsort(-spread, kind="stable")
     first = "most different" if len(psnr) > 1 else "largest gain"
     reasons: dict[int, list[str]] = {}
-    for place, why in ((apart[0], first), (order[len(order) // 2], "median"), (order[0], "hardest"),
-                       (order[-1], "easiest")):  # fmt: skip
+    for place, why in ((by_spread[0], first), (by_mean[len(by_mean) // 2], "median"), (by_mean[0], "hardest"),
+                       (by_mean[-1], "easiest")):  # fmt: skip
         reasons.setdefault(int(place), []).append(why)
-    for rank, place in enumerate(apart[1:], start=2):
+    for rank, place in enumerate(by_spread[1:], start=2):
         if int(place) not in reasons:
             reasons[int(place)] = [f"{first}, no. {rank}"]
-    found = []
-    for place, whys in list(reasons.items())[:count]:
-        between = f"{low[place]:.1f} to {high[place]:.1f} dB" if len(asked) > 1 else f"{mean[place]:.1f} dB"
-        why = ", ".join(whys)
-        found.append((place, f"{why[:1].upper()}{why[1:]}: {between}, input {given[place]:.1f} dB"))
-    return found
+    chosen = []
+    for place, reasons_of in list(reasons.items())[:count]:
+        between = f"{low[place]:.1f} to {high[place]:.1f} dB" if len(considered) > 1 else f"{mean[place]:.1f} dB"
+        why = ", ".join(reasons_of)
+        chosen.append((place, f"{why[:1].upper()}{why[1:]}: {between}, input {degraded[place]:.1f} dB"))
+    return chosen
 
 
 def _view(
     records: dict[str, Record], evaluation: str, restorer: Restorer, *, most: int, images: int, side: int, until: float
 ) -> View:
-    own = {name: record for name, record in records.items() if evaluation in record.evaluations}
-    own, text = _comparable(own, evaluation)
-    own, left = _best(own, evaluation, most)
-    if left:
-        text.append(f"The {most} runs with the highest PSNR are shown; left out: {listed(left)}.")
-    frozen = _frozen(list(own.values()), evaluation)
-    order = {image: place for place, image in enumerate(frozen.ids)}
+    shown = {name: record for name, record in records.items() if evaluation in record.evaluations}
+    shown, text = _comparable(shown, evaluation)
+    shown, left_out = _best(shown, evaluation, most)
+    if left_out:
+        text.append(f"The {most} runs with the highest PSNR are shown; left out: {listed(left_out)}.")
+    frozen = _frozen(list(shown.values()), evaluation)
+    place_of = {image: place for place, image in enumerate(frozen.ids)}
     bands = shown_bands(frozen.channels)
     text += [f"The pictures show {bands}."] if bands else []
-    shared = [image for image in next(iter(own.values())).per_image(evaluation).ids if image in order]
-    psnr = np.stack([_column(record, evaluation, "psnr", shared) for record in own.values()])
-    given = _column(next(iter(own.values())), evaluation, "input_psnr", shared)
+    shared = [image for image in next(iter(shown.values())).per_image(evaluation).ids if image in place_of]
+    psnr = np.stack([_column(record, evaluation, "psnr", shared) for record in shown.values()])
+    degraded = _column(next(iter(shown.values())), evaluation, "input_psnr", shared)
     cases: list[Case] = []
     took = 0.0
-    for place, why in choose(psnr, given, images):
+    for place, why in choose(psnr, degraded, images):
         began = time.monotonic()
         if cases and began + took > until:  # the next image would come too late for some of the runs
-            text.append(f"Shown are {len(cases)} of {min(images, len(shared))} images: the time for pictures was up.")
+            text.append(
+                f"Shown are {len(cases)} of {min(images, len(shared))} images: the time limit for pictures was reached."
+            )
             break
-        image = restorer.image(own, evaluation, frozen, order[shared[place]], side=side, until=until)
+        image = restorer.image(shown, evaluation, frozen, place_of[shared[place]], side=side, until=until)
         text += [sentence for sentence in image.text if sentence not in text]
-        text += _agreement(image, evaluation, own)
-        cases.append(_case(image, why, own, evaluation))
+        text += _agreement(image, evaluation, shown)
+        cases.append(_case(image, why, shown, evaluation))
         took = time.monotonic() - began
     return View(evaluation, cases, text)
 
 
-def _comparable(own: dict[str, Record], evaluation: str) -> tuple[dict[str, Record], list[str]]:
+def _comparable(measured: dict[str, Record], evaluation: str) -> tuple[dict[str, Record], list[str]]:
     """The runs that were measured on what most were measured on, and in words which were not."""
-    specs = {name: record.evaluation(evaluation)["spec"] for name, record in own.items()}
+    specs = {name: record.evaluation(evaluation)["spec"] for name, record in measured.items()}
     usual = Counter(specs.values()).most_common(1)[0][0]
-    other = [name for name in own if specs[name] != usual]
-    said = [f"Measured on other images, and so not shown: {listed(other)}."] if other else []
-    return {name: record for name, record in own.items() if specs[name] == usual}, said
+    others = [name for name in measured if specs[name] != usual]
+    sentences = [f"Measured on other images, and so not shown: {listed(others)}."] if others else []
+    return {name: record for name, record in measured.items() if specs[name] == usual}, sentences
 
 
-def _best(own: dict[str, Record], evaluation: str, most: int) -> tuple[dict[str, Record], list[str]]:
+def _best(records: dict[str, Record], evaluation: str, most: int) -> tuple[dict[str, Record], list[str]]:
     """The runs with the highest PSNR, in their own order, and the names of the others."""
-    ranked = sorted(own, key=lambda name: -own[name].metric(evaluation, "psnr"))
+    ranked = sorted(records, key=lambda name: -records[name].metric(evaluation, "psnr"))
     kept = set(ranked[:most])
-    return {name: record for name, record in own.items() if name in kept}, ranked[most:]
+    return {name: record for name, record in records.items() if name in kept}, ranked[most:]
 
 
 def _frozen(records: Sequence[Record], evaluation: str) -> FrozenSet:
@@ -145,7 +151,7 @@ def _frozen(records: Sequence[Record], evaluation: str) -> FrozenSet:
         try:
             return record.frozen(evaluation)
         except Exception as error:
-            reasons.append(_said(error))
+            reasons.append(_first_line(error))
     raise DataError(reasons[0] if reasons else "no run here can say where its dataset is.")
 
 
@@ -158,34 +164,36 @@ def _column(record: Record, evaluation: str, column: str, ids: Sequence[str]) ->
     return np.array([values.get(image, np.nan) for image in ids])
 
 
-def _agreement(image: Image, evaluation: str, own: dict[str, Record]) -> list[str]:
-    """Where a network does not restore as it was measured: other weights, another version, or another machine."""
-    said = []
-    for name, again in image.psnr.items():
-        before = _one(own[name], evaluation, "psnr", image.id)
-        if before is not None and abs(before - again) > AGREE:
-            said.append(f"{name}: restored anew, {image.id} has {again:.2f} dB; {before:.2f} dB were measured.")
-    return said
+def _agreement(image: Image, evaluation: str, records: dict[str, Record]) -> list[str]:
+    """Images whose PSNR is not the one that was measured: other weights, another version, or another machine."""
+    sentences = []
+    for name, restored in image.psnr.items():
+        stored = _value(records[name], evaluation, "psnr", image.id)
+        if stored is not None and abs(stored - restored) > AGREE:
+            sentences.append(
+                f"{name}: restored again, {image.id} measures {restored:.2f} dB; the run measured {stored:.2f} dB."
+            )
+    return sentences
 
 
-def _case(image: Image, why: str, own: dict[str, Record], evaluation: str) -> Case:
-    first = next(iter(own.values()))
-    degraded = Tile("degraded", patch.webp(image.degraded), _one(first, evaluation, "input_psnr", image.id),
-                    _one(first, evaluation, "input_ssim", image.id))  # fmt: skip
+def _case(image: Image, why: str, records: dict[str, Record], evaluation: str) -> Case:
+    first = next(iter(records.values()))
+    degraded = Tile("degraded", patch.webp(image.degraded), _value(first, evaluation, "input_psnr", image.id),
+                    _value(first, evaluation, "input_ssim", image.id))  # fmt: skip
     restored = [
-        Tile(name, patch.webp(pixels), _one(own[name], evaluation, "psnr", image.id),
-             _one(own[name], evaluation, "ssim", image.id))
+        Tile(name, patch.webp(pixels), _value(records[name], evaluation, "psnr", image.id),
+             _value(records[name], evaluation, "ssim", image.id))
         for name, pixels in image.restored.items()
     ]  # fmt: skip
     clean = Tile("truth", patch.webp(image.clean))
     return Case(image.id, why, patch.small(image.whole), image.size, image.box, degraded, clean, restored)
 
 
-def _one(record: Record, evaluation: str, column: str, image: str) -> float | None:
+def _value(record: Record, evaluation: str, column: str, image: str) -> float | None:
     value = float(_column(record, evaluation, column, [image])[0])
     return value if math.isfinite(value) else None
 
 
-def _said(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0]

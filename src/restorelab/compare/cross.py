@@ -71,17 +71,19 @@ def plan(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, dict[
     Raises:
         ConfigError: for an evaluation that is not there.
     """
-    named: dict[str, Entry] = {}
+    further: dict[str, Entry] = {}
     if names:
-        named = composition.compose([f"evaluation=[{','.join(names)}]"])["evaluation"]
+        further = composition.compose([f"evaluation=[{','.join(names)}]"])["evaluation"]
     configs = {folder: read_config(folder) for folder in folders if RunFolder(folder).done}
     configs = {folder: _with_content(folder, config) for folder, config in configs.items()
                if not config.get("external")}  # fmt: skip
     planned = {}
-    for folder, found in union(configs).items():
+    for folder, evaluations in union(configs).items():
         config = configs[folder]
-        here = {corrected(name, filled(entry, config)): entry for name, entry in named.items()}
-        planned[folder] = {name: entry for name, entry in {**here, **found}.items() if name not in config["evaluation"]}
+        here = {corrected(name, filled(entry, config)): entry for name, entry in further.items()}
+        planned[folder] = {
+            name: entry for name, entry in {**here, **evaluations}.items() if name not in config["evaluation"]
+        }
     return planned
 
 
@@ -105,20 +107,27 @@ def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
     if record.external:
         msg = f"{run_dir}: an external method has outputs and no network, so it cannot be crossed."
         raise DataError(msg)
-    asked = {name: filled(entry, record.config) for name, entry in evaluations.items()}
-    skipped = _of_other_meaning(record, asked)
-    asked = {name: entry for name, entry in asked.items() if name not in record.evaluations}
-    kept = kept_of(record, asked)
-    wanted = {name: entry for name, entry in asked.items() if name not in kept}
-    if wanted:
-        wanted, refused = fitting(record.config, wanted)
+    requested = {name: filled(entry, record.config) for name, entry in evaluations.items()}
+    skipped = _of_other_meaning(record, requested)
+    requested = {name: entry for name, entry in requested.items() if name not in record.evaluations}
+    stored = kept_of(record, requested)
+    missing = {name: entry for name, entry in requested.items() if name not in stored}
+    if missing:
+        missing, refused = fitting(record.config, missing)
         skipped |= refused
-    if not wanted and (not skipped or _told(record, skipped)):
+    if not missing and (not skipped or _told(record, skipped)):
         return Crossed([], skipped)
     with _threads(record.config["threads"]):
-        measured, entries, more = _measure(record, wanted) if wanted else ([], [], {})
-    skipped |= more
-    write(record, kept, {name: wanted[name] for name in wanted if name not in more}, measured, entries, skipped)
+        measured, entries, without_images = _measure(record, missing) if missing else ([], [], {})
+    skipped |= without_images
+    write(
+        record,
+        stored,
+        {name: missing[name] for name in missing if name not in without_images},
+        measured,
+        entries,
+        skipped,
+    )
     log.info("%s: measured under %s", run_dir.name, ", ".join(result.name for result in measured) or "nothing new")
     return Crossed([result.name for result in measured], skipped)
 
@@ -148,36 +157,36 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _measure(
-    record: Record, wanted: Mapping[str, Entry]
+    record: Record, evaluations: Mapping[str, Entry]
 ) -> tuple[list[Measured], list[dict[str, Any]], dict[str, str]]:
     """What was measured, its entries of result.json, and what has no images, with the reason."""
     first = record.evaluations[0]
-    config = {**record.config, "evaluation": {first: record.config["evaluation"][first], **wanted}}
+    config = {**record.config, "evaluation": {first: record.config["evaluation"][first], **evaluations}}
     built = build.parts(config)
     data = built.data(kept=split_file.read(record.path))
-    own, *sets = data.frozen("test")
-    record.require_unchanged(own)
+    own_set, *sets = data.frozen("test")
+    record.require_unchanged(own_set)
     net = restorelab.load(record.path, device=str(built.trainer.device), clamp=False)
     net, channels_last = replace(built.trainer, compile=False).lay_out(net)
     built.objective.to(built.trainer.device)
     draws = PhiloxDraws("objective", data.eval_seed)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    measured, tuned, empty = [], [], {}
+    measured, tuned, unmeasured = [], [], {}
     for number, frozen in enumerate(sets, start=1):
         if not len(frozen):
-            empty[frozen.evaluation.name] = "no test image is shown under it"
+            unmeasured[frozen.evaluation.name] = "no test image is shown under it"
             continue
         if tuning.wanted(net):
             chosen = tuning.tuned(net, data.frozen("val")[number], built.protocol).values
         try:
             result = write_results.evaluated(built, net, frozen, draws, layout)
         except NotFiniteError as error:
-            empty[frozen.evaluation.name] = str(error)
+            unmeasured[frozen.evaluation.name] = str(error)
             continue
         if tuning.wanted(net):
             tuned.append(chosen)
         measured.append(result)
     if not measured:
-        return [], [], empty
+        return [], [], unmeasured
     facts = write_results.describe(built, net, measured, tuned, images_per_second=None, seconds=0.0)
-    return measured, facts["evaluations"], empty
+    return measured, facts["evaluations"], unmeasured

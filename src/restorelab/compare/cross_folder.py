@@ -19,22 +19,22 @@ from restorelab.training import write_results
 from restorelab.training.evaluation import Measured
 
 
-def kept_of(record: Record, asked: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
+def kept_of(record: Record, requested: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
     """The entries of the crossed result.json that hold: all but those whose degradation or protocol is another now.
 
     None holds where the run's weights are others now, as after going on with it.
     """
     if record.crossed is None or record.crossed.result.get("weights") != _weights(record):
         return {}
-    before = record.crossed
+    crossed = record.crossed
     protocol = json.loads(json.dumps(build.make("protocol", record.config["protocol"]).spec()))
-    known = before.config["evaluation"]
+    stored = crossed.config["evaluation"]
     return {
         entry["degradation"]: entry
-        for entry in before.result["evaluations"]
+        for entry in crossed.result["evaluations"]
         if entry["protocol"] == protocol
-        and content(known[entry["degradation"]])
-        == content(asked.get(entry["degradation"], known[entry["degradation"]]))
+        and content(stored[entry["degradation"]])
+        == content(requested.get(entry["degradation"], stored[entry["degradation"]]))
     }
 
 
@@ -45,7 +45,7 @@ def _weights(record: Record) -> str | None:
 
 def write(
     record: Record,
-    kept: Mapping[str, dict[str, Any]],
+    stored: Mapping[str, dict[str, Any]],
     new: Mapping[str, Entry],
     measured: Sequence[Measured],
     entries: Sequence[dict[str, Any]],
@@ -57,20 +57,20 @@ def write(
     """
     folder = RunFolder(record.path / CROSS)
     folder.path.mkdir(exist_ok=True)
-    before = record.crossed
-    told: dict[str, str] = {} if before is None else before.result["skipped"]
+    crossed = record.crossed
+    skipped_before: dict[str, str] = {} if crossed is None else crossed.result["skipped"]
     facts = {
         **record.result,
         "weights": _weights(record),
-        "skipped": {k: v for k, v in {**told, **skipped}.items() if k not in new},
+        "skipped": {k: v for k, v in {**skipped_before, **skipped}.items() if k not in new},
     }
-    if before is not None and len(kept) < len(before.evaluations):
-        write_json(folder.result, facts | _listing(list(kept.values())))
-    known: dict[str, Entry] = {} if before is None else before.config["evaluation"]
-    config = {**record.config, "evaluation": {**{name: known[name] for name in kept}, **new}}
+    if crossed is not None and len(stored) < len(crossed.evaluations):
+        write_json(folder.result, facts | _listing(list(stored.values())))
+    evaluations_before: dict[str, Entry] = {} if crossed is None else crossed.config["evaluation"]
+    config = {**record.config, "evaluation": {**{name: evaluations_before[name] for name in stored}, **new}}
     write_text(folder.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    write_text(folder.per_image, _merged(folder.per_image, list(kept), measured))
-    write_json(folder.result, facts | _listing([*kept.values(), *entries]))
+    write_text(folder.per_image, _merged(folder.per_image, list(stored), measured))
+    write_json(folder.result, facts | _listing([*stored.values(), *entries]))
 
 
 def _listing(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which evaluations a run can be crossed with: those of the runs that share its test images, where its network fits."""
+"""The evaluations that a run can be crossed with: those of runs with the same test images that its network can take."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def filled(entry: Mapping[str, Any], config: Mapping[str, Any]) -> Entry:
 
 
 def content(entry: Mapping[str, Any]) -> str:
-    """What a filled entry does to an image, and to which: equal for equal ones, whatever their name."""
+    """A filled entry's degradation and images as text: equal for equal evaluations, whatever their names."""
     return json.dumps([essences(entry), entry.get("of")], sort_keys=True)
 
 
@@ -37,11 +37,11 @@ def union(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, dict[str, Ent
     families: dict[str, list[Path]] = {}
     for folder, config in configs.items():
         families.setdefault(_images(config), []).append(folder)
-    found: dict[Path, dict[str, Entry]] = {}
+    by_folder: dict[Path, dict[str, Entry]] = {}
     for folders in families.values():
-        together = _together([configs[folder] for folder in folders])
-        found |= dict.fromkeys(folders, together)
-    return found
+        evaluations = _together([configs[folder] for folder in folders])
+        by_folder |= dict.fromkeys(folders, evaluations)
+    return by_folder
 
 
 def _images(config: Mapping[str, Any]) -> str:
@@ -56,33 +56,33 @@ def _together(configs: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
     by_name: dict[str, dict[str, tuple[str, Entry]]] = {}
     for config in sorted(configs, key=lambda config: str(config["name"])):
         for name, entry in config["evaluation"].items():
-            whole = filled(entry, config)
+            full = filled(entry, config)
             origin = str(config["name"]).rpartition("/")[2]
-            by_name.setdefault(name, {}).setdefault(content(whole), (origin, whole))
-    found: dict[str, Entry] = {}
+            by_name.setdefault(name, {}).setdefault(content(full), (origin, full))
+    evaluations: dict[str, Entry] = {}
     for name, meanings in by_name.items():
         for origin, entry in meanings.values():
-            told = label = name if len(meanings) == 1 else f"{name}@{origin}"
+            base = label = name if len(meanings) == 1 else f"{name}@{origin}"
             number = 2
-            while label in found:
-                label, number = f"{told}-{number}", number + 1
-            found[label] = entry
-    return found
+            while label in evaluations:
+                label, number = f"{base}-{number}", number + 1
+            evaluations[label] = entry
+    return evaluations
 
 
-def fitting(config: Mapping[str, Any], wanted: Mapping[str, Entry]) -> tuple[dict[str, Entry], dict[str, str]]:
-    """The evaluations that a run's network can be measured under, and why it cannot under the others."""
-    fit: dict[str, Entry] = {}
+def fitting(config: Mapping[str, Any], evaluations: Mapping[str, Entry]) -> tuple[dict[str, Entry], dict[str, str]]:
+    """The evaluations that a run's network can be measured under, and for each other the reason why not."""
+    accepted: dict[str, Entry] = {}
     refused: dict[str, str] = {}
     net = None
-    for name, entry in wanted.items():
+    for name, entry in evaluations.items():
         try:
             built = build.parts({**config, "evaluation": {name: entry}})
             if net is None:
                 with torch.device("meta"):
                     net = built.net()
             checks.check_network(replace(built, degradation=built.evaluations[name].degradation), net)
-            fit[name] = entry
+            accepted[name] = entry
         except ConfigError as error:
             refused[name] = str(error)
-    return fit, refused
+    return accepted, refused

@@ -1,10 +1,17 @@
-"""The leaderboard: models by evaluations, what they cost, and how each stands to the best; as tables and as plain data.
+"""The leaderboard: models by evaluations, what they cost, how each compares with the best; as tables and plain data.
 
 With one evaluation all metrics stand in one table, with more there is a table a metric; what the runs cost stands in a
 table of its own: wider ones do not fit on a page.
+
+To add a column:
+- of what a run costs: an entry in `COSTS`. Its key is a number of result.json (`training/write_results.py`).
+- of a metric: add the metric to the runs (`+metrics.vif=...`); every metric that a run measured has its column. How it
+  is called, compared and written says `METRICS` in `runs/metric.py`.
+To add a chart, see `compare/assemble.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,25 +21,60 @@ from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
 from restorelab.report.table_cells import INPUT, NAMES, large
 from restorelab.runs import seed_values
-from restorelab.runs.comparable import OVERALL, Board, Column
+from restorelab.runs.board import OVERALL, Board, Column
 from restorelab.runs.record import Record
 from restorelab.runs.seed_values import SeedValues
 
-COSTS = ("parameters", "MACs", "time (s)", "images/s", "ms/image", "memory (MiB)", "seeds")
+
+def whole(value: float) -> str:
+    """A number without decimals, thousands apart."""
+    return f"{value:,.0f}"
+
+
+def short(value: float) -> str:
+    """Three digits, or all of a number of hundreds and more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A column of what a run costs.
+
+    Attributes:
+        key: of result.json, and of `costs`; image_seconds is measured under each evaluation.
+        written: a value, in `unit`, as text.
+        of_networks: whether a classical baseline has no such cost, so that its cell is empty.
+    """
+
+    key: str
+    heading: str
+    written: Callable[[float], str]
+    unit: float = 1.0
+    of_networks: bool = False
+
+
+COSTS = (
+    Cost("parameters", "parameters", whole),
+    Cost("macs", "MACs", large, of_networks=True),
+    Cost("seconds", "time (s)", whole),
+    Cost("images_per_second", "images/s", whole, of_networks=True),
+    Cost("image_seconds", "ms/image", short, unit=1e-3),
+    Cost("peak_memory", "memory (MiB)", whole, unit=2**20),
+)
+"""The columns of the table of costs, to which the number of seeds is added."""
 
 
 def tables(board: Board, best: Against | None) -> list[Table]:
-    """The tables of a board, the metric that ranks first. best: all runs against the leader."""
+    """The tables of a board: the metric that ranks, the costs, the other metrics. best: all runs against the leader."""
     title, notes = f"Leaderboard{board.suffix}", _notes(board)
     parts = [board.metrics] if len(board.columns) == 1 else [[metric] for metric in board.metrics]
-    found = []
+    made = []
     for metrics in parts:
         columns = [(column, metric) for column in _groups(board) for metric in metrics]
-        named = title if len(parts) == 1 else f"{title}: {NAMES.get(metrics[0], metrics[0])}"
-        leads = board.metric in metrics
-        found.append(_table(named, board, columns, best if leads else None, costs=False, notes=notes[:-1]))
-    found.insert(1, _table(f"{title}: costs", board, [], None, costs=True, notes=notes[-1:]))
-    return found
+        part_title = title if len(parts) == 1 else f"{title}: {NAMES.get(metrics[0], metrics[0])}"
+        made.append(_table(part_title, board, columns, best if board.metric in metrics else None, notes))
+    made.insert(1, _table_of_costs(f"{title}: costs", board))
+    return made
 
 
 def _groups(board: Board) -> list[Column | None]:
@@ -42,75 +84,79 @@ def _groups(board: Board) -> list[Column | None]:
 
 
 def _table(
-    title: str,
-    board: Board,
-    columns: Sequence[tuple[Column | None, str]],
-    best: Against | None,
-    *,
-    costs: bool,
-    notes: Sequence[str],
+    title: str, board: Board, columns: Sequence[tuple[Column | None, str]], best: Against | None, notes: list[str]
 ) -> Table:
     head = ["", *(f"{column.label if column else OVERALL}\n{NAMES.get(metric, metric)}" for column, metric in columns)]
-    cells = [_column(board, column, metric) for column, metric in columns]
-    held = [*([f"{board.decides}\nagainst {best.reference}"] if best else []), *(COSTS if costs else ())]
+    head += [f"{board.decides}\nagainst {best.reference}"] if best else []
+    by_column = [_column(board, column, metric) for column, metric in columns]
     rows = []
-    if columns and any(column[INPUT].text for column in cells):
-        rows.append([Cell(INPUT), *(column[INPUT] for column in cells), *[Cell("")] * len(held)])
+    if any(cells[INPUT].text for cells in by_column):
+        rows.append([Cell(INPUT), *(cells[INPUT] for cells in by_column), *[Cell("")] * bool(best)])
     for name in board.names:
-        row = [_name(board, name), *(column[name] for column in cells)]
-        row += [_standing(best, name, board)] if best else []
-        rows.append([*row, *(_costs(board, name) if costs else ())])
-    return Table(title, [*head, *held], rows, list(notes))
+        standing = [_standing(best, name, board)] if best else []
+        rows.append([_name(board, name), *(cells[name] for cells in by_column), *standing])
+    return Table(title, head, rows, notes)
+
+
+def _table_of_costs(title: str, board: Board) -> Table:
+    counted = f" of {' or '.join(sizes(board))}" if sizes(board) else ""
+    note = (
+        f"MACs: multiply-accumulates for one image{counted}. Time: of the whole run, evaluation included. images/s: in "
+        "training. ms/image: restoring a test image, in batches, on the machine of the run: the median batch and, in "
+        "small, from the lower to the upper quartile of the batches. Memory: its peak, of the GPU or, on a CPU, of the "
+        "process."
+    )
+    rows = [[_name(board, name), *_costs(board, name)] for name in board.names]
+    return Table(title, ["", *(cost.heading for cost in COSTS), "seeds"], rows, [note])
 
 
 def _name(board: Board, name: str) -> Cell:
-    """The run's name, with what it is where it is no network trained here."""
+    """The run's name, with a remark where it is an external method or a classical baseline."""
     if board.external(name):
-        note = "A method from elsewhere, measured on the outputs that were handed in."
+        note = "An external method, measured on the outputs that were handed in."
         return Cell(name, "external", note=note)
     return Cell(name, "classical" if board.classical(name) else "")
 
 
 def _column(board: Board, column: Column | None, metric: str) -> dict[str, Cell]:
-    """Cells by row; the best of all is marked, and the best that learns nothing."""
+    """Cells by row; the best of all is marked, and the best classical baseline. column: None for the mean."""
     if column is None:
-        found = {name: board.overall(name, metric) for name in board.names}
-        parts = [board.given(one, metric) for one in board.common]
+        values = {name: board.overall(name, metric) for name in board.names}
+        parts = [board.degraded_input(common, metric) for common in board.common]
         whole = all(part.values for part in parts)
         given = SeedValues((float(np.mean([part.mean for part in parts])),)) if whole else SeedValues()
     else:
-        found = {name: board.found(name, column, metric) for name in board.names}
-        given = board.given(column, metric)
+        values = {name: board.measured(name, column, metric) for name in board.names}
+        given = board.degraded_input(column, metric)
     classical = {name for name in board.names if board.classical(name)}
-    return table_cells.column(metric, found, given, classical, board.names)
+    return table_cells.column(metric, values, given, classical, board.names)
 
 
 def _standing(best: Against, name: str, board: Board) -> Cell:
-    """How a run stands to the best in what ranks them."""
+    """The verdict on a run against the best, by what ranks them."""
     if name == best.reference:
         return Cell("best")
-    found = best.verdicts.get((name, board.decides))
-    return cell(found, best.metric) if found else Cell("-", note=best.reason(name, board.decides))
+    verdict = best.verdicts.get((name, board.decides))
+    return cell(verdict, best.metric) if verdict else Cell("-", note=best.reason(name, board.decides))
 
 
 def costs(board: Board, name: str) -> dict[str, SeedValues]:
-    """What a run costs: parameters, multiply-accumulates, seconds, rates and bytes, a value a seed."""
-    found = {key: seed_values.top(board.runs, name, key)
-             for key in ("parameters", "macs", "seconds", "images_per_second", "peak_memory")}  # fmt: skip
+    """What a run costs, by the keys of `COSTS`: counts, seconds, rates and bytes, a value a seed."""
+    values = {cost.key: seed_values.top(board.runs, name, cost.key) for cost in COSTS if cost.key != "image_seconds"}
     times = []
     for record in board.runs[name]:
-        own = [median for entry in _timed(board, record) if (median := _quartiles(entry)[1])]
-        if own:
-            times.append(float(np.mean(own)))
-    found["image_seconds"] = SeedValues(tuple(times)) if times else SeedValues(why=f"{name}: no time was measured.")
-    return found
+        medians = [median for entry in _timed(board, record) if (median := _quartiles(entry)[1])]
+        if medians:
+            times.append(float(np.mean(medians)))
+    values["image_seconds"] = SeedValues(tuple(times)) if times else SeedValues(why=f"{name}: no time was measured.")
+    return values
 
 
 def image_seconds(board: Board, name: str) -> tuple[float, float] | None:
     """The spread of the seconds that an image takes: the lowest and highest quartile over evaluations and seeds."""
-    told = [entry["image_seconds"] for record in board.runs[name] for entry in _timed(board, record)
-            if entry.get("image_seconds")]  # fmt: skip
-    return (min(one[0] for one in told), max(one[2] for one in told)) if told else None
+    quartiles = [entry["image_seconds"] for record in board.runs[name] for entry in _timed(board, record)
+                 if entry.get("image_seconds")]  # fmt: skip
+    return (min(low for low, _, _ in quartiles), max(high for _, _, high in quartiles)) if quartiles else None
 
 
 def _timed(board: Board, record: Record) -> list[dict[str, Any]]:
@@ -119,90 +165,73 @@ def _timed(board: Board, record: Record) -> list[dict[str, Any]]:
 
 
 def _quartiles(entry: Mapping[str, Any]) -> Sequence[float]:
-    """Of the seconds an image; where there is no spread three times the mean, 0 where no time was measured."""
+    """The quartiles of the seconds an image; without a spread three times the mean, 0 where no time was measured."""
     mean = (entry.get("seconds") or 0.0) / (entry.get("images") or 1)
     return entry.get("image_seconds") or (mean, mean, mean)
 
 
 def sizes(board: Board) -> list[str]:
-    """Of the degraded images that multiply-accumulates were counted for: CxHxW, as far as the runs tell."""
+    """The sizes CxHxW of the degraded images for which the runs counted multiply-accumulates."""
     records = [record for name in board.names for record in board.runs[name] if record.result.get("macs")]
     return sorted({"x".join(map(str, record.result["macs_of"])) for record in records if "macs_of" in record.result})
 
 
 def _costs(board: Board, name: str) -> list[Cell]:
-    found = costs(board, name)
-    nothing = board.classical(name)
+    values, classical = costs(board, name), board.classical(name)
     cells = []
-    for key, unit, form in (
-        ("parameters", 1, "{:,.0f}"), ("macs", 1, ""), ("seconds", 1, "{:,.0f}"), ("images_per_second", 1, "{:,.0f}"),
-        ("image_seconds", 1e-3, ""), ("peak_memory", 2**20, "{:,.0f}"),
-    ):  # fmt: skip
-        one = found[key]
-        if not one.values:
-            untold = nothing and key in ("macs", "images_per_second")
-            cells.append(Cell("") if untold else Cell("-", note=one.why))
+    for cost in COSTS:
+        measured = values[cost.key]
+        if not measured.values:
+            cells.append(Cell("") if classical and cost.of_networks else Cell("-", note=measured.why))
             continue
-        value = one.mean / unit
-        spread = image_seconds(board, name) if key == "image_seconds" else None
-        aside = f"{_short(spread[0] / unit)}\N{EN DASH}{_short(spread[1] / unit)}" if spread else ""
-        text = form.format(value) if form else large(value) if key == "macs" else _short(value)
-        cells.append(Cell(text, aside, value))
-    seeds = [record.seed for record in board.runs[name]]
-    return [*cells, Cell("" if nothing else str(len(seeds)), value=None if nothing else len(seeds))]
-
-
-def _short(value: float) -> str:
-    """Three digits, or all of a number of hundreds and more."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        spread = image_seconds(board, name) if cost.key == "image_seconds" else None
+        aside = "\N{EN DASH}".join(cost.written(end / cost.unit) for end in spread or ())
+        value = measured.mean / cost.unit
+        cells.append(Cell(cost.written(value), aside, value))
+    seeds = len(board.runs[name])
+    return [*cells, Cell("") if classical else Cell(str(seeds), value=seeds)]
 
 
 def _notes(board: Board) -> list[str]:
     notes = [f"Sorted by {NAMES.get(board.metric, board.metric)}: {board.ranked_by}. Bold: the best of its column."]
     if any(board.classical(name) for name in board.names):
-        notes[0] += " Underlined (in Markdown italic): the best classical, which learns nothing."
+        notes[0] += " Underlined (in Markdown italic): the best classical baseline."
     if any(len(board.runs[name]) > 1 for name in board.names):
-        notes.append("\N{PLUS-MINUS SIGN} is the standard deviation over a run's seeds, whose mean its numbers are.")
+        notes.append("A number is the mean over a run's seeds, \N{PLUS-MINUS SIGN} their standard deviation.")
     if any(not board.classical(name) and len(board.runs[name]) == 1 for name in board.names):
-        notes.append("Numbers without \N{PLUS-MINUS SIGN} of a network that learns come from one seed.")
-    counted = f" of {' or '.join(sizes(board))}" if sizes(board) else ""
-    return [
-        *notes,
-        f"MACs: multiply-accumulates for one image{counted}. Time: of the whole run, evaluation included. images/s: in "
-        "training. ms/image: restoring a test image, in batches, on the machine of the run: the median batch and, in "
-        "small, from the lower to the upper quartile of the batches. Memory: its peak, of the GPU or, on a CPU, of the "
-        "process.",
-    ]
+        notes.append("A network's number without \N{PLUS-MINUS SIGN} comes from one seed.")
+    return notes
 
 
 def plain(board: Board, comparisons: Sequence[Against]) -> dict[str, Any]:
     """The board for leaderboard.json: every number that the tables round."""
     rows = []
     for rank, name in enumerate(board.names, start=1):
-        evaluations = {column.label: {metric: _number(board.found(name, column, metric)) for metric in board.metrics}
+        evaluations = {column.label: {metric: _number(board.measured(name, column, metric)) for metric in board.metrics}
                        for column in board.columns if name in board.where[column.label]}  # fmt: skip
         records = board.runs[name]
         rows.append({
             "rank": rank, "run": name, "seeds": [record.seed for record in records],
             "classical": board.classical(name), "external": board.external(name), "evaluations": evaluations,
             "mean": {metric: _number(board.overall(name, metric)) for metric in board.metrics},
-            "costs": {key: _number(found) for key, found in costs(board, name).items()}
+            "costs": {key: _number(values) for key, values in costs(board, name).items()}
             | {"image_seconds_quartiles": image_seconds(board, name)},
             "folders": [str(record.path) for record in records],
         })  # fmt: skip
     return {
-        "metric": board.metric, "ranked_by": board.ranked_by, "why_apart": board.why or None,
+        "metric": board.metric, "ranked_by": board.ranked_by, "why_apart": board.reason or None,
         "evaluations": [{"name": column.label, "evaluation": column.evaluation, "spec": column.spec,
                          "bits": column.bits} for column in board.columns],
-        "input": {column.label: {metric: _number(board.given(column, metric)) for metric in board.metrics}
+        "input": {column.label: {metric: _number(board.degraded_input(column, metric)) for metric in board.metrics}
                   for column in board.columns},
         "rows": rows,
-        "against": {one.reference: [verdict.plain() for verdict in one.verdicts.values()] for one in comparisons},
+        "against": {against.reference: [verdict.plain() for verdict in against.verdicts.values()]
+                    for against in comparisons},
     }  # fmt: skip
 
 
-def _number(found: SeedValues) -> dict[str, Any] | None:
-    if not found.values:
+def _number(values: SeedValues) -> dict[str, Any] | None:
+    if not values.values:
         return None
-    spread = float(np.std(found.values, ddof=1)) if len(found.values) > 1 else None
-    return {"mean": found.mean, "std": spread, "values": list(found.values)}
+    spread = float(np.std(values.values, ddof=1)) if len(values.values) > 1 else None
+    return {"mean": values.mean, "std": spread, "values": list(values.values)}

@@ -1,4 +1,4 @@
-"""The metric over the strength of a noise, where the same noise was measured at several, with the training's shaded."""
+"""The metric over the strength of a noise that was measured at several strengths; the training range is shaded."""
 
 import json
 from collections import defaultdict
@@ -15,7 +15,7 @@ from restorelab.degradations.strength import stretches
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Lines, Series, Span
 from restorelab.report.table_cells import NAMES
-from restorelab.runs.comparable import Board, Column
+from restorelab.runs.board import Board, Column
 
 UNITS = {
     "sigma": "sigma, 8-bit units",
@@ -39,14 +39,14 @@ class Ladder:
 
 
 def charts(board: Board) -> tuple[list[Lines], list[str]]:
-    """A chart for each noise that was measured at two strengths or more; what to add where there is none."""
-    found = ladders(board)
-    drawn = [chart for ladder in found if (chart := _chart(board, ladder)) is not None]
-    return drawn, [] if drawn else _advice(board)
+    """A chart for each noise that was measured at two strengths or more; without any, advice on what to add."""
+    all_ladders = ladders(board)
+    made = [chart for ladder in all_ladders if (chart := _chart(board, ladder)) is not None]
+    return made, [] if made else _advice(board)
 
 
 def stages(board: Board, column: Column) -> dict[str, Any] | None:
-    """What a column does to an image, each stage's config node; None for runs whose config does not say."""
+    """The degradation of a column, a config node by stage; None where no run's config has it."""
     for name in board.where[column.label]:
         record = board.runs[name][0]
         try:
@@ -69,14 +69,14 @@ def ladders(board: Board) -> list[Ladder]:
         numbers = {key: float(value) for key, value in nodes["noise"].items() if _number(value)}
         rest = {key: value for key, value in nodes["noise"].items() if key not in numbers}
         alike[json.dumps([{**nodes, "noise": rest}, sorted(numbers)], sort_keys=True)].append((column, numbers))
-    found = []
+    groups = []
     for members in alike.values():
         keys = [key for key in members[0][1] if len({numbers[key] for _, numbers in members}) > 1]
         if len(keys) == 1 and len(members) > 1:
             nodes = stages(board, members[0][0]) or {}
             steps = sorted(((numbers[keys[0]], column) for column, numbers in members), key=lambda step: step[0])
-            found.append(Ladder(str(nodes["noise"]["_target_"]), keys[0], steps))
-    return found
+            groups.append(Ladder(str(nodes["noise"]["_target_"]), keys[0], steps))
+    return groups
 
 
 def _number(value: Any) -> bool:
@@ -86,29 +86,29 @@ def _number(value: Any) -> bool:
 def _chart(board: Board, ladder: Ladder) -> Lines | None:
     labels = {column.label for _, column in ladder.steps}
     names = [name for name in board.names if sum(name in board.where[label] for label in labels) > 1]
-    series = [one for name in names if (one := _line(board, ladder, name)) is not None]
+    series = [curve for name in names if (curve := _line(board, ladder, name)) is not None]
     if not series:
         return None
-    given = [(level, found.mean) for level, column in ladder.steps
-             if (found := board.given(column, board.metric)).values]  # fmt: skip
+    input_points = [(level, values.mean) for level, column in ladder.steps
+             if (values := board.degraded_input(column, board.metric)).values]  # fmt: skip
     shown = series[:MOST]
-    if given:
-        shown.append(Series("degraded input", [x for x, _ in given], [y for _, y in given]))
+    if input_points:
+        shown.append(Series("degraded input", [x for x, _ in input_points], [y for _, y in input_points]))
     metric = NAMES.get(board.metric, board.metric)
     noise = ladder.noise.rpartition(".")[2]
-    said = "Shaded: the strengths that the runs were trained on. Band: from the lowest seed to the highest."
-    said += f" The {MOST} best of {len(series)} runs are shown." if len(series) > MOST else ""
+    caption = "Shaded: the strengths that the runs were trained on. Band: from the lowest seed to the highest."
+    caption += f" The {MOST} best of {len(series)} runs are shown." if len(series) > MOST else ""
     levels = [level for level, _ in ladder.steps]
     return Lines(
         f"{metric} over the strength of {noise} noise{board.suffix}", UNITS.get(ladder.key, ladder.key), metric, shown,
-        _shaded(board, ladder, [one.label for one in series[:MOST]]),
-        log_x=levels[0] > 0 and levels[-1] > 20 * levels[0], caption=said,
+        _shaded(board, ladder, [curve.label for curve in series[:MOST]]),
+        log_x=levels[0] > 0 and levels[-1] > 20 * levels[0], caption=caption,
     )  # fmt: skip
 
 
 def _line(board: Board, ladder: Ladder, name: str) -> Series | None:
-    steps = [(level, found.values) for level, column in ladder.steps
-             if (found := board.found(name, column, board.metric)).values]  # fmt: skip
+    steps = [(level, values_there.values) for level, column in ladder.steps
+             if (values_there := board.measured(name, column, board.metric)).values]  # fmt: skip
     if len(steps) < 2:
         return None
     x, y = [level for level, _ in steps], [sum(values) / len(values) for _, values in steps]
@@ -124,9 +124,9 @@ def trained_on(trained: Mapping[str, Any] | None, noise: str) -> Iterator[Mappin
     """
     node = trained or {}
     members = node.get("noises")
-    for one in members.values() if isinstance(members, Mapping) else [node]:
-        if isinstance(one, Mapping) and one.get("_target_") == noise:
-            yield one
+    for member in members.values() if isinstance(members, Mapping) else [node]:
+        if isinstance(member, Mapping) and member.get("_target_") == noise:
+            yield member
 
 
 def _shaded(board: Board, ladder: Ladder, names: list[str]) -> list[Span]:
@@ -140,11 +140,11 @@ def _shaded(board: Board, ladder: Ladder, names: list[str]) -> list[Span]:
         if strengths:
             trained[tuple(sorted(strengths))].append(name)
     spans = []
-    for found, members in sorted(trained.items()):
-        said = ", ".join(f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in found)
+    for ranges, members in sorted(trained.items()):
+        text = ", ".join(f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in ranges)
         who = "" if len(trained) == 1 else f" ({', '.join(members[:3])}{' and others' if len(members) > 3 else ''})"
-        labels = [f"trained on {said}{who}", *[""] * (len(found) - 1)]
-        spans += [Span(low, high, label) for (low, high), label in zip(found, labels, strict=True)]
+        labels = [f"trained on {text}{who}", *[""] * (len(ranges) - 1)]
+        spans += [Span(low, high, label) for (low, high), label in zip(ranges, labels, strict=True)]
     return spans
 
 
@@ -152,19 +152,19 @@ def _advice(board: Board) -> list[str]:
     """Which evaluations would make a curve: those that ship, of the noises that were measured."""
     nodes = [nodes for column in board.columns if (nodes := stages(board, column)) is not None and "noise" in nodes]
     noises = list(dict.fromkeys(str(node["noise"].get("_target_")) for node in nodes))
-    begun = "No noise was measured at two strengths or more, so there is no curve over the strength."
-    said = []
+    start = "No noise was measured at two strengths or more, so there is no curve over the strength."
+    examples = []
     for noise in noises:
         names = _shipped(noise)
         if len(names) > 1:
-            said.append(f"evaluation=[{','.join(names)}]")
-    return [f"{begun} Add evaluations to the runs, such as {' or '.join(said)}." if said else
-            f"{begun} Add evaluations of one noise at several strengths to the runs: evaluation=[...]."]  # fmt: skip
+            examples.append(f"evaluation=[{','.join(names)}]")
+    return [f"{start} Add evaluations to the runs, such as {' or '.join(examples)}." if examples else
+            f"{start} Add evaluations of one noise at several strengths to the runs: evaluation=[...]."]  # fmt: skip
 
 
 def _shipped(noise: str) -> list[str]:
     """Names of shipped evaluations that are this noise alone, by strength."""
-    found = []
+    shipped = []
     for file in (conf_dir() / "evaluation").glob("*_[0-9]*.yaml"):
         content = yaml.safe_load(file.read_text()) or {}
         entry = content.get(file.stem) or {}
@@ -172,5 +172,5 @@ def _shipped(noise: str) -> list[str]:
         strengths = [float(value) for value in node.values() if _number(value)]
         alone = not set(entry) - {"noise", "of"} and node.get("clip") is True
         if node.get("_target_") == noise and alone and strengths:
-            found.append((strengths[0], file.stem))
-    return [name for _, name in sorted(found)]
+            shipped.append((strengths[0], file.stem))
+    return [name for _, name in sorted(shipped)]

@@ -1,4 +1,4 @@
-"""What a dB costs: the metric against parameters, MACs and times, and which runs nothing beats on both."""
+"""Quality and cost: the metric against parameters, MACs and times, with the Pareto front."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from restorelab.compare.leaderboard import costs, image_seconds, sizes
 from restorelab.report.charts.data import Dot, Scatter
 from restorelab.report.table_cells import NAMES
-from restorelab.runs.comparable import Board
+from restorelab.runs.board import Board
 from restorelab.runs.metric import LOWER
 from restorelab.runs.seed_values import SeedValues
 
@@ -20,7 +20,7 @@ AXES = {
 """By what a run costs: a short name, the axis, and the unit in which it is shown."""
 
 LEARNING = ("parameters", "macs", "seconds")
-"""Costs that a method which learns nothing does not have."""
+"""Costs that a classical baseline does not have."""
 
 
 def front(points: Sequence[tuple[float, float]], *, higher: bool = True) -> list[bool]:
@@ -41,23 +41,23 @@ def front(points: Sequence[tuple[float, float]], *, higher: bool = True) -> list
 
 def charts(board: Board) -> list[Scatter]:
     """A scatter for each cost that two runs or more have."""
-    own = {name: board.overall(name, board.metric, board.ranking) for name in board.names}
-    held = {name: costs(board, name) for name in board.names}
-    found = []
+    qualities = {name: board.overall(name, board.metric, board.ranking) for name in board.names}
+    costs_of = {name: costs(board, name) for name in board.names}
+    made = []
     for key, (title, axis, unit) in AXES.items():
         if key == "macs" and len(sizes(board)) > 1:
             continue  # counted for images of unlike sizes
         dots = {}
         for name in board.names:
-            cost, quality = held[name][key], own[name]
+            cost, quality = costs_of[name][key], qualities[name]
             if quality.values and cost.values and cost.mean > 0 and not (key in LEARNING and board.classical(name)):
                 dots[name] = (cost.mean / unit, quality)
         if len(dots) < 2:
             continue
         spreads = {name: image_seconds(board, name) for name in dots} if key == "image_seconds" else {}
         ends = {name: (low / unit, high / unit) for name, spread in spreads.items() if spread for low, high in [spread]}
-        found.append(_chart(board, title, axis, dots, ends, len(board.names) - len(dots)))
-    return found
+        made.append(_chart(board, title, axis, dots, ends, len(board.names) - len(dots)))
+    return made
 
 
 def _chart(
@@ -69,22 +69,22 @@ def _chart(
     absent: int,
 ) -> Scatter:
     higher = board.metric not in LOWER
-    on = front([(x, y.mean) for x, y in dots.values()], higher=higher)
+    on_front = front([(x, y.mean) for x, y in dots.values()], higher=higher)
     metric = NAMES.get(board.metric, board.metric)
-    drawn = []
-    for (name, (x, y)), first in zip(dots.items(), on, strict=True):
+    made = []
+    for (name, (x, y)), front_dot in zip(dots.items(), on_front, strict=True):
         spread = float(np.std(y.values, ddof=1)) if len(y.values) > 1 else None
         low, high = (y.mean - spread, y.mean + spread) if spread else (None, None)
-        drawn.append(Dot(name, x, y.mean, low, high, first, *ends.get(name, (None, None))))
+        made.append(Dot(name, x, y.mean, low, high, front_dot, *ends.get(name, (None, None))))
     values = [x for x, _ in dots.values()]
-    said = f"{metric}: {board.ranked_by}."
-    said += " Bars: one standard deviation over the seeds." if any(dot.low is not None for dot in drawn) else ""
-    said += " Across: the quartiles of the batches." if ends else ""
-    said += " Joined: the runs that no other beats in both, by the means alone, whether or not the lead is decided."
+    caption = f"{metric}: {board.ranked_by}."
+    caption += " Bars: one standard deviation over the seeds." if any(dot.low is not None for dot in made) else ""
+    caption += " Across: the quartiles of the batches." if ends else ""
+    caption += " Joined: the runs that no other beats in both, by the means alone, whether or not the lead is decided."
     if absent:
         rest = "1 run is" if absent == 1 else f"{absent} runs are"
-        said += f" {rest} not shown: nothing is learned there, or it was not measured."
+        caption += f" {rest} not shown: a classical baseline, or the cost was not measured."
     return Scatter(
-        f"{metric} and {title}{board.suffix}", axis, metric, drawn, log_x=max(values) > 10 * min(values), caption=said,
-        lower=not higher,
+        f"{metric} and {title}{board.suffix}", axis, metric, made, log_x=max(values) > 10 * min(values),
+        caption=caption, lower=not higher,
     )  # fmt: skip

@@ -5,7 +5,7 @@ import numpy as np
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Box, Boxes
 from restorelab.report.table_cells import INPUT, NAMES
-from restorelab.runs.comparable import Board, Column
+from restorelab.runs.board import Board, Column
 
 MOST = 40
 """Boxes of one chart."""
@@ -25,31 +25,31 @@ def charts(board: Board) -> list[Boxes]:
 def _chart(board: Board, column: Column) -> Boxes | None:
     names = [name for name in board.names if name in board.where[column.label]]
     boxes: list[Box] = []
-    left = 0
+    not_shown = 0
     for name in names:
         try:
             tables = [record.per_image(column.evaluation).columns for record in board.runs[name]]
             values = np.mean([table[board.metric] for table in tables], axis=0)
-            given = tables[0].get(f"input_{board.metric}")
+            degraded = tables[0].get(f"input_{board.metric}")
         except (UserError, KeyError):
-            left += 1
+            not_shown += 1
             continue
-        if not boxes and given is not None and (first := box(INPUT, given)) is not None:
+        if not boxes and degraded is not None and (first := box(INPUT, degraded)) is not None:
             boxes.append(first)
-        one = box(name, values)
-        if one is None or len(boxes) > MOST:
-            left += 1
+        made = box(name, values)
+        if made is None or len(boxes) > MOST:
+            not_shown += 1
         else:
-            boxes.append(one)
+            boxes.append(made)
     if not boxes:
         return None
     metric = NAMES.get(board.metric, board.metric)
-    said = (
+    caption = (
         "Each box holds the middle half of the test images (an image's value is the mean over the seeds), its line is "
         f"the median; whiskers reach {WHISKER} times the box, images beyond are dots, the {OUTLIERS} farthest at most."
     )
-    said += f" {left} runs more are not shown." if left else ""
-    return Boxes(board.titled(f"{metric} of each image under {column.label}"), metric, boxes, caption=said)
+    caption += f" {not_shown} more runs are not shown." if not_shown else ""
+    return Boxes(board.titled(f"{metric} of each image under {column.label}"), metric, boxes, caption=caption)
 
 
 def box(label: str, values: np.ndarray) -> Box | None:

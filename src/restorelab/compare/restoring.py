@@ -77,11 +77,11 @@ class Restorer:
                 )
             except Exception as error:
                 reason = str(error).strip().splitlines()
-                said = f"{name} is not shown: {reason[0] if reason else type(error).__name__}"
-                self._refused[f"{name}\n{evaluation}"] = said
-                text.append(said)
+                sentence = f"{name} is not shown: {reason[0] if reason else type(error).__name__}"
+                self._refused[f"{name}\n{evaluation}"] = sentence
+                text.append(sentence)
         if late:
-            text.append(f"The time for pictures was up: {len(late)} of {len(records)} runs are not shown.")
+            text.append(f"The time limit for pictures was reached: {len(late)} of {len(records)} runs are not shown.")
         if window[2:] != (width, height):
             text.append(f"Of images beyond {LARGE} pixels a window of {WINDOW} was restored for the pictures.")
         box = self._place(made, detail.cut(clean, window), window, side, scale, whole=window[2:] == (width, height))
@@ -125,11 +125,11 @@ class Restorer:
             return detail.cut(output, window)
         net, protocol = self._net(record, evaluation), build.make("protocol", record.config["protocol"])
         fixed = getattr(net, "size", None) is not None
-        given = degraded if fixed else detail.cut(degraded, window, scale)
+        seen = degraded if fixed else detail.cut(degraded, window, scale)
         if sigma is not None and sigma.ndim == 4 and not fixed:
             sigma = detail.cut(sigma[0], window, scale)[None]
         with exact():
-            output = restore(net, protocol.prepare(given[None]), sigma)[0].float()
+            output = restore(net, protocol.prepare(seen[None]), sigma)[0].float()
         truth = clean if fixed else detail.cut(clean, window)
         if output.shape != truth.shape:
             raise DataError(f"its output is {tuple(output.shape)}, no image of {tuple(truth.shape)}.")
@@ -146,7 +146,7 @@ class Restorer:
                 self._nets[record.name] = record.net(evaluation)
             except Exception as error:
                 reason = str(error).strip().splitlines()
-                said = f"{record.name} is not shown: {reason[0] if reason else type(error).__name__}"
-                self._refused[f"{record.name}\n"] = said
+                shown = reason[0] if reason else type(error).__name__
+                self._refused[f"{record.name}\n"] = f"{record.name} is not shown: {shown}"
                 raise
         return self._nets[record.name]

@@ -1,4 +1,4 @@
-"""What a search found, trial by trial, on the images that it looked at: those of the validation."""
+"""The trials of a search, by the metric on validation images that it optimizes."""
 
 import json
 import math
@@ -44,12 +44,12 @@ class Searched:
     @property
     def leaders(self) -> list[Trial]:
         """Those that were better than all before them when they ended."""
-        found: list[Trial] = []
+        leading: list[Trial] = []
         for trial in self.trials:
-            better = not found or self._sign * trial.value > self._sign * found[-1].value
+            better = not leading or self._sign * trial.value > self._sign * leading[-1].value
             if trial.state == "done" and math.isfinite(trial.value) and better:
-                found.append(trial)
-        return found
+                leading.append(trial)
+        return leading
 
     @property
     def _sign(self) -> int:
@@ -60,73 +60,74 @@ def find(runs: Runs) -> list[Searched]:
     """The searches that the runs belong to, as SWEEP/sweep.json tells of them."""
     names = {record.path.resolve(): name for name in runs for record in runs[name]}
     sweeps = dict.fromkeys(path.parent for path in names)
-    return [found for sweep in sweeps if (found := _read(sweep, names)) is not None and len(found.trials) > 1]
+    return [search for sweep in sweeps if (search := _read(sweep, names)) is not None and len(search.trials) > 1]
 
 
 def _read(sweep: Path, names: dict[Path, str]) -> Searched | None:
     try:
-        told = json.loads((sweep / FILE).read_text())["search"]
+        search = json.loads((sweep / FILE).read_text())["search"]
         trials = [
             Trial(
-                int(one["number"]),
-                names.get(sweep / str(one["run"]), f"trial {one['number']}"),
-                str(one["state"]),
-                math.nan if one["value"] is None else float(one["value"]),
-                dict(one["swept"]),
+                int(entry["number"]),
+                names.get(sweep / str(entry["run"]), f"trial {entry['number']}"),
+                str(entry["state"]),
+                math.nan if entry["value"] is None else float(entry["value"]),
+                dict(entry["swept"]),
             )
-            for one in told["trials"]
+            for entry in search["trials"]
         ]
-        return Searched(str(told["metric"]), bool(told["higher"]), trials)
+        return Searched(str(search["metric"]), bool(search["higher"]), trials)
     except (OSError, ValueError, KeyError, TypeError):  # no search, or of an earlier version
         return None
 
 
-def text(found: Searched) -> str:
+def text(search: Searched) -> str:
     """Which trial the search chose, and that the leaderboard ranks by something else."""
-    best = found.best
+    best = search.best
     if best is None:
-        return f"None of {naming.counted(len(found.trials), 'trial')} was done."
+        return f"None of {naming.counted(len(search.trials), 'trial')} was done."
     swept = ", ".join(f"{key} {naming.text(value)}" for key, value in best.swept.items())
     states = {
-        state: sum(trial.state == state for trial in found.trials) for state in ("done", "pruned", "failed", "open")
+        state: sum(trial.state == state for trial in search.trials) for state in ("done", "pruned", "failed", "open")
     }
-    said = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    counted_states = ", ".join(f"{count} {state}" for state, count in states.items() if count)
     return (
-        f"Chosen: {best.label} ({swept}), trial {best.number} of {len(found.trials)} ({said}), by {found.metric}. The "
-        "leaderboard ranks by test images, which choose nothing: report the numbers that this run has there."
+        f"Chosen: {best.label} ({swept}), trial {best.number} of {len(search.trials)} ({counted_states}), by "
+        f"{search.metric}. The leaderboard ranks by the test images, on which nothing is chosen: report this run's "
+        "numbers from there."
     )
 
 
-def chart(found: Searched) -> Scatter | None:
+def chart(search: Searched) -> Scatter | None:
     """The value of each trial in their order, with the best so far joined."""
-    shown = [trial for trial in found.trials if math.isfinite(trial.value)]
+    shown = [trial for trial in search.trials if math.isfinite(trial.value)]
     if len(shown) < 2:
         return None
-    leaders = {trial.number for trial in found.leaders}
+    leaders = {trial.number for trial in search.leaders}
     dots = [Dot(trial.label, trial.number, trial.value, front=trial.number in leaders) for trial in shown]
-    said = "Joined: the best so far. A pruned trial stands at its last value."
-    return Scatter("Trial by trial", "trial", _named(found), dots, caption=said, lower=not found.higher)
+    caption = "Joined: the best so far. A pruned trial stands at its last value."
+    return Scatter("Trial by trial", "trial", _named(search), dots, caption=caption, lower=not search.higher)
 
 
-def table(found: Searched) -> Table:
+def table(search: Searched) -> Table:
     """Every trial, the best first; those without a value last."""
-    keys = list(dict.fromkeys(key for trial in found.trials for key in trial.swept))
-    metric = found.metric.split("/")[1]
-    best = found.best
+    keys = list(dict.fromkeys(key for trial in search.trials for key in trial.swept))
+    metric = search.metric.split("/")[1]
+    best = search.best
     rows = []
-    for trial in sorted(found.trials, key=lambda trial: _rank(trial, higher=found.higher)):
+    for trial in sorted(search.trials, key=lambda trial: _rank(trial, higher=search.higher)):
         mark: Mark = "best" if trial is best else ""
         value = Cell(table_cells.written(metric, trial.value), value=trial.value, mark=mark)
         rows.append([
             Cell(trial.label), Cell(str(trial.number), value=trial.number), Cell(trial.state),
             value if math.isfinite(trial.value) else Cell("-"), *(_cell(trial.swept.get(key)) for key in keys),
         ])  # fmt: skip
-    head = ["", "trial", "state", _named(found), *(naming.label(key, keys) for key in keys)]
-    return Table("Trials", head, rows, [f"By the best {found.metric} of each run; of a pruned one by its last."])
+    head = ["", "trial", "state", _named(search), *(naming.label(key, keys) for key in keys)]
+    return Table("Trials", head, rows, [f"By the best {search.metric} of each run; of a pruned one by its last."])
 
 
-def _named(found: Searched) -> str:
-    part, metric, *rest = found.metric.split("/")
+def _named(search: Searched) -> str:
+    part, metric, *rest = search.metric.split("/")
     return " ".join([part, NAMES.get(metric, metric), *rest])
 
 
@@ -141,6 +142,6 @@ def _cell(value: Any) -> Cell:
 
 def parts(runs: Runs) -> tuple[list[Table], list[Scatter], list[str]]:
     """Tables, charts and sentences of all searches."""
-    found: Sequence[Searched] = find(runs)
-    charts = [drawn for one in found if (drawn := chart(one)) is not None]
-    return [table(one) for one in found], charts, [text(one) for one in found]
+    searches: Sequence[Searched] = find(runs)
+    charts = [drawn for search in searches if (drawn := chart(search)) is not None]
+    return [table(search) for search in searches], charts, [text(search) for search in searches]

@@ -1,8 +1,8 @@
 """Whether differences are real: each run against one other, by paired bootstrap over seeds and groups of images.
 
-`study.statistics` has the method and `study.verdict` the rule. Here it is done for all runs of a board at once: the
-groups of images are drawn once for all of them, Holm's correction goes over the whole table, and the number of draws
-grows with the table.
+The method is that of `judge.bootstrap`, the rule that of `judge.verdict_rule`. All runs of a board are compared at
+once: the groups of images are drawn once for all of them, Holm's correction covers the whole table, and the number of
+draws grows with the table.
 """
 
 from collections.abc import Container, Sequence
@@ -16,8 +16,9 @@ from restorelab.judge.bootstrap import ENOUGH, Resampled, draws_for, estimate, r
 from restorelab.judge.verdict_rule import MEANING, Comparison, compare, correct
 from restorelab.report.table import Cell, Mark, Table
 from restorelab.report.table_cells import NAMES, p_value
-from restorelab.runs.comparable import Board, Column
+from restorelab.runs.board import Board, Column
 from restorelab.runs.metric import METRICS
+from restorelab.runs.naming import listed
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import INPUT, Sample, samples
 
@@ -32,7 +33,7 @@ class Verdict:
             share, -0.1 for 10 % less.
         p, corrected: two-sided; by Holm over the table. None for those that have too few seeds to be decided.
         win_rate: share of images on which the run is better, equal ones counting half.
-        verdict: see `study.verdict`.
+        verdict: see `judge.verdict_rule`.
         seeds: of the run with fewer. images, groups: that were resampled. over: what the interval is over, in words.
     """
 
@@ -58,7 +59,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Against:
-    """All runs of a board against one: the verdicts by (run, column), and why there are none of a run or a column."""
+    """All runs of a board against one: the verdicts by (run, column); why a run or a column has none."""
 
     reference: str
     metric: str
@@ -77,27 +78,31 @@ def against(board: Board, references: Sequence[str]) -> list[Against]:
     columns = {board.decides: board.ranking} | {column.label: [column] for column in board.columns}
     missing: dict[str, str] = {}
     measured = {label: _samples(board, chosen, missing) for label, chosen in columns.items()}
-    count = sum(max(len(found) - 1, 0) for found in measured.values())
+    count = sum(max(len(measured_there) - 1, 0) for measured_there in measured.values())
     draws = draws_for(count)
     verdicts: dict[str, list[Verdict]] = {reference: [] for reference in references}
     without = {reference: dict(missing) for reference in references}
     silent: dict[str, dict[str, str]] = {reference: {} for reference in references}
-    for label, found in measured.items():
+    for label, measured_there in measured.items():
         try:
-            shared = resample(found, draws) if found and found[0].groups is not None else None
+            shared = (
+                resample(measured_there, draws) if measured_there and measured_there[0].groups is not None else None
+            )
         except DataError as error:
             for reasons in silent.values():
                 reasons[label] = str(error)
             continue
         for reference in references:
-            if any(sample.run == reference for sample in found):
-                verdicts[reference] += _column(found, label, reference, board.metric, shared, without[reference])
+            if any(sample.run == reference for sample in measured_there):
+                verdicts[reference] += _column(
+                    measured_there, label, reference, board.metric, shared, without[reference]
+                )
             else:
                 silent[reference][label] = f"{reference} was not measured under {label}."
     return [
         Against(
             reference, board.metric,
-            {(one.run, one.column): one for one in _corrected(verdicts[reference])},
+            {(verdict.run, verdict.column): verdict for verdict in _corrected(verdicts[reference])},
             without[reference], silent[reference], draws,
         )
         for reference in references
@@ -105,9 +110,9 @@ def against(board: Board, references: Sequence[str]) -> list[Against]:
 
 
 def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -> list[Sample]:
-    """Of all runs that were measured under all of the columns, image by image in one order; input first."""
+    """The runs that were measured under all of the columns, image by image in one order, after the degraded input."""
     evaluations = [column.evaluation for column in columns]
-    names, bad = [], []
+    names, unusable = [], []
     for name in board.names:
         if not all(name in board.where[column.label] for column in columns):
             continue
@@ -115,12 +120,13 @@ def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -
             samples(board.runs, [name], board.metric, evaluations)
             names.append(name)
         except UserError as error:
-            bad.append(name)
+            unusable.append(name)
             missing.setdefault(name, str(error))
     if not names:
         return []
     try:
-        return samples(Runs([r for n in names for r in board.runs[n]]), [INPUT, *names], board.metric, evaluations)
+        usable = Runs([record for name in names for record in board.runs[name]])
+        return samples(usable, [INPUT, *names], board.metric, evaluations)
     except UserError:  # a metric that the input does not have, such as accuracy
         return samples(board.runs, names, board.metric, evaluations)
 
@@ -135,8 +141,8 @@ def _column(
 ) -> list[Verdict]:
     kind = METRICS[metric]
     rival = next(sample for sample in measured if sample.run == reference)
-    shown = np.expm1 if kind.relative else float
-    found = []
+    as_shown = np.expm1 if kind.relative else float
+    verdicts = []
     for sample in measured:
         if sample is rival:
             continue
@@ -146,121 +152,129 @@ def _column(
             missing.setdefault(sample.run, str(error))
             continue
         verdict, p = compare(between, kind)
-        found.append(Verdict(
-            sample.run, reference, label, float(shown(between.value)), float(shown(between.low)),
-            float(shown(between.high)), p, None, win_rate(sample, rival, higher=kind.higher), verdict,
+        verdicts.append(Verdict(
+            sample.run, reference, label, float(as_shown(between.value)), float(as_shown(between.low)),
+            float(as_shown(between.high)), p, None, win_rate(sample, rival, higher=kind.higher), verdict,
             between.seeds, between.images, between.groups, between.over,
         ))  # fmt: skip
-    return found
+    return verdicts
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Holm's correction over those that have seeds enough to be decided, and what they say then."""
-    after = correct([one.verdict for one in verdicts], [one.p for one in verdicts])
-    return [replace(one, verdict=said, corrected=p) for one, (said, p) in zip(verdicts, after, strict=True)]
+    corrected = correct([verdict.verdict for verdict in verdicts], [verdict.p for verdict in verdicts])
+    return [replace(verdict, verdict=word, corrected=p) for verdict, (word, p) in zip(verdicts, corrected, strict=True)]
 
 
-def cell(found: Verdict | None, metric: str) -> Cell:
+def cell(verdict: Verdict | None, metric: str) -> Cell:
     """The verdict, and behind it the difference with its interval: a difference never stands without a verdict."""
-    if found is None:
+    if verdict is None:
         return Cell("")
-    mark: Mark = found.verdict if found.verdict in ("better", "worse") else ""
-    return Cell(found.verdict, difference(found, metric), value=found.difference, mark=mark, verdict=found.verdict)
+    mark: Mark = verdict.verdict if verdict.verdict in ("better", "worse") else ""
+    return Cell(
+        verdict.verdict, difference(verdict, metric), value=verdict.difference, mark=mark, verdict=verdict.verdict
+    )
 
 
-def difference(found: Verdict, metric: str) -> str:
+def difference(verdict: Verdict, metric: str) -> str:
     """The difference with its interval: -0.42 [-0.50, -0.34], or -8.1 % where the metric is compared by ratio."""
     kind = METRICS[metric]
-    numbers = (found.difference, found.low, found.high)
+    numbers = (verdict.difference, verdict.low, verdict.high)
     if kind.relative:
-        said, low, high = (f"{100 * number:+.1f} %" for number in numbers)
+        mean, low, high = (f"{100 * number:+.1f} %" for number in numbers)
     else:
-        said, low, high = ("+" * (number >= 0) + kind.form.format(number) for number in numbers)
-    return f"{said} [{low}, {high}]".replace("-", "\N{MINUS SIGN}")
+        mean, low, high = ("+" * (number >= 0) + kind.form.format(number) for number in numbers)
+    return f"{mean} [{low}, {high}]".replace("-", "\N{MINUS SIGN}")
 
 
-def table(found: Against, board: Board) -> Table:
-    """Every run against the reference: of one evaluation all numbers, of several the verdicts and the whole of all."""
-    first = board.decides
-    labels = list(dict.fromkeys([first, *(column for _, column in found.verdicts)])) if found.verdicts else []
-    metric = NAMES.get(found.metric, found.metric)
-    head = ["", f"{first}\nagainst {found.reference}", f"{first}\np (Holm)", f"{first}\nwins", f"{first}\nseeds"]
-    head += [f"{label}\nagainst {found.reference}" for label in labels[1:]]
+def table(against: Against, board: Board) -> Table:
+    """Every run against the reference: all numbers of what ranks, and the verdict under each evaluation."""
+    decides = board.decides
+    labels = list(dict.fromkeys([decides, *(column for _, column in against.verdicts)])) if against.verdicts else []
+    metric = NAMES.get(against.metric, against.metric)
+    head = [
+        "",
+        f"{decides}\nagainst {against.reference}",
+        f"{decides}\np (Holm)",
+        f"{decides}\nwins",
+        f"{decides}\nseeds",
+    ]
+    head += [f"{label}\nagainst {against.reference}" for label in labels[1:]]
     rows = []
     for name in [INPUT, *board.names]:
-        own = [found.verdicts.get((name, label)) for label in labels]
-        if not any(own):
+        verdicts = [against.verdicts.get((name, label)) for label in labels]
+        if not any(verdicts):
             continue
-        rows.append([Cell("degraded input" if name == INPUT else name), *_numbers(own[0], found.metric),
-                     *(cell(one, found.metric) for one in own[1:])])  # fmt: skip
-    return Table(f"{metric} against {found.reference}{board.suffix}", head if labels else [""], rows, _notes(found))
+        rows.append([Cell("degraded input" if name == INPUT else name), *_numbers(verdicts[0], against.metric),
+                     *(cell(verdict, against.metric) for verdict in verdicts[1:])])  # fmt: skip
+    return Table(f"{metric} against {against.reference}{board.suffix}", head if labels else [""], rows, _notes(against))
 
 
-def _numbers(found: Verdict | None, metric: str) -> list[Cell]:
-    if found is None:
+def _numbers(verdict: Verdict | None, metric: str) -> list[Cell]:
+    if verdict is None:
         return [Cell("")] * 4
     return [
-        cell(found, metric),
-        p_value(found.corrected),
-        Cell(f"{found.win_rate:.0%}", value=found.win_rate),
-        Cell(str(found.seeds), value=found.seeds),
+        cell(verdict, metric),
+        p_value(verdict.corrected),
+        Cell(f"{verdict.win_rate:.0%}", value=verdict.win_rate),
+        Cell(str(verdict.seeds), value=verdict.seeds),
     ]
 
 
-def _notes(found: Against) -> list[str]:
-    verdicts = list(found.verdicts.values())
-    decided = sum(one.p is not None for one in verdicts)
-    groups = " or ".join(f"{count:,}" for count in sorted({one.groups for one in verdicts})) or "no"
-    over = " or ".join(dict.fromkeys(one.over for one in verdicts if one.over)) or "nothing"
-    alone = " With one seed an interval is over the images alone, and tells nothing of another training." if any(
-        one.verdict == "underpowered" and one.seeds == 1 for one in verdicts) else ""  # fmt: skip
+def _notes(against: Against) -> list[str]:
+    verdicts = list(against.verdicts.values())
+    decidable = sum(verdict.p is not None for verdict in verdicts)
+    groups = " or ".join(f"{count:,}" for count in sorted({verdict.groups for verdict in verdicts})) or "no"
+    over = " or ".join(dict.fromkeys(verdict.over for verdict in verdicts if verdict.over)) or "nothing"
+    alone = " With one seed an interval covers the images alone and says nothing about another training." if any(
+        verdict.verdict == "underpowered" and verdict.seeds == 1 for verdict in verdicts) else ""  # fmt: skip
     notes = [
-        f"In brackets: 95 % interval by a paired bootstrap over {over} ({found.resamples:,} draws of {groups} groups)."
-        f"{alone} Wins: the share of images on which the run is better than the other, equal ones counting half.",
-        legend(found.metric, {one.verdict for one in verdicts}),
+        f"In brackets: 95 % interval of a paired bootstrap over {over} ({against.resamples:,} draws, {groups} groups)."
+        f"{alone} Wins: the share of images on which the run is better than the other; equal ones count half.",
+        legend(against.metric, {verdict.verdict for verdict in verdicts}),
     ]
-    if decided:
+    if decidable:
         notes.append(
-            f"p by Holm's correction over the {decided} comparisons of this table that have seeds enough; so many "
-            f"draws give no p below {2 * decided / (found.resamples + 1):.2g} to the first of them."
+            f"p: corrected by Holm over the {decidable} comparisons of this table that have enough seeds; this many "
+            f"draws cannot give the first of them a p below {2 * decidable / (against.resamples + 1):.2g}."
         )
-    reasons = dict.fromkeys([*found.missing.values(), *found.silent.values()])
+    reasons = dict.fromkeys([*against.missing.values(), *against.silent.values()])
     return [*notes, *(f"Not compared: {reason}" for reason in reasons)]
 
 
 def legend(metric: str, verdicts: Container[str]) -> str:
-    """What the verdicts of a table mean, and the threshold of its metric."""
+    """The threshold of a table's metric, and the meaning of the verdicts in it."""
     kind = METRICS[metric]
-    said = [f"{word}: {words}" for word, words in MEANING.items() if word in verdicts]
-    return " ".join([f"Threshold: {kind.limit(kind.threshold)}.", *said])
+    meanings = [f"{verdict}: {meaning}" for verdict, meaning in MEANING.items() if verdict in verdicts]
+    return " ".join([f"Threshold: {kind.limit(kind.threshold)}.", *meanings])
 
 
 BY_CHOICE = (
-    "The best run was picked on these same images and seeds, which flatters its lead; whoever reports it as the best "
-    "of many should measure it anew, on other seeds or images."
+    "The best run was chosen on these same images and seeds, which flatters its lead; to report it as the best of "
+    "many, measure it again on other seeds or images."
 )
 """For the table against the best."""
 
 
-def summary(found: Against, board: Board) -> str:
-    """Who is alike with the reference and who is not, in a sentence."""
-    if not found.verdicts:
+def summary(against: Against, board: Board) -> str:
+    """Which runs are better than, tied with or worse than the reference, in a sentence."""
+    if not against.verdicts:
         return ""
-    own = [one for (_, label), one in found.verdicts.items() if label == board.decides and one.run != INPUT]
-    said = []
-    for verdict, words in (("better", "better than it"), ("tie", "tied with it"), ("undecided", "undecided"),
-                           ("worse", "worse"), ("underpowered", f"fewer than {ENOUGH} seeds")):  # fmt: skip
-        names = [one.run for one in own if one.verdict == verdict]
+    verdicts = [v for (_, label), v in against.verdicts.items() if label == board.decides and v.run != INPUT]
+    parts = []
+    for word, words in (("better", "better than it"), ("tie", "tied with it"), ("undecided", "undecided"),
+                        ("worse", "worse"), ("underpowered", f"fewer than {ENOUGH} seeds")):  # fmt: skip
+        names = [verdict.run for verdict in verdicts if verdict.verdict == word]
         if names:
-            listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-            said.append(f"{words}: {listed}" if verdict != "worse" or len(names) <= 6 else f"worse: {len(names)} runs")
-    given = found.verdicts.get((INPUT, board.decides))
-    if given is not None and given.verdict in ("better", "tie"):
-        said.append(f"the degraded input itself is {'better' if given.verdict == 'better' else 'tied with it'}")
+            many = word == "worse" and len(names) > 6
+            parts.append(f"worse: {len(names)} runs" if many else f"{words}: {listed(names, 6)}")
+    of_input = against.verdicts.get((INPUT, board.decides))
+    if of_input is not None and of_input.verdict in ("better", "tie"):
+        parts.append(f"the degraded input itself is {'better' if of_input.verdict == 'better' else 'tied with it'}")
     where = f"under {board.ranked_by}" if len(board.ranking) == 1 else board.ranked_by.replace("the mean ", "", 1)
-    nothing = found.silent.get(board.decides, "nothing to compare").rstrip(".")
-    text = f"Against {found.reference}, {where}: {'; '.join(said) or nothing}."
-    if own and all(one.verdict == "underpowered" for one in own):
-        images = " the intervals know of the images only:" if all(one.seeds == 1 for one in own) else ""
-        text += f" With so few seeds{images} another training may turn the order round."
+    nothing = against.silent.get(board.decides, "nothing to compare").rstrip(".")
+    text = f"Against {against.reference}, {where}: {'; '.join(parts) or nothing}."
+    if verdicts and all(verdict.verdict == "underpowered" for verdict in verdicts):
+        images = " the intervals cover the images only:" if all(verdict.seeds == 1 for verdict in verdicts) else ""
+        text += f" With so few seeds{images} another training may reverse the order."
     return text

@@ -1,4 +1,4 @@
-"""Each network under the noise it was trained on: what a sweep of models by noises is usually made for."""
+"""A table of each network under the noise it was trained on, for sweeps of models by noises."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
 from restorelab.report.table_cells import NAMES
 from restorelab.runs import seed_values
-from restorelab.runs.comparable import Board, Column
+from restorelab.runs.board import Board, Column
 from restorelab.runs.seed_values import SeedValues
 
 TITLE = "Each network under the noise it was trained on"
@@ -35,7 +35,7 @@ class Place:
         """The images that it was measured on."""
         return frozenset((column.spec, column.bits) for column in self.columns)
 
-    def found(self, metric: str) -> SeedValues:
+    def mean(self, metric: str) -> SeedValues:
         """The mean over its evaluations, a value a seed."""
         return self.board.overall(self.name, metric, self.columns)
 
@@ -48,12 +48,12 @@ def tables(boards: Sequence[Board]) -> list[Table]:
     """
     boards = [board for board in boards if board.metric == boards[0].metric]
     where = {name: board for board in boards for name in board.names}
-    found = families(boards[0].runs, list(where)) if boards else {}
-    trained = [_place(title, noise, name, where[name]) for title, own in found.items() for noise, name in own.items()
-               if _trains(where[name], name)]  # fmt: skip
+    by_network = families(boards[0].runs, list(where)) if boards else {}
+    trained = [_place(title, noise, name, where[name]) for title, by_noise in by_network.items()
+               for noise, name in by_noise.items() if _trains(where[name], name)]  # fmt: skip
     groups = [group for group in _connected(trained) if _worth(group)]
     untrained = {title: [name for name in own.values() if not _trains(where[name], name)]
-                 for title, own in found.items()}  # fmt: skip
+                 for title, own in by_network.items()}  # fmt: skip
     return [_table(group, untrained, where, several=len(groups) > 1) for group in groups]
 
 
@@ -63,12 +63,12 @@ def _trains(board: Board, name: str) -> bool:
 
 def _place(title: str, noise: str, name: str, board: Board) -> Place:
     """The evaluations within the training's noise; without any those of its kind, or all that there are."""
-    held = [column for column in board.columns if name in board.where[column.label]]
-    if fit := [column for column in held if within(board, name, column)]:
-        return Place(title, noise, board, name, fit)
+    columns = [column for column in board.columns if name in board.where[column.label]]
+    if within_training := [column for column in columns if within(board, name, column)]:
+        return Place(title, noise, board, name, within_training)
     trained = board.runs[name][0].trained_noise
-    alike = [column for column in held if any(trained_on(trained, _target(board, column)))]
-    chosen = alike or held
+    alike = [column for column in columns if any(trained_on(trained, _target(board, column)))]
+    chosen = alike or columns
     labels = ", ".join(column.label for column in chosen)
     return Place(title, noise, board, name, chosen, f"Measured under {labels}, which its training does not cover.")
 
@@ -123,7 +123,7 @@ def _table(group: Sequence[Place], untrained: dict[str, list[str]], where: dict[
     data = (group[0].board.runs[group[0].name][0].config.get("choices") or {}).get("data", "")
     notes = [
         "Each network as trained on the column's noise, under the evaluations that lie within it. Bold: the best of "
-        "its column; whether it leads for certain is told below, where each run has its verdict."
+        "its column; the verdicts below say whether its lead is significant."
     ]
     return Table(f"{TITLE}: {data}" if several and data else TITLE, head, rows, notes)
 
@@ -132,9 +132,9 @@ def _beside(title: str, noise: str, sets: Sets, names: Sequence[str], where: dic
     """A run that was not trained here, where it was measured on all images of a column."""
     for name in names:
         board = where[name]
-        held = [c for c in board.columns if (c.spec, c.bits) in sets and name in board.where[c.label]]
-        if {(column.spec, column.bits) for column in held} == sets:
-            return Place(title, noise, board, name, held)
+        columns = [c for c in board.columns if (c.spec, c.bits) in sets and name in board.where[c.label]]
+        if {(column.spec, column.bits) for column in columns} == sets:
+            return Place(title, noise, board, name, columns)
     return None
 
 
@@ -153,9 +153,9 @@ def _labels(columns: dict[tuple[str, Sets], dict[str, Place]]) -> list[str]:
 
 def _cells(own: dict[str, Place], metric: str) -> dict[str, Cell]:
     """The cells of a column by family; the best is marked where there are several."""
-    found = {title: place.found(metric) for title, place in own.items()}
-    cells = {title: table_cells.cell(metric, one, note=own[title].note) for title, one in found.items()}
-    best = seed_values.best(metric, {title: one.mean for title, one in found.items()})
+    values = {title: place.mean(metric) for title, place in own.items()}
+    cells = {title: table_cells.cell(metric, value, note=own[title].note) for title, value in values.items()}
+    best = seed_values.best(metric, {title: value.mean for title, value in values.items()})
     if best is not None and len(cells) > 1:
         cells[best] = table_cells.marked(cells[best], "best")
     return cells

@@ -1,4 +1,4 @@
-"""How the runs learned: validation and training curves over the steps, a mean over the seeds with a band."""
+"""Training curves: the metric on validation images and the training loss, a mean over the seeds with a band."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Lines, Series
 from restorelab.report.table_cells import NAMES
-from restorelab.runs.comparable import Board
+from restorelab.runs.board import Board
 from restorelab.runs.curves import over_seeds
 from restorelab.runs.record import Record
 from restorelab.runs.samples import same_loss
@@ -26,14 +26,14 @@ def charts(board: Board) -> list[Lines]:
     for name in board.names:
         sets[tuple(board.runs[name][0].evaluations)].append(name)
     metric = NAMES.get(board.metric, board.metric)
-    found = []
+    made = []
     for evaluations, names in sets.items():
         where = f" under {', '.join(evaluations[:4])}" + (" and others" if len(evaluations) > 4 else "")
-        found.append(_chart(board, names, f"val/{board.metric}", f"{metric} on validation images{where}", metric))
+        made.append(_chart(board, names, f"val/{board.metric}", f"{metric} on validation images{where}", metric))
     trained = {name: board.runs[name] for name in board.names if board.runs[name][0].trained}
     if trained and _one_loss(trained):
-        found.append(_chart(board, list(trained), "train/loss", "Training loss", "loss"))
-    return [chart for chart in found if chart is not None]
+        made.append(_chart(board, list(trained), "train/loss", "Training loss", "loss"))
+    return [chart for chart in made if chart is not None]
 
 
 def _one_loss(trained: dict[str, list[Record]]) -> bool:
@@ -45,15 +45,16 @@ def _one_loss(trained: dict[str, list[Record]]) -> bool:
 
 
 def _chart(board: Board, names: Sequence[str], column: str, title: str, axis: str) -> Lines | None:
-    series = [one for name in names if (one := line(name, board.runs[name], column)) is not None]
+    series = [curve for name in names if (curve := line(name, board.runs[name], column)) is not None]
     if not series:
         return None
     several = max(len(board.runs[name]) for name in names)
-    said = f"Line: the mean over the seeds; band: from the lowest of up to {several} to the highest." if several > 1 \
-        else "One seed each."  # fmt: skip
+    caption = "One seed each."
+    if several > 1:
+        caption = f"Line: the mean over the seeds; band: from the lowest of up to {several} to the highest."
     if len(series) > MOST:
-        said += f" The {MOST} best of {len(series)} are shown."
-    return Lines(board.titled(title), "optimizer steps", axis, series[:MOST], caption=said)
+        caption += f" The {MOST} best of {len(series)} are shown."
+    return Lines(board.titled(title), "optimizer steps", axis, series[:MOST], caption=caption)
 
 
 def line(label: str, records: Sequence[Record], column: str) -> Series | None:

@@ -1,4 +1,4 @@
-"""Training noise by test noise: where does a network stop working?"""
+"""Training noise by test noise: under which noises does a network stop working?"""
 
 import json
 import math
@@ -13,7 +13,7 @@ from restorelab.report.charts.data import HeatMap
 from restorelab.report.table import Cell, Mark, Table
 from restorelab.report.table_cells import DIGITS, NAMES
 from restorelab.runs import naming, seed_values
-from restorelab.runs.comparable import Board, Column
+from restorelab.runs.board import Board, Column
 from restorelab.runs.find import learning
 from restorelab.runs.metric import LOWER, METRICS
 from restorelab.runs.record import Record, Runs
@@ -54,58 +54,60 @@ def _noises(records: Mapping[str, Record]) -> dict[str, str]:
     nodes: dict[str, dict[str, Any]] = {}
     which = {}
     for name, record in records.items():
-        own = record.config.get("noise") or {}
-        noise = own if record.external else record.trained_noise or {}
-        option = (record.config.get("choices") or {}).get("noise") if noise == own else None
+        node = record.config.get("noise") or {}
+        noise = node if record.external else record.trained_noise or {}
+        option = (record.config.get("choices") or {}).get("noise") if noise == node else None
         option = option or str(noise.get("_target_", "not known")).rpartition(".")[2]
         which[name] = json.dumps([option, noise], sort_keys=True, default=str)
         nodes[which[name]] = {"name": f"/{option}", "noise": noise}
-    said = naming.names(nodes)
-    return {name: said[key] for name, key in which.items()}
+    labels = naming.names(nodes)
+    return {name: labels[key] for name, key in which.items()}
 
 
 def charts(board: Board) -> list[HeatMap]:
     """A map a network with several training noises; one of all runs where there is none, and only if columns differ."""
     if len(board.columns) < 2:
         return []
-    found = families(board.runs, board.names)
-    several = {title: runs for title, runs in found.items() if len(runs) > 1}
+    by_network = families(board.runs, board.names)
+    several = {title: runs for title, runs in by_network.items() if len(runs) > 1}
     if not several:
         return [_map(board, "", {name: name for name in board.names}, "run")]
     maps = [_map(board, title, runs, "trained on") for title, runs in several.items()]
-    rest = {name: name for runs in found.values() if len(runs) == 1 for name in runs.values()}
+    rest = {name: name for runs in by_network.values() if len(runs) == 1 for name in runs.values()}
     return [*maps, _map(board, "", rest, "run")] if rest else maps
 
 
 def _most(board: Board) -> float | None:
     """The largest difference to the degraded input of any run: full colour in all maps of a board."""
-    gaps = [abs(own.mean - board.given(column, board.metric).mean) for column in board.columns
-            for name in board.names if (own := board.found(name, column, board.metric)).values]  # fmt: skip
+    gaps = [abs(measured.mean - board.degraded_input(column, board.metric).mean) for column in board.columns
+            for name in board.names if (measured := board.measured(name, column, board.metric)).values]  # fmt: skip
     return max((gap for gap in gaps if math.isfinite(gap)), default=None)
 
 
 def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> HeatMap:
     metric = NAMES.get(board.metric, board.metric)
-    given = [_value(board.given(column, board.metric)) for column in board.columns]
-    values = [[_value(board.found(name, column, board.metric)) for column in board.columns] for name in rows.values()]
+    degraded = [_value(board.degraded_input(column, board.metric)) for column in board.columns]
+    values = [
+        [_value(board.measured(name, column, board.metric)) for column in board.columns] for name in rows.values()
+    ]
     marks = [[TRAINED if within(board, name, column) else "" for column in board.columns] for name in rows.values()]
-    known = any(value is not None for value in given)
+    known = any(value is not None for value in degraded)
     most = _most(board)
-    said = f"Colour: better or worse than the degraded input's own {metric.partition(' ')[0]}" if known else ""
-    said += f", full at {table_cells.written(board.metric, most)}. " if known and most else ". " if known else ""
+    caption = f"Colour: better or worse than the degraded input's own {metric.partition(' ')[0]}" if known else ""
+    caption += f", full at {table_cells.written(board.metric, most)}. " if known and most else ". " if known else ""
     if any(mark for row in marks for mark in row):
-        said += f"{TRAINED} the evaluation's noise lies within the run's training noise."
-    shown = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
+        caption += f"{TRAINED} the evaluation's noise lies within the run's training noise."
+    heading = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
     return HeatMap(
-        shown + board.suffix, row_label,
+        heading + board.suffix, row_label,
         "measured under", list(rows), [column.label for column in board.columns], values,
-        metric.partition("(")[2].rstrip(")"), [given] * len(values) if known else None, marks, said.strip(),
+        metric.partition("(")[2].rstrip(")"), [degraded] * len(values) if known else None, marks, caption.strip(),
         lower=board.metric in LOWER, most=most, digits=DIGITS.get(board.metric, 3),
     )  # fmt: skip
 
 
-def _value(found: SeedValues) -> float | None:
-    return float(f"{found.mean:.6g}") if found.values else None
+def _value(values: SeedValues) -> float | None:
+    return float(f"{values.mean:.6g}") if values.values else None
 
 
 def within(board: Board, name: str, column: Column) -> bool:
@@ -115,7 +117,7 @@ def within(board: Board, name: str, column: Column) -> bool:
         return False
     noise = nodes["noise"]
     for node in trained_on(board.runs[name][0].trained_noise, str(noise.get("_target_"))):
-        strengths = {key: found for key, value in noise.items() if (found := stretches(value))}
+        strengths = {key: ranges for key, value in noise.items() if (ranges := stretches(value))}
         if all(_covered(measured_at, stretches(node.get(key))) for key, measured_at in strengths.items()):
             return True
     return False
@@ -130,11 +132,11 @@ def fails(board: Board) -> list[str]:
     """Where a run does worse than the degraded input itself, the worst first: a sentence, or none."""
     worse = []
     for column in board.columns:
-        given = board.given(column, board.metric)
+        degraded = board.degraded_input(column, board.metric)
         for name in board.names:
-            found = board.found(name, column, board.metric)
-            if _loses(board, found, given):
-                worse.append((abs(found.mean - given.mean), name, column.label, found.mean - given.mean))
+            measured = board.measured(name, column, board.metric)
+            if _loses(board, measured, degraded):
+                worse.append((abs(measured.mean - degraded.mean), name, column.label, measured.mean - degraded.mean))
     if not worse:
         return []
     worse.sort(reverse=True)
@@ -167,8 +169,8 @@ def table(board: Board) -> Table | None:
         rows.append([Cell(name), Cell("" if board.classical(name) else trained[name]), *cells])
     digits = DIGITS.get(board.metric, 3)
     note = (
-        f"Behind each number: the gain over the degraded input itself, to {digits} decimals. Red: a loss with "
-        "every seed, on average not below the threshold."
+        f"In small: the gain over the degraded input, to {digits} decimals. Red: worse than the input with every seed, "
+        "on average by at least the threshold."
     )
     return Table(
         f"{metric} under every evaluation", ["", "trained on", *(c.label for c in board.columns)], rows, [note]
@@ -176,20 +178,20 @@ def table(board: Board) -> Table | None:
 
 
 def _gain(board: Board, name: str, column: Column) -> Cell:
-    found, given = board.found(name, column, board.metric), board.given(column, board.metric)
-    if not found.values:
-        return Cell("-", note=found.why)
-    gap = found.mean - given.mean
-    aside = table_cells.written(board.metric, gap, sign=True) if given.values else ""
-    mark: Mark = "worse" if _loses(board, found, given) else ""
-    return Cell(table_cells.written(board.metric, found.mean), aside, found.mean, mark=mark)
+    measured, degraded = board.measured(name, column, board.metric), board.degraded_input(column, board.metric)
+    if not measured.values:
+        return Cell("-", note=measured.why)
+    gap = measured.mean - degraded.mean
+    aside = table_cells.written(board.metric, gap, sign=True) if degraded.values else ""
+    mark: Mark = "worse" if _loses(board, measured, degraded) else ""
+    return Cell(table_cells.written(board.metric, measured.mean), aside, measured.mean, mark=mark)
 
 
-def _loses(board: Board, found: SeedValues, given: SeedValues) -> bool:
+def _loses(board: Board, measured: SeedValues, degraded: SeedValues) -> bool:
     """Whether a run is worse than the degraded input with every seed, and on average not by less than the threshold."""
-    worse = [seed_values.better(board.metric, given.mean, value) for value in found.values if given.values]
+    worse = [seed_values.better(board.metric, degraded.mean, value) for value in measured.values if degraded.values]
     if not worse or not all(worse):
         return False
     kind = METRICS[board.metric]
-    gap = found.mean / given.mean - 1 if kind.relative and given.mean else found.mean - given.mean
+    gap = measured.mean / degraded.mean - 1 if kind.relative and degraded.mean else measured.mean - degraded.mean
     return abs(gap) >= kind.threshold

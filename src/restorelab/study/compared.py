@@ -7,7 +7,7 @@ from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
 from restorelab.report.table_cells import INPUT, NAMES, large
 from restorelab.runs import seed_values
-from restorelab.runs.comparable import OVERALL
+from restorelab.runs.board import OVERALL
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned
 from restorelab.runs.seed_values import SeedValues
