@@ -42,7 +42,8 @@ def test_one_evaluation_is_one_table_with_all_that_was_asked(tmp_path: Path) -> 
     cell = own["gaussian_50\nPSNR (dB)"]
     assert (cell.value, cell.deviation) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
     spent = rows(costs)["dual_ae"]
-    assert {head: spent[head].value for head in [*(cost.heading for cost in leaderboard.COSTS), "seeds"]} == pytest.approx({
+    heads = [*(cost.heading for cost in leaderboard.COSTS), "seeds"]
+    assert {head: spent[head].value for head in heads} == pytest.approx({
         "parameters": 250_000, "MACs": 2_500_000, "time (s)": 101, "images/s": 100, "ms/image": 3000 / 120,
         "memory (MiB)": 3, "seeds": 3,
     })  # fmt: skip

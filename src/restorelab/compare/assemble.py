@@ -29,7 +29,7 @@ from restorelab.report.page import Section
 from restorelab.runs import naming
 from restorelab.runs.board import SHOWN, Board
 from restorelab.runs.comparable import alike, boards
-from restorelab.runs.find import Found, find
+from restorelab.runs.find import FoundRuns, find
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import INPUT
 
@@ -94,7 +94,7 @@ def _tests(board: Board, baseline: str | None) -> list[Against]:
 
 
 def _sections(
-    own: Sequence[Board], across: Sequence[Board], tested: dict[str, list[Against]], runs: Runs, found: Found
+    own: Sequence[Board], across: Sequence[Board], tested: dict[str, list[Against]], runs: Runs, found: FoundRuns
 ) -> list[Section]:
     """The page's sections in their order. across: the boards with the evaluations that crossing added."""
     shown = own[:MOST]
@@ -169,7 +169,7 @@ def _transfer(shown: Sequence[Board], *, crossed: bool) -> Section:
     return Section("transfer", "Training noise by test noise", tables, charts, text)
 
 
-def _importance(first: Board, runs: Runs, found: Found) -> Section:
+def _importance(first: Board, runs: Runs, found: FoundRuns) -> Section:
     pruned = [left.path for left in found.left if left.state == "pruned"]
     importance = key_importance.shown(runs, first.metric, pruned)
     return Section(

@@ -103,7 +103,9 @@ def _alike(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Point]:
                 _, values = record.curve(f"val/{metric}")
             except UserError:
                 continue
-            sets[_validated(record.told)].append(Point(naming.flat(record.told), name, _best(values, metric)))
+            sets[_validated(record.shown_config)].append(
+                Point(naming.flat(record.shown_config), name, _best(values, metric))
+            )
     for path in pruned:
         try:
             config = differences.like(read_config(path), path, [record for name in runs for record in runs[name]])

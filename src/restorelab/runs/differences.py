@@ -1,7 +1,7 @@
-"""What runs are told apart by: their configs, with datasets and weights by content and not by place.
+"""Differences between runs: their configs, with datasets and weights by content instead of path.
 
-Seeds that start from the weights of their own seed are one config all the same: weights of a run count by what that
-run was trained with, but for the seed. Names show the place: the last parts of a path that tell it from the others.
+Seeds that start from the weights of their own seed are one config nevertheless: weights of a run count by the config
+of that run without its seed. Names show the path: the fewest last parts that distinguish it.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ IMAGES = "images"
 
 
 def seedless(config: Mapping[str, Any], path: Path) -> str:
-    """A hash of what runs that differ in the seed only have in common. path: of the run's folder."""
+    """A hash that is equal for runs that differ in the seed only. path: of the run's folder."""
     plain = scientific({key: value for key, value in config.items() if key != "seed"})
     recorded = inputs.read(RunFolder(path))
     if isinstance(plain.get("data"), dict):
@@ -57,25 +57,25 @@ def short(path: Path) -> str:
 def contents(record: Record) -> dict[str, str]:
     """The hash of each file of weights that a run started from or learned by, by the key."""
     recorded = inputs.read(record.folder).get("weights", {})
-    found = Inputs()
+    current = Inputs()
     return {
-        dotted: recorded.get(dotted) or found.weights(node[key]) for node, key, dotted in paths.weights(record.config)
+        dotted: recorded.get(dotted) or current.weights(node[key]) for node, key, dotted in paths.weights(record.config)
     }
 
 
-def tell(records: Mapping[str, Sequence[Record]]) -> None:
-    """Give each record the config that names and tables show: `told`, the same for all records of a key."""
+def label(records: Mapping[str, Sequence[Record]]) -> None:
+    """Give each record its `shown_config`, in which datasets and weights have the labels of their content."""
     labels: dict[str, dict[str, str]] = {same: {} for same in records}
     for key, places in _places(records).items():
-        for same, label in _labels(places).items():
-            labels[same][key] = label
-    for same, found in records.items():
-        for record in found:
-            record.told = _with_labels(record.config, labels[same])
+        for same, name in _labels(places).items():
+            labels[same][key] = name
+    for same, own_records in records.items():
+        for record in own_records:
+            record.shown_config = _with_labels(record.config, labels[same])
 
 
 def _places(records: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, tuple[str, Path]]]:
-    """By key of the config, and by what runs have in common: the content, and a place where it lies."""
+    """By key of the config and by identity of the runs: the content, and a path where it lies."""
     places: dict[str, dict[str, tuple[str, Path]]] = {}
     for same, (record, *_) in records.items():
         recorded = inputs.read(record.folder)
@@ -91,7 +91,7 @@ def _places(records: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, tupl
 
 
 def _labels(places: Mapping[str, tuple[str, Path]]) -> dict[str, str]:
-    """For each place the fewest last parts of its path that tell its content from others, else a part of its hash."""
+    """For each place the fewest last parts of its path that distinguish its content, else a part of its hash."""
     first: dict[str, Path] = {}
     for content, path in places.values():
         first.setdefault(content, path)
@@ -116,14 +116,14 @@ def _tail(path: Path, count: int, *, strip: bool) -> str:
 
 
 def _with_labels(config: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    told = copy.deepcopy(dict(config))
+    labelled = copy.deepcopy(dict(config))
     for dotted, label in labels.items():
         *groups, last = dotted.split(".")
-        node: Any = told
+        node: Any = labelled
         for group in groups:
             node = node[int(group)] if isinstance(node, list) else node[group]
         node[last] = label
-    return told
+    return labelled
 
 
 def like(config: Mapping[str, Any], path: Path, records: Sequence[Record]) -> dict[str, Any]:
@@ -132,9 +132,9 @@ def like(config: Mapping[str, Any], path: Path, records: Sequence[Record]) -> di
     labels: dict[str, str] = {}
     for record in records:
         if "data" in recorded and inputs.read(record.folder).get("data") == recorded["data"]:
-            labels |= {f"data.{IMAGES}": value for value in [record.told["data"].get(IMAGES)] if value}
+            labels |= {f"data.{IMAGES}": value for value in [record.shown_config["data"].get(IMAGES)] if value}
         known = {node[key]: dotted for node, key, dotted in paths.weights(record.config)}
-        shown = {dotted: node[key] for node, key, dotted in paths.weights(record.told)}
+        shown = {dotted: node[key] for node, key, dotted in paths.weights(record.shown_config)}
         for node, key, dotted in paths.weights(config):
             if known.get(node[key]) == dotted:
                 labels[dotted] = shown[dotted]

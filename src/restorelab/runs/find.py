@@ -1,4 +1,4 @@
-"""Runs in folders: of a run, a sweep, a study, or of several of these; by name, and what of them is not finished."""
+"""Find the runs in folders of a run, a sweep, a study, or of several of these: the finished ones, and the others."""
 
 import json
 import os
@@ -28,7 +28,7 @@ TRAINING = (
     "optimizer", "scheduler", "trainer", "loss", "objective", "callbacks", "max_steps", "max_time", "accumulate",
     "clip",
 )  # fmt: skip
-"""Keys of how a network is trained: the same median filter comes out of each."""
+"""Keys that only say how a network is trained, which a classical baseline does not depend on."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is in the folders: finished runs, and the rest."""
+class FoundRuns:
+    """The runs in some folders: the finished ones by name, and those that cannot be compared."""
 
     runs: Runs
     left: list[Left]
 
 
-def find(folders: Sequence[Path]) -> Found:
+def find(folders: Sequence[Path]) -> FoundRuns:
     """All runs in the folders. Runs of one config that differ in the seed share a name; see `naming.names`.
 
     Raises:
@@ -67,35 +67,34 @@ def find(folders: Sequence[Path]) -> Found:
     paths: dict[Path, Path] = {}
     left: dict[Path, Left] = {}
     for folder in folders:
-        inside, sweeps = _walk(_existing(folder))
-        waiting = [one for sweep in sweeps for one in _queued(sweep)]
-        if not inside and not waiting:
-            held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-            more = f" and {len(held) - 8} more" if len(held) > 8 else ""
+        runs_inside, sweeps = _walk(_existing(folder))
+        queued = [outcome for sweep in sweeps for outcome in _queued(sweep)]
+        if not runs_inside and not queued:
+            names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
             msg = (
                 f"{folder} holds no run: there is no config.yaml and result.json in it, or {DEPTH} levels below. It "
-                f"holds {', '.join(held[:8]) or 'nothing'}{more}."
+                f"holds {naming.listed(names) or 'nothing'}."
             )
             raise DataError(msg)
-        paths |= {path.resolve(): path for path in inside}
-        left |= {one.path.resolve(): one for one in waiting}
+        paths |= {path.resolve(): path for path in runs_inside}
+        left |= {outcome.path.resolve(): outcome for outcome in queued}
     records: list[Record] = []
     for path in paths.values():
-        one = _read(path)
-        if isinstance(one, Record):
+        outcome = _read(path)
+        if isinstance(outcome, Record):
             left.pop(path.resolve(), None)
-            records.append(one)
+            records.append(outcome)
         elif path.resolve() not in left:
-            left[path.resolve()] = one
+            left[path.resolve()] = outcome
     newest, older = _newest(records)
-    return Found(_named(newest), [*left.values(), *older])
+    return FoundRuns(_named(newest), [*left.values(), *older])
 
 
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         beside = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
-        said = nearest(folder.name, beside) if beside else f"There is no {folder.parent} either."
-        msg = f"{folder}: there is no such folder. {said}"
+        hint = nearest(folder.name, beside) if beside else f"There is no {folder.parent} either."
+        msg = f"{folder}: there is no such folder. {hint}"
         raise DataError(msg)
     return folder
 
@@ -103,12 +102,12 @@ def _existing(folder: Path) -> Path:
 def _walk(folder: Path, depth: int = 0) -> tuple[list[Path], list[Path]]:
     """Folders of runs, and of sweeps, in the order of their names; nothing inside a run is looked at."""
     with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    if any(entry.name in MARKS for entry in found):
+        listing = sorted(entries, key=lambda entry: entry.name)
+    if any(entry.name in MARKS for entry in listing):
         return [folder], []
     runs: list[Path] = []
-    sweeps = [folder] if any(entry.name == QUEUE and entry.is_dir() for entry in found) else []
-    for entry in found if depth < DEPTH else ():
+    sweeps = [folder] if any(entry.name == QUEUE and entry.is_dir() for entry in listing) else []
+    for entry in listing if depth < DEPTH else ():
         if entry.is_dir() and not entry.name.startswith(".") and entry.name != QUEUE:
             inside, below = _walk(Path(entry.path), depth + 1)
             runs += inside
@@ -117,7 +116,7 @@ def _walk(folder: Path, depth: int = 0) -> tuple[list[Path], list[Path]]:
 
 
 def _read(path: Path) -> Record | Left:
-    """A finished run, or why it is none."""
+    """A finished run, or the reason why it cannot be compared."""
     folder = RunFolder(path)
     try:
         if folder.result.is_file():
@@ -127,17 +126,18 @@ def _read(path: Path) -> Record | Left:
             _check(record)
             return record
         if folder.failure.is_file():
-            told = json.loads(folder.failure.read_text())
-            state = told.get("status", "failed")
-            return Left(path.name, path, state, _sentence(f"{state}: {told.get('message', 'no reason was written')}"))
+            failure = json.loads(folder.failure.read_text())
+            state = failure.get("status", "failed")
+            message = failure.get("message", "no reason was written")
+            return Left(path.name, path, state, _sentence(f"{state}: {message}"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError, UserError) as error:
-        said = f"its files cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
-        return Left(path.name, path, "unreadable", said)
-    return Left(path.name, path, "unfinished", "not finished: it has no result.json; it runs still, or was cut off.")
+        reason = f"its files cannot be read ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+        return Left(path.name, path, "unreadable", reason)
+    return Left(path.name, path, "unfinished", "not finished: without a result.json it is running, or was interrupted.")
 
 
 def _check(record: Record) -> None:
-    """Look at what every comparison takes for granted of a run's files; raises any of the errors of wrong types."""
+    """Check what every comparison relies on in a run's files; raises any of the errors of wrong types."""
     if not record.result["evaluations"]:
         msg = "its result.json has no evaluation"
         raise ValueError(msg)
@@ -162,7 +162,7 @@ def _sentence(words: str) -> str:
 
 
 def _queued(sweep: Path) -> list[Left]:
-    """What a sweep's queue holds that has no result, with the reason that its ledger gives."""
+    """The runs in a sweep's queue that have no result, with the reason from the ledger."""
     queued = sorted(file.stem for file in (sweep / QUEUE).iterdir() if file.suffix in (".json", ".yaml"))
     waiting = [name for name in queued if not RunFolder(sweep / name).result.is_file()]
     if not waiting:
@@ -174,50 +174,52 @@ def _queued(sweep: Path) -> list[Left]:
 
         ledger = Ledger(sweep / "ledger")
         attempts = ledger.attempts()
-    found = []
+    left = []
     for name in waiting:
         attempt = attempts.get(name)
         state = str(ledger.state(attempt)) if ledger and attempt else "queued"
-        told = attempt.reason if attempt and attempt.reason not in ("", state) else ""
-        reason = f"{state}: {told}" if told else _state(state)
-        one = _read(sweep / name) if (sweep / name).is_dir() and state in ("queued", "failed") and not told else None
-        if isinstance(one, Left) and one.state != "unfinished":
-            found.append(one)
+        detail = attempt.reason if attempt and attempt.reason not in ("", state) else ""
+        reason = f"{state}: {detail}" if detail else _state(state)
+        readable = (sweep / name).is_dir() and state in ("queued", "failed") and not detail
+        outcome = _read(sweep / name) if readable else None
+        if isinstance(outcome, Left) and outcome.state != "unfinished":
+            left.append(outcome)
         else:
-            found.append(Left(name, sweep / name, state, _sentence(reason)))
-    return found
+            left.append(Left(name, sweep / name, state, _sentence(reason)))
+    return left
 
 
 def _state(state: str) -> str:
     words = {
-        "queued": "not begun yet", "running": "it runs still", "lost": "cut off: its process is gone",
+        "queued": "not started yet", "running": "still running", "lost": "interrupted: its process is gone",
         "interrupted": "stopped before its end", "failed": "failed", "pruned": "pruned: the search ended it early",
-        "done": "its ledger says done, and there is no result.json",
+        "done": "the ledger says done, but there is no result.json",
     }  # fmt: skip
     return words.get(state, state)
 
 
 def _newest(records: Sequence[Record]) -> tuple[list[tuple[str, Record]], list[Left]]:
-    """One record a config and seed, with the config's identity; of several the one that ended last."""
-    kept: dict[tuple[str, int], Record] = {}
+    """One record a config and seed, with the config's identity; of several the last to end."""
+    newest: dict[tuple[str, int], Record] = {}
     older = []
     common = _common(records)
     for record in sorted(records, key=lambda record: record.folder.result.stat().st_mtime):
         key = (common[id(record)], record.seed)
-        if key in kept:
-            before = kept[key].path
-            said = f"found twice (seed {record.seed}): {record.path.name} is newer and counts."
-            older.append(Left(before.name, before, "older", said))
-        kept[key] = record
+        if key in newest:
+            older_path = newest[key].path
+            reason = f"found twice (seed {record.seed}): {record.path.name} is newer and counts."
+            older.append(Left(older_path.name, older_path, "older", reason))
+        newest[key] = record
     order = {id(record): place for place, record in enumerate(records)}
-    return sorted(((same, one) for (same, _), one in kept.items()), key=lambda found: order[id(found[1])]), older
+    in_order = sorted(newest.items(), key=lambda item: order[id(item[1])])
+    return [(same, record) for (same, _), record in in_order], older
 
 
 def _common(records: Sequence[Record]) -> dict[int, str]:
-    """By record, what it has in common with those that differ in the seed only.
+    """By record, the identity that it shares with those that differ in the seed only.
 
-    Where a seed occurs with several weights, such as those of one run before and after it went on, all runs of that
-    config are told apart by the content of their weights.
+    Where a seed occurs with several weights, such as those of one run before and after it was resumed, the content of
+    the weights is part of the identity of all runs of that config.
     """
     common = {id(record): _same_run(record) for record in records}
     weights = {id(record): differences.contents(record) for record in records}
@@ -227,34 +229,34 @@ def _common(records: Sequence[Record]) -> dict[int, str]:
         same = common[id(record)]
         if seen.setdefault((same, record.seed), weights[id(record)]) != weights[id(record)]:
             several.add(same)
-    return {one: f"{same} {sorted(weights[one].items())}" if same in several else same for one, same in common.items()}
+    return {key: f"{same} {sorted(weights[key].items())}" if same in several else same for key, same in common.items()}
 
 
 def learning(record: Record) -> dict[str, Any]:
-    """The config as it is told; of a method that learns nothing only what it depends on."""
+    """The config as names and tables show it; of a classical baseline only what it depends on."""
     learns = record.result.get("parameters") != 0
-    return {key: value for key, value in record.told.items() if learns or key not in TRAINING}
+    return {key: value for key, value in record.shown_config.items() if learns or key not in TRAINING}
 
 
 def _same_run(record: Record) -> str:
-    """What runs that differ in the seed only have in common; a method from elsewhere is one on each set of images."""
+    """The identity of runs that differ in the seed only; an external method has one for each set of images."""
     if record.external:
         images = sorted((entry["spec"], entry["bits"]) for entry in record.result["evaluations"])
         return f"external {record.config.get('name', record.path.name)} {images}"
     return differences.seedless(learning(record), record.path)
 
 
-def _named(found: Sequence[tuple[str, Record]]) -> Runs:
-    """Name the records; configs that were made without names or groups go by their folders."""
+def _named(grouped: Sequence[tuple[str, Record]]) -> Runs:
+    """Name the records; those whose configs have no name are named after their folders."""
     records: dict[str, list[Record]] = {}
-    for same, record in found:
+    for same, record in grouped:
         records.setdefault(same, []).append(record)
-    differences.tell(records)
+    differences.label(records)
     settings: dict[str, dict[str, Any]] = {}
     for same, (record, *_) in records.items():
         name = record.config.get("name") or re.sub(r"-\d+$", "", differences.short(record.path))
-        settings[same] = {**record.told, "name": name}
+        settings[same] = {**record.shown_config, "name": name}
     names = naming.names(settings)
-    for same, record in found:
+    for same, record in grouped:
         record.name = names[same]
-    return Runs([record for _, record in found])
+    return Runs([record for _, record in grouped])

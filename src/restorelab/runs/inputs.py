@@ -1,4 +1,4 @@
-"""What a run is made from, told by content: the dataset's files, and the weights that it starts from or learns by.
+"""The inputs of a run by content: the dataset's files, and the weights that it starts from or learns by.
 
 A run keeps it in `inputs.json`: `data`, a hash of the dataset; `table`, the decoded dataset that its images were taken
 from; `weights`, a hash for each key that names a file of weights; `changes`, what was different when it went on.
@@ -23,20 +23,20 @@ class Inputs:
         self._weights: dict[Path, str] = {}
 
     def promise(self, run: Path, mark: str) -> None:
-        """Say what the weights of a run are told by that has yet to be done: the run's own identity."""
+        """Let a run's own identity stand for its weights, before it has any."""
         self._weights[run.absolute()] = mark
 
     def data(self, node: Mapping[str, Any]) -> str:
-        """What tells the dataset of a config's node `data` from others; of one that is not there, its place."""
+        """A hash of the dataset of a config's node `data`; of its path where it is missing."""
         key = json.dumps([node.get("source"), node.get("root")], sort_keys=True, default=str)
         if key not in self._data:
             from restorelab.config import build  # brings torch
 
             try:
-                told = build.make("data", node).make_source().fingerprint()
+                fingerprint = build.make("data", node).make_source().fingerprint()
             except (DataError, OSError):  # it is looked for again before a run begins, and missed then
-                told = {"absent": node.get("root")}
-            self._data[key] = digest(told)
+                fingerprint = {"absent": node.get("root")}
+            self._data[key] = digest(fingerprint)
         return self._data[key]
 
     def weights(self, path: str) -> str:
@@ -44,8 +44,8 @@ class Inputs:
         place = Path(path).absolute()
         if place not in self._weights:
             file = paths.weights_file(place)
-            found = hashes([file], file.parent)[0][:DIGITS] if file.is_file() else str(place)
-            self._weights[place] = found
+            mark = hashes([file], file.parent)[0][:DIGITS] if file.is_file() else str(place)
+            self._weights[place] = mark
         return self._weights[place]
 
 
@@ -56,9 +56,9 @@ def weights_of(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read(folder: RunFolder) -> dict[str, Any]:
-    """What a run says that it was made from; empty where it says nothing."""
+    """The content of a run's inputs.json; empty without that file."""
     try:
-        told = json.loads(folder.inputs.read_text())
+        content = json.loads(folder.inputs.read_text())
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}

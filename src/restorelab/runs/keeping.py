@@ -1,4 +1,4 @@
-"""What a run keeps of its dataset and its weights when it begins, and what it makes of changes when it goes on."""
+"""Records of a run's dataset and weights, written when it begins and checked when it is resumed."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -30,13 +30,13 @@ def before(settings: Mapping[str, Any]) -> Kept | None:
     if not settings["resume"] or not settings["run_dir"]:
         return None
     folder = RunFolder(Path(settings["run_dir"]))
-    found = split_file.read(folder.path)
-    if found is None and folder.last.exists():
+    kept = split_file.read(folder.path)
+    if kept is None and folder.last.exists():
         msg = f"{folder.path} has no {folder.split.name}: which images it was trained on is not known. Start a new run."
         raise DataError(msg)
-    if found is not None:
+    if kept is not None:
         _refuse_other_weights(folder, inputs.weights_of(settings))
-    return found
+    return kept
 
 
 def of_checkpoint(settings: Mapping[str, Any]) -> Kept | None:
@@ -77,20 +77,20 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
     if changes := dataset.changes(table, began):
         log.warning("the images are not those that the run began with: %s", changes)
         facts = inputs.read(folder)
-        told = [*facts.get("changes", []), str(changes)]
+        changes_so_far = [*facts.get("changes", []), str(changes)]
         if changes.removed:
             facts["data"] = used.digest
-        write_json(folder.inputs, {**facts, "changes": list(dict.fromkeys(told))})
+        write_json(folder.inputs, {**facts, "changes": list(dict.fromkeys(changes_so_far))})
 
 
 def tell_of_trained(settings: Mapping[str, Any], opened: Opened) -> None:
-    """Say how many of the test images the runs whose weights this one starts from were trained on."""
+    """Warn of test images on which the runs whose weights this one starts from were trained."""
     table, rows = opened
     tested = {f"{table.contents[row]:016x}" for row in rows["test"]}
     for key, run, trained in _trained(settings, set()):
         if leaked := tested & trained:
             log.warning(
-                "%s: %d of the %d test images are images that %s was trained on; its numbers say nothing of new images",
+                "%s: %d of the %d test images are images that %s was trained on: its numbers do not hold for new ones",
                 key, len(leaked), len(tested), run,
             )  # fmt: skip
 

@@ -218,9 +218,9 @@ class Claim:
 
 def count(states: Iterable[State]) -> dict[State, int]:
     """How many there are of each, in the order of a run's life."""
-    found = list(states)
+    listed = list(states)
     order: tuple[State, ...] = ("done", "running", "queued", "interrupted", "lost", "pruned", "failed")
-    return {state: found.count(state) for state in order if state in found}
+    return {state: listed.count(state) for state in order if state in listed}
 
 
 def _text_of(file: Path) -> str:

@@ -45,11 +45,11 @@ class Metric:
         For a relative metric the three are logarithms of a ratio.
         """
         if self.relative:
-            said, *ends = (f"x{ratio:.3g}" for ratio in np.exp([value, low, high]))
+            text, *ends = (f"x{ratio:.3g}" for ratio in np.exp([value, low, high]))
         else:
-            said, *ends = ("+" * (number >= 0) + self.form.format(number) for number in (value, low, high))
-            said += self.unit
-        return said if low == high else f"{said} [{', '.join(ends)}]"
+            text, *ends = ("+" * (number >= 0) + self.form.format(number) for number in (value, low, high))
+            text += self.unit
+        return text if low == high else f"{text} [{', '.join(ends)}]"
 
     def limit(self, value: float) -> str:
         """A threshold: with its unit, or as a percentage."""

@@ -1,4 +1,4 @@
-"""What differs between configs, and names made of it: `dual_ae-impulse`, `lr=0.001`."""
+"""The keys in which configs differ, and names made of them: `dual_ae-impulse`, `lr=0.001`."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from restorelab.errors import ConfigError, nearest
 from restorelab.runs.run_identity import NOT_IDENTITY
 
 BARE = ("none", "default", "own", "constant", "standard")
-"""Options that say nothing without the name of their group."""
+"""Options that are not understood without the name of their group."""
 
 ABSENT = "\N{EN DASH}"
 """The value of a key that a config does not have."""
@@ -25,32 +25,32 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     {"model": "ae", "noise": "gaussian", "optimizer.lr": 0.001, ...}
     """
     chosen = settings.get("choices") or {}
-    found = {group: chosen[group] for group in (*GROUPS, "experiment") if group in chosen}
+    values = {group: chosen[group] for group in (*GROUPS, "experiment") if group in chosen}
     for key, value in settings.items():
         if key not in ("choices", "seed"):
-            _walk(key, value, found)
-    return {key: value for key, value in found.items() if not within(key, NOT_IDENTITY)}
+            _walk(key, value, values)
+    return {key: value for key, value in values.items() if not within(key, NOT_IDENTITY)}
 
 
-def _walk(path: str, value: Any, found: dict[str, Any]) -> None:
+def _walk(path: str, value: Any, values: dict[str, Any]) -> None:
     if isinstance(value, Mapping) and value:
         for key, below in value.items():
-            _walk(f"{path}.{key}", below, found)
+            _walk(f"{path}.{key}", below, values)
     else:
-        found[path] = value
+        values[path] = value
 
 
 def differing(configs: Mapping[Hashable, Mapping[str, Any]]) -> list[str]:
-    """Keys that tell the (flat) configs apart, in order: groups first, and nothing that those before it explain.
+    """The keys that distinguish the (flat) configs, in order, groups first, without those that follow from others.
 
-    A key is explained where it has one value among all configs that agree in the keys before it: what `model=ae` brings
-    along tells no more than `model=ae` does.
+    A key follows from those before it if all configs that agree in those have one value of it: the settings that
+    `model=ae` brings along distinguish no more than `model=ae` does.
     """
     keys = list(dict.fromkeys(key for config in configs.values() for key in config))
     kept: list[str] = []
     cells: list[list[Hashable]] = [list(configs)]
     for key in keys:
-        if len({_plain(configs[one].get(key, ABSENT)) for one in configs}) == 1:
+        if len({_plain(configs[name].get(key, ABSENT)) for name in configs}) == 1:
             continue
         split = [_parted(cell, key, configs) for cell in cells]
         if any(len(parts) > 1 for parts in split):
@@ -61,8 +61,8 @@ def differing(configs: Mapping[Hashable, Mapping[str, Any]]) -> list[str]:
 
 def _parted(cell: Sequence[Hashable], key: str, configs: Mapping[Hashable, Mapping[str, Any]]) -> list[list[Hashable]]:
     parts: dict[str, list[Hashable]] = defaultdict(list)
-    for one in cell:
-        parts[_plain(configs[one].get(key, ABSENT))].append(one)
+    for name in cell:
+        parts[_plain(configs[name].get(key, ABSENT))].append(name)
     return list(parts.values())
 
 
@@ -103,22 +103,25 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 def names(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """A name for each config, by any key of theirs; no two are equal.
 
-    What a sweep, a study or a person called a run stands, where only one config has that name; the others are named
-    after what differs between them.
+    A name that a sweep, a study or a person gave is kept, where only one config has it; the others are named after
+    the keys in which they differ.
     """
-    given = {one: _given(config) for one, config in settings.items()}
-    nameless = [one for one, name in given.items() if name is None]
-    found = {one: name for one, name in given.items() if name is not None}
-    found |= _told({one: settings[one] for one in nameless})
-    for name, count in Counter(found.values()).items():
+    own_names = {key: _own_name(config) for key, config in settings.items()}
+    unnamed = [key for key, name in own_names.items() if name is None]
+    named = {key: name for key, name in own_names.items() if name is not None}
+    named |= _from_differences({key: settings[key] for key in unnamed})
+    for name, count in Counter(named.values()).items():
         if count > 1:
-            same = {one: settings[one] for one in found if found[one] == name}
-            found |= {one: f"{name} {more}" if more != name else name for one, more in _told(same).items()}
-    return _unique(found)
+            duplicates = {key: settings[key] for key in named if named[key] == name}
+            named |= {
+                key: f"{name} {suffix}" if suffix != name else name
+                for key, suffix in _from_differences(duplicates).items()
+            }
+    return _unique(named)
 
 
-def _given(config: Mapping[str, Any]) -> str | None:
-    """What a run was called; None for the name that it gets when nobody names it."""
+def _own_name(config: Mapping[str, Any]) -> str | None:
+    """The name that somebody gave a run; None for the default name."""
     name = config.get("name")
     if not name:
         return None
@@ -130,22 +133,22 @@ def _given(config: Mapping[str, Any]) -> str | None:
     return str(name).rpartition("/")[2]
 
 
-def _told(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Names from what differs; of a single config its own name."""
+def _from_differences(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Names from the keys that differ; for a single config its own name."""
     if len(settings) == 1:
-        return {one: str(config.get("name") or "run").rpartition("/")[2] for one, config in settings.items()}
-    configs: dict[Hashable, dict[str, Any]] = {one: flat(config) for one, config in settings.items()}
+        return {case: str(config.get("name") or "run").rpartition("/")[2] for case, config in settings.items()}
+    configs: dict[Hashable, dict[str, Any]] = {case: flat(config) for case, config in settings.items()}
     keys = differing(configs)
-    parts: dict[str, list[str]] = {one: [] for one in settings}
+    words_of: dict[str, list[str]] = {case: [] for case in settings}
     cells: list[list[Hashable]] = [list(configs)]
     for key in keys:
         shown = label(key, keys)
         split = [_parted(cell, key, configs) for cell in cells]
         for part in (part for several in split if len(several) > 1 for part in several):
-            for one in part:
-                parts[str(one)].append(_part(key, shown, configs[one].get(key, ABSENT)))
+            for case in part:
+                words_of[str(case)].append(_part(key, shown, configs[case].get(key, ABSENT)))
         cells = [part for several in split for part in several]
-    return {one: _joined(said) or str(settings[one].get("name") or "run") for one, said in parts.items()}
+    return {case: _joined(words) or str(settings[case].get("name") or "run") for case, words in words_of.items()}
 
 
 def _part(key: str, shown: str, value: Any) -> str:
@@ -159,32 +162,32 @@ def _joined(parts: Sequence[str]) -> str:
     return " ".join(["-".join(groups), *(part for part in parts if "=" in part)]).strip()
 
 
-def _unique(found: Mapping[str, str]) -> dict[str, str]:
-    """Number what still has the same name."""
+def _unique(named: Mapping[str, str]) -> dict[str, str]:
+    """Add numbers to names that occur more than once."""
     seen: Counter[str] = Counter()
-    taken = set(found.values())
+    used = set(named.values())
     unique = {}
-    for one, name in found.items():
+    for key, name in named.items():
         seen[name] += 1
         chosen = name
         number = seen[name]
-        while number > 1 and (chosen := f"{name} ({number})") in taken:
+        while number > 1 and (chosen := f"{name} ({number})") in used:
             number += 1
-        taken.add(chosen)
-        unique[one] = chosen
+        used.add(chosen)
+        unique[key] = chosen
     return unique
 
 
 def chosen(name: str, allowed: Sequence[str], key: str) -> str:
-    """A run's name as a person gave it, or the only one that begins so.
+    """The run of a name, or the only one whose name begins so.
 
     Raises:
         ConfigError: for a name that is not there.
     """
     if name in allowed:
         return name
-    begun = [other for other in allowed if other.startswith(name)]
-    if len(begun) == 1 and name:
-        return begun[0]
-    msg = f"{key}={name}: no run is called so. {nearest(name, allowed)}"
+    matching = [other for other in allowed if other.startswith(name)]
+    if len(matching) == 1 and name:
+        return matching[0]
+    msg = f"{key}={name}: there is no such run. {nearest(name, allowed)}"
     raise ConfigError(msg)

@@ -41,7 +41,7 @@ class Record:
         seed: the run's seed.
         path: its folder.
         config: resolved, plain data.
-        told: the config that names and tables are made from; where runs are compared, `compare.told` changes it.
+        shown_config: the config that names and tables show; see `differences.label`.
         result: the content of result.json.
         run: the folder that holds its weights and its curve: `path`, but for what `crossed` gives.
     """
@@ -54,7 +54,7 @@ class Record:
             raise DataError(msg)
         self.config = read_config(path)
         self.result: dict[str, Any] = json.loads(self.folder.result.read_text())
-        self.told = self.config
+        self.shown_config = self.config
         metric.learn(self.result.get("higher_is_better", {}))
         self.seed = int(self.config["seed"])
 

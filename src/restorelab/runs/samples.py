@@ -1,4 +1,4 @@
-"""What a study compares: a metric of a run, by seed and by image, put in one order for all runs and checked first."""
+"""A metric of runs, by seed and image, in one order of images for all runs, with checks that they may be compared."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from restorelab.runs.metric import Metric, metric_of
 from restorelab.runs.record import Record, Runs
 
 INPUT = "input"
-"""Stands for a run: the degraded input as it is, which learns nothing. A study's own run of this name comes first."""
+"""A name in place of a run's: the degraded input as it is. A study's own run of this name takes precedence."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +57,31 @@ def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence
     if not chosen and kind.source != "run":
         msg = f"run {_title(first[0])}: it was not tested."
         raise DataError(msg)
-    same_images([record for found in records.values() for record in found], chosen)
+    same_images([record for own in records.values() for record in own], chosen)
     if metric == "loss":
         same_loss(records)
     order = None
     if kind.source == "image":
         order = _order(first[0], chosen)
-        _same_rows([record for found in records.values() for record in found], chosen)
-    found = []
+        _same_rows([record for own in records.values() for record in own], chosen)
+    measured = []
     for name in names:
         if name in records:
-            found.append(_sample(records[name], metric, kind, chosen, order))
+            measured.append(_sample(records[name], metric, kind, chosen, order))
         else:
-            found.append(_input(first[0], metric, chosen))
-    return found
+            measured.append(_input(first[0], metric, chosen))
+    return measured
 
 
 def same_images(records: Sequence[Record], evaluations: Sequence[str]) -> None:
-    """Raise DataError unless all records were measured on the same degraded images, and say why they were not."""
+    """Raise DataError, with the reason, unless all records were measured on the same degraded images."""
     for evaluation in evaluations:
-        reference, one = records[0], records[0].evaluation(evaluation)
+        reference, entry = records[0], records[0].evaluation(evaluation)
         for record in records[1:]:
-            other = record.evaluation(evaluation)
-            if (one["spec"], one["bits"]) != (other["spec"], other["bits"]):
+            other_entry = record.evaluation(evaluation)
+            if (entry["spec"], entry["bits"]) != (other_entry["spec"], other_entry["bits"]):
                 between = f"{_title(reference)} and {_title(record)} cannot be compared under {evaluation}"
-                raise DataError(f"{between}: {reason(one, other)}.")
+                raise DataError(f"{between}: {reason(entry, other_entry)}.")
 
 
 def _same_rows(records: Sequence[Record], evaluations: Sequence[str]) -> None:
@@ -98,30 +98,30 @@ def _title(record: Record) -> str:
     return f"{record.name} (seed {record.seed})"
 
 
-def reason(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def reason(entry: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Why two entries of result.json, of unequal spec or bits, cannot be compared: half a sentence."""
-    if one["spec"] == other["spec"]:
+    if entry["spec"] == other["spec"]:
         return (
-            f"the set is the same (spec {one['spec']}) but its degraded images have other bits ({one['bits']} and "
+            f"the set is the same (spec {entry['spec']}) but its degraded images have other bits ({entry['bits']} and "
             f"{other['bits']}); measure both with the same version on the same kind of machine"
         )
     for key, words in (("images", "the numbers of their test images differ"), ("protocol", "their protocols differ")):
-        if one[key] != other[key]:
-            return f"{words} ({one[key]} and {other[key]})"
+        if entry[key] != other[key]:
+            return f"{words} ({entry[key]} and {other[key]})"
     return (
-        f"their specs {one['spec']} and {other['spec']} differ: other test images, another degradation under the same "
-        "name, or another eval_seed or split_seed"
+        f"their specs {entry['spec']} and {other['spec']} differ: other test images, another degradation under the "
+        "same name, or another eval_seed or split_seed"
     )
 
 
 def same_loss(records: dict[str, list[Record]]) -> None:
     """Raise DataError unless all runs, by name, were trained with the same loss."""
-    said = {}
-    for name, found in records.items():
-        node = {key: value for key, value in found[0].config["loss"].items() if key != "eps"}
-        said[name] = (str(node), found[0].config["objective"]["_target_"])
-    if len(set(said.values())) > 1:
-        names = ", ".join(f"{name}: {loss}" for name, (loss, _) in said.items())
+    losses = {}
+    for name, seeds in records.items():
+        node = {key: value for key, value in seeds[0].config["loss"].items() if key != "eps"}
+        losses[name] = (str(node), seeds[0].config["objective"]["_target_"])
+    if len(set(losses.values())) > 1:
+        names = ", ".join(f"{name}: {loss}" for name, (loss, _) in losses.items())
         msg = f"their losses are different functions and cannot be compared ({names}); compare psnr or mse."
         raise DataError(msg)
 
@@ -132,9 +132,9 @@ def steps_of(records: Sequence[Record]) -> int | None:
 
 
 def learned(records: Sequence[Record]) -> bool:
-    """Whether the run's network has anything to learn; a classical method has not, and needs no seeds.
+    """Whether the run's network has parameters to learn; a classical baseline has none, and needs no seeds.
 
-    A method from elsewhere that does not tell how many parameters it has may well have learned.
+    An external method without a known number of parameters counts as one that learned.
     """
     return any(record.result["parameters"] != 0 for record in records)
 
@@ -151,7 +151,7 @@ def _sample(
         from restorelab.runs import image_stats  # brings torch and the dataset
 
         measured = [[image_stats.measure(record, e) for e in evaluations] for record in records]
-        rows = [np.mean([one.columns[metric] for one in several], axis=0) for several in measured]
+        rows = [np.mean([stats.columns[metric] for stats in by_evaluation], axis=0) for by_evaluation in measured]
         groups = measured[0][0].groups
     else:
         assert order is not None

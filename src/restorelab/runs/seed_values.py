@@ -34,13 +34,13 @@ def average(parts: Sequence[SeedValues], weights: Sequence[float] | None = None)
     return SeedValues(tuple(map(float, means)))
 
 
-def better(metric: str, one: float, other: float) -> bool:
-    """Whether `one` is the better value; False where either is not a number."""
-    return one < other if metric in LOWER else one > other
+def better(metric: str, value: float, other: float) -> bool:
+    """Whether `value` is better than `other`; False where either is not a number."""
+    return value < other if metric in LOWER else value > other
 
 
 def by_seed(runs: Runs, name: str, evaluation: str, metric: str) -> SeedValues:
-    """A test metric of a run, a value a seed; one value of a method that learns nothing, whatever the seeds."""
+    """A test metric of a run, a value a seed; of a classical baseline one value, whatever the seeds."""
     try:
         records = runs[name]
         values = tuple(record.metric(evaluation, metric) for record in (records if learned(records) else records[:1]))
@@ -52,7 +52,7 @@ def by_seed(runs: Runs, name: str, evaluation: str, metric: str) -> SeedValues:
 
 
 def top(runs: Runs, name: str, key: str) -> SeedValues:
-    """A number of the run itself, such as `parameters` or `seconds`, a value a seed; the same ones as one value."""
+    """A number of the run itself, such as `parameters` or `seconds`, a value a seed; one where all are equal."""
     try:
         records = runs[name]
     except UserError as error:
@@ -64,7 +64,7 @@ def top(runs: Runs, name: str, key: str) -> SeedValues:
 
 
 def spec(runs: Runs, name: str, evaluation: str) -> str | None:
-    """What names the images and the protocol of a run's evaluation; None where it was not measured."""
+    """The spec (images, degradation, protocol) of a run's evaluation; None where it was not measured."""
     try:
         return str(runs[name][0].evaluation(evaluation)["spec"])
     except UserError:
@@ -72,10 +72,10 @@ def spec(runs: Runs, name: str, evaluation: str) -> str | None:
 
 
 def same_images(runs: Runs, names: Sequence[str], evaluation: str) -> list[str]:
-    """Those of the runs that were measured on the same images: on those that most of them were measured on."""
-    found = {name: value for name in names if (value := spec(runs, name, evaluation)) is not None}
-    usual = Counter(found.values()).most_common(1)
-    return [name for name, value in found.items() if value == usual[0][0]]
+    """The runs that were measured on the images on which most of them were measured."""
+    specs = {name: value for name in names if (value := spec(runs, name, evaluation)) is not None}
+    usual = Counter(specs.values()).most_common(1)
+    return [name for name, value in specs.items() if value == usual[0][0]]
 
 
 def best(metric: str, values: dict[str, float]) -> str | None:
@@ -87,22 +87,22 @@ def best(metric: str, values: dict[str, float]) -> str | None:
 
 
 def best_classical(runs: Runs, evaluation: str, metric: str, like: str) -> tuple[str, float] | None:
-    """The best run that learns nothing, over the images that run `like` was measured on: its name and value."""
-    own = spec(runs, like, evaluation)
+    """The best classical baseline on the images that run `like` was measured on: its name and value."""
+    wanted_spec = spec(runs, like, evaluation)
     values = {}
-    for name in runs if own is not None else ():
-        if spec(runs, name, evaluation) != own:
+    for name in runs if wanted_spec is not None else ():
+        if spec(runs, name, evaluation) != wanted_spec:
             continue
         loss = metric != "loss" or _same_loss(runs, name, like)
         if loss and not learned(runs[name]) and runs[name][0].result["model"] != "identity":
             values[name] = by_seed(runs, name, evaluation, metric).mean
-    found = best(metric, values)
-    return None if found is None else (found, values[found])
+    winner = best(metric, values)
+    return None if winner is None else (winner, values[winner])
 
 
-def _same_loss(runs: Runs, one: str, other: str) -> bool:
+def _same_loss(runs: Runs, *names: str) -> bool:
     try:
-        same_loss({name: runs[name] for name in (one, other)})
+        same_loss({name: runs[name] for name in names})
     except UserError:
         return False
     return True
