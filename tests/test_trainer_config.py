@@ -118,7 +118,6 @@ def test_every_argument_of_lightning_is_taken_or_has_something_in_its_place() ->
         ("trainer.strategy=fsdp", ["trainer.strategy=ddp", "best.ckpt holds them whole"]),
         ("trainer.devices=none", ["trainer.devices: none does not fit", "[0,1], or auto"]),
         ("trainer.num_nodes=0", ["trainer.num_nodes: 0 does not fit"]),
-        ("trainer.num_nodes=2", ["trainer.num_nodes=2", "trainer.devices=N on one machine"]),
     ],
 )
 def test_an_argument_that_does_not_fit_is_told_at_once(override: str, words: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The command line: `restorelab train | sweep | compare | ...`. Heavy packages are imported late."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -146,6 +147,7 @@ def train(argv: list[str]) -> int:
     own = ["--config-dir", str(conf_files.user_conf())] if conf_files.user_conf() and not _has_dir(argv) else []
     several = [argument for argument in argv if argument in ("-m", "--multirun")]
     rest = _prepared([argument for argument in argv if argument not in several], several=bool(several))
+    # `hydra.main`, the one public entrance to -m, --cfg, --info, --help and completion, reads sys.argv.
     before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
     try:
         with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
@@ -180,7 +182,10 @@ def _prepared(arguments: list[str], *, several: bool) -> list[str]:
     """
     from restorelab import quoting
     from restorelab.config import composition
+    from restorelab.training import process_group
 
+    if several:
+        process_group.refuse("train.py -m", process_group.current())
     arguments = quoting.paths(arguments, several=several)
     return composition.prepared(arguments) if all(map(_is_override, arguments)) else arguments
 
@@ -192,30 +197,42 @@ def _has_dir(argv: Sequence[str]) -> bool:
 def run_one(
     settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None, watch: "Watch | None" = None
 ) -> int:
-    """Execute one resolved config and say how it ended; the folder of a run that is done is added to `finished`.
+    """Execute one composed config and say how it ended; the folder of a run that is done is added to `finished`.
 
     watch: is told how far it is.
     """
-    logs.set_up()
-    from restorelab.config import build
+    from restorelab.training import process_group
+
+    group = process_group.current()
+    logs.set_up(logging.INFO if group.rank == 0 else logging.WARNING)
+    from restorelab.config import build, schema
     from restorelab.training import checks, resumption
 
-    if settings["resume"]:
-        settings = resumption.settings(settings, overrides)
-    checks.check_fit(build.parts(settings))  # before Lightning is imported: a misfit should not take long to say
+    try:
+        if settings["resume"]:
+            settings = resumption.settings(settings, overrides)
+            schema.check_names(settings)
+        built = build.parts(process_group.joined(settings, group))
+        checks.check_fit(built)  # before Lightning is imported: a misfit should not take long to say
+    except ConfigError as error:
+        if group.local_rank == 0:  # the others of a machine have the same to say
+            raise
+        return error.exit_status
     from restorelab.training import execute
 
     gc_tuning.settle()
-    outcome = execute.execute(settings, watch)
+    outcome = execute.execute_parts(built, watch)
     if outcome.status == "done":
-        print(outcome.message)
+        if outcome.message:
+            print(outcome.message)
         if finished is not None and outcome.run_dir is not None:
             finished.append(outcome.run_dir)
         return 0
     if outcome.trace:
         print(outcome.trace, file=sys.stderr)
-    print(f"error: {outcome.message}", file=sys.stderr)
-    if outcome.run_dir is not None:
+    if outcome.message:  # of several ranks the first one says what all of them found
+        print(f"error{f' of rank {group.rank}' if group.rank else ''}: {outcome.message}", file=sys.stderr)
+    if outcome.run_dir is not None and group.rank == 0:
         print(f"run: {outcome.run_dir}", file=sys.stderr)
     return outcome.exit_status
 

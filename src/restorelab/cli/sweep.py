@@ -31,5 +31,7 @@ def run(argv: Sequence[str]) -> int:
         return 0
     from restorelab.cli import sweep_pages
     from restorelab.sweep import session  # brings torch and lightning
+    from restorelab.training import process_group
 
+    process_group.refuse("sweep.py", process_group.current())
     return session.run(argv, plan.load, sweep_pages.write)

@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from restorelab import file_names
@@ -102,6 +103,12 @@ class Parts:
     def net(self) -> nn.Module:
         """Build the network, with initial weights from torch's global generator."""
         return make("model", self.config["model"])
+
+    @cached_property
+    def outline(self) -> nn.Module:
+        """The network on the meta device: shapes and no weights, for what is found out before it is built."""
+        with torch.device("meta"):
+            return self.net()
 
     def data(
         self,

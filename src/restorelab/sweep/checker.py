@@ -7,7 +7,8 @@ from typing import Any
 
 from restorelab.config import build, schema
 from restorelab.config.build import Parts
-from restorelab.training import checks
+from restorelab.training import checks, process_group
+from restorelab.training.process_group import ProcessGroup
 
 TRAINING = ("optimizer", "scheduler")
 """Checked by themselves: nothing else of a run reads them."""
@@ -36,7 +37,7 @@ class Checker:
         key = _key({k: v for k, v in settings.items() if k not in UNREAD} | {"choices": choices})
         training = _key({k: settings[k] for k in TRAINING})
         if key not in self._parts:
-            built = build.parts(settings)
+            built = build.parts(process_group.joined(settings, ProcessGroup()))
             checks.check_fit(built)
             self._parts[key] = built
         elif training not in self._training:

@@ -1,7 +1,8 @@
 """Composing many runs: Hydra is asked once for each distinct choice of config groups, values are applied to a copy.
 
 Hydra takes a tenth of a second to compose a run, nearly all of it for the defaults list and its files, which depend on
-nothing but the choice of groups. It applies values afterwards, one by one, and so does this, by Hydra's own function.
+nothing but the choice of groups. It applies values afterwards, one by one, and so does this; what does not apply goes
+to Hydra, which says why.
 """
 
 import copy
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import Override, OverrideType
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from restorelab import quoting
 from restorelab.config import composition, conf_files, hydra_errors
@@ -100,7 +101,8 @@ class Composer:
         if alone and seed in self._seeds and key in self._but_seed:
             return {**copy.deepcopy(self._but_seed[key]), "seed": seed}
         config: DictConfig = pickle.loads(base.frozen)
-        ConfigLoaderImpl._apply_overrides_to_config(list(applied), config)
+        if not all(_apply(override, config) for override in applied):
+            return composition.compose(overrides)  # which raises the error, in Hydra's words
         if config.get("threads", "") is None:
             config.threads = self.threads
         unsaid = self.listed and OmegaConf.is_missing(config.data, "root")
@@ -113,6 +115,28 @@ class Composer:
             self._seeds.add(seed)  # it is within its limits
             self._but_seed[key] = copy.deepcopy(settings)
         return settings
+
+
+def _apply(override: Override, config: DictConfig) -> bool:
+    """Change a value of a config as Hydra does; gives whether it could be."""
+    key, value = override.key_or_group, override.value()
+    try:
+        if override.is_delete():
+            present = OmegaConf.select(config, key, throw_on_missing=False)
+            if present is None or value not in (None, present):
+                return False
+            node, _, last = key.rpartition(".")
+            with open_dict(config):
+                del (OmegaConf.select(config, node) if node else config)[last]
+            return True
+        new = override.type is not OverrideType.ADD or isinstance(value, dict | list)
+        if not new and OmegaConf.select(config, key, throw_on_missing=False) is not None:
+            return False
+        added = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
+        OmegaConf.update(config, key, value, merge=True, force_add=added)
+    except OmegaConfBaseException:
+        return False
+    return True
 
 
 def _is_for_hydra(override: Override) -> bool:

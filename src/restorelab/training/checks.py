@@ -48,17 +48,15 @@ UNFIT = {
 """Lightning's callbacks that a run cannot have, with the reason and what to do instead."""
 
 
-def check_fit(built: Parts) -> nn.Module:
+def check_fit(built: Parts) -> None:
     """Send a batch of the data's shape through network, objective and measure on the meta device; try the rest small.
-
-    Gives the network on the meta device.
 
     Raises:
         ConfigError: naming the parts that do not fit, and what would.
     """
     device = built.trainer.device
-    with torch.device("meta"), memory_bounds.bounded(device):
-        net = built.net()
+    with memory_bounds.bounded(device):
+        net = built.outline
     if not isinstance(net, nn.Module):
         msg = f"model: {built.config['model']['_target_']} builds a {type(net).__name__}, not a torch.nn.Module."
         raise ConfigError(msg)
@@ -69,7 +67,6 @@ def check_fit(built: Parts) -> nn.Module:
     check_training(built)
     _check_callbacks(built)
     required.check(built.config["logger"])
-    return net
 
 
 def _check_memory(built: Parts, device: torch.device) -> None:

@@ -1,22 +1,34 @@
 """Execute one resolved config: check it, make its folder, run it, here or on several devices. No Hydra, no argv."""
 
 import logging
-from collections.abc import Mapping
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from restorelab.config import build, from_checkpoint, noise_evaluation, schema
 from restorelab.config.build import Parts
 from restorelab.config.run_config import read_config
+from restorelab.data.dataset import Opened
 from restorelab.data.required import require_labels
+from restorelab.data.split_record import Kept
 from restorelab.duration import seconds
 from restorelab.errors import ConfigError, UserError
 from restorelab.runs import keeping
 from restorelab.runs.run_folder import RunFolder, choose
-from restorelab.training import checks, image_sizes, launch, lightning_trainer, resumption, run_progress, tuning
+from restorelab.training import (
+    checks,
+    image_sizes,
+    launch,
+    lightning_trainer,
+    process_group,
+    resumption,
+    run_progress,
+    tuning,
+)
+from restorelab.training.process_group import ProcessGroup
 from restorelab.training.run_status import Watch
 from restorelab.training.runner import FAILED, Outcome, execute_here, trace_of
 
@@ -28,23 +40,50 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
 
     settings: plain data with every key of `config.Train`. watch: is told how far a run on one device is. Never raises
     for what a run can do wrong: the outcome says what happened, and so does the folder. With several devices, one
-    process a device is started and watched.
+    process a device is started and watched; where a launcher has started them, this is one of them.
     """
-    folder: RunFolder | None = None
     try:
         schema.check_names(settings)
-        built = build.parts(settings)
-        net = checks.check_fit(built)
+        built = build.parts(process_group.joined(settings, process_group.current()))
+        checks.check_fit(built)
+    except UserError as error:
+        return _refused(error)
+    return execute_parts(built, watch)
+
+
+def execute_parts(built: Parts, watch: Watch | None = None) -> Outcome:
+    """Do what `execute` does with the parts of a config, which `checks.check_fit` has found to fit each other."""
+    settings, group = built.config, process_group.current()
+    try:
         lightning_trainer.try_out(built.trainer, settings["accumulate"], settings["clip"])
         if settings["resume"]:
             run_progress.require_whole(RunFolder(Path(settings["run_dir"])))
         # A dataset that is missing, does not fit, or has to be decoded first, is found before the run has a folder.
         before = keeping.before(settings)
         divided = before or keeping.of_checkpoint(settings)
-        fits = partial(image_sizes.check, built, net, parts=_parts(settings, built, net))
+        fits = partial(image_sizes.check, built, built.outline, parts=_parts(built))
         opened = built.dataset.open(settings["split_seed"], built.degradation, divided, fits)
         if not built.objective.restores:
             require_labels(opened)
+    except (UserError, OSError) as error:
+        return _refused(error)
+    begin = partial(_begin, built, opened, before)
+    begun = begin() if group.world == 1 else _begin_together(built, group, begin)
+    if isinstance(begun, Outcome):
+        return begun
+    settings = {**settings, "run_dir": str(begun.path)}
+    if group.world == 1 and built.trainer.world > 1 and _trains(built):
+        return launch.ranks(settings, begun)
+    if group.rank > 0 and not _trains(built):
+        return Outcome("done", 0, "", begun.path)  # the first rank evaluates
+    return execute_here(settings, begun, built, opened, watch)
+
+
+def _begin(built: Parts, opened: Opened, before: Kept | None) -> RunFolder | Outcome:
+    """Make the run's folder, or open the one that the run goes on in; the outcome where there is nothing to do."""
+    folder: RunFolder | None = None
+    settings = built.config
+    try:
         folder = _folder(settings)
         settings = {**settings, "run_dir": str(folder.path)}
         if settings["resume"] and folder.done and not _goes_further(settings, folder):
@@ -52,27 +91,57 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
         folder.open(settings, resume=settings["resume"])
         keeping.keep(folder, settings, built.dataset, opened, before)
         keeping.tell_of_trained(settings, opened)
-        if checks.learnable(net):
+        if checks.learnable(built.outline):
             for line in (
                 *from_checkpoint.lines(settings),
                 *noise_evaluation.lines(settings, from_checkpoint.trained_noise(settings)),
             ):
                 log.info("%s", line)
+    except (UserError, OSError) as error:
+        return _refused(error, folder)
+    return folder
+
+
+def _begin_together(built: Parts, group: ProcessGroup, begin: Callable[[], RunFolder | Outcome]) -> RunFolder | Outcome:
+    """Let the first rank begin, and give what it did to all of them, with the config that counts for all."""
+    config = built.config
+    try:
+        strategy = lightning_trainer.join(built.trainer, config["accumulate"], config["clip"])
+        first = strategy.broadcast((dict(config), begin()) if group.rank == 0 else None)
+        assert first is not None
+        theirs, begun = first
+        others = [key for key in theirs if key != "threads" and theirs[key] != config[key]]
+        if others:
+            msg = f"rank {group.rank} was started with another {', '.join(others)} than rank 0. Start all alike."
+            raise ConfigError(msg)
+        if isinstance(begun, RunFolder) and not begun.config.is_file():
+            msg = f"{begun.path} is not there on {platform.node()}: the run's folder must be on a disk of all machines."
+            raise ConfigError(msg)
     except UserError as error:
+        return _refused(error)
+    if isinstance(begun, Outcome) and group.rank > 0:
+        return replace(begun, message="", trace=None)  # the first rank says it
+    return begun
+
+
+def _refused(error: UserError | OSError, folder: RunFolder | None = None) -> Outcome:
+    """The outcome of a run that an error ends before it has begun."""
+    if isinstance(error, UserError):
         where = folder.path if folder else None
         return Outcome("failed", error.exit_status, str(error), where, trace_of(error), repeats=True)
-    except OSError as error:
-        return Outcome("failed", FAILED, f"{type(error).__name__}: {error}", None, trace_of(error))
-    if built.trainer.world > 1 and settings["train"]:
-        return launch.ranks(settings, folder)
-    return execute_here(settings, folder, built, opened, watch)
+    return Outcome("failed", FAILED, f"{type(error).__name__}: {error}", None, trace_of(error))
 
 
-def _parts(settings: Mapping[str, Any], built: Parts, net: nn.Module) -> tuple[str, ...]:
+def _trains(built: Parts) -> bool:
+    """Whether there is a training, not only an evaluation."""
+    return bool(built.config["train"]) and checks.learnable(built.outline)
+
+
+def _parts(built: Parts) -> tuple[str, ...]:
     """The parts of the dataset that the run needs images of; `data.val=0` and `data.test=0` train without them."""
-    if settings["train"] and checks.learnable(net):
+    if _trains(built):
         return ("train", *(part for part in ("val", "test") if getattr(built.dataset, part)))
-    return ("val", "test") if tuning.wanted(net) else ("test",)
+    return ("val", "test") if tuning.wanted(built.outline) else ("test",)
 
 
 def _folder(settings: Mapping[str, Any]) -> RunFolder:

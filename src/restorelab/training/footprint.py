@@ -27,8 +27,7 @@ def needs(built: Parts) -> dict[str, int] | None:
     The sizes are those of a batch of the training, where images have mixed sizes of one about 128 pixels a side. What
     backward allocates besides (workspaces, gradients of activations) is not counted.
     """
-    with torch.device("meta"):
-        net = built.net().train()
+    net = built.outline.train()
     weights = sum(tensor.nbytes for tensor in (*net.parameters(), *net.buffers()))
     trained = sum(parameter.nbytes for parameter in net.parameters() if parameter.requires_grad)
     states = state_of(make("optimizer", built.config["optimizer"]))

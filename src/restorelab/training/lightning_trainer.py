@@ -16,8 +16,9 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
+from lightning.pytorch.strategies import Strategy
 
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, UserError
 from restorelab.training.loop import StepLoop
 from restorelab.training.trainer_config import TrainerConfig
 
@@ -86,6 +87,25 @@ def try_out(config: TrainerConfig, accumulate: int, clip: float | None) -> None:
         shown = " ".join(f"trainer.{name}={value}" for name, value in config.lightning.items())
         msg = f"{shown}: Lightning's Trainer refuses these values ({type(error).__name__}: {error})."
         raise ConfigError(msg) from error
+
+
+def join(config: TrainerConfig, accumulate: int, clip: float | None) -> Strategy:
+    """Join the processes that a launcher started for a run, through Lightning's strategy, before the run has a folder.
+
+    The Trainer of the run trains in this group. It is joined here so that the ranks can agree on the folder.
+
+    Raises:
+        UserError: where the processes do not find each other.
+    """
+    strategy = _trainer(
+        **_arguments(config, accumulate, clip, 1), logger=False, enable_checkpointing=False, enable_progress_bar=False
+    ).strategy
+    try:
+        strategy.setup_environment()
+    except (RuntimeError, ValueError) as error:  # torch.distributed's own errors are RuntimeErrors
+        msg = f"the processes of this run do not find each other ({type(error).__name__}: {error})."
+        raise UserError(msg) from error
+    return strategy
 
 
 def _arguments(config: TrainerConfig, accumulate: int, clip: float | None, max_epochs: int) -> dict[str, Any]:

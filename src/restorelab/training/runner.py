@@ -27,7 +27,7 @@ from restorelab.errors import ConfigError, UserError
 from restorelab.models import weights
 from restorelab.runs import split_file
 from restorelab.runs.run_folder import RunFolder, write_json
-from restorelab.training import checks, footprint, lightning_trainer, run_progress, write_results
+from restorelab.training import checks, footprint, lightning_trainer, process_group, run_progress, write_results
 from restorelab.training.callbacks.checkpoint import Checkpoint
 from restorelab.training.callbacks.guard import Guard
 from restorelab.training.callbacks.health import Health
@@ -116,8 +116,8 @@ class Run:
     ) -> None:
         self.settings, self.folder, self.interruption = settings, folder, interruption
         self.built, self.opened, self.watch = built, opened, watch
-        self.rank = int(os.environ.get("RANK", "0"))
-        self.world = int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
+        self.group = process_group.current()
+        self.rank, self.world = self.group.rank, self.group.world
         self.loggers = RunLoggers()
         self.began = time.monotonic()
         self.trainer: Trainer | None = None
@@ -125,7 +125,7 @@ class Run:
     def __call__(self) -> str:
         """Build, fit, evaluate, write; gives the summary for the terminal."""
         built = self._build()
-        torch.set_num_threads(max(1, self.settings["threads"] // self.world))
+        self._set_threads()
         built.trainer.apply_globally()
         built.trainer.tell()
         seed_everything(self.settings["seed"], verbose=False)
@@ -165,6 +165,13 @@ class Run:
             channels_last=channels_last, images_per_second=speed, began=self.began, watch=self.watch,
         )  # fmt: skip
         return "\n".join([summary, *(f"{name + ':':<9} {where}" for name, where in self.loggers.describe().items())])
+
+    def _set_threads(self) -> None:
+        """Divide the threads of the run among the processes of this machine."""
+        threads = max(1, self.settings["threads"] // self.group.local_world)
+        if self.world > 1:  # else Lightning divides all CPUs of the machine among them when it begins to train
+            os.environ["OMP_NUM_THREADS"] = str(threads)
+        torch.set_num_threads(threads)
 
     def _build(self) -> Parts:
         built = self.built or build.parts(self.settings)

@@ -1,7 +1,6 @@
 """How the loop runs: device, precision, memory layout, compilation. `lightning_trainer` builds the Trainer of it."""
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -13,6 +12,7 @@ from restorelab.config import trainer_arguments
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.noise import Noise
 from restorelab.errors import ConfigError, nearest
+from restorelab.training import process_group
 from restorelab.training.malloc import keep_freed_memory
 
 log = logging.getLogger(__name__)
@@ -113,9 +113,6 @@ class TrainerConfig:
             if number < 1:
                 msg = f"trainer.{name}: {value} does not fit; expected at least 1"
                 raise ConfigError(f"{msg}, a list such as [0,1], or auto." if name == "devices" else f"{msg}.")
-        if nodes > 1:
-            msg = f"trainer.num_nodes={nodes}: a run does not join the processes of other machines yet. "
-            raise ConfigError(f"{msg}Use trainer.devices=N on one machine.")
         if self.accelerator in ("cuda", "gpu") and torch.cuda.device_count() < count:
             msg = (
                 f"trainer.accelerator={self.accelerator} trainer.devices={self.devices}: this machine has "
@@ -144,7 +141,7 @@ class TrainerConfig:
         if self.accelerator == "cpu":
             return torch.device("cpu")
         if torch.cuda.is_available():
-            place = int(os.environ.get("LOCAL_RANK", "0"))  # of the ranks, each its own
+            place = process_group.current().local_rank
             return torch.device("cuda", self.devices[place] if isinstance(self.devices, list) else place)
         if self.accelerator == "mps" or (self.accelerator == "auto" and torch.backends.mps.is_available()):
             return torch.device("mps")

@@ -270,9 +270,7 @@ def _input_shape(data: DataModule) -> tuple[int, ...]:
 
 
 def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:
-    with torch.device("meta"):
-        net = built.net()
-    return cost.macs(net, shape) if checks.learnable(net) else None
+    return cost.macs(built.outline, shape) if checks.learnable(built.outline) else None
 
 
 def _device(device: torch.device) -> str:
