@@ -18,6 +18,7 @@ class Kept(Logger):
         super().__init__()
         self.rows: list[tuple[int | None, dict[str, float]]] = []
         self.params: dict[str, Any] = {}
+        self.told = 0  # times that hyperparameters were given
         self.pictures: list[str] = []
         self.ended: list[str] = []
         Kept.kept = self
@@ -27,6 +28,7 @@ class Kept(Logger):
 
     def log_hyperparams(self, params: Mapping[str, Any]) -> None:  # type: ignore[override]
         self.params |= params
+        self.told += 1
 
     def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
         self.pictures += [key for _ in images]

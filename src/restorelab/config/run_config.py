@@ -41,11 +41,23 @@ def read_config(folder: Path) -> dict[str, Any]:
         hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
         msg = f"{folder} is not a run folder: it has no config.yaml.{hint}"
         raise ConfigError(msg)
+    content = read_file(file)
+    paths.relocate(content, folder)
+    return content
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """The resolved config in a YAML file, as `accepted` gives it."""
     try:
         content = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError) as error:
         msg = f"{file} is damaged: it is not YAML ({' '.join(str(error).split())[:200]})."
         raise ConfigError(msg) from error
+    return accepted(content, file)
+
+
+def accepted(content: Any, file: Path) -> dict[str, Any]:
+    """A config that was read from a file, in today's form. Raises ConfigError where it is not one, or is too large."""
     if not isinstance(content, dict):
         msg = f"{file} is damaged: it holds a {type(content).__name__}, not keys and values."
         raise ConfigError(msg)
@@ -53,7 +65,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         msg = f"{file} is damaged: its aliases stand for more than {LARGEST:,} values, or for themselves."
         raise ConfigError(msg)
     follow_moves(content)
-    paths.relocate(content, folder)
     return content
 
 

@@ -24,7 +24,7 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
     if model is None and (network := packaged.of(path)) is not None:
         with trust.trusting(packages):
             return _ready(packaged.load(network), device, clamp=clamp)
-    run = path if path.is_dir() else _run_of(path)
+    run = path if path.is_dir() else run_of(path)
     if model is not None:
         config = composition.compose([model] if isinstance(model, str) else list(model))
     elif run is not None:
@@ -54,7 +54,7 @@ def _read(run: Path) -> dict[str, Any]:
     return config
 
 
-def _run_of(file: Path) -> Path | None:
+def run_of(file: Path) -> Path | None:
     """The run that a checkpoint lies in: RUN/checkpoints/best.ckpt, or RUN/any.ckpt."""
     return next((folder for folder in file.parents[:2] if run_folder.RunFolder(folder).config.is_file()), None)
 

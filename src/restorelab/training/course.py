@@ -5,16 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
-from restorelab.config.build import Parts, make
+from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.errors import ConfigError
 from restorelab.training.length import Length, length, scheduled, steps_in
 from restorelab.training.policy import Change
 from restorelab.training.run_progress import Standing
 from restorelab.training.schedule import Plan, plan
-from restorelab.training.task import RestorationTask
 from restorelab.training.validation import validation_names
 
 log = logging.getLogger(__name__)
@@ -97,21 +94,3 @@ def _batches(whole: int, lightning: Mapping[str, Any]) -> int:
                 raise ConfigError(msg)
             return batches
     return whole
-
-
-def task(built: Parts, net: nn.Module, chosen: Course, *, channels_last: bool) -> RestorationTask:
-    """The module that Lightning trains."""
-    return RestorationTask(
-        net,
-        built.objective,
-        built.degradation,
-        make("optimizer", built.config["optimizer"]),
-        chosen.schedule,
-        total=chosen.total,
-        change=chosen.change,
-        evaluations=list(built.evaluations),
-        protocol=built.protocol,
-        measures=built.measures,
-        channels_last=channels_last,
-        seed=built.config["seed"],
-    )

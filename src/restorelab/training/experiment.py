@@ -7,12 +7,10 @@ from typing import Any
 from lightning.pytorch import seed_everything
 
 from restorelab.config import build
-from restorelab.config.build import Parts, make
+from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.training import checks, footprint
-from restorelab.training.schedule import plan
 from restorelab.training.task import RestorationTask
-from restorelab.training.validation import validation_names
 
 
 class Experiment:
@@ -50,20 +48,7 @@ class Experiment:
         built = self.parts
         seed_everything(self.config["seed"], verbose=False)
         net, channels_last = built.trainer.lay_out(built.net())
-        measured = validation_names(list(built.evaluations), list(built.measures))
-        return RestorationTask(
-            net,
-            built.objective,
-            built.degradation,
-            make("optimizer", self.config["optimizer"]),
-            plan(self.config["scheduler"], measured),
-            total=None,
-            evaluations=list(built.evaluations),
-            protocol=built.protocol,
-            measures=built.measures,
-            channels_last=channels_last,
-            seed=self.config["seed"],
-        )
+        return RestorationTask.of(built, net, channels_last=channels_last, told=True)
 
     @cached_property
     def _data(self) -> DataModule:

@@ -37,12 +37,13 @@ from restorelab.training.callbacks.limits import Limits
 from restorelab.training.callbacks.progress import Progress
 from restorelab.training.callbacks.release import Release
 from restorelab.training.callbacks.throughput import Throughput
-from restorelab.training.course import Course, course, task
+from restorelab.training.course import Course, course
 from restorelab.training.interruption import Interrupted, Interruption
 from restorelab.training.loggers.run_loggers import RunLoggers
 from restorelab.training.loggers.run_start import RunStart
 from restorelab.training.run_progress import Standing
 from restorelab.training.run_status import Watch
+from restorelab.training.task import RestorationTask
 
 log = logging.getLogger(__name__)
 
@@ -211,7 +212,7 @@ class Run:
             self.folder.path,
             list(self.loggers.named.values()),
         )
-        module = task(built, net, chosen, channels_last=channels_last)
+        module = RestorationTask.of(built, net, channels_last=channels_last, total=chosen.total, change=chosen.change)
         try:
             with warnings.catch_warnings():
                 # Of a training without validation images, which was asked for.

@@ -1,14 +1,17 @@
 """The only LightningModule: any network, any objective, measured by the protocol."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from restorelab.config.build import Parts, make
 from restorelab.data.sample import Sample
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import PhiloxDraws, TorchDraws
@@ -18,14 +21,14 @@ from restorelab.metrics.protocol import Protocol
 from restorelab.noise_level import call
 from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import Restoring
-from restorelab.training import tuning
+from restorelab.training import checkpointed, tuning
 from restorelab.training.clipping import clip_gradients
 from restorelab.training.evaluation import evaluate
 from restorelab.training.finite import finite, refusal
 from restorelab.training.policy import Change
-from restorelab.training.schedule import Plan, Schedule
+from restorelab.training.schedule import Plan, Schedule, plan
 from restorelab.training.true_precision import accept_float32, float32_constants
-from restorelab.training.validation import validation_values
+from restorelab.training.validation import validation_names, validation_values
 
 
 class RestorationTask(LightningModule):
@@ -34,7 +37,8 @@ class RestorationTask(LightningModule):
     net: degraded to restored. objective: gives the loss and the output, and measures it. optimizer: a partial that
     still takes the parameters. schedule, total: the plan of the rate, and the run's length in what that counts.
     change: what is trained by otherwise than the checkpoint was, None for nothing. evaluations: names of the validation
-    sets. measures: what is measured of the output, None for the protocol's own metrics.
+    sets. measures: what is measured of the output, None for the protocol's own metrics. config: the resolved config, to
+    be `hparams`; told: whether Lightning gives these to the loggers.
 
     A validation step measures by `self._taken[number](output, truth)`, which gives each image's values and takes them
     in; a test step is to do the same.
@@ -55,8 +59,12 @@ class RestorationTask(LightningModule):
         measures: Measures | None = None,
         channels_last: bool,
         seed: int,
+        config: Mapping[str, Any] | None = None,
+        told: bool = False,
     ) -> None:
         super().__init__()
+        if config is not None:
+            self.save_hyperparameters(dict(config), logger=told)
         self.net = net
         self.objective, self.degradation = objective, degradation
         self.optimizer, self.plan, self.total, self.change = optimizer, schedule, total, change
@@ -66,6 +74,47 @@ class RestorationTask(LightningModule):
         self._draws: TorchDraws | None = None
         self._converts = False
         self._measured: list[nn.Module] = []  # in a list, or it would be a part of this module
+
+    @classmethod
+    def of(
+        cls,
+        built: Parts,
+        net: nn.Module,
+        *,
+        channels_last: bool,
+        total: int | None = None,
+        change: Change | None = None,
+        told: bool = False,
+    ) -> Self:
+        """The task of a run's parts. net: the network, laid out; the other arguments are those of the class."""
+        config, evaluations = built.config, list(built.evaluations)
+        schedule = plan(config["scheduler"], validation_names(evaluations, list(built.measures)))
+        return cls(
+            net, built.objective, built.degradation, make("optimizer", config["optimizer"]), schedule,
+            total=total, change=change, evaluations=evaluations, protocol=built.protocol, measures=built.measures,
+            channels_last=channels_last, seed=config["seed"], config=config, told=told,
+        )  # fmt: skip
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]  # which has no `trust`
+        cls,
+        checkpoint_path: str | PathLike[str],
+        map_location: torch.device | str | None = None,
+        hparams_file: str | PathLike[str] | None = None,
+        *,
+        trust: Sequence[str] = (),
+        **changes: Any,
+    ) -> Self:
+        """The task of a run, with the weights of a checkpoint: best.ckpt, last.ckpt, or one of Lightning's own.
+
+        Nothing but tensors and plain containers is unpickled, and of the code that the config names, only restorelab's
+        own and that of the packages in `trust` is called. map_location: the device, the CPU by default. For the other
+        arguments, and what is raised, see `checkpointed.parts`.
+        """
+        hparams = Path(hparams_file).expanduser() if hparams_file else None
+        built, net = checkpointed.parts(Path(checkpoint_path), hparams, changes, trust)
+        net, channels_last = built.trainer.lay_out(net)
+        return cls.of(built, net, channels_last=channels_last, told=True).to(map_location or "cpu")
 
     @property
     def measured_net(self) -> nn.Module:
