@@ -53,9 +53,8 @@ def test_its_numbers_are_those_of_a_run_bit_for_bit(more: tuple[str, ...], tmp_p
 
 def test_a_checkpoint_is_loaded_as_lightning_does(tmp_path: Path) -> None:
     """best.ckpt and last.ckpt of a run, where they lie; a checkpoint with its hyperparameters, anywhere."""
-    assert (
-        restorelab.train([*runs.TINY, "data.limit=40", "max_steps=4", f"run_dir={tmp_path / 'run'}"]).exit_status == 0
-    )
+    overrides = [*runs.TINY, "data.limit=40", "max_steps=4"]
+    assert restorelab.train([*overrides, f"run_dir={tmp_path / 'run'}"]).exit_status == 0
     folder = RunFolder(tmp_path / "run")
     last = torch.load(folder.last, weights_only=True)
     assert last["hyper_parameters"]["optimizer"] == read_config(folder.path)["optimizer"]

@@ -30,7 +30,7 @@ def parts(
     file = weights.find(file)
     config = read_file(hparams_file) if hparams_file else _config_of(file)
     schema.require_whole(config, hparams_file or file)
-    config = config | changes
+    config |= changes
     with trust.trusting(packages):
         schema.check_names(config)
         built = build.parts(config)
