@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help train test test-all lint format bench gpu gpu-pack torture clean
+DOCS_STAMP := $(VENV)/.docs
+
+.PHONY: help train test test-all lint format docs bench gpu gpu-pack torture clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | column -t -s ':'
@@ -18,13 +20,17 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+$(DOCS_STAMP): $(STAMP) docs/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.lock
+	touch $@
+
 train: $(STAMP) ## train the default model on the photographs of scikit-image
 	$(BIN)/python train.py $(ARGS)
 
 test: $(STAMP) ## the suite, under five minutes on two cores
 	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
-test-all: $(STAMP) ## everything, the slow tests too
+test-all: $(DOCS_STAMP) ## everything, the slow tests too
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(STAMP) ## style, types, and what may import what
@@ -36,6 +42,10 @@ lint: $(STAMP) ## style, types, and what may import what
 format: $(STAMP) ## put the style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(DOCS_STAMP) ## the documentation, into build/site; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet $(ARGS)
+	@echo "the documentation is in build/site/index.html"
 
 bench: $(STAMP) ## speed and memory beside hand-written loops
 	$(BIN)/python benchmarks/bench.py $(ARGS)
