@@ -94,7 +94,7 @@ def fixed() -> None:
 
 
 def interval() -> None:
-    """interval.webp: two networks' per-image PSNR, and the bootstrap of their mean difference; numbers are simulated."""
+    """interval.webp: simulated per-image PSNR of two networks, and the bootstrap of the mean difference."""
     rng = np.random.default_rng(0)
     first = rng.normal(29, 2.5, 60)
     second = first + rng.normal(0.12, 0.35, 60)

@@ -163,10 +163,11 @@ def _head(text: str) -> tuple[str, tuple[str, ...]]:
         if line.startswith("@package"):
             continue
         command = COMMAND.search(line)
-        if command and (not line[: command.start()].strip() or command[0].startswith(("python", "restorelab"))):
+        if command and (command[0][0] != "." or not line[: command.start()].strip()):
             commands.append(command[0].strip())
-            line = line[: command.start()]
-        prose.append(line.strip())
+            prose.append(line[: command.start()].strip())
+        else:
+            prose.append(line.strip())
     return " ".join(filter(None, prose)), tuple(commands)
 
 
