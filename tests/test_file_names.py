@@ -114,6 +114,6 @@ def test_what_others_wrote_is_text_on_a_runs_page(tmp_path: Path):
               "versions": {evil: evil}, "evaluations": [entry], "device": evil, "host": evil, "model": evil,
               "macs_of": [1, 8, 8],
               "metrics": metrics, "objective": evil}  # fmt: skip
-    text = page(settings, result, evil, {evil: evil}, evil, tmp_path / evil.replace("/", ""), [])
+    text = page(settings, result, evil, {evil: evil}, evil, tmp_path / evil.replace("/", ""), {})
     assert "<img src=x" not in text
     assert "&lt;img src=x" in text

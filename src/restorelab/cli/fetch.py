@@ -7,8 +7,11 @@ from restorelab.errors import ConfigError, nearest
 
 USAGE = """\
 restorelab fetch data=NAME [key=value ...]: bring a dataset to its folder; what is there already is not fetched again.
+restorelab fetch test=NAME [key=value ...]: bring a test set to its folder.
 
-  data=mnist        which dataset: mnist, svhn, stl10, gopro, imdb_wiki, or folder and faces with an archive of yours
+  data=mnist        which dataset: mnist, svhn, stl10, gopro, imdb_wiki, bsd500, div2k, flickr2k; or folder and faces
+                    with an archive of yours
+  test=[set12,bsd68]            which test sets: set12, bsd68, kodak24, div2k_val; of others it says where they are
   data.root=FOLDER  where it goes; else <data_dir>/<name>
   data_dir=data     the folder of all datasets; the environment's RESTORELAB_DATA, where that is set
   data.source.part=wiki         of imdb_wiki: wiki, imdb or both
@@ -16,6 +19,7 @@ restorelab fetch data=NAME [key=value ...]: bring a dataset to its folder; what 
   data.source.sha256=CHECKSUM   of folder, faces and gopro: the archive is refused if it has another one
 
   restorelab fetch data=mnist
+  restorelab fetch test=set12 test.set12.root=/path/to/set12
   restorelab fetch data=folder data.root=images data.source.url=https://example.org/images.zip
 """
 
@@ -31,6 +35,11 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     name = next((argument.partition("=")[2] for argument in argv if argument.startswith("data=")), None)
+    if any(argument.startswith("test=") for argument in argv):
+        if name is not None:
+            msg = f"fetch data={name} and test sets: one after the other, please."
+            raise ConfigError(msg)
+        return _fetch_tests(argv)
     if name is None:
         words = [argument for argument in argv if "=" not in argument]
         allowed = conf_files.options("data")
@@ -52,4 +61,19 @@ def run(argv: Sequence[str]) -> int:
         raise ConfigError(msg)
     source.fetch()
     print(f"fetched: {len(source.items())} images")
+    return 0
+
+
+def _fetch_tests(argv: Sequence[str]) -> int:
+    settings = composition.compose(argv)
+    from restorelab.config import build  # brings torch
+
+    for name, node in settings["test"].items():
+        source = build.make(f"test.{name}", node)
+        if not hasattr(source, "fetch"):
+            source.items()  # which says where the set is, unless it is there
+            print(f"{name}: it is there already")
+            continue
+        root = source.fetch()
+        print(f"{name}: {len(source.items())} images in {root}")
     return 0

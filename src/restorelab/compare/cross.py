@@ -18,6 +18,7 @@ from restorelab.compare.cross_folder import kept_of, write
 from restorelab.compare.crossable import Entry, content, filled, fitting, union
 from restorelab.config import build, composition
 from restorelab.config.run_config import read_config
+from restorelab.data.set_names import degradation_of
 from restorelab.degradations.labels import corrected
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError, UserError
@@ -109,9 +110,11 @@ def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
         raise DataError(msg)
     requested = {name: filled(entry, record.config) for name, entry in evaluations.items()}
     skipped = _of_other_meaning(record, requested)
-    requested = {name: entry for name, entry in requested.items() if name not in record.evaluations}
+    own = {degradation_of(name) for name in record.evaluations}
+    requested = {name: entry for name, entry in requested.items() if name not in own}
     stored = kept_of(record, requested)
-    missing = {name: entry for name, entry in requested.items() if name not in stored}
+    done = {degradation_of(name) for name in stored}
+    missing = {name: entry for name, entry in requested.items() if name not in done}
     if missing:
         missing, refused = fitting(record.config, missing)
         skipped |= refused
@@ -123,7 +126,7 @@ def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
     write(
         record,
         stored,
-        {name: missing[name] for name in missing if name not in without_images},
+        {name: entry for name, entry in missing.items() if name not in map(degradation_of, without_images)},
         measured,
         entries,
         skipped,
@@ -134,11 +137,11 @@ def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
 
 def _of_other_meaning(record: Record, asked: Mapping[str, Entry]) -> dict[str, str]:
     """Evaluations that bear the name of one of the run's own and degrade otherwise."""
-    own = record.config["evaluation"]
+    own, measured = record.config["evaluation"], {degradation_of(name) for name in record.evaluations}
     return {
         name: "the run itself was measured under another degradation of this name"
         for name, entry in asked.items()
-        if name in record.evaluations and content(entry) != content(filled(own[name], record.config))
+        if name in measured and content(entry) != content(filled(own[name], record.config))
     }
 
 
@@ -160,11 +163,12 @@ def _measure(
     record: Record, evaluations: Mapping[str, Entry]
 ) -> tuple[list[Measured], list[dict[str, Any]], dict[str, str]]:
     """What was measured, its entries of result.json, and what has no images, with the reason."""
-    first = record.evaluations[0]
+    first = degradation_of(record.evaluations[0])
     config = {**record.config, "evaluation": {first: record.config["evaluation"][first], **evaluations}}
     built = build.parts(config)
     data = built.data(kept=split_file.read(record.path))
-    own_set, *sets = data.frozen("test")
+    own_set = data.frozen("test")[0]
+    sets = [frozen for frozen in data.frozen("test") if degradation_of(frozen.evaluation.name) != first]
     record.require_unchanged(own_set)
     net = restorelab.load(record.path, device=str(built.trainer.device), clamp=False)
     net, channels_last = replace(built.trainer, compile=False).lay_out(net)
@@ -172,11 +176,12 @@ def _measure(
     draws = PhiloxDraws("objective", data.eval_seed)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     measured, tuned, unmeasured = [], [], {}
-    for number, frozen in enumerate(sets, start=1):
+    for frozen in sets:
         if not len(frozen):
             unmeasured[frozen.evaluation.name] = "no test image is shown under it"
             continue
         if tuning.wanted(net):
+            number = list(built.evaluations).index(degradation_of(frozen.evaluation.name))
             chosen = tuning.tuned(net, data.frozen("val")[number], built.protocol).values
         try:
             result = write_results.evaluated(built, net, frozen, draws, layout)

@@ -12,6 +12,7 @@ import yaml
 
 from restorelab.compare.crossable import Entry, content
 from restorelab.config import build
+from restorelab.data.set_names import degradation_of
 from restorelab.runs import inputs
 from restorelab.runs.record import CROSS, Record
 from restorelab.runs.run_folder import RunFolder, write_json, write_text
@@ -33,8 +34,8 @@ def kept_of(record: Record, requested: Mapping[str, Entry]) -> dict[str, dict[st
         entry["degradation"]: entry
         for entry in crossed.result["evaluations"]
         if entry["protocol"] == protocol
-        and content(stored[entry["degradation"]])
-        == content(requested.get(entry["degradation"], stored[entry["degradation"]]))
+        and content(stored[degradation_of(entry["degradation"])])
+        == content(requested.get(degradation_of(entry["degradation"]), stored[degradation_of(entry["degradation"])]))
     }
 
 
@@ -66,8 +67,8 @@ def write(
     }
     if crossed is not None and len(stored) < len(crossed.evaluations):
         write_json(folder.result, facts | _listing(list(stored.values())))
-    evaluations_before: dict[str, Entry] = {} if crossed is None else crossed.config["evaluation"]
-    config = {**record.config, "evaluation": {**{name: evaluations_before[name] for name in stored}, **new}}
+    before: dict[str, Entry] = {} if crossed is None else crossed.config["evaluation"]
+    config = {**record.config, "evaluation": {**{name: before[name] for name in map(degradation_of, stored)}, **new}}
     write_text(folder.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     write_text(folder.per_image, _merged(folder.per_image, list(stored), measured))
     write_json(folder.result, facts | _listing([*stored.values(), *entries]))

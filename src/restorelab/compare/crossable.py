@@ -48,7 +48,7 @@ def _images(config: Mapping[str, Any]) -> str:
     """What decides a run's test images and how they are measured."""
     training = [key for key in OF_TRAINING if key != "batch_size" or not config["debug"]]  # debug takes 4 batches
     data = {key: value for key, value in config["data"].items() if key not in training}
-    rest = {key: config[key] for key in ("split_seed", "eval_seed", "protocol", "debug")}
+    rest = {key: config.get(key) for key in ("test", "split_seed", "eval_seed", "protocol", "debug")}
     return json.dumps([data, rest], sort_keys=True)
 
 

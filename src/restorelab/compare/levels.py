@@ -10,6 +10,7 @@ import yaml
 
 from restorelab.compare.crossable import filled
 from restorelab.config.schema import conf_dir
+from restorelab.data.set_names import degradation_of, set_of
 from restorelab.degradations.labels import essence
 from restorelab.degradations.strength import stretches
 from restorelab.errors import UserError
@@ -52,7 +53,7 @@ def stages(board: Board, column: Column) -> dict[str, Any] | None:
         try:
             own = board.entry(name, column)["degradation"]
             under = record.under(own) if board.crossed else record
-            nodes = filled(under.config["evaluation"][own], under.config)
+            nodes = filled(under.config["evaluation"][degradation_of(own)], under.config)
             return {stage: essence(node) for stage, node in nodes.items() if isinstance(node, Mapping)}
         except (KeyError, TypeError, UserError):
             continue
@@ -68,7 +69,8 @@ def ladders(board: Board) -> list[Ladder]:
             continue
         numbers = {key: float(value) for key, value in nodes["noise"].items() if _number(value)}
         rest = {key: value for key, value in nodes["noise"].items() if key not in numbers}
-        alike[json.dumps([{**nodes, "noise": rest}, sorted(numbers)], sort_keys=True)].append((column, numbers))
+        same = [set_of(column.evaluation), {**nodes, "noise": rest}, sorted(numbers)]
+        alike[json.dumps(same, sort_keys=True)].append((column, numbers))
     groups = []
     for members in alike.values():
         keys = [key for key in members[0][1] if len({numbers[key] for _, numbers in members}) > 1]

@@ -1,7 +1,7 @@
 """Build the parts of a run from its resolved config."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,7 @@ class Parts:
     objective: Objective
     protocol: Protocol
     trainer: "TrainerConfig"
+    tests: dict[str, Dataset] = field(default_factory=dict)
 
     @cached_property
     def measures(self) -> Measures:
@@ -113,6 +114,7 @@ class Parts:
     def data(
         self,
         evaluations: Mapping[str, Evaluation] | None = None,
+        tests: Mapping[str, Dataset] | None = None,
         *,
         rank: int = 0,
         world: int = 1,
@@ -120,7 +122,7 @@ class Parts:
         kept: "Kept | None" = None,
         needs: Callable[[], Mapping[str, int] | None] = lambda: None,
     ) -> "DataModule":
-        """Make the run's data module; see `DataModule` for the arguments. evaluations: in place of the run's own."""
+        """Make the run's data module; see `DataModule` for the arguments. evaluations, tests: in place of its own."""
         from restorelab.data.datamodule import DataModule
 
         return DataModule(
@@ -137,6 +139,7 @@ class Parts:
             smoke=self.config["debug"],
             opened=opened,
             kept=kept,
+            tests=self.tests if tests is None else tests,
             needs=needs,
         )
 
@@ -180,4 +183,22 @@ def parts(config: Mapping[str, Any]) -> Parts:
         refuse_degrading(training, advice=advice)
         for name, evaluation in evaluations.items():
             refuse_degrading(evaluation.degradation, name)
-    return Parts(config, dataset, training, evaluations, objective, protocol, trainer)
+    tests = _tests(config, dataset, evaluations, objective)
+    return Parts(config, dataset, training, evaluations, objective, protocol, trainer, tests)
+
+
+def _tests(
+    config: Mapping[str, Any], dataset: Dataset, evaluations: Mapping[str, Evaluation], objective: Objective
+) -> dict[str, Dataset]:
+    """Build the test sets of a config; none where the dataset's own test part is measured."""
+    tests = {}
+    for name, node in (config.get("test") or {}).items():
+        file_names.require("test", name)
+        if not objective.restores:
+            raise ConfigError(f"test.{name}: {type(objective).__name__} restores no images; leave it out.")
+        source = make(f"test.{name}", node)
+        if getattr(source, "paired", False):
+            for evaluation in evaluations.values():
+                refuse_degrading(evaluation.degradation, evaluation.name, holder=f"test.{name}")
+        tests[name] = dataset.whole(source)
+    return tests

@@ -112,6 +112,7 @@ def resolve(
     named = {group: _short(choices[group]) for group in (*GROUPS, "experiment") if choices.get(group)}
     settings["choices"] = (named | _replaced(settings, named, requested)) if named else settings.get("choices", {})
     settings.setdefault("evaluation", {noise_evaluation.OWN: {}})
+    settings.setdefault("test", {})  # test=null
     settings.setdefault("logger", {})  # logger=[]
     _note(settings if named else None, overrides)  # before anything is read from a run's folder
     if choices.get("model"):  # composed here from its groups, not the config of an existing run

@@ -28,6 +28,7 @@ HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 GROUPS = (
     "model",
     "data",
+    "test",
     "blur",
     "downsample",
     "noise",
@@ -45,7 +46,7 @@ GROUPS = (
 )
 """The config groups of a run, in the order in which they are reported."""
 
-NAMED = ("evaluation", "callbacks", "metrics", "logger")
+NAMED = ("test", "evaluation", "callbacks", "metrics", "logger")
 """Groups whose keys are names chosen by the user."""
 
 Node = dict[str, Any]
@@ -57,6 +58,7 @@ class Train:
 
     model: Node
     data: Node
+    test: Node
     blur: Node
     downsample: Node
     noise: Node
@@ -223,7 +225,7 @@ def _walk(path: str, node: Any, *, foreign: bool) -> None:
 
 
 def _check_entry(path: str, node: Any) -> None:
-    """Check that a named callback, metric or logger has a target, or that a named evaluation has valid stages."""
+    """Check that a named set, callback, metric or logger has a target, or that a named evaluation has valid stages."""
     text = signatures.in_yaml(node)
     if not path.startswith("evaluation.") and (not isinstance(node, Mapping) or "_target_" not in node):
         raise ConfigError(f"{path}: {text} does not fit; expected a mapping with a _target_. ~{path} removes it.")

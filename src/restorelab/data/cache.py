@@ -15,7 +15,7 @@ import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def prepare(
     if limit is not None and limit < 1:
         raise ConfigError(f"data.limit={limit}; expected at least 1, or null for all images")
     start = time.perf_counter()
-    options: dict[str, Any] = asdict(decoding)
+    options = decoding.options()
     made_from = {
         "recipe": RECIPE,
         "source": f"{type(source).__module__}.{type(source).__qualname__}",

@@ -11,11 +11,13 @@ import torch
 from lightning.pytorch import LightningDataModule
 
 from restorelab.data.batching import CPU, BatchSize
+from restorelab.data.cache import Table
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.frozen import Evaluation, FrozenSet
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.residency import Room, free
 from restorelab.data.sample import Sample
+from restorelab.data.set_names import named
 from restorelab.data.split_record import Kept
 from restorelab.data.store import TableStore
 from restorelab.data.stored import to_unit
@@ -94,6 +96,7 @@ class DataModule(LightningDataModule):
         smoke: use only a few batches of each part.
         opened: the result of `dataset.open`, if it was called before.
         kept: the split recorded in the run's folder, used in place of a new one.
+        tests: test sets by name, each measured whole in place of the dataset's own test part.
         needs: returns the device memory that training takes, see `restorelab.training.footprint`.
 
     """
@@ -114,12 +117,13 @@ class DataModule(LightningDataModule):
         smoke: bool = False,
         opened: Opened | None = None,
         kept: Kept | None = None,
+        tests: Mapping[str, Dataset] | None = None,
         needs: Callable[[], Mapping[str, int] | None] = lambda: None,
     ) -> None:
         super().__init__()
         self.dataset, self.degradation, self.evaluations = dataset, degradation, evaluations
         self.seed, self.split_seed, self.eval_seed = seed, split_seed, eval_seed
-        self.protocol, self.device, self.smoke = protocol, device, smoke
+        self.protocol, self.device, self.smoke, self.tests = protocol, device, smoke, dict(tests or {})
         self.rank, self.world = rank, world
         self._draws: TorchDraws | None = None
         self._sets: dict[str, list[FrozenSet]] = {}
@@ -142,22 +146,44 @@ class DataModule(LightningDataModule):
     def frozen(self, part: str) -> list[FrozenSet]:
         """Return a frozen set of `part` (`val` or `test`) for each evaluation, stored on disk; [] for an empty part.
 
+        With test sets, those of `test` are theirs: of each set all evaluations, called `set12/gaussian_25`.
+
         Raises:
             ConfigError: for an evaluation that would degrade real pairs.
+            DataError: for a test set that is missing or incomplete.
         """
-        self.setup()
         if part not in self._sets:
-            if self.table.degraded_pixels is not None:
-                for name, evaluation in self.evaluations.items():
-                    refuse_degrading(evaluation.degradation, name)
-            self._sets[part] = [
-                FrozenSet(
-                    self.table, self.rows.under(part, e.of), e, part=part, seed=self.eval_seed, protocol=self.protocol
-                )
-                for e in self.evaluations.values()
-                if len(self.rows[part])
-            ]
+            own = part != "test" or not self.tests
+            self._sets[part] = self._of_part(part) if own else self._of_test_sets()
         return self._sets[part]
+
+    def _of_part(self, part: str) -> list[FrozenSet]:
+        self.setup()
+        if not len(self.rows[part]):
+            return []
+        self._check_pairs(self.table)
+        return [
+            FrozenSet(
+                self.table, self.rows.under(part, e.of), e, part=part, seed=self.eval_seed, protocol=self.protocol
+            )
+            for e in self.evaluations.values()
+        ]
+
+    def _of_test_sets(self) -> list[FrozenSet]:
+        sets = []
+        for name, dataset in self.tests.items():
+            table, rows = dataset.open(self.split_seed)
+            self._check_pairs(table)
+            shown = (rows.first(4 * self.dataset.batch_size) if self.smoke else rows)["test"]
+            for e in self.evaluations.values():
+                own = replace(e, name=named(name, e.name), of=None)
+                sets.append(FrozenSet(table, shown, own, part=name, seed=self.eval_seed, protocol=self.protocol))
+        return sets
+
+    def _check_pairs(self, table: Table) -> None:
+        if table.degraded_pixels is not None:
+            for name, evaluation in self.evaluations.items():
+                refuse_degrading(evaluation.degradation, name)
 
     def verify(self) -> None:
         """Raise DataError if the evaluation images changed on disk since they were opened."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -68,6 +68,7 @@ class Dataset:
             that leak. `val` and `test` then count pairs.
         residency: `device` keeps the training images on the device, `stream` reads them from disk, `auto` decides.
         on_bad: unreadable images: `few` leaves them out if they are few, `skip` always, `error` stops.
+        gray: how colour becomes gray, see `Decoding`; `whole` sets it for test sets.
         least: the height and width that an image needs to be measured. Not a config key: the protocol determines it.
     """
 
@@ -92,6 +93,7 @@ class Dataset:
     split_by: Literal["group", "image", "pair"] = "group"
     residency: Literal["auto", "device", "stream"] = "auto"
     on_bad: Literal["few", "skip", "error"] = "few"
+    gray: Literal["luma", "matlab"] = "luma"
     least: int = 1
 
     def __post_init__(self) -> None:
@@ -131,7 +133,17 @@ class Dataset:
     def decoding(self) -> Decoding:
         """How files become pixels."""
         size = _pair(self.size) if self.size else None
-        return Decoding(self.channels, size, self.resize, self.pages, self.white, self.max_megapixels, self.multiple)
+        return Decoding(
+            self.channels, size, self.resize, self.pages, self.white, self.max_megapixels, self.multiple, self.gray
+        )
+
+    def whole(self, source: Source) -> "Dataset":
+        """Return a test set with the same channels and `multiple`: every image of another source is measured, uncut."""
+        return replace(
+            self, source=lambda root: source, root=None, pages="first", white=None, size=None, resize="none", crop=None,
+            small="error", augment="none", turns="draw", limit=None, val=0, test="all", split_by="group",
+            on_bad="error", gray="matlab",
+        )  # fmt: skip
 
     @property
     def factor(self) -> int:
@@ -224,10 +236,13 @@ class Dataset:
         return self.source(Path(self.root).expanduser() if self.root else None)
 
 
-def refuse_degrading(degradation: Degradation, evaluation: str | None = None, advice: str = "") -> None:
+def refuse_degrading(
+    degradation: Degradation, evaluation: str | None = None, advice: str = "", holder: str = "the dataset"
+) -> None:
     """Raise ConfigError for real degraded/clean pairs with a degradation, which would never be applied to them.
 
     evaluation: the evaluation that the degradation belongs to; None for the training. advice: a further sentence.
+    holder: what holds the pairs.
     """
     applied = degradation.applied
     if applied and evaluation is None:
@@ -237,7 +252,7 @@ def refuse_degrading(degradation: Degradation, evaluation: str | None = None, ad
         )
     if applied:
         raise ConfigError(
-            f"evaluation.{evaluation}: the dataset holds real degraded/clean pairs, to which no {' or '.join(applied)} "
+            f"evaluation.{evaluation}: {holder} holds real degraded/clean pairs, to which no {' or '.join(applied)} "
             "is applied. Set evaluation=own."
         )
 

@@ -7,16 +7,16 @@ stay 8-bit; all deeper ones become 16-bit.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from restorelab.data import warned
 from restorelab.data.arrays import MAGIC, Array
 from restorelab.data.decode_memory import require
-from restorelab.data.item import Encoded, Page, Slice
+from restorelab.data.item import Encoded, Page, Slice, Window
 from restorelab.data.pixels import Facts, Picture, Refused, level, resized, shape, to_channels, turn
 from restorelab.data.raster import OPENERS, Raster
 from restorelab.data.tiff import MAGICS, Tiff
@@ -61,6 +61,8 @@ class Decoding:
             and 1 for floating-point ones. Samples are scaled to 16 bits by it.
         max_megapixels: larger images are refused.
         multiple: the sides of every image are cropped to multiples of this, see `factor.py`.
+        gray: how colour becomes gray with one channel: `luma` as said above, `matlab` by the weights of MATLAB's
+            rgb2gray, by which the gray test sets of the literature were made.
 
     """
 
@@ -71,6 +73,7 @@ class Decoding:
     white: float | None = None
     max_megapixels: float = 1000
     multiple: int = 1
+    gray: Literal["luma", "matlab"] = "luma"
 
     def __post_init__(self) -> None:
         if self.channels < 1:
@@ -88,6 +91,13 @@ class Decoding:
         for name, number in (("white", self.white), ("max_megapixels", self.max_megapixels)):
             if number is not None and not 0 < number < float("inf"):
                 raise ConfigError(f"data.{name}={number}; expected a number above 0{', or null' * (name == 'white')}")
+
+    def options(self) -> dict[str, Any]:
+        """Return the options as plain data for the cache key, without `gray` where it is the default."""
+        plain = asdict(self)
+        if self.gray == "luma":  # as in the keys of entries from before that option
+            del plain["gray"]
+        return plain
 
 
 @dataclass(frozen=True)
@@ -108,12 +118,16 @@ def decode(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None] 
             `size`.
         DataError: if there is not enough memory.
     """
+    if isinstance(encoded, Window):
+        return _window(encoded, decoding)
     facts = Facts()
     with warned.heard() as facts.warnings, _named(encoded):
         picture = _picture(encoded, decoding, reserve, facts)
         if isinstance(picture.pixels, np.ndarray):
             picture.pixels = level(picture.pixels, decoding.white, facts)
-        pixels = turn(to_channels(picture, decoding.channels, facts), picture.orientation)
+        pixels = turn(
+            to_channels(picture, decoding.channels, facts, matlab=decoding.gray == "matlab"), picture.orientation
+        )
         height, width = shape(pixels)
         if decoding.size is not None and (height, width) != decoding.size:
             if decoding.resize == "none":
@@ -124,9 +138,19 @@ def decode(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None] 
     return Decoded(np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1)), facts)
 
 
+def _window(window: Window, decoding: Decoding) -> Decoded:
+    """Decode a window of a file; facts about the file are given with the first of its windows."""
+    whole = _wholes.get(window.file, decoding)
+    rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
+    pixels = whole.pixels[:, rows, columns]
+    if pixels.shape[1:] != (window.height, window.width):
+        raise BadImage(_name(window), f"the image has {whole.pixels.shape[1]}x{whole.pixels.shape[2]} pixels only")
+    return Decoded(np.ascontiguousarray(pixels), Facts() if window.top or window.left else whole.facts)
+
+
 def pages(encoded: Encoded, channels: int) -> int:
     """Return the number of pages, frames or pictures of a file; 1 for a file that cannot be read."""
-    if isinstance(encoded, np.ndarray | Page):
+    if isinstance(encoded, np.ndarray | Page | Window):
         return 1
     try:
         with warned.heard(), _named(encoded):
@@ -158,6 +182,8 @@ class _named:  # noqa: N801 - a context
 def _name(encoded: Encoded) -> str:
     if isinstance(encoded, Page):
         return f"{_name(encoded.file)} (page {encoded.number})"
+    if isinstance(encoded, Window):
+        return f"{encoded.file} (window at {encoded.top}, {encoded.left})"
     if isinstance(encoded, Slice):
         return f"{encoded.path} (bytes {encoded.offset} to {encoded.offset + encoded.size})"
     return "pixels" if isinstance(encoded, np.ndarray) else str(encoded)
@@ -173,6 +199,7 @@ def _picture(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None
     if isinstance(encoded, Page):
         file, number, size = _shared.get(encoded.file, decoding.channels), encoded.number, 0
     else:
+        assert not isinstance(encoded, Window)  # which `decode` cuts from the whole file
         data, number = _bytes(encoded), 1
         file, size = _open(data, decoding.channels), len(data)
         facts.pages = file.pages
@@ -248,5 +275,42 @@ class _Shared:
             self._files.clear()
 
 
-_shared = _Shared()
-forget = _shared.forget
+class _Wholes:
+    """The last files whose windows are decoded, so that each file is decoded once, by one thread."""
+
+    MOST = 4
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files: dict[tuple[Path, Decoding], tuple[threading.Lock, list[Decoded | BadImage]]] = {}
+
+    def get(self, file: Path, decoding: Decoding) -> Decoded:
+        """Decode a file, or wait for the thread that does; raises what decoding it raised."""
+        with self._lock:
+            entry = self._files.setdefault((file, decoding), (threading.Lock(), []))
+            for key in list(self._files)[: -self.MOST]:
+                del self._files[key]
+        lock, results = entry
+        with lock:
+            if not results:
+                try:
+                    results.append(decode(file, decoding))
+                except BadImage as error:
+                    results.append(error)
+        if isinstance(results[0], BadImage):
+            raise results[0]
+        return results[0]
+
+    def forget(self) -> None:
+        """Free the memory of the files."""
+        with self._lock:
+            self._files.clear()
+
+
+_shared, _wholes = _Shared(), _Wholes()
+
+
+def forget() -> None:
+    """Free the memory of files that several images come from."""
+    _shared.forget()
+    _wholes.forget()

@@ -13,7 +13,7 @@ from restorelab.data import warned
 from restorelab.data.arrays import MAGIC, band_axis
 from restorelab.data.decode import MIN_SIDE
 from restorelab.data.factor import Size, cut_sizes
-from restorelab.data.item import Encoded, Item
+from restorelab.data.item import Encoded, Item, Window
 from restorelab.data.raster import OPENERS, orientation_of
 from restorelab.data.tiff import MAGICS
 
@@ -96,4 +96,6 @@ def read_headers(items: Sequence[Item], *, channels: int, size: Size | None, mul
 def _size_of(encoded: Encoded, channels: int) -> Size | None:
     if isinstance(encoded, np.ndarray):
         return encoded.shape[0], encoded.shape[1]
+    if isinstance(encoded, Window):
+        return encoded.height, encoded.width
     return size_of(encoded, channels) if isinstance(encoded, Path) else None

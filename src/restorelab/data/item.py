@@ -25,9 +25,20 @@ class Page:
     number: int
 
 
-Encoded = Path | Slice | Page | np.ndarray
-"""An image before decoding: a file, a slice or a page of one, or pixels `(H, W)` or `(H, W, C)` of uint8, uint16, or
-floating-point numbers in [0, 1]."""
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of an image file's upright image; the windows of one file share its decoding."""
+
+    file: Path
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+Encoded = Path | Slice | Page | Window | np.ndarray
+"""An image before decoding: a file, a slice, a page or a window of one, or pixels `(H, W)` or `(H, W, C)` of uint8,
+uint16, or floating-point numbers in [0, 1]."""
 
 
 @dataclass(frozen=True)

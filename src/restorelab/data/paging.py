@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from restorelab.data.decode import pages
-from restorelab.data.item import Encoded, Item, Page
+from restorelab.data.item import Encoded, Item, Page, Window
 from restorelab.errors import DataError
 
 
@@ -38,7 +38,7 @@ def each_page(items: Sequence[Item], channels: int) -> list[Item]:
 
 def _page(item: Item, number: int) -> Item:
     def page(encoded: Encoded) -> Page:
-        assert not isinstance(encoded, np.ndarray | Page)
+        assert not isinstance(encoded, np.ndarray | Page | Window)
         return Page(encoded, number)
 
     degraded = None if item.degraded is None else page(item.degraded)

@@ -92,12 +92,12 @@ def level(samples: np.ndarray, white: float | None, facts: Facts) -> np.ndarray:
     return np.rint(exact, out=exact).astype(np.uint16)
 
 
-def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
+def to_channels(picture: Picture, channels: int, facts: Facts, *, matlab: bool = False) -> Pixels:
     """Convert a picture to `channels` channels.
 
     1 is gray (the ITU-R 601 luma of colour, by Pillow's integer weights at both depths) and 3 is RGB (gray is
     repeated); both are composited over white if the picture is transparent. Any other number takes that many bands
-    unchanged, transparency included.
+    unchanged, transparency included. matlab: gray by the weights of MATLAB's rgb2gray instead.
     """
     pixels = picture.pixels
     bands = pixels.shape[2] if isinstance(pixels, np.ndarray) else len(pixels.getbands())
@@ -108,6 +108,8 @@ def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
         return np.asarray(pixels)[..., :channels]
     if isinstance(pixels, Image.Image):
         mode = "L" if channels == 1 else "RGB"
+        if matlab and mode == "L" and pixels.mode == "RGB":
+            return _rgb2gray(np.asarray(pixels))
         return pixels if pixels.mode == mode else pixels.convert(mode)
     colours = 3 if channels == 3 and bands - (picture.alpha is not None) >= 3 else picture.colours
     facts.dropped = bands - colours - (picture.alpha is not None)
@@ -118,7 +120,9 @@ def to_channels(picture: Picture, channels: int, facts: Facts) -> Pixels:
         shown = _on_white(shown, alpha, picture.premultiplied) if facts.transparent else shown
     if channels == colours:
         return shown
-    return _luma(shown) if channels == 1 else np.repeat(shown, 3, axis=2)
+    if channels == 3:
+        return np.repeat(shown, 3, axis=2)
+    return _rgb2gray(shown) if matlab else _luma(shown)
 
 
 def _on_white(colours: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
@@ -141,6 +145,18 @@ def _luma(colours: np.ndarray) -> np.ndarray:
         red, green, blue = (colours[rows, :, band].astype(np.uint32) for band in range(3))
         total = red * np.uint32(19595) + green * np.uint32(38470) + blue * np.uint32(7471) + np.uint32(32768)
         gray[rows, :, 0] = total >> np.uint32(16)
+    return gray
+
+
+RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+"""MATLAB's weights: the first row of the inverse of its YIQ matrix, from the documentation of rgb2gray."""
+
+
+def _rgb2gray(colours: np.ndarray) -> np.ndarray:
+    """Return gray `(H, W, 1)` of RGB as MATLAB does, in double precision and rounded half up."""
+    gray = np.empty((*colours.shape[:2], 1), colours.dtype)
+    for rows in _blocks(colours):
+        gray[rows, :, 0] = np.floor(colours[rows].astype(np.float64) @ np.array(RGB2GRAY) + 0.5)
     return gray
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from restorelab.config.build import Parts
 from restorelab.data.image_table import Table
+from restorelab.data.set_names import degradation_of, set_of
 from restorelab.data.split_record import Kept, contents_of
 from restorelab.errors import UserError
 from restorelab.exchange import outputs, stored_outputs
@@ -87,7 +88,9 @@ def _write(
         "run_dir": str(place),
         "train": False,
         "model": {"_target_": ABSENT, "method": method.name},
-        "evaluation": {one.measured.name: built.config["evaluation"][one.measured.name] for one in found},
+        "evaluation": {
+            name: built.config["evaluation"][name] for name in (degradation_of(one.measured.name) for one in found)
+        },
         "choices": {"model": method.name, **built.config["choices"]},
     }
     write_text(new.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
@@ -98,13 +101,13 @@ def _write(
         folder = folders[name].resolve()
         _draw(new.images / f"{name}.png", one, folder, built, method)
         if copy:
-            inside = new.path / "outputs" / folders[name].name
+            inside = new.path / "outputs" / (name if set_of(name) else folders[name].name)
             inside.mkdir(parents=True)
             for entry in one.files.values():
                 shutil.copyfile(folder / entry["file"], inside / entry["file"])
         images = {key: {**entry, "shape": shape} for (key, entry), shape in
                   zip(one.files.items(), _shapes(one), strict=True)}  # fmt: skip
-        where = f"outputs/{folders[name].name}" if copy else str(folder)
+        where = inside.relative_to(new.path).as_posix() if copy else str(folder)
         kept_as[name] = {"folder": where, "images": images}
     write_json(new.path / stored_outputs.FILE, {"evaluations": kept_as})
     write_json(new.result, _facts(built, found, method, exported))
@@ -143,4 +146,5 @@ def _draw(file: Path, one: Scored, folder: Path, built: Parts, method: Method) -
         channels, height, width = shapes[place]
         image = outputs.read(folder / one.files[ids[place]]["file"], (channels, height, width)).image
         rows.append(Row(ids[place], frozen.image(place), image, frozen.clean(place)))
+    file.parent.mkdir(exist_ok=True)  # of a test set
     write_bytes(file, encoded(rendered(panel(rows, built.protocol, f"{method.name}: {one.measured.name}"))))

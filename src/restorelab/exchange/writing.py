@@ -11,6 +11,7 @@ from torch import Tensor
 
 from restorelab.data.decode import EXTENSIONS
 from restorelab.data.frozen import FrozenSet
+from restorelab.data.set_names import degradation_of, set_of
 from restorelab.errors import DataError
 from restorelab.exchange import manifest
 from restorelab.exchange.manifest import Exported, Image, Manifest
@@ -57,7 +58,10 @@ def described(
     """The manifest of frozen sets. An image has one file name in all evaluations."""
     ids = list(dict.fromkeys(name for frozen in sets for name in frozen.ids))
     files = dict(zip(ids, file_names(ids, EXTENSIONS), strict=True))
-    folders = file_names([frozen.evaluation.name for frozen in sets])
+    names = [frozen.evaluation.name for frozen in sets]
+    degradations = list(dict.fromkeys(map(degradation_of, names)))
+    safe = dict(zip(degradations, file_names(degradations), strict=True))
+    folders = [f"{set_of(name)}/{safe[degradation_of(name)]}".lstrip("/") for name in names]
     evaluations = []
     for frozen, folder in zip(sets, folders, strict=True):
         images, outside = [], 0

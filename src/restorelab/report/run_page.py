@@ -28,13 +28,13 @@ def page(
     degradations: Mapping[str, str],
     trained: str,
     curves: Path,
-    panels: Sequence[Path],
+    panels: Mapping[str, Path],
 ) -> str:
     """The page's HTML.
 
     config: the run's resolved config. result: the content of result.json. protocol: in words. degradations: what each
     evaluation does to an image, in words. trained: how the run trained, in words. curves: a PNG file, shown where it
-    is there. panels: PNG files of the evaluations.
+    is there. panels: PNG files by evaluation.
     """
     evaluations = result["evaluations"]
     sections = [_test_set(evaluations)]
@@ -42,7 +42,11 @@ def page(
         drawn = Png("curves", "", "", curves.read_bytes(), "loss, PSNR and SSIM against optimizer steps")
         sections.append(Section("training", "Training", parts=[Part("png", drawn)]))
     if panels:
-        sections.append(Section("pictures", "Pictures", text=[f"{CHOSEN} {NUMBERS}"], parts=list(map(_panel, panels))))
+        sections.append(
+            Section(
+                "pictures", "Pictures", text=[f"{CHOSEN} {NUMBERS}"], parts=[_panel(*one) for one in panels.items()]
+            )
+        )
     sections.append(Section("run", "Run", parts=[Part("facts", list(_facts(config, result, trained)))]))
     if evaluations:
         sections.append(_sets(evaluations, degradations))
@@ -60,9 +64,9 @@ def _test_set(evaluations: Sequence[Mapping[str, Any]]) -> Section:
     return Section("test", "Test set", [Table("Test set", list(rows[0]), [list(row.values()) for row in rows])])
 
 
-def _panel(file: Path) -> Part:
-    alt = f"degraded, restored, clean and absolute error under {file.stem}"
-    return Part("png", Png(f"panel-{file.stem}", file.stem, "", file.read_bytes(), alt))
+def _panel(name: str, file: Path) -> Part:
+    alt = f"degraded, restored, clean and absolute error under {name}"
+    return Part("png", Png(f"panel-{name.replace('/', '-')}", name, "", file.read_bytes(), alt))
 
 
 def _sets(evaluations: Sequence[Mapping[str, Any]], degradations: Mapping[str, str]) -> Section:

@@ -5,12 +5,13 @@ from; `weights`, a hash for each key that names a file of weights; `changes`, wh
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from restorelab.config import paths
 from restorelab.data.content import DIGITS, digest, hashes
+from restorelab.data.item import Source
 from restorelab.errors import DataError
 from restorelab.runs.run_folder import RunFolder
 
@@ -32,11 +33,16 @@ class Inputs:
         if key not in self._data:
             from restorelab.config import build  # brings torch
 
-            try:
-                fingerprint = build.make("data", node).make_source().fingerprint()
-            except (DataError, OSError):  # it is looked for again before a run begins, and missed then
-                fingerprint = {"absent": node.get("root")}
-            self._data[key] = digest(fingerprint)
+            self._data[key] = _told(lambda: build.make("data", node).make_source(), node)
+        return self._data[key]
+
+    def test_set(self, name: str, node: Mapping[str, Any]) -> str:
+        """What tells a test set from others; of one that is not there, its place. node: of `test` in a config."""
+        key = json.dumps(node, sort_keys=True, default=str)
+        if key not in self._data:
+            from restorelab.config import build  # brings torch
+
+            self._data[key] = _told(lambda: build.make(f"test.{name}", node), node)
         return self._data[key]
 
     def weights(self, path: str) -> str:
@@ -47,6 +53,13 @@ class Inputs:
             mark = hashes([file], file.parent)[0][:DIGITS] if file.is_file() else str(place)
             self._weights[place] = mark
         return self._weights[place]
+
+
+def _told(make: Callable[[], Source], node: Mapping[str, Any]) -> str:
+    try:
+        return digest(make().fingerprint())
+    except (DataError, OSError):  # it is looked for again before a run begins, and missed then
+        return digest({"absent": node.get("root")})
 
 
 def weights_of(settings: Mapping[str, Any]) -> dict[str, str]:

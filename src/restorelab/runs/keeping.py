@@ -1,7 +1,7 @@
 """Records of a run's dataset and weights, written when it begins and checked when it is resumed."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from restorelab.config import paths
 from restorelab.config.run_config import read_config
 from restorelab.data import split_record as split
 from restorelab.data.dataset import Dataset, Opened
+from restorelab.data.image_table import Table
 from restorelab.data.split_record import Kept
 from restorelab.errors import ConfigError, DataError
 from restorelab.runs import inputs, split_file
@@ -83,10 +84,21 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
         write_json(folder.inputs, {**facts, "changes": list(dict.fromkeys(changes_so_far))})
 
 
-def tell_of_trained(settings: Mapping[str, Any], opened: Opened) -> None:
-    """Warn of test images on which the runs whose weights this one starts from were trained."""
+def tell_of_trained(settings: Mapping[str, Any], opened: Opened, tests: Sequence[Table] = ()) -> None:
+    """Warn of test images on which this run, or the runs whose weights this one starts from, are trained.
+
+    tests: the test sets, which stand in place of the dataset's own test part.
+    """
     table, rows = opened
     tested = {f"{table.contents[row]:016x}" for row in rows["test"]}
+    if tests:
+        tested = {f"{content:016x}" for other in tests for content in other.contents}
+        own = {f"{table.contents[row]:016x}" for row in rows["train"]} if settings["train"] else set()
+        if leaked := tested & own:
+            log.warning(
+                "test: %d of the %d test images are among the training images; the numbers say nothing of new images",
+                len(leaked), len(tested),
+            )  # fmt: skip
     for key, run, trained in _trained(settings, set()):
         if leaked := tested & trained:
             log.warning(

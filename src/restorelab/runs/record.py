@@ -14,6 +14,7 @@ from torch import nn
 from restorelab.config import build
 from restorelab.config.run_config import read_config
 from restorelab.data.frozen import FrozenSet
+from restorelab.data.set_names import degradation_of, set_of
 from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.runs import history, metric, run_folder
 
@@ -60,7 +61,7 @@ class Record:
 
     @property
     def evaluations(self) -> list[str]:
-        """Names of the degradations the run was measured under, in order."""
+        """Names of the degradations the run was measured under, in order; `set12/gaussian_25` on a named test set."""
         return [entry["degradation"] for entry in self.result["evaluations"]]
 
     @property
@@ -195,8 +196,9 @@ class Record:
         """
         from restorelab.runs import split_file
 
-        built = build.parts(self.config)
-        data = built.data({evaluation: built.evaluations[evaluation]}, kept=split_file.read(self.run))
+        built, name = build.parts(self.config), degradation_of(evaluation)
+        tests = {key: test for key, test in built.tests.items() if key == set_of(evaluation)}
+        data = built.data({name: built.evaluations[name]}, tests, kept=split_file.read(self.run))
         frozen = data.frozen("test")[0]
         self.require_unchanged(frozen)
         return frozen

@@ -54,7 +54,11 @@ class RunFolder:
         for folder in (self.images, self.best.parent):
             folder.mkdir(parents=True, exist_ok=True)
         self.failure.unlink(missing_ok=True)
-        for left in (*self.path.glob(".*.tmp"), *self.path.glob("*/.*.tmp")):  # by a run that was killed in between
+        for left in (
+            *self.path.glob(".*.tmp"),
+            *self.path.glob("*/.*.tmp"),
+            *self.path.glob("*/*/.*.tmp"),
+        ):  # by a run that was killed in between
             left.unlink(missing_ok=True)
         placed = {**config, "run_dir": str(self.path.absolute())}
         write_text(self.config, yaml.safe_dump(placed, sort_keys=False, allow_unicode=True))

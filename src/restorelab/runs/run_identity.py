@@ -34,6 +34,8 @@ def identity(settings: Mapping[str, Any], inputs: Inputs | None = None) -> str:
         node[key] = inputs.weights(node[key])
     if "source" in settings.get("data", {}):
         plain["data"]["root"] = inputs.data(settings["data"])
+    if plain.get("test"):
+        plain["test"] = {name: inputs.test_set(name, node) for name, node in settings["test"].items()}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -50,6 +52,8 @@ def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
         plain["metrics"] = monitored
     if plain.get("jpeg") == NO_JPEG:  # as in configs from before that stage
         del plain["jpeg"]
+    if not plain.get("test", True):  # as in configs from before test sets
+        del plain["test"]
     if plain.get("max_time", "") is None:
         del plain["max_time"]
     return plain

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from restorelab.data.set_names import set_of
 from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.runs.metric import Metric, metric_of
 from restorelab.runs.record import Record, Runs
@@ -177,7 +178,13 @@ def _whole(record: Record, evaluation: str, metric: str) -> float:
 
 def _order(record: Record, evaluations: Sequence[str]) -> list[str]:
     """The images of all evaluations; some may show a part of them only, where images and noises are paired."""
-    return list(dict.fromkeys(name for e in evaluations for name in record.per_image(e).ids))
+    return list(dict.fromkeys(name for e in evaluations for name in _named(e, record.per_image(e).ids)))
+
+
+def _named(evaluation: str, names: Sequence[str]) -> Sequence[str]:
+    """Ids or groups of an evaluation's images, told from equal ones of another test set."""
+    own = set_of(evaluation)
+    return [f"{own}/{name}" for name in names] if own else names
 
 
 def _column(record: Record, evaluation: str, column: str, order: list[str]) -> np.ndarray:
@@ -187,11 +194,12 @@ def _column(record: Record, evaluation: str, column: str, order: list[str]) -> n
         msg = f"run {_title(record)}: {evaluation} has no {column!r} by image. {nearest(column, table.columns)}"
         raise ConfigError(msg)
     _finite(table.columns[column][None], [record], column)
-    if table.ids == order:
+    ids = _named(evaluation, table.ids)
+    if ids == order:
         return table.columns[column]
     place = {name: i for i, name in enumerate(order)}
     values = np.full(len(order), np.nan)
-    values[[place[name] for name in table.ids]] = table.columns[column]
+    values[[place[name] for name in ids]] = table.columns[column]
     return values
 
 
@@ -207,8 +215,9 @@ def _averaged(each: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _groups(record: Record, evaluations: Sequence[str], order: list[str]) -> list[str]:
-    tables = [record.per_image(e) for e in evaluations]
-    by_id = {name: group for table in tables for name, group in zip(table.ids, table.groups, strict=True)}
+    tables = [(e, record.per_image(e)) for e in evaluations]
+    by_id = {name: group for e, table in tables
+             for name, group in zip(_named(e, table.ids), _named(e, table.groups), strict=True)}  # fmt: skip
     return [by_id[name] for name in order]
 
 

@@ -94,7 +94,12 @@ class Finished:
 
     def predict(self, settings: Mapping[str, Any], *, trains: bool) -> float | None:
         """Seconds that a run of these settings may take after this one; None where that cannot be said."""
-        evaluations = self.evaluations * len(settings["evaluation"]) / max(len(self.result["evaluations"]), 1)
+        evaluations = (
+            self.evaluations
+            * len(settings["evaluation"])
+            * max(len(settings.get("test") or {}), 1)
+            / max(len(self.result["evaluations"]), 1)
+        )
         rest = self.result["seconds"] - self.evaluations
         if not trains:
             return (0.0 if self.steps else max(rest, 0.0)) + evaluations

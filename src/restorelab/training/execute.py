@@ -2,7 +2,7 @@
 
 import logging
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,11 @@ from restorelab.config import build, from_checkpoint, noise_evaluation, schema
 from restorelab.config.build import Parts
 from restorelab.config.run_config import read_config
 from restorelab.data.dataset import Opened
+from restorelab.data.image_table import Table
 from restorelab.data.required import require_labels
 from restorelab.data.split_record import Kept
 from restorelab.duration import seconds
-from restorelab.errors import ConfigError, UserError
+from restorelab.errors import ConfigError, DataError, UserError
 from restorelab.runs import keeping
 from restorelab.runs.run_folder import RunFolder, choose
 from restorelab.training import (
@@ -63,11 +64,12 @@ def execute_parts(built: Parts, watch: Watch | None = None) -> Outcome:
         divided = before or keeping.of_checkpoint(settings)
         fits = partial(image_sizes.check, built, built.outline, parts=_parts(built))
         opened = built.dataset.open(settings["split_seed"], built.degradation, divided, fits)
+        tables = _open_tests(built)
         if not built.objective.restores:
             require_labels(opened)
     except (UserError, OSError) as error:
         return _refused(error)
-    begin = partial(_begin, built, opened, before)
+    begin = partial(_begin, built, opened, before, tables)
     begun = begin() if group.world == 1 else _begin_together(built, group, begin)
     if isinstance(begun, Outcome):
         return begun
@@ -79,7 +81,7 @@ def execute_parts(built: Parts, watch: Watch | None = None) -> Outcome:
     return execute_here(settings, begun, built, opened, watch)
 
 
-def _begin(built: Parts, opened: Opened, before: Kept | None) -> RunFolder | Outcome:
+def _begin(built: Parts, opened: Opened, before: Kept | None, tables: Sequence[Table]) -> RunFolder | Outcome:
     """Make the run's folder, or open the one that the run goes on in; the outcome where there is nothing to do."""
     folder: RunFolder | None = None
     settings = built.config
@@ -90,7 +92,7 @@ def _begin(built: Parts, opened: Opened, before: Kept | None) -> RunFolder | Out
             return Outcome("done", 0, f"{folder.path} is complete already: {folder.result}", folder.path)
         folder.open(settings, resume=settings["resume"])
         keeping.keep(folder, settings, built.dataset, opened, before)
-        keeping.tell_of_trained(settings, opened)
+        keeping.tell_of_trained(settings, opened, tables)
         if checks.learnable(built.outline):
             for line in (
                 *from_checkpoint.lines(settings),
@@ -138,10 +140,31 @@ def _trains(built: Parts) -> bool:
 
 
 def _parts(built: Parts) -> tuple[str, ...]:
-    """The parts of the dataset that the run needs images of; `data.val=0` and `data.test=0` train without them."""
+    """The parts of the dataset that the run needs images of; `data.val=0` and `data.test=0` train without them.
+
+    Test sets stand in place of the dataset's own test part.
+    """
+    test = () if built.tests else ("test",)
     if _trains(built):
-        return ("train", *(part for part in ("val", "test") if getattr(built.dataset, part)))
-    return ("val", "test") if tuning.wanted(built.outline) else ("test",)
+        return ("train", *(part for part in ("val", *test) if getattr(built.dataset, part)))
+    return ("val", *test) if tuning.wanted(built.outline) else test
+
+
+def _open_tests(built: Parts) -> list[Table]:
+    """Decode the test sets, and hold their sizes against the parts of the run as those of the dataset are.
+
+    Raises:
+        ConfigError, DataError: naming the set.
+    """
+    fits = partial(image_sizes.check, built, built.outline, parts=("test",))
+    tables = []
+    for name, dataset in built.tests.items():
+        try:
+            tables.append(dataset.open(built.config["split_seed"], check=fits)[0])
+        except (ConfigError, DataError) as error:
+            msg = f"test.{name}: {error}"
+            raise type(error)(msg) from error
+    return tables
 
 
 def _folder(settings: Mapping[str, Any]) -> RunFolder:

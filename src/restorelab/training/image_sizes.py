@@ -40,7 +40,8 @@ def check(built: Parts, net: nn.Module, found: Table | Headers, rows: Division, 
     crop = dataset.train_shape if dataset.crop else None
     if dataset.small == "error":
         refuse(found, rows, parts, crop, dataset.least)
-    _check_metrics(built, found, np.concatenate([rows[part] for part in parts if part != "train"]))
+    measured = [rows[part] for part in parts if part != "train"]
+    _check_metrics(built, found, np.concatenate(measured) if measured else np.zeros(0, np.int64))
     known: set[tuple[Size, Size, bool]] = set()
     for part in parts:
         if part == "train" and crop:

@@ -270,7 +270,8 @@ class RestorationTask(LightningModule):
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         sets, net = data.frozen("test"), self.measured_net
         if tuning.wanted(net):
-            net.settings.use(**tuning.tuned(net, data.frozen("val")[number], self.protocol).values)  # type: ignore[operator, union-attr]
+            val = data.frozen("val")[number % len(data.evaluations)]
+            net.settings.use(**tuning.tuned(net, val, self.protocol).values)  # type: ignore[operator, union-attr]
         with torch.autocast(self.device.type, enabled=False), float32_constants():
             measured = evaluate(
                 net,

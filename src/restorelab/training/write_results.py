@@ -91,7 +91,7 @@ def write(
 
         for number, frozen in enumerate(sets):
             if tuned:
-                net.settings.use(**tuned[number].values)  # type: ignore[union-attr, operator]
+                net.settings.use(**tuned[number % len(tuned)].values)  # type: ignore[union-attr, operator]
             outputs = partial(watch.restored, folder.path, frozen)
             result = evaluated(built, net, frozen, draws, layout, progress, outputs)
             measured.append(result)
@@ -112,7 +112,7 @@ def write(
         built, net, measured, [chosen.values for chosen in tuned], None if measured else _input_shape(data),
         images_per_second=images_per_second, seconds=time.monotonic() - began,
     )  # fmt: skip
-    panels = [folder.images / f"{result.name}.png" for result in measured] if objective.restores and pictures else []
+    panels = {one.name: folder.images / f"{one.name}.png" for one in measured if objective.restores and pictures}
     protocol = built.protocol.describe(facts["macs_of"][0])
     degradations = {result.name: degradation(result.frozen.evaluation.config) for result in measured}
     learned = trained(built.config, facts, folder)
@@ -190,13 +190,16 @@ def _write_panel(
         restored = restore(net, given, frozen.sigma(place))[0].float().cpu()
         rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
-    write_bytes(folder.images / f"{result.name}.png", encoded(picture))
+    file = folder.images / f"{result.name}.png"
+    file.parent.mkdir(exist_ok=True)  # of a test set
+    write_bytes(file, encoded(picture))
     loggers.image(f"test/{result.name}", picture)
 
 
 def _write_array(file: Path, array: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array)
+    file.parent.mkdir(exist_ok=True)
     write_bytes(file, buffer.getvalue())
 
 
@@ -227,7 +230,7 @@ def describe(
             "seconds": result.seconds,
             "image_seconds": result.image_seconds,
             "dead_pixels": None if result.dead is None else int(result.dead.sum()),
-            "tuned": dict(tuned[number]) if tuned else None,
+            "tuned": dict(tuned[number % len(tuned)]) if tuned else None,
             "metrics": result.metrics(),
         }
         for number, result in enumerate(measured)

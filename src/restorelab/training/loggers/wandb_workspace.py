@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from restorelab.config.run_config import follow_moves
+from restorelab.data.set_names import named
 from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.runs.run_identity import scientific
 from restorelab.training.loggers import wandb_account
@@ -103,7 +104,12 @@ def read(argv: Sequence[str]) -> Content:
         groups += dict.fromkeys(_logger(config).get("group") or Path(sweep).name for config in own) or [sweep]
         configs += own
     logger = _logger(configs[0]) if configs else {}
-    evaluations = dict.fromkeys(name for config in configs for name in config.get("evaluation") or {})
+    evaluations = dict.fromkeys(
+        named(test_set, name) if test_set else name
+        for config in configs
+        for test_set in config.get("test") or [""]
+        for name in config.get("evaluation") or {}
+    )
     project, entity = wandb_account.place(*(said.get(key) or logger.get(key) for key in ("project", "entity")))
     return Content(
         groups=tuple(dict.fromkeys(groups)),
