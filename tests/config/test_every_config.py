@@ -20,7 +20,7 @@ from restorelab.training import checks
 
 FILES = sorted(conf_dir().glob("*/**/*.yaml"), key=str)
 RUNS = ("experiment",)
-STUDIES = ("study", "executor")
+STUDIES = ("study", "executor", "verify")
 
 WITH = {
     "data/mnist": ["model=mnist_conv_ae"],

@@ -249,14 +249,14 @@ def describe(
         "seconds": seconds,
         "images_per_second": images_per_second,
         "peak_memory": peak_memory(built.trainer.device),
-        "versions": _versions() | {"python": platform.python_version()},
+        "versions": versions() | {"python": platform.python_version()},
         "git": _git(),
         "host": platform.node(),
-        "device": _device(built.trainer.device),
+        "device": device_name(built.trainer.device),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """The versions of the packages that are installed: a checkout on the path is not, and `logger=csv` needs no W&B."""
     found = {}
     for name in PACKAGES:
@@ -276,7 +276,7 @@ def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:
     return cost.macs(built.outline, shape) if checks.learnable(built.outline) else None
 
 
-def _device(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """What computed: a GPU's name, or the CPU's architecture with the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

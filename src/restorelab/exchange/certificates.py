@@ -1,0 +1,103 @@
+"""Certificates: published numbers of published weights, which the protocol has to give; each is in conf/verify/."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from restorelab.config import conf_files
+from restorelab.data.set_names import set_of
+from restorelab.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights that is not shipped.
+
+    Attributes:
+        files: names that it goes by; the first one that is in the folder of weights is taken.
+        url: where it comes from.
+        sha256: of the file that was measured; None if nobody has measured it.
+        licence: its terms.
+    """
+
+    files: list[str]
+    url: str
+    sha256: str | None = None
+    licence: str = ""
+
+    def find(self, folder: Path) -> Path | None:
+        """Return the file in a folder; None if it is not there."""
+        return next((folder / name for name in self.files if (folder / name).is_file()), None)
+
+    def differs(self, file: Path) -> bool:
+        """Return whether a file is known to be another one than that which was measured."""
+        if self.sha256 is None:
+            return False
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() != self.sha256
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a published method scores.
+
+    Attributes:
+        name: of the file.
+        title: what tables call it.
+        overrides: its network and degradation, as on the command line of train.py; `protocol=literature` is added.
+        published: PSNR in dB by evaluation of a test set, such as `set12/gaussian_25_unclipped`.
+        source: of those numbers.
+        tolerance: the largest difference in dB that agrees.
+        weights: None for a method that learns nothing.
+        note: what a reader should know, such as that nobody has measured it yet.
+    """
+
+    name: str
+    title: str
+    overrides: list[str]
+    published: dict[str, float]
+    source: str
+    tolerance: float = 0.05
+    weights: Weights | None = None
+    note: str = ""
+    sets: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sets", list(dict.fromkeys(map(set_of, self.published))))
+
+
+def names() -> list[str]:
+    """Return the certificates that there are."""
+    return conf_files.options("verify")
+
+
+def load(name: str) -> Certificate:
+    """Read conf/verify/NAME.yaml.
+
+    Raises:
+        ConfigError: for a certificate that is not there, and for an unknown key or one that is missing.
+    """
+    if name not in names():
+        raise ConfigError(f"verify {name}: there is no such certificate. {nearest(name, names())}")
+    file = conf_files.find("verify", name)
+    content = conf_files.read_yaml(file)
+    _check(f"{file}", content, Certificate, {"title", "overrides", "published", "source"}, {"name", "sets"})
+    unknown = [key for key in content["published"] if set_of(key) not in conf_files.options("test")]
+    if unknown:
+        near = nearest(set_of(unknown[0]), conf_files.options("test"))
+        raise ConfigError(f"{file}: published.{unknown[0]}: expected SET/EVALUATION. {near}")
+    if weights := content.get("weights"):
+        _check(f"{file}: weights", weights, Weights, {"files", "url"}, set())
+        content["weights"] = Weights(**weights)
+    return Certificate(name=name, **content)
+
+
+def _check(where: str, content: Mapping[str, Any], kind: type, required: set[str], own: set[str]) -> None:
+    allowed = {one.name for one in fields(kind)} - own
+    for key in content:
+        if key not in allowed:
+            raise ConfigError(f"{where}: unknown key {key!r}. {nearest(str(key), sorted(allowed))}")
+    if missing := required - content.keys():
+        raise ConfigError(f"{where}: it lacks {', '.join(sorted(missing))}.")
