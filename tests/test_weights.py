@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import restorelab
@@ -55,6 +56,27 @@ def test_wrapped_weights_are_found(wrap: Any, state: dict[str, torch.Tensor], tm
     assert all(torch.equal(value, state[name]) for name, value in loaded.state_dict().items())
 
 
+@pytest.mark.parametrize("wrap", [WRAPPED["bare"], WRAPPED["both"]])
+def test_safetensors_are_read_as_they_are(wrap: Any, state: dict[str, torch.Tensor], tmp_path: Path):
+    halves = {name: value.half() for name, value in state.items()}
+    save_file(wrap(halves), tmp_path / "a.safetensors")
+    loaded = net()
+    weights.load_into(loaded, tmp_path / "a.safetensors")
+    for name, value in loaded.state_dict().items():
+        assert value.dtype == state[name].dtype
+        assert torch.equal(value, halves[name].to(value.dtype))
+    (tmp_path / "a.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes()[:40])
+    with pytest.raises(DataError, match=r"a\.safetensors .*damaged, or not a safetensors file"):
+        weights.read(tmp_path / "a.safetensors")
+
+
+def test_names_that_differ_are_listed_with_the_nearest(state: dict[str, torch.Tensor], tmp_path: Path):
+    other = {name.replace("model.", "body."): value for name, value in state.items()} | {"tail.scale": torch.ones(1)}
+    torch.save(other, tmp_path / "a.pth")
+    with pytest.raises(ConfigError, match=r"it lacks model\.0\.bias \(it has body\.0\.bias\), .* and 7 more; it has "):
+        weights.load_into(net(), tmp_path / "a.pth")
+
+
 def test_a_part_of_a_larger_network_is_not_taken_for_the_network(tmp_path: Path):
     part = nn.Sequential(nn.Conv2d(1, 1, 1))
     torch.save({"model.0.weight": torch.ones(1, 1, 1, 1), "model.0.bias": torch.ones(1), "tail.weight": torch.ones(1)},
@@ -83,7 +105,10 @@ DAMAGED = {
     "folder": (lambda file: file.mkdir(), r"is a folder without checkpoints/best\.ckpt"),
     "one tensor": (lambda file: torch.save(torch.ones(2), file), "no state dict"),
     "no weights": (lambda file: torch.save({"epoch": 3, "lr": 0.1}, file), "no state dict of tensors. It holds epoch"),
-    "whole module": (lambda file: torch.save(nn.Linear(1, 1), file), "which is not unpickled"),
+    "whole module": (
+        lambda file: torch.save(nn.Linear(1, 1), file),
+        r"such as torch\.nn\.modules\.linear\.Linear, which is not unpickled, as that can run any code",
+    ),
 }
 
 

@@ -5,14 +5,15 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.errors import ConfigError, DataError, closest, nearest
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ averaged weights, which it evaluates, as params_ema beside params."""
 
 WRAPPERS = ("module.", "_orig_mod.", "net.", "model.", "network.", "net_g.", "netG.", "generator.")
 """Prefixes that DistributedDataParallel, torch.compile and classes with a network add to the names of its weights."""
+
+LISTED = 3
+"""Names of weights that a message lists."""
 
 BESIDE = re.compile(r"n_averaged$|(loss|criterion|objective|metric|perceptual|ema|train_|val_|test_|psnr|ssim|lpips)")
 """Beginnings of names beside those of a wrapped network that are not part of it."""
@@ -52,15 +56,26 @@ def fitted(net: nn.Module, file: Path, key: str = "ckpt") -> dict[str, Tensor]:
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     shapes = _misshapen(state, own)
     if missing or unknown or shapes:
-        facts = [
-            *([f"it lacks {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}"] if missing else []),
-            *([f"it has {', '.join(unknown[:3])}{' ...' if len(unknown) > 3 else ''}"] if unknown else []),
-            *shapes[:3],
-        ]
+        facts = [*_differing(missing, unknown), *shapes[:3]]
         msg = f"{key}: {file} holds the weights of another network than {type(net).__name__}: {'; '.join(facts)}."
         raise ConfigError(msg)
     refuse_not_finite(net, state, f"{key}: {file}")
     return state
+
+
+def _differing(missing: Sequence[str], unknown: Sequence[str]) -> list[str]:
+    """Say which names a file lacks, each with the most similar of those that only it has, and which it has besides."""
+    lacking, similar = [], set[str]()
+    for name in missing[:LISTED]:
+        near = closest(name, unknown)
+        lacking.append(f"{name} (it has {near})" if near else name)
+        similar |= {near} if near else set()
+    others = [name for name in unknown if name not in similar]
+    more = [f" and {len(names) - LISTED:,} more" if len(names) > LISTED else "" for names in (missing, others)]
+    return [
+        *([f"it lacks {', '.join(lacking)}{more[0]}"] if missing else []),
+        *([f"it has {', '.join(others[:LISTED])}{more[1]}"] if others else []),
+    ]
 
 
 def refuse_not_finite(net: nn.Module, state: Mapping[str, torch.Tensor], what: str) -> None:
@@ -159,12 +174,14 @@ def read(file: Path, key: str = "ckpt") -> dict[str, Tensor]:
 
 
 def content(file: Path, key: str = "ckpt") -> Any:
-    """Return what torch.save wrote into a file, if it is tensors and plain containers, on the CPU.
+    """Return what a file holds, if it is tensors and plain containers, on the CPU: of torch.save, or safetensors.
 
     Raises:
         DataError: for a file that is damaged or of another kind; it says of which.
     """
     try:
+        if file.suffix == ".safetensors":
+            return safetensors.torch.load_file(file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols, for files that are refused in any case
             return torch.load(file, map_location="cpu", weights_only=True)
@@ -181,15 +198,17 @@ def _reason(file: Path, error: Exception) -> str:
         head = stream.read(512).lstrip()
     cut = head.startswith(b"PK") and not zipfile.is_zipfile(file)
     code = isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error) and "GLOBAL" in str(error)
+    named = re.search(r"GLOBAL ([\w.]+)", str(error))
     known = {
         "it is empty. Copy or download it again": not size,
         "it is a web page instead of the file. Download it again, logged in if necessary": head[:1] == b"<",
         "it is a pointer of Git LFS, not the file itself: git lfs pull": head.startswith(b"version https://git-lfs"),
-        "it is a safetensors file. Convert it: torch.save(safetensors.torch.load_file(FILE), 'weights.pth')":
-            file.suffix == ".safetensors",
         f"it is cut short: its {size:,} bytes are the beginning of a longer file. Copy or download it again": cut,
-        "it holds more than tensors and plain containers, which is not unpickled. Save the state dict alone where it "
-        "was made: torch.save(net.state_dict(), FILE)": code,
+        f"it holds more than tensors and plain containers{f', such as {named[1]}' if named else ''}, which is not "
+        "unpickled, as that can run any code. Save the state dict alone where it was made: "
+        "torch.save(net.state_dict(), FILE)": code,
     }  # fmt: skip
+    if file.suffix == ".safetensors":
+        return f"it is damaged, or not a safetensors file ({size:,} bytes; {' '.join(str(error).split())[:80]})"
     other = f"it is damaged, or not a file that torch.save wrote ({size:,} bytes; {type(error).__name__})"
     return next((words for words, holds in known.items() if holds), other)
