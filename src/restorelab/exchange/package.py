@@ -100,9 +100,22 @@ def package(
     change = None if precision == "float" else _change(measurements, net, state, half)
     stored_half = precision == "half" or (precision == "auto" and change is not None and change[0] <= LOSS)
     data = save(half if stored_half else state)
-    card = {
-        "schema": packaged.SCHEMA,
+    card = card_of(record, net, texts) | {
         "name": name,
+        "precision": _precision(stored_half, change),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    run_folder.write_bytes(out / f"{name}{packaged.WEIGHTS}", data)
+    run_folder.write_json(out / f"{name}{packaged.CARD}", card)
+    return f"{out / name}{packaged.WEIGHTS}: {len(data):,} bytes, {card['precision']}"
+
+
+def card_of(record: Record, net: nn.Module, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The model card of a finished run's network, as plain data. texts: `summary`, `data`, `licence`, ..."""
+    return {
+        "schema": packaged.SCHEMA,
+        "name": record.name,
         **texts,
         "model": record.config["model"],
         "channels": int(record.config["data"]["channels"]),
@@ -110,14 +123,8 @@ def package(
         "trained": _training(record),
         "numbers": [row for measurement in measurements for row in _numbers(measurement)],
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
-        "precision": _precision(stored_half, change),
-        "sha256": hashlib.sha256(data).hexdigest(),
         "versions": record.result.get("versions", {}),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    run_folder.write_bytes(out / f"{name}{packaged.WEIGHTS}", data)
-    run_folder.write_json(out / f"{name}{packaged.CARD}", card)
-    return f"{out / name}{packaged.WEIGHTS}: {len(data):,} bytes, {card['precision']}"
 
 
 def _sigma_range(net: nn.Module, noise: Mapping[str, Any]) -> list[float] | None:
@@ -135,7 +142,10 @@ def _training(record: Record) -> dict[str, Any]:
     """How the weights were made: data plain enough for JSON."""
     config = record.config
     steps = record.history.get("step")
-    kept = {key: config.get(key) for key in ("blur", "downsample", "noise", "loss", "optimizer", "scheduler", "clip")}
+    kept = {
+        key: config.get(key)
+        for key in ("blur", "downsample", "noise", "jpeg", "loss", "optimizer", "scheduler", "clip")
+    }
     return {
         **{key: value for key, value in kept.items() if value is not None},
         "choices": config.get("choices"),

@@ -1,0 +1,134 @@
+"""`restorelab export`: a trained network as a file for other programs, checked on test images before it is kept."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from restorelab.config import trust
+from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.exchange import own_options
+
+USAGE = """\
+restorelab export RUN out=FILE [key=value ...]: a trained network as a file, checked on test images before it is kept.
+
+  RUN             a finished run's folder, a checkpoint in one, or the name of a packaged network
+  out=FILE        where it goes; the model card NAME.json goes beside it
+  format=onnx     onnx: any height, width and batch, padding and the clamp to [0, 1] inside; inputs `degraded` and, for
+                  networks that take the noise level, `sigma` (B,) in [0, 1] units; output `restored`
+                  dtmodel: the package that darktable 5.6 and later imports, for RGB networks
+                  torch, safetensors: the weights alone, for PyTorch
+                  card: the model card as Markdown
+                  left out: by the ending of FILE (.onnx, .dtmodel, .pth, .safetensors, .md)
+  sigma=25        the noise level as a constant, in 8-bit units, in place of the second input (onnx, dtmodel)
+  images=12       test images of each evaluation that the file is compared with the network on
+  summary=TEXT    one line for the card: what the network is for
+  licence=TEXT    of the weights, for the card
+  overwrite=true  replace a file that is there
+  trust=PACKAGE,...     for a run whose config names code of your own
+
+The file is run on the run's fixed test images (of a packaged network on photographs of scikit-image): the card says by
+how many dB and levels of 255 its output differs and what an image takes. More than 0.01 dB: no file, exit status 1.
+
+  restorelab export runs/mine out=mine.onnx
+  restorelab export denoise_color format=dtmodel sigma=25 out=denoise-restorelab-25.dtmodel
+"""
+
+OWN = ("out", "format", "sigma", "images", "summary", "licence", "overwrite", "trust")
+ENDINGS = {"onnx": ".onnx", "dtmodel": ".dtmodel", "torch": ".pth", "safetensors": ".safetensors", "card": ".md"}
+CONSTANT = ("onnx", "dtmodel")
+"""Formats that can hold the noise level as a constant."""
+
+IMAGES = 12
+
+
+def run(argv: Sequence[str]) -> int:
+    """Export, check, write; prints what was measured and gives the exit status.
+
+    Raises:
+        ConfigError: for a wrong key or value, or a package that is missing.
+        DataError: for a run that is not finished, or test images that are not there.
+        UserError: for a file whose output differs.
+    """
+    if {"-h", "--help"} & set(argv):
+        print(USAGE, end="")
+        return 0
+    sources = [argument for argument in argv if "=" not in argument and not argument.startswith("-")]
+    given, _ = own_options.split("export", [word for word in argv if word not in sources], OWN, of_run=False)
+    if len(sources) != 1 or "out" not in given:
+        raise ConfigError("export: expected one network and where it goes, such as runs/mine out=mine.onnx.")
+    out = Path(given["out"]).expanduser()
+    kind = _kind(given.get("format"), out)
+    sigma = _sigma(given["sigma"], kind) if "sigma" in given else None
+    count = own_options.whole("images", given.get("images", str(IMAGES)))
+    if not count:
+        raise ConfigError("images=0: a file that was not compared with the network is not written.")
+    replace = own_options.truth("overwrite", given.get("overwrite", "false"))
+    _check_place(out, kind, replace=replace)
+    texts = {key: given[key] for key in ("summary", "licence") if key in given}
+    with trust.trusting(own_options.listed(given.get("trust", ""))):
+        print(export(sources[0], out, kind, sigma=sigma, count=count, texts=texts))
+    return 0
+
+
+def export(source: str, out: Path, kind: str, *, sigma: float | None, count: int, texts: Mapping[str, str]) -> str:
+    """Write the file and its card, both or none, and return a summary. sigma: a constant level in 8-bit units.
+
+    Raises:
+        ConfigError, DataError, UserError: as `run`.
+    """
+    from restorelab.exchange import exported_file, model_card
+    from restorelab.exchange.export_check import compare
+    from restorelab.exchange.export_source import open_source
+    from restorelab.runs.run_folder import write_json
+
+    network = open_source(source, texts)
+    card = {**network.card, "name": out.stem}
+    if kind == "card":
+        _write(out, model_card.markdown(card).encode())
+        return f"card: {out.resolve()}"
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+        made = Path(scratch) / out.name
+        exported_file.write(network, card, made, kind, sigma)
+        check = compare(network, exported_file.opened(network, made, kind, sigma), sigma, count)
+        if check.decibels > check.LIMIT:
+            raise UserError(f"export: {check.words()} That is more than {check.LIMIT:g} dB, so no file is kept.")
+        card |= exported_file.facts(made, kind, sigma) | {"check": check.facts()}
+        write_json(made.with_suffix(".json"), card)
+        made.replace(out)
+        made.with_suffix(".json").replace(out.with_suffix(".json"))
+    return f"{check.words()}\n{kind}: {out.resolve()} ({out.stat().st_size:,} bytes)\ncard: {out.with_suffix('.json')}"
+
+
+def _write(file: Path, data: bytes) -> None:
+    from restorelab.runs.run_folder import write_bytes
+
+    write_bytes(file, data)
+
+
+def _kind(chosen: str | None, out: Path) -> str:
+    if chosen is not None and chosen not in ENDINGS:
+        raise ConfigError(f"format={chosen}: {nearest(chosen, list(ENDINGS))}")
+    by_ending = next((kind for kind, ending in ENDINGS.items() if out.suffix == ending), None)
+    kind = chosen or by_ending
+    if kind is None:
+        raise ConfigError(f"out={out}: its ending names no format. {nearest(out.suffix, list(ENDINGS.values()))}")
+    if out.suffix != ENDINGS[kind]:
+        raise ConfigError(f"out={out}: a file of format={kind} ends in {ENDINGS[kind]}.")
+    return kind
+
+
+def _sigma(text: str, kind: str) -> float:
+    if kind not in CONSTANT:
+        raise ConfigError(f"sigma={text}: format={kind} holds weights alone. It is for {' and '.join(CONSTANT)}.")
+    if not re.fullmatch(r"\d+(\.\d*)?|\.\d+", text) or float(text) > 255:
+        raise ConfigError(f"sigma={text}: expected a noise level in 8-bit units, 0 to 255.")
+    return float(text)
+
+
+def _check_place(out: Path, kind: str, *, replace: bool) -> None:
+    if not out.parent.is_dir():
+        raise ConfigError(f"out={out}: there is no folder {out.parent}.")
+    for file in (out,) if kind == "card" else (out, out.with_suffix(".json")):
+        if file.exists() and not replace:
+            raise ConfigError(f"out={out}: {file} exists. Name another file, or add overwrite=true.")
