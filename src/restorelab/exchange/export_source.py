@@ -59,7 +59,7 @@ def open_source(source: str, texts: Mapping[str, str]) -> Source:
     if not build.make("objective", record.config["objective"]).restores:
         raise ConfigError(f"export: {run} trained a network that restores no images.")
     protocol: Protocol = build.make("protocol", record.config["protocol"])
-    card = package.card_of(record, net, texts)
+    card = package.card_of(record, net, texts, [record])
     return Source(net, card, lambda: [record.frozen(name) for name in record.evaluations], protocol)
 
 

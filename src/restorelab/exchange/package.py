@@ -100,7 +100,7 @@ def package(
     change = None if precision == "float" else _change(measurements, net, state, half)
     stored_half = precision == "half" or (precision == "auto" and change is not None and change[0] <= LOSS)
     data = save(half if stored_half else state)
-    card = card_of(record, net, texts) | {
+    card = card_of(record, net, texts, measurements) | {
         "name": name,
         "precision": _precision(stored_half, change),
         "sha256": hashlib.sha256(data).hexdigest(),
@@ -111,8 +111,11 @@ def package(
     return f"{out / name}{packaged.WEIGHTS}: {len(data):,} bytes, {card['precision']}"
 
 
-def card_of(record: Record, net: nn.Module, texts: Mapping[str, str]) -> dict[str, Any]:
-    """The model card of a finished run's network, as plain data. texts: `summary`, `data`, `licence`, ..."""
+def card_of(record: Record, net: nn.Module, texts: Mapping[str, str], measurements: Sequence[Record]) -> dict[str, Any]:
+    """The model card of a finished run's network, as plain data.
+
+    texts: `summary`, `data`, `licence`, ... measurements: the runs whose numbers it gives.
+    """
     return {
         "schema": packaged.SCHEMA,
         "name": record.name,
