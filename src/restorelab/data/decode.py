@@ -121,7 +121,7 @@ def decode(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None] 
     if isinstance(encoded, Window):
         return _window(encoded, decoding)
     facts = Facts()
-    with warned.heard() as facts.warnings, _named(encoded):
+    with warned.heard() as facts.warnings, naming(encoded):
         picture = _picture(encoded, decoding, reserve, facts)
         if isinstance(picture.pixels, np.ndarray):
             picture.pixels = level(picture.pixels, decoding.white, facts)
@@ -153,13 +153,13 @@ def pages(encoded: Encoded, channels: int) -> int:
     if isinstance(encoded, np.ndarray | Page | Window):
         return 1
     try:
-        with warned.heard(), _named(encoded):
-            return _open(_bytes(encoded), channels).pages
+        with warned.heard(), naming(encoded):
+            return open_bytes(read_bytes(encoded), channels).pages
     except BadImage:
         return 1
 
 
-class _named:  # noqa: N801 - a context
+class naming:  # noqa: N801 - a context
     """Convert any exception of a decoder into BadImage: on arbitrary bytes a decoder may raise anything."""
 
     def __init__(self, encoded: Encoded) -> None:
@@ -200,8 +200,8 @@ def _picture(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None
         file, number, size = _shared.get(encoded.file, decoding.channels), encoded.number, 0
     else:
         assert not isinstance(encoded, Window)  # which `decode` cuts from the whole file
-        data, number = _bytes(encoded), 1
-        file, size = _open(data, decoding.channels), len(data)
+        data, number = read_bytes(encoded), 1
+        file, size = open_bytes(data, decoding.channels), len(data)
         facts.pages = file.pages
     _check_size(*file.size(number), decoding)
     need = size + file.need(number)
@@ -218,7 +218,8 @@ def _check_size(height: int, width: int, decoding: Decoding) -> None:
         raise Refused(f"{width}x{height} pixels: a placeholder, not a picture")
 
 
-def _bytes(encoded: Path | Slice) -> bytes:
+def read_bytes(encoded: Path | Slice) -> bytes:
+    """Return the bytes of a file; Refused for an empty file and for a format that is not known by its first bytes."""
     if isinstance(encoded, Slice):
         path, offset, length = encoded.path, encoded.offset, encoded.size
     else:
@@ -247,9 +248,10 @@ def _opener(head: bytes) -> Callable[[bytes, int], Raster | Tiff | Array] | None
     return None if plugin is None else lambda data, channels: Raster(data, plugin)
 
 
-def _open(data: bytes, channels: int) -> Raster | Tiff | Array:
+def open_bytes(data: bytes, channels: int) -> Raster | Tiff | Array:
+    """Return the reader of an image file in memory, of a format that `read_bytes` accepts; pixels are not decoded."""
     opener = _opener(data[:16])
-    assert opener is not None  # `_bytes` refuses unknown formats
+    assert opener is not None  # `read_bytes` refuses unknown formats
     return opener(data, channels)
 
 
@@ -266,7 +268,7 @@ class _Shared:
             if (file, channels) not in self._files:
                 for key in list(self._files)[:-1]:  # free the oldest file before the next one is read
                     del self._files[key]
-                self._files[file, channels] = _open(_bytes(file), channels)
+                self._files[file, channels] = open_bytes(read_bytes(file), channels)
             return self._files[file, channels]
 
     def forget(self) -> None:

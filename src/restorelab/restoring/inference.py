@@ -137,8 +137,8 @@ def _tiled(net: nn.Module, image: Tensor, sigma: Tensor | None, tile: int, overl
         raise ValueError(f"tile={tile} is too small for overlap={overlap}; expected at least {overlap + multiple}")
     restored: Tensor | None = None
     scale = 1
-    for top, above, below in _spans(image.shape[-2], side, step):
-        for left, before, behind in _spans(image.shape[-1], side, step):
+    for top, above, below in spans(image.shape[-2], side, step):
+        for left, before, behind in spans(image.shape[-1], side, step):
             here = (..., slice(top, top + side), slice(left, left + side))
             piece = image[here]
             result = call(net, piece, sigma[here] if sigma is not None and sigma.ndim == 4 else sigma)
@@ -153,7 +153,7 @@ def _tiled(net: nn.Module, image: Tensor, sigma: Tensor | None, tile: int, overl
     return restored
 
 
-def _spans(length: int, side: int, step: int) -> list[tuple[int, int, int]]:
+def spans(length: int, side: int, step: int) -> list[tuple[int, int, int]]:
     """Cover `length` pixels by tiles: (start of the tile, first pixel that is used, one past the last that is used)."""
     starts = [*range(0, max(length - side, 0), step), max(length - side, 0)]
     # Adjacent tiles meet in the middle of their overlap.

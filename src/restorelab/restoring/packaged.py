@@ -9,14 +9,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
-from restorelab.config import build
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.models import weights
+
+if TYPE_CHECKING:  # so that --help lists the networks without torch
+    from torch import Tensor, nn
 
 FOLDER = Path(__file__).parents[1] / "networks"
 """Where the networks of the package lie."""
@@ -110,7 +108,7 @@ def read(file: Path) -> Packaged:
     return Packaged(file.stem, file, card)
 
 
-def load(packaged: Packaged) -> nn.Module:
+def load(packaged: Packaged) -> "nn.Module":
     """Build the network and load its weights: float32, in evaluation mode, on the CPU. Its output is not clamped.
 
     The card is data: it may name what shipped configs name, and what the user trusts (see `config.trust`).
@@ -119,6 +117,9 @@ def load(packaged: Packaged) -> nn.Module:
         ConfigError: for a target that is not trusted.
         DataError: for weights that are damaged, or not those of the card.
     """
+    from restorelab.config import build
+    from restorelab.models import weights
+
     what = f"model: {packaged.file}"
     state = _state(packaged, what)
     net: nn.Module = build.make("model", packaged.card["model"])
@@ -130,8 +131,9 @@ def load(packaged: Packaged) -> nn.Module:
     return net.eval()
 
 
-def _state(packaged: Packaged, what: str) -> dict[str, Tensor]:
+def _state(packaged: Packaged, what: str) -> "dict[str, Tensor]":
     """The tensors of the file, half precision converted to float32."""
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load as read_tensors
 

@@ -1,0 +1,87 @@
+"""Change a photograph's format and depth, and refuse what would lose something without being asked to."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from restorelab.errors import DataError
+from restorelab.restoring import exif
+from restorelab.restoring.photograph import DEPTHS, READ_ONLY, TRANSPARENT, Metadata, Photograph
+
+TYPES = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
+"""The type of samples by their depth."""
+
+
+def check(photograph: Photograph, wanted: str | None, depth: int | None, *, lossy: bool) -> None:
+    """Raise DataError if something of the file cannot be kept and `lossy` is false, or for an impossible depth."""
+    if photograph.lost and not lossy:
+        raise DataError(refusal(photograph.lost))
+    bits(photograph, wanted, depth)
+
+
+def refusal(lost: tuple[str, ...]) -> str:
+    """What to say of a file that cannot be kept whole."""
+    return f"cannot be kept: {'; '.join(lost)}. With lossy=true it is restored without."
+
+
+def written_as(own: str, wanted: str | None) -> str:
+    """The format of the result of a file: the one that is wanted, or its own; PNG for what is only read."""
+    return wanted or ("png" if own in READ_ONLY else own)
+
+
+def bits(photograph: Photograph, wanted: str | None, depth: int | None) -> int:
+    """The bits of a sample of the result: `depth`, or those of the file, or the most that its format holds.
+
+    Raises:
+        DataError: for a depth that the format does not have.
+    """
+    kind = written_as(photograph.format, wanted)
+    allowed = DEPTHS[kind]
+    chosen = depth or (photograph.depth if photograph.depth in allowed else max(allowed))
+    if chosen not in allowed:
+        raise DataError(f"depth={chosen}: {kind} holds {' or '.join(map(str, allowed))} bits a sample.")
+    return chosen
+
+
+def fitted(photograph: Photograph, wanted: str | None, depth: int | None) -> tuple[Photograph, tuple[str, ...]]:
+    """Return the photograph as its format can hold it, and notes on what changed that was not asked for.
+
+    Raises:
+        DataError: as `bits`.
+    """
+    notes: list[str] = []
+    kind, chosen = written_as(photograph.format, wanted), bits(photograph, wanted, depth)
+    if chosen < photograph.depth and not depth:
+        notes.append(f"{photograph.depth} bits become {chosen}")
+    pixels, alpha = photograph.pixels, photograph.alpha
+    if alpha is not None and kind not in TRANSPARENT:
+        pixels, alpha = _on_white(pixels, alpha), None
+        notes.append("transparent parts are white now")
+    pixels, alpha = _converted(pixels, chosen), None if alpha is None else _converted(alpha, chosen)
+    metadata = photograph.metadata
+    block = exif.upright(metadata.exif, pixels.shape[1], pixels.shape[0])
+    chunks = metadata.chunks if kind == "png" else ()
+    metadata = Metadata(block, metadata.icc, metadata.xmp, metadata.dpi, chunks)
+    return replace(photograph, pixels=pixels, alpha=alpha, format=kind, metadata=metadata), tuple(notes)
+
+
+def _converted(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Samples at another depth, rounded once; the greatest value stays the greatest."""
+    wanted = TYPES[bits]
+    if samples.dtype == wanted:
+        return samples
+    before = 1.0 if samples.dtype == np.float32 else float(np.iinfo(samples.dtype).max)
+    if bits == 32:
+        return (samples / np.float32(before)).astype(wanted)
+    result = np.empty(samples.shape, wanted)
+    factor = float(np.iinfo(wanted).max) / before
+    for row in range(0, len(samples), 256):  # in parts, as a whole image in floating point takes several times as much
+        result[row : row + 256] = np.rint(samples[row : row + 256] * factor)
+    return result
+
+
+def _on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    white = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
+    share = alpha[..., None] / white
+    colours = pixels * share + white * (1 - share)
+    return (colours if pixels.dtype == np.float32 else np.rint(colours)).astype(pixels.dtype)

@@ -1,0 +1,85 @@
+"""A network in an ONNX file, run by onnxruntime as if it were a module of torch."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restorelab.errors import ConfigError, DataError
+
+SIGMA = "sigma"
+"""The name of the input that takes the noise level, (B,)."""
+
+DECLARED = ("channels", "multiple", "minimum", "receptive_field")
+"""Metadata of the file that are whole numbers: what networks declare as attributes."""
+
+
+class OnnxNetwork(nn.Module):
+    """An ONNX file as a network: `degraded: (B, C, h, w)` float32 in [0, 1], and `sigma` (B,) if it takes the level.
+
+    What networks declare (`multiple`, `receptive_field`, ...) comes from the metadata of the file, or is left out.
+
+    Raises:
+        ConfigError: if onnxruntime is not installed.
+        DataError: for a file that is damaged, or is no such network.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        try:
+            import onnxruntime
+        except ImportError:
+            msg = "model: ONNX files need onnxruntime: pip install 'restorelab[export]'."
+            raise ConfigError(msg) from None
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = torch.get_num_threads()
+        try:
+            self.session = onnxruntime.InferenceSession(str(file), options, providers=onnxruntime.get_available_providers())
+        except Exception as error:  # onnxruntime raises its own types
+            raise DataError(f"model: {file} cannot be read as ONNX ({' '.join(str(error).split())[:200]}).") from error
+        inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
+        self.takes_sigma = len(inputs) == 2 and inputs[1].name == SIGMA
+        if not inputs or len(inputs) > 1 + self.takes_sigma or len(inputs[0].shape) != 4 or len(outputs) != 1:
+            names = ", ".join(f"{given.name} {given.shape}" for given in inputs)
+            raise DataError(f"model: {file} takes {names}; expected one image (B, C, H, W), and perhaps {SIGMA} (B,).")
+        self.input = inputs[0].name
+        channels = inputs[0].shape[1]
+        if isinstance(channels, int):
+            self.channels = channels
+        self.card: Mapping[str, Any] = _declared(self.session.get_modelmeta().custom_metadata_map)
+        for name in DECLARED:
+            if isinstance(self.card.get(name), int):
+                setattr(self, name, self.card[name])
+
+    @property
+    def trained(self) -> tuple[float, float] | None:
+        """The noise levels that the network was trained for, in 8-bit units, from the file's metadata."""
+        given = self.card.get("sigma")
+        return (float(given[0]), float(given[1])) if isinstance(given, list) and len(given) == 2 else None
+
+    def forward(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """Run the file on the CPU, or what onnxruntime has; the result lies on the device of the input."""
+        given = {self.input: np.ascontiguousarray(degraded.detach().cpu().numpy(), dtype=np.float32)}
+        if sigma is not None:
+            given[SIGMA] = np.ascontiguousarray(sigma.detach().cpu().numpy(), dtype=np.float32)
+        try:
+            (output,) = self.session.run(None, given)
+        except Exception as error:  # onnxruntime raises its own types
+            raise RuntimeError(" ".join(str(error).split())[:300]) from error
+        return torch.from_numpy(output).to(degraded.device)
+
+
+def _declared(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The metadata of a file, each value read as JSON where it is."""
+    values: dict[str, Any] = {}
+    for key, text in metadata.items():
+        try:
+            values[key] = json.loads(text)
+        except ValueError:
+            values[key] = text
+    return values

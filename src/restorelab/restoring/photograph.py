@@ -1,0 +1,73 @@
+"""A photograph as its file holds it: colours, transparency, and everything around the pixels."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+FORMATS: dict[str, tuple[str, ...]] = {
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "png": (".png",),
+    "tiff": (".tif", ".tiff"),
+    "webp": (".webp",),
+    "bmp": (".bmp", ".dib"),
+    "ppm": (".ppm", ".pgm", ".pnm", ".pbm"),
+}
+"""The formats that can be written, with the endings of their files; the first is the usual one."""
+
+READ_ONLY = {"gif": (".gif",)}
+"""Formats that are read, and written as PNG."""
+
+DEPTHS: dict[str, tuple[int, ...]] = {
+    "jpeg": (8,), "png": (8, 16), "tiff": (8, 16, 32), "webp": (8,), "bmp": (8,), "ppm": (8, 16),
+}  # fmt: skip
+"""Bits of a sample that a format can hold; 32 is floating point."""
+
+TRANSPARENT = ("png", "tiff", "webp")
+"""Formats that can hold transparency."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file tells beside its pixels; empty where it does not.
+
+    Attributes:
+        exif: a block as in TIFF, beginning with II or MM, with the orientation reset.
+        icc: the colour profile.
+        xmp: an XMP packet, with the orientation reset.
+        dpi: pixels per inch, horizontal and vertical.
+        chunks: PNG chunks (type, data) that are kept as they are: texts, and what the samples mean.
+    """
+
+    exif: bytes = b""
+    icc: bytes = b""
+    xmp: bytes = b""
+    dpi: tuple[float, float] | None = None
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One picture, upright.
+
+    Attributes:
+        pixels: (H, W, 1) gray or (H, W, 3) RGB; uint8, uint16, or float32 in [0, 1].
+        alpha: (H, W) of the same type, not multiplied into the colours; None without transparency.
+        format: one of `FORMATS`.
+        premultiplied: whether the file held colours multiplied by alpha.
+        compressed: whether the file was compressed at all; lossless: whether without loss (WebP).
+        lost: what of the file cannot be kept, a phrase each.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    format: str
+    metadata: Metadata = field(default_factory=Metadata)
+    premultiplied: bool = False
+    compressed: bool = True
+    lossless: bool = False
+    lost: tuple[str, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """Bits of a sample: 8, 16, or 32 for floating point."""
+        return 8 * self.pixels.dtype.itemsize

@@ -1,0 +1,257 @@
+"""Restore arrays of stored samples with one network: noise level, strength, self-ensemble, colour, tiles."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.noise_level import call, takes_sigma
+from restorelab.restoring import noise_estimate, tile_size, tiling, transparency
+from restorelab.restoring.inference import exact
+from restorelab.restoring.self_ensemble import averaged
+
+log = logging.getLogger(__name__)
+
+COLORS = ("each", "luma")
+
+LUMA = (0.299, 0.587, 0.114)
+"""ITU-R 601, as for gray images of datasets."""
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to restore.
+
+    Attributes:
+        sigma: the noise level in 8-bit units, or `auto`: it is estimated from each image, for a network that takes it.
+        strength: 0 leaves the image, 1 is the network's output, between them it is blended.
+        x8: the mean over the eight flips and turns of the image.
+        color: of a gray network on a colour image: restore `each` channel, or the `luma` alone.
+        tile: pixels of a tile's sides, or `auto`.
+        force: restore images that are cleaner than what the network was trained for.
+    """
+
+    sigma: float | Literal["auto"] = "auto"
+    strength: float = 1.0
+    x8: bool = False
+    color: str = "each"
+    tile: int | Literal["auto"] = "auto"
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sigma != "auto" and not 0 <= float(self.sigma) <= 255:
+            raise ConfigError(f"sigma={self.sigma}: expected auto, or a noise level from 0 to 255 in 8-bit units.")
+        if not 0 <= self.strength <= 1:
+            raise ConfigError(f"strength={self.strength}: expected a number from 0 to 1.")
+        if self.color not in COLORS:
+            raise ConfigError(f"color={self.color}: {nearest(self.color, COLORS)}")
+        if self.tile != "auto" and self.tile < 1:
+            raise ConfigError(f"tile={self.tile}: expected auto, or the pixels of a tile's sides.")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Restored samples (s H, s W, C), and how: `sigma` in 8-bit units, None if it was not needed; `untouched` says why
+    the image was left as it is; `tiles` how many there were, `side` their size at most (0 for one tile).
+    """  # fmt: skip
+
+    pixels: np.ndarray
+    sigma: float | None = None
+    untouched: str = ""
+    tiles: int = 1
+    side: int = 0
+
+
+class Restorer:
+    """A network with options; it restores one image after another.
+
+    net: in evaluation mode, on its device; its output is not clamped. trained: the noise levels that it was trained
+    for, in 8-bit units; None if that is not known, or its noise is no Gaussian one.
+
+    Raises:
+        ConfigError: for options that do not fit the network.
+    """
+
+    def __init__(self, net: nn.Module, options: Options, trained: Range | None = None) -> None:
+        self.net, self.options, self.trained = net, options, trained
+        self.device = next((p.device for p in net.parameters()), torch.device("cpu"))
+        self.channels = int(getattr(net, "channels", 0)) or None
+        if self.channels not in (None, 1, 3):
+            raise ConfigError(f"model: the network takes images of {self.channels} channels; expected 1 or 3.")
+        if options.sigma != "auto" and not takes_sigma(net):
+            raise ConfigError(
+                f"sigma={options.sigma:g}: {type(net).__name__} does not take the noise level; leave sigma out."
+            )
+        if getattr(net, "size", None) is not None:
+            raise ConfigError(f"model: {type(net).__name__} takes only images of {tuple(net.size)} pixels.")
+        self._per_pixel: dict[int, float] = {}
+        self._most = 0  # the side of tiles after one ran out of memory
+        self.told_memory = False
+
+    def restore(
+        self, pixels: np.ndarray, alpha: np.ndarray | None = None, progress: Callable[[int, int], object] | None = None
+    ) -> Restored:
+        """Restore (H, W, 1 or 3) of uint8, uint16, or float32 in [0, 1].
+
+        alpha: (H, W); colours where it is 0 do not reach the visible ones, and are returned as they are. progress: is
+        called with the tiles done and their number.
+
+        Raises:
+            DataError: if even the smallest tile does not fit the memory, or the network refuses the image.
+        """
+        sigma, untouched = self._level(pixels)
+        if untouched or self.options.strength == 0:
+            return Restored(pixels, sigma, untouched or "strength=0")
+        hidden = None if alpha is None or (alpha > 0).all() else alpha == 0
+        seen = pixels if hidden is None or alpha is None else transparency.filled(pixels, alpha)
+        compute = self._compute(sigma)
+        tiles = self.grid(pixels.shape, compute)
+        while True:
+            count, done = tiles.tiles(*pixels.shape[:2]), 0
+
+            def step(more: int, count: int = count) -> None:
+                nonlocal done
+                done += more
+                if progress is not None:
+                    progress(done, count)
+
+            try:
+                with torch.inference_mode(), exact():
+                    result = tiling.restored(seen, compute, tiles, self.device, step)
+                break
+            except Exception as error:
+                tiles = self._smaller(error, tiles, pixels.shape)
+        if hidden is not None and result.shape[:2] == hidden.shape:
+            result[hidden] = pixels[hidden]
+        return Restored(result, sigma, "", count, tiles.side)
+
+    def tiling_difference(self, pixels: np.ndarray) -> float:
+        """The PSNR in dB of the image restored in tiles against the image restored whole; infinite if they are equal.
+
+        The tiles are those of `options.tile`, or at most half the image if that would be one tile.
+        """
+        sigma, _ = self._level(pixels)
+        compute = self._compute(sigma)
+        tiles = self.grid(pixels.shape, compute)
+        most = max(pixels.shape[:2])
+        side = tiles.side if 0 < tiles.side < most else most // 2
+        as_float = pixels if pixels.dtype == np.float32 else (pixels / np.iinfo(pixels.dtype).max).astype(np.float32)
+        with torch.inference_mode(), exact():
+            whole, tiled = (
+                tiling.restored(as_float, compute, replace(tiles, side=max(own, tiles.least) if own else 0), self.device)
+                for own in (0, side)
+            )
+        error = float(np.mean((whole.astype(np.float64) - tiled) ** 2))
+        return float("inf") if error == 0 else -10 * float(np.log10(error))
+
+    def grid(self, shape: tuple[int, ...], compute: tiling.Compute) -> tiling.Grid:
+        """The tiles for an image of (H, W, C)."""
+        height, width, channels = shape
+        tiles = tiling.grid(self.net, 0)
+        if self.options.tile != "auto":
+            side = 0 if self.options.tile >= max(height, width) else max(self.options.tile, tiles.least)
+            return replace(tiles, side=min(side, self._most) if self._most and side else side or self._most)
+        if channels not in self._per_pixel:
+            with torch.inference_mode(), exact():
+                self._per_pixel[channels] = self._trial(compute, channels, tiles)
+        whole = not tile_size.bounded(self.net)
+        room = tile_size.free(self.device)
+        side = tile_size.side(height, width, tiles, self._per_pixel[channels], room=room, needed=lambda: whole)
+        if self._most and (side == 0 or side > self._most):
+            side = self._most
+        return replace(tiles, side=side)
+
+    def _trial(self, compute: tiling.Compute, channels: int, tiles: tiling.Grid) -> float:
+        try:
+            return tile_size.bytes_per_pixel(compute, channels, tiles, self.device)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise DataError(f"{type(self.net).__name__} cannot restore such an image: {error}") from error
+
+    def _smaller(self, error: Exception, tiles: tiling.Grid, shape: tuple[int, ...]) -> tiling.Grid:
+        """The grid to try after an error; raises DataError if it was not the memory, or there is no smaller tile."""
+        if not tile_size.out_of_memory(error):
+            if isinstance(error, RuntimeError | ValueError | IndexError):
+                raise DataError(f"{type(self.net).__name__} cannot restore this image: {error}") from error
+            raise error
+        side = tile_size.halved(tiles, *shape[:2])
+        if side is None:
+            raise DataError("there is not enough memory, even for the smallest tile.") from error
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if not self.told_memory:
+            log.warning("out of memory: restoring in tiles of %d pixels from here on", side)
+            self.told_memory = True
+        self._most = side
+        return replace(tiles, side=side)
+
+    def _level(self, pixels: np.ndarray) -> tuple[float | None, str]:
+        """The noise level in 8-bit units, and why the image is left as it is (empty if it is not)."""
+        if self.options.sigma != "auto":
+            return float(self.options.sigma), ""
+        if not takes_sigma(self.net) and (self.trained is None or self.options.force):
+            return None, ""
+        sigma = estimated(pixels)
+        if sigma is None:
+            if takes_sigma(self.net):
+                raise DataError("too small to estimate its noise; give sigma=NUMBER.")
+            return None, ""
+        least = None if self.trained is None else max(self.trained[0], noise_estimate.CLEAN)
+        if least is not None and sigma < least and not self.options.force:
+            return sigma, f"its noise, sigma {sigma:.1f}, is below {least:g}, for which the network was trained"
+        most = sigma if self.trained is None else self.trained[1]
+        return (min(sigma, most) if takes_sigma(self.net) else None), ""
+
+    def _compute(self, sigma: float | None) -> tiling.Compute:
+        """From a tile of the image to its restored pixels, with the same channels."""
+        level = None if sigma is None else torch.tensor([sigma / 255], device=self.device)
+
+        def network(tile: Tensor) -> Tensor:
+            return call(self.net, tile, None if level is None else level.expand(len(tile)))
+
+        run = averaged(network) if self.options.x8 else network
+
+        def compute(tile: Tensor) -> Tensor:
+            output = _on_channels(run, tile, self.channels or tile.shape[1], self.options.color)
+            if self.options.strength == 1:
+                return output
+            if output.shape != tile.shape:
+                raise DataError(f"strength={self.options.strength:g}: the network enlarges; it cannot be blended.")
+            return torch.lerp(tile, output, self.options.strength)
+
+        return compute
+
+
+def estimated(pixels: np.ndarray) -> float | None:
+    """The noise level of stored samples (H, W, C) in 8-bit units; None for an image that is too small.
+
+    Of a large image a part is looked at: rows and columns are not left out, as that would change the noise.
+    """
+    white = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
+    try:
+        return 255 * noise_estimate.estimate(pixels, white)
+    except ValueError:
+        return None
+
+
+def _on_channels(run: tiling.Compute, tile: Tensor, channels: int, color: str) -> Tensor:
+    """Run a network of `channels` on a tile (1, C, h, w) of 1 or 3 channels; returns as many."""
+    given = tile.shape[1]
+    if given == channels:
+        return run(tile)
+    if channels == 3:  # a gray image
+        return run(tile.expand(-1, 3, -1, -1)).mean(dim=1, keepdim=True)
+    if color == "each":
+        return run(tile.transpose(0, 1)).transpose(0, 1)
+    weights = torch.tensor(LUMA, device=tile.device).view(1, 3, 1, 1)
+    luma = (tile * weights).sum(dim=1, keepdim=True)
+    restored = run(luma)
+    if restored.shape != luma.shape:
+        raise DataError("color=luma: the network enlarges, and the colours would keep their size; use color=each.")
+    return tile + (restored - luma)

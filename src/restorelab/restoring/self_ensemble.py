@@ -1,0 +1,29 @@
+"""Self-ensemble: the mean of a network's outputs for the eight flips and turns of its input.
+
+Source: Timofte, Rothe and Van Gool, "Seven ways to improve example-based single image super resolution", CVPR 2016.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def averaged(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return a function of images (B, C, h, w) that gives the mean over the eight symmetries of the square.
+
+    They are restored one after another, so that this takes no more memory than one.
+    """
+
+    def ensemble(images: Tensor) -> Tensor:
+        total: Tensor | None = None
+        for turns in range(4):
+            for flipped in (False, True):
+                turned = torch.rot90(images, turns, (-2, -1))
+                output = network(turned.flip(-1) if flipped else turned)
+                back = torch.rot90(output.flip(-1) if flipped else output, -turns, (-2, -1))
+                total = back.clone() if total is None else total.add_(back)
+        assert total is not None
+        return total / 8
+
+    return ensemble

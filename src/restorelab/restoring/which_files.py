@@ -1,0 +1,122 @@
+"""Which files are restored, and where the results go; decided and checked before anything is read."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restorelab.errors import ConfigError, nearest
+from restorelab.restoring.photograph import FORMATS, READ_ONLY
+from restorelab.restoring.write_photograph import ending
+
+ENDINGS = tuple(name for names in (*FORMATS.values(), *READ_ONLY.values()) for name in names)
+"""The endings of the files that are taken from folders."""
+
+MARK = "_restored"
+"""What the name of a result gets, where it lies beside its source."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to restore. `place`: its path within the folder or pattern that it was found by."""
+
+    file: Path
+    place: Path
+
+
+def sources(words: Sequence[str]) -> list[Source]:
+    """The files that the words of a command line mean: files, folders with all below them, and patterns.
+
+    Of folders and patterns, files of other kinds, hidden ones, and results (`NAME_restored.jpg` beside `NAME.jpg`) are
+    left out. A file that is named is taken whatever its name is.
+
+    Raises:
+        ConfigError: for a word that means nothing; it names the nearest file.
+    """
+    found: dict[Path, Source] = {}
+    for word in words:
+        path = Path(word).expanduser()
+        if path.is_dir():
+            given = [Source(file, file.relative_to(path)) for file in _below(path)]
+        elif path.exists():
+            given = [Source(path, Path(path.name))]
+        else:
+            given = list(_matching(path))
+        if not given:
+            raise ConfigError(_nothing(word, path))
+        for source in given:
+            found.setdefault(source.file.absolute(), source)
+    return list(found.values())
+
+
+def target(source: Source, out: Path | None, format_: str) -> Path:
+    """Where the result of a source goes: beside it, or into the folder `out`, under the same path there."""
+    suffix = ending(format_, source.file)
+    if out is None:
+        return source.file.with_name(f"{source.file.stem}{MARK}{suffix}")
+    return out / source.place.with_suffix(suffix)
+
+
+def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
+    """Refuse results that would replace a source, or each other.
+
+    Raises:
+        ConfigError: naming both files.
+    """
+    inputs = {source.file.resolve() for source, _ in pairs}
+    taken: dict[Path, Source] = {}
+    for source, file in pairs:
+        place = file.resolve()
+        if place in inputs or (file.exists() and any(_same(file, other) for other in (source.file,))):
+            raise ConfigError(f"out: the result {file} would replace an input; inputs are never changed.")
+        if place in taken:
+            raise ConfigError(f"out: {taken[place].file} and {source.file} would both become {file}.")
+        taken[place] = source
+
+
+def _same(file: Path, other: Path) -> bool:
+    try:
+        return file.samefile(other)
+    except OSError:
+        return False
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Image files below a folder, in order; no hidden ones, and no results."""
+    files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in ENDINGS and file.is_file())
+    for file in files:
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if not hidden and not _is_result(file):
+            yield file
+
+
+def _matching(pattern: Path) -> Iterator[Source]:
+    """Files that match a pattern; their places are within its part without wildcards."""
+    parts = pattern.parts
+    fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    base = Path(*parts[:fixed])
+    for name in sorted(glob.glob(str(pattern), recursive=True)):  # noqa: PTH207  (of absolute patterns, too)
+        path = Path(name)
+        files = _below(path) if path.is_dir() else [path]
+        for file in files:
+            if path.is_dir() or (file.suffix.lower() in ENDINGS and not _is_result(file)):
+                yield Source(file, file.relative_to(base))
+
+
+def _is_result(file: Path) -> bool:
+    """Whether a file is named as the result of another that lies beside it."""
+    if not file.stem.endswith(MARK):
+        return False
+    stem = file.stem.removesuffix(MARK)
+    return any(file.with_name(stem + suffix).exists() for name in ENDINGS for suffix in (name, name.upper()))
+
+
+def _nothing(word: str, path: Path) -> str:
+    if path.is_dir():
+        return f"{word}: no image files are below this folder ({', '.join(ENDINGS)})."
+    if glob.has_magic(word):
+        return f"{word}: no image file matches this pattern."
+    folder = path.parent
+    if not folder.is_dir():
+        return f"{word}: there is no folder {folder}."
+    return f"{word}: there is no such file. {nearest(path.name, [file.name for file in folder.iterdir()])}"

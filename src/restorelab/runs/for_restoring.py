@@ -1,0 +1,59 @@
+"""The network for `restore`: of a run, a checkpoint, an exported file or a packaged one, and what it was trained for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from restorelab.config import build
+from restorelab.config.run_config import CONFIG, read_config
+from restorelab.errors import ConfigError
+from restorelab.restoring import packaged
+from restorelab.restoring.onnx_network import OnnxNetwork
+from restorelab.runs import loading
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network in evaluation mode whose output is not clamped.
+
+    sigma: the noise levels that it was trained for, in 8-bit units; None if that is not known or not Gaussian noise.
+    """
+
+    net: nn.Module
+    sigma: tuple[float, float] | None
+
+
+def network(source: str | PathLike[str], device: str, packages: Sequence[str] = ()) -> Trained:
+    """Load a network. Errors as of `restorelab.load`.
+
+    Raises:
+        ConfigError: for a network that does not restore images.
+    """
+    path = Path(source).expanduser()
+    if path.suffix.lower() == ".onnx" and path.is_file():
+        onnx = OnnxNetwork(path)
+        return Trained(onnx, onnx.trained)
+    named = packaged.of(path)
+    net: nn.Module = loading.load(source, device, model=None, clamp=False, packages=packages)
+    return Trained(net, _trained(path) if named is None else named.sigma)
+
+
+def _trained(path: Path) -> tuple[float, float] | None:
+    """The Gaussian noise levels that a run was trained for."""
+    folder = next((place for place in (path, *path.parents[:2]) if (place / CONFIG).is_file()), None)
+    if folder is None:
+        return None
+    config: dict[str, Any] = read_config(folder)
+    if not build.make("objective", config["objective"]).restores:
+        raise ConfigError(f"model: {path} is a network that does not restore images.")
+    noise = config.get("noise") or {}
+    others = [config.get(stage) for stage in ("blur", "downsample", "jpeg") if config.get(stage)]
+    if others or not str(noise.get("_target_", "")).endswith(".noise.Gaussian"):
+        return None
+    sigma = noise.get("sigma")
+    low, high = sigma if isinstance(sigma, list) else (sigma, sigma)
+    return float(low), float(high)
