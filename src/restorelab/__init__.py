@@ -1,6 +1,7 @@
 """restorelab: compose, train, measure and compare image restoration networks.
 
-`restorelab.load(run_dir)` gives a trained network back. Importing this package imports nothing heavy.
+`restorelab.load(run_dir)` gives a trained network back and `restorelab.restore(image, model)` uses one.
+Importing this package imports nothing heavy.
 """
 
 from collections.abc import Sequence
@@ -65,3 +66,52 @@ def load(
     from restorelab.runs import loading
 
     return loading.load(source, device, model=model, clamp=clamp, packages=trust)
+
+
+def restore(
+    image: Any,
+    model: Any,
+    sigma: float | str = "auto",
+    *,
+    strength: float = 1.0,
+    x8: bool = False,
+    color: str = "each",
+    tile: int | str = "auto",
+    force: bool = False,
+    device: str = "cpu",
+    trust: Sequence[str] = (),
+) -> Any:
+    """Restore one image, or a batch of tensors; gives back the same kind.
+
+    image: a NumPy array (H, W), (H, W, 1) or (H, W, 3) of uint8, uint16, or floating-point numbers in [0, 1]; a Pillow
+    image of mode L, LA, RGB, RGBA or I;16; or a tensor (C, H, W) or (B, C, H, W) of floating-point numbers in [0, 1].
+    The result is clamped to that range. Transparency is kept, and colours below transparent pixels change nothing.
+
+    model: the name of a network that comes with the package, a run's folder, a checkpoint, an exported file, or a
+    `torch.nn.Module`. A name or a path is loaded at each call; to restore many images, pass the module of `load`.
+
+    sigma: the noise level in 8-bit units (25 is 25 / 255), for networks that take it; `"auto"` estimates it from the
+    image. An image whose noise is below what the network was trained for is returned as it is, unless `force` is true.
+    That is known of networks by name or path. strength: 0 leaves the image, 1 is the network's output. x8: the mean
+    over eight flips and turns. color: of a gray network on a colour image, restore `"each"` channel or the `"luma"`.
+    tile: pixels of the sides of tiles, or `"auto"` for what the free memory allows.
+
+    Raises:
+        ConfigError: for a wrong option or a network that cannot be loaded.
+        DataError: for an image that cannot be restored.
+        TypeError: for another kind of image.
+    """
+    from restorelab.restoring import arrays
+    from restorelab.restoring.restorer import Options, Restorer
+    from restorelab.runs import for_restoring
+
+    made = for_restoring.network(model, device, trust)
+    options = Options(
+        sigma if sigma == "auto" else float(sigma),
+        float(strength),
+        x8,
+        color,
+        tile if tile == "auto" else int(tile),
+        force,
+    )
+    return arrays.restored(image, Restorer(made.net, options, made.sigma))

@@ -25,6 +25,7 @@ restorelab: compose, train, measure and compare image restoration networks.
   restorelab compare FOLDER ...         a page that holds runs and sweeps against each other
   restorelab evaluate WEIGHTS [...]     measure a run or a file of weights, on its own test images or on others
   restorelab export RUN out=FILE        a trained network for other programs: ONNX, darktable, PyTorch, model card
+  restorelab restore FILE ...           photographs through a trained network: a run's, a file's, or a packaged one
   restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE
   restorelab fetch data=NAME            bring a dataset to its folder
   restorelab export-set [key=value ...] out=FOLDER     the inputs of the evaluations, for a method of your own
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "compare": _of("restorelab.cli.compare"),
         "evaluate": _of("restorelab.cli.evaluate"),
         "export": _of("restorelab.exchange.export_network"),
+        "restore": _of("restorelab.cli.restore"),
         "preview": preview,
         "fetch": _of("restorelab.cli.fetch"),
         "export-set": _of("restorelab.exchange.export_set"),

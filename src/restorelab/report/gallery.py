@@ -15,7 +15,10 @@ class Tile:
 
 @dataclass(frozen=True)
 class Case:
-    """One test image of `size` (W, H) pixels, `whole` a small WebP of it; `box` (x, y, w, h) is what the tiles show."""
+    """One test image of `size` (W, H) pixels, `whole` a small WebP of it; `box` (x, y, w, h) is what the tiles show.
+
+    clean: None for a photograph whose true image is not known; then nothing was measured.
+    """
 
     id: str
     why: str
@@ -23,7 +26,7 @@ class Case:
     size: tuple[int, int]
     box: tuple[int, int, int, int]
     degraded: Tile
-    clean: Tile
+    clean: Tile | None
     restored: list[Tile]
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from restorelab.data.decode_memory import Gate
 from restorelab.errors import DataError, UserError
 from restorelab.restoring import fitting
-from restorelab.restoring.photograph import READ_ONLY, Photograph
+from restorelab.restoring.photograph import READ_ONLY, Photograph, white
 from restorelab.restoring.read_photograph import read
 from restorelab.restoring.restorer import Restored, Restorer
 from restorelab.restoring.write_photograph import whole, write
@@ -159,7 +159,7 @@ def _result(photograph: Photograph, restored: Restored) -> Photograph:
     height, width = restored.pixels.shape[:2]
     if alpha is not None and alpha.shape != (height, width):
         floating = Image.fromarray(alpha.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-        white = 1.0 if alpha.dtype == np.float32 else float(np.iinfo(alpha.dtype).max)
-        enlarged = np.asarray(floating).clip(0, white)
+        top = white(alpha)
+        enlarged = np.asarray(floating).clip(0, top)
         alpha = (enlarged if alpha.dtype == np.float32 else np.rint(enlarged)).astype(alpha.dtype)
     return replace(photograph, pixels=restored.pixels, alpha=alpha)

@@ -20,7 +20,7 @@ MOST = 65_536
 
 @dataclass
 class Directory:
-    """Entries by tag: (type, count, bytes of the values); and the directories below it, by the tag that points there."""
+    """Entries by tag: (type, count, bytes of the values); and the directories below it, by their tags."""
 
     entries: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
     below: dict[int, "Directory"] = field(default_factory=dict)

@@ -1,14 +1,15 @@
 """Change a photograph's format and depth, and refuse what would lose something without being asked to."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from restorelab.errors import DataError
 from restorelab.restoring import exif
-from restorelab.restoring.photograph import DEPTHS, READ_ONLY, TRANSPARENT, Metadata, Photograph
+from restorelab.restoring.photograph import DEPTHS, READ_ONLY, TRANSPARENT, Metadata, Photograph, white
 
-TYPES = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
+TYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
 """The type of samples by their depth."""
 
 
@@ -70,18 +71,18 @@ def _converted(samples: np.ndarray, bits: int) -> np.ndarray:
     wanted = TYPES[bits]
     if samples.dtype == wanted:
         return samples
-    before = 1.0 if samples.dtype == np.float32 else float(np.iinfo(samples.dtype).max)
+    before = white(samples)
     if bits == 32:
         return (samples / np.float32(before)).astype(wanted)
     result = np.empty(samples.shape, wanted)
-    factor = float(np.iinfo(wanted).max) / before
+    factor = white(np.empty(0, wanted)) / before
     for row in range(0, len(samples), 256):  # in parts, as a whole image in floating point takes several times as much
         result[row : row + 256] = np.rint(samples[row : row + 256] * factor)
     return result
 
 
 def _on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    white = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
-    share = alpha[..., None] / white
-    colours = pixels * share + white * (1 - share)
+    top = white(pixels)
+    share = alpha[..., None] / top
+    colours = pixels * share + top * (1 - share)
     return (colours if pixels.dtype == np.float32 else np.rint(colours)).astype(pixels.dtype)

@@ -39,7 +39,8 @@ class OnnxNetwork(nn.Module):
         options.log_severity_level = 3
         options.intra_op_num_threads = torch.get_num_threads()
         try:
-            self.session = onnxruntime.InferenceSession(str(file), options, providers=onnxruntime.get_available_providers())
+            providers = onnxruntime.get_available_providers()
+            self.session = onnxruntime.InferenceSession(str(file), options, providers=providers)
         except Exception as error:  # onnxruntime raises its own types
             raise DataError(f"model: {file} cannot be read as ONNX ({' '.join(str(error).split())[:200]}).") from error
         inputs, outputs = self.session.get_inputs(), self.session.get_outputs()

@@ -26,6 +26,11 @@ TRANSPARENT = ("png", "tiff", "webp")
 """Formats that can hold transparency."""
 
 
+def white(samples: np.ndarray) -> float:
+    """The value of white: 255, 65535, or 1 for floating point."""
+    return 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype.type).max)
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What a file tells beside its pixels; empty where it does not.

@@ -70,7 +70,8 @@ def _filtered(rows: np.ndarray, above: np.ndarray, pixel: int) -> bytes:
     left = rows.copy()
     left[:, pixel:] -= rows[:, :-pixel]
     up = rows - before
-    cost_left, cost_up = (np.abs(part.view(np.int8).astype(np.int16)).sum(axis=1, dtype=np.int64) for part in (left, up))
+    signed = (part.view(np.int8).astype(np.int16) for part in (left, up))
+    cost_left, cost_up = (np.abs(part).sum(axis=1, dtype=np.int64) for part in signed)
     filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = np.where(cost_up < cost_left, 2, 1)
     filtered[:, 1:] = np.where((cost_up < cost_left)[:, None], up, left)

@@ -17,7 +17,7 @@ from restorelab.data.pixels import Picture, Refused, turn
 from restorelab.data.raster import Raster
 from restorelab.data.tiff import MAGICS, Tiff
 from restorelab.restoring import exif
-from restorelab.restoring.photograph import Metadata, Photograph
+from restorelab.restoring.photograph import Metadata, Photograph, white
 
 KEPT_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt")
 """PNG chunks that are copied: what the samples mean, and texts."""
@@ -136,7 +136,13 @@ def _of_tiff(file: Tiff, lost: tuple[str, ...]) -> Photograph:
     xmp = exif.upright_xmp(_bytes_of(tags.valueof(700, b"")))
     metadata = Metadata(_tiff_exif(file.data, page), icc, xmp, _tiff_dpi(tags))
     return Photograph(
-        pixels, alpha, "tiff", metadata, premultiplied=picture.premultiplied, compressed=page.compression != 1, lost=lost
+        pixels,
+        alpha,
+        "tiff",
+        metadata,
+        premultiplied=picture.premultiplied,
+        compressed=page.compression != 1,
+        lost=lost,
     )
 
 
@@ -171,9 +177,9 @@ def _samples(array: np.ndarray) -> np.ndarray:
 
 def _divided(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Return colours that are not multiplied by alpha any more; 0 where alpha is 0."""
-    white = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
-    share = np.maximum(alpha[..., None].astype(np.float32), 1e-12) / white
-    colours = np.minimum(pixels / share, white) * (alpha > 0)[..., None]
+    top = white(pixels)
+    share = np.maximum(alpha[..., None].astype(np.float32), 1e-12) / top
+    colours = np.minimum(pixels / share, top) * (alpha > 0)[..., None]
     return (colours if pixels.dtype == np.float32 else np.rint(colours)).astype(pixels.dtype)
 
 
@@ -254,5 +260,3 @@ def _tiff_exif(data: bytes, page: Any) -> bytes:
     if not directory.entries and not directory.below:
         return b""
     return exif.block_of(directory, order)
-
-

@@ -13,6 +13,7 @@ from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.noise_level import call, takes_sigma
 from restorelab.restoring import noise_estimate, tile_size, tiling, transparency
 from restorelab.restoring.inference import exact
+from restorelab.restoring.photograph import white
 from restorelab.restoring.self_ensemble import averaged
 
 log = logging.getLogger(__name__)
@@ -89,8 +90,8 @@ class Restorer:
             raise ConfigError(
                 f"sigma={options.sigma:g}: {type(net).__name__} does not take the noise level; leave sigma out."
             )
-        if getattr(net, "size", None) is not None:
-            raise ConfigError(f"model: {type(net).__name__} takes only images of {tuple(net.size)} pixels.")
+        if size := getattr(net, "size", None):
+            raise ConfigError(f"model: {type(net).__name__} takes only images of {size} pixels.")
         self._per_pixel: dict[int, float] = {}
         self._most = 0  # the side of tiles after one ran out of memory
         self.told_memory = False
@@ -142,12 +143,10 @@ class Restorer:
         tiles = self.grid(pixels.shape, compute)
         most = max(pixels.shape[:2])
         side = tiles.side if 0 < tiles.side < most else most // 2
-        as_float = pixels if pixels.dtype == np.float32 else (pixels / np.iinfo(pixels.dtype).max).astype(np.float32)
+        as_float = (pixels / white(pixels)).astype(np.float32)
+        grids = (replace(tiles, side=0), replace(tiles, side=max(side, tiles.least)))
         with torch.inference_mode(), exact():
-            whole, tiled = (
-                tiling.restored(as_float, compute, replace(tiles, side=max(own, tiles.least) if own else 0), self.device)
-                for own in (0, side)
-            )
+            whole, tiled = (tiling.restored(as_float, compute, own, self.device) for own in grids)
         error = float(np.mean((whole.astype(np.float64) - tiled) ** 2))
         return float("inf") if error == 0 else -10 * float(np.log10(error))
 
@@ -233,9 +232,8 @@ def estimated(pixels: np.ndarray) -> float | None:
 
     Of a large image a part is looked at: rows and columns are not left out, as that would change the noise.
     """
-    white = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
     try:
-        return 255 * noise_estimate.estimate(pixels, white)
+        return 255 * noise_estimate.estimate(pixels, white(pixels))
     except ValueError:
         return None
 

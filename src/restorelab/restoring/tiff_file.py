@@ -9,7 +9,7 @@ import numpy as np
 
 from restorelab.errors import DataError
 from restorelab.restoring import exif
-from restorelab.restoring.photograph import Photograph
+from restorelab.restoring.photograph import Photograph, white
 
 STRIP = 1 << 18
 """Bytes of a strip before compression, about."""
@@ -55,16 +55,21 @@ def _strip(photograph: Photograph, rows: slice, order: str) -> bytes:
     if photograph.alpha is not None:
         alpha = photograph.alpha[rows, :, None]
         if photograph.premultiplied:
-            white = 1.0 if samples.dtype == np.float32 else float(np.iinfo(samples.dtype).max)
-            colours = samples * (alpha.astype(np.float32) / white)
+            top = white(samples)
+            colours = samples * (alpha.astype(np.float32) / top)
             samples = (colours if samples.dtype == np.float32 else np.rint(colours)).astype(samples.dtype)
         samples = np.concatenate([samples, alpha], axis=2)
     if not photograph.compressed:
-        return samples.astype(samples.dtype.newbyteorder(order)).tobytes()
+        return samples.astype(_ordered(samples, order)).tobytes()
     if samples.dtype != np.float32:  # the differences of neighbours (predictor 2)
         samples = samples.copy()
         samples[:, 1:] -= samples[:, :-1].copy()
-    return zlib.compress(samples.astype(samples.dtype.newbyteorder(order)).tobytes(), LEVEL)
+    return zlib.compress(samples.astype(_ordered(samples, order)).tobytes(), LEVEL)
+
+
+def _ordered(samples: np.ndarray, order: str) -> np.dtype[Any]:
+    """The type of samples in a byte order."""
+    return np.dtype(f"{order}{samples.dtype.kind}{samples.dtype.itemsize}")
 
 
 def _structure(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorelab.restoring.inference import spans
+from restorelab.restoring.photograph import white
 
 OVERLAP = 32
 """Pixels by which tiles overlap if the network does not declare its receptive field."""
@@ -109,8 +111,8 @@ def restored(
 def _tile(pixels: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
     """Part of the image as (1, C, h, w) float32 in [0, 1]; beyond its lower and right edge it is reflected."""
     part = np.ascontiguousarray(pixels[rows[0] : rows[1], columns[0] : columns[1]].transpose(2, 0, 1))
-    white = 1.0 if part.dtype == np.float32 else float(np.iinfo(part.dtype).max)
-    tile = torch.from_numpy(part.astype(np.float32))[None] / white
+    top = white(part)
+    tile = torch.from_numpy(part.astype(np.float32))[None] / top
     down, right = rows[1] - rows[0] - tile.shape[-2], columns[1] - columns[0] - tile.shape[-1]
     if not down and not right:
         return tile
@@ -118,10 +120,9 @@ def _tile(pixels: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -
     return F.pad(tile, (0, right, 0, down), mode=mode)
 
 
-def _stored(output: Tensor, dtype: np.dtype) -> np.ndarray:
+def _stored(output: Tensor, dtype: np.dtype[Any]) -> np.ndarray:
     """(C, h, w) in [0, 1] as stored samples (h, w, C)."""
     clamped = output.float().clamp(0, 1)
     if dtype != np.float32:
-        clamped = (clamped * float(np.iinfo(dtype).max)).round()
+        clamped = (clamped * white(np.empty(0, dtype))).round()
     return clamped.permute(1, 2, 0).cpu().numpy().astype(dtype)
-

@@ -71,7 +71,7 @@ def _by_pillow(photograph: Photograph, stream: IO[bytes], quality: int) -> None:
     metadata = photograph.metadata
     options: dict[str, Any] = {}
     if photograph.format in ("jpeg", "png", "webp"):
-        options = {"icc_profile": metadata.icc or None, "exif": metadata.exif}
+        options = {"icc_profile": metadata.icc or None, "exif": metadata.exif and b"Exif\0\0" + metadata.exif}
     if photograph.format in ("jpeg", "png", "bmp") and metadata.dpi:
         options["dpi"] = metadata.dpi
     if photograph.format == "jpeg":

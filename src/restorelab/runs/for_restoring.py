@@ -1,4 +1,4 @@
-"""The network for `restore`: of a run, a checkpoint, an exported file or a packaged one, and what it was trained for."""
+"""The network for `restore`, of a run, a checkpoint, an exported file or by name, and what it was trained for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,12 +27,14 @@ class Trained:
     sigma: tuple[float, float] | None
 
 
-def network(source: str | PathLike[str], device: str, packages: Sequence[str] = ()) -> Trained:
-    """Load a network. Errors as of `restorelab.load`.
+def network(source: str | PathLike[str] | nn.Module, device: str, packages: Sequence[str] = ()) -> Trained:
+    """Load a network, or take one that is loaded. Errors as of `restorelab.load`.
 
     Raises:
         ConfigError: for a network that does not restore images.
     """
+    if isinstance(source, nn.Module):
+        return Trained(source.to(device).eval(), None)
     path = Path(source).expanduser()
     if path.suffix.lower() == ".onnx" and path.is_file():
         onnx = OnnxNetwork(path)
@@ -51,9 +53,11 @@ def _trained(path: Path) -> tuple[float, float] | None:
     if not build.make("objective", config["objective"]).restores:
         raise ConfigError(f"model: {path} is a network that does not restore images.")
     noise = config.get("noise") or {}
-    others = [config.get(stage) for stage in ("blur", "downsample", "jpeg") if config.get(stage)]
+    stages = (str((config.get(stage) or {}).get("_target_", "")) for stage in ("blur", "downsample", "jpeg"))
+    others = [target for target in stages if target and not target.rpartition(".")[2].startswith("No")]
     if others or not str(noise.get("_target_", "")).endswith(".noise.Gaussian"):
         return None
     sigma = noise.get("sigma")
-    low, high = sigma if isinstance(sigma, list) else (sigma, sigma)
-    return float(low), float(high)
+    if isinstance(sigma, int | float):
+        return float(sigma), float(sigma)
+    return (float(sigma[0]), float(sigma[1])) if isinstance(sigma, list) else None

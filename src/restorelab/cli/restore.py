@@ -1,0 +1,299 @@
+"""`restorelab restore`: photographs through a trained network. Torch is imported late."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restorelab.errors import ConfigError, nearest
+from restorelab.exchange import own_options
+from restorelab.restoring import packaged
+from restorelab.restoring.photograph import FORMATS
+
+if TYPE_CHECKING:
+    from restorelab.restoring.batch import Job, Outcome
+    from restorelab.restoring.photograph import Photograph
+    from restorelab.restoring.restorer import Restorer
+
+USAGE = """\
+restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: photographs through a trained network.
+
+  model=auto      a run folder, a checkpoint, an exported file (.onnx, .safetensors), or the name of a packaged network;
+                  auto takes denoise_gray for gray images and denoise_color for others
+  out=FOLDER      where the results go, in the same tree of folders; by default beside each file, as NAME_restored
+  overwrite=false true: restore files whose result is there already; inputs are never changed
+  strength=1      0 to 1: how much of the network's change is applied
+  sigma=auto      the noise level in 8-bit units, for networks that take it; auto estimates it from each image
+  force=false     true: restore images that are cleaner than what the network was trained for
+  x8=false        true: the mean over eight flips and turns; takes eight times as long
+  color=each      a gray network on a colour image: each channel, or luma for the brightness alone
+  format=FORMAT   of the results: FORMATS; by default that of each file
+  depth=BITS      of the results: 8, 16, or 32 (floating-point TIFF); by default that of each file
+  quality=95      of JPEG and WebP, 1 to 100
+  lossy=false     true: go on where something of a file cannot be kept, such as a palette, animation, pages or CMYK
+  tile=auto       pixels of the sides of tiles; auto: by the free memory; check: only print what tiles change, in dB
+  page=false      true: a page with the pictures before and after, restored.html, in out or the current folder
+  device=auto     cpu or cuda; auto takes a GPU if there is one
+  trust=PACKAGE   packages that the network's config may name, a,b for several
+
+  restorelab restore photo.jpg
+  restorelab restore scans/ out=restored/ model=runs/mine
+  restorelab restore 'raw16/*.tif' model=denoise_color strength=0.7 sigma=auto depth=16
+
+Packaged networks:
+"""
+
+OWN = ("model", "out", "overwrite", "strength", "sigma", "force", "x8", "color", "format", "depth", "quality", "lossy",
+       "tile", "page", "device", "trust")  # fmt: skip
+
+AUTO = ("denoise_gray", "denoise_color")
+"""The networks of `model=auto` for gray images and for others."""
+
+PAGE = "restored.html"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A parsed command line."""
+
+    words: list[str]
+    model: str = "auto"
+    out: Path | None = None
+    device: str = "auto"
+    trust: list[str] = field(default_factory=list)
+    overwrite: bool = False
+    page: bool = False
+    check: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    wanted: dict[str, Any] = field(default_factory=dict)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Restore files; prints a line for each and gives the exit status: 0, or 1 if a file failed.
+
+    Raises:
+        ConfigError: for a wrong option, a file that is not there, a result that would replace an input, or no network.
+        DataError: for a damaged network.
+    """
+    if {"-h", "--help"} & set(argv):
+        lines = [f"  {line}" for line in packaged.lines()] or ["  (none in this installation)"]
+        print("\n".join([USAGE.replace("FORMATS", ", ".join(FORMATS)).rstrip("\n"), *lines]))
+        return 0
+    request = parse(argv)
+    from restorelab.restoring import which_files
+
+    sources = which_files.sources(request.words)
+    networks = _Networks(request)
+    from restorelab.restoring.batch import Job
+
+    jobs, bad = _planned(request, sources, Job)
+    if request.check:
+        return max(_check(jobs, networks), bool(bad))
+    waiting = [job for job in jobs if request.overwrite or not job.target.exists()]
+    for job in jobs:
+        if job not in waiting:
+            print(f"{job.source}: skipped, {job.target} is there already (overwrite=true restores it again)")
+    return _restore(request, waiting, networks, skipped=len(jobs) - len(waiting), bad=bad)
+
+
+def parse(argv: Sequence[str]) -> Request:
+    """Read a command line.
+
+    Raises:
+        ConfigError: for a wrong key or value, or no files.
+    """
+    pairs = [word for word in argv if "=" in word and (word.partition("=")[0] in OWN or not Path(word).exists())]
+    words = [word for word in argv if word not in pairs]
+    if flags := [word for word in words if word.startswith("-") and not Path(word).exists()]:
+        raise ConfigError(f"restore {flags[0]}: expected files, key=value, or --help.")
+    given, _ = own_options.split("restore", pairs, OWN, of_run=False)
+    if not words:
+        raise ConfigError("restore: name the files, folders or patterns to restore, such as photo.jpg.")
+    truths = {key: own_options.truth(key, given[key]) for key in ("overwrite", "force", "x8", "lossy", "page")
+              if key in given}  # fmt: skip
+    options: dict[str, Any] = {key: truths[key] for key in ("force", "x8") if key in truths}
+    options |= {"color": given["color"]} if "color" in given else {}
+    options |= {"strength": _number("strength", given["strength"])} if "strength" in given else {}
+    if given.get("sigma", "auto") != "auto":
+        options["sigma"] = _number("sigma", given["sigma"])
+    tile = given.get("tile", "auto")
+    if tile not in ("auto", "check"):
+        options["tile"] = own_options.whole("tile", tile)
+    wanted: dict[str, Any] = {key: own_options.whole(key, given[key]) for key in ("depth", "quality") if key in given}
+    wanted |= {"lossy": truths.get("lossy", False)}
+    wanted |= {"format": _format(given["format"])} if "format" in given else {}
+    if wanted.get("depth") not in (None, 8, 16, 32):
+        raise ConfigError(f"depth={wanted['depth']}: expected 8, 16 or 32.")
+    if not 1 <= wanted.get("quality", 95) <= 100:
+        raise ConfigError(f"quality={wanted['quality']}: expected 1 to 100.")
+    device = given.get("device", "auto")
+    if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device={device}: {nearest(device, ['auto', 'cpu', 'cuda'])}")
+    return Request(
+        words, given.get("model", "auto"), Path(given["out"]).expanduser() if "out" in given else None, device,
+        own_options.listed(given.get("trust", "")), truths.get("overwrite", False), truths.get("page", False),
+        tile == "check", options, wanted,
+    )  # fmt: skip
+
+
+def _number(key: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ConfigError(f"{key}={value}: expected a number{' or auto' if key == 'sigma' else ''}.") from None
+
+
+def _format(value: str) -> str:
+    name = value.lower().removeprefix(".")
+    names = {ending.removeprefix("."): kind for kind, endings in FORMATS.items() for ending in endings}
+    if name not in FORMATS and name not in names:
+        raise ConfigError(f"format={value}: {nearest(name, FORMATS)}")
+    return names.get(name, name)
+
+
+class _Networks:
+    """The network of the command, or the two of `model=auto`, each loaded once; the first before anything is read."""
+
+    def __init__(self, request: Request) -> None:
+        import torch
+
+        from restorelab.restoring.restorer import Options
+
+        self.request = request
+        self._made: dict[str, Restorer] = {}
+        cuda = torch.cuda.is_available()
+        if request.device.startswith("cuda") and not cuda:
+            raise ConfigError(f"device={request.device}: no GPU is available; use device=cpu.")
+        self.device = ("cuda" if cuda else "cpu") if request.device == "auto" else request.device
+        self.options = Options(**request.options)
+        if request.model == "auto":
+            if missing := [name for name in AUTO if name not in packaged.names()]:
+                raise ConfigError(
+                    f"model: {missing[0]} does not come with this installation; name a network, model=runs/mine."
+                )
+        else:
+            self._of(request.model)
+
+    def __call__(self, photograph: "Photograph") -> "Restorer":
+        if self.request.model != "auto":
+            return self._of(self.request.model)
+        return self._of(AUTO[photograph.pixels.shape[2] == 3])
+
+    def _of(self, name: str) -> "Restorer":
+        if name not in self._made:
+            from restorelab.restoring.restorer import Restorer
+            from restorelab.runs.for_restoring import network
+
+            trained = network(name, self.device, self.request.trust)
+            self._made[name] = Restorer(trained.net, self.options, trained.sigma)
+        return self._made[name]
+
+
+def _planned(request: Request, sources: Sequence[Any], job: "type[Job]") -> tuple[list["Job"], int]:
+    """The work, and how many files are refused; what cannot be kept is told before anything is written."""
+    from restorelab.restoring import fitting, which_files
+    from restorelab.restoring.read_photograph import header
+
+    pairs, bad = [], 0
+    for source in sources:
+        head = header(source.file)
+        kind = fitting.written_as("jpeg" if head is None else head.format, request.wanted.get("format"))
+        if head is not None and head.lost:
+            if not request.wanted["lossy"]:
+                print(f"error: {source.file}: {fitting.refusal(head.lost)}", file=sys.stderr)
+                bad += 1
+                continue
+            print(f"{source.file}: not kept: {'; '.join(head.lost)}")
+        pairs.append((source, which_files.target(source, request.out, kind)))
+    which_files.check_targets(pairs)
+    return [job(source.file, target) for source, target in pairs], bad
+
+
+def _restore(request: Request, jobs: list["Job"], networks: _Networks, *, skipped: int, bad: int) -> int:
+    """Restore the files, print the lines and the page; gives the exit status."""
+    from tqdm import tqdm
+
+    from restorelab.restoring.batch import Wanted, run
+
+    counts = {"restored": 0, "left as they are": 0, "skipped": skipped, "failed": bad}
+    pictures: list[Any] = []
+    quiet = not sys.stderr.isatty()
+    began = time.perf_counter()
+    with (
+        tqdm(total=len(jobs), unit="file", disable=quiet) as files,
+        tqdm(total=1, unit="tile", leave=False, disable=quiet) as tiles,
+    ):
+
+        def progress(job: "Job", done: int, count: int) -> None:
+            tiles.set_description(job.source.name, refresh=False)
+            if done <= 1:
+                tiles.reset(count)
+            tiles.update(done - tiles.n)
+
+        for outcome in run(jobs, networks, Wanted(**request.wanted), progress):
+            counts[_kind(outcome)] += 1
+            with tqdm.external_write_mode(file=sys.stderr):
+                print(_line(outcome), file=sys.stderr if outcome.error else sys.stdout, flush=True)
+            if request.page and outcome.restored is not None and not outcome.error:
+                _keep_pictures(pictures, outcome)
+            files.update()
+    if pictures:
+        from restorelab.report import before_after
+
+        place = (request.out or Path()) / PAGE
+        before_after.write(pictures, place)
+        print(f"page: {place}")
+    if len(jobs) + skipped + bad > 1:
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+        print(f"{told}, in {time.perf_counter() - began:.1f} s")
+    return 1 if counts["failed"] else 0
+
+
+def _kind(outcome: "Outcome") -> str:
+    if outcome.error or outcome.restored is None:
+        return "failed"
+    return "left as they are" if outcome.restored.untouched else "restored"
+
+
+def _line(outcome: "Outcome") -> str:
+    """What is printed of a file."""
+    if outcome.error or outcome.restored is None or outcome.before is None:
+        return f"error: {outcome.error}"
+    restored, before = outcome.restored, outcome.before
+    notes = "".join(f"; {note}" for note in outcome.notes)
+    if restored.untouched:
+        copied = f", copied to {outcome.job.target}" if outcome.written else ""
+        return f"{outcome.job.source}: left as it is{copied}: {restored.untouched}{notes}"
+    height, width, bands = before.pixels.shape
+    size = f"{width}x{height} {'colour' if bands == 3 else 'gray'}, {before.depth} bits"
+    level = "" if restored.sigma is None else f", sigma {restored.sigma:.1f}"
+    tiles = f", {restored.tiles} tiles" if restored.tiles > 1 else ""
+    return f"{outcome.job.source} -> {outcome.job.target}: {size}{level}{tiles}, {outcome.seconds:.1f} s{notes}"
+
+
+def _keep_pictures(pictures: list[Any], outcome: "Outcome") -> None:
+    from restorelab.report import before_after
+
+    if len(pictures) < before_after.MOST and outcome.before is not None and outcome.restored is not None:
+        pictures.append(before_after.case(outcome.job.source.name, outcome.before.pixels, outcome.restored.pixels))
+
+
+def _check(jobs: Sequence["Job"], networks: _Networks) -> int:
+    """Print the PSNR of each image restored in tiles against itself restored whole; nothing is written."""
+    from restorelab.errors import UserError
+    from restorelab.restoring.read_photograph import read
+
+    failed = 0
+    for job in jobs:
+        try:
+            photograph = read(job.source)
+            difference = networks(photograph).tiling_difference(photograph.pixels)
+        except UserError as error:
+            print(f"error: {job.source}: {error}", file=sys.stderr)
+            failed = 1
+            continue
+        told = "the same, bit for bit" if difference == float("inf") else f"{difference:.1f} dB"
+        print(f"{job.source}: in tiles against whole: {told}")
+    return failed
