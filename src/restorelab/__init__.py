@@ -6,7 +6,7 @@ Importing this package imports nothing heavy.
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 __version__ = "0.2.0"
 
@@ -71,12 +71,12 @@ def load(
 def restore(
     image: Any,
     model: Any,
-    sigma: float | str = "auto",
+    sigma: float | Literal["auto"] = "auto",
     *,
     strength: float = 1.0,
     x8: bool = False,
     color: str = "each",
-    tile: int | str = "auto",
+    tile: int | Literal["auto"] = "auto",
     force: bool = False,
     device: str = "cpu",
     trust: Sequence[str] = (),

@@ -199,7 +199,7 @@ def _planned(request: Request, sources: Sequence[Any], job: "type[Job]") -> tupl
     pairs, bad = [], 0
     for source in sources:
         head = header(source.file)
-        kind = fitting.written_as("jpeg" if head is None else head.format, request.wanted.get("format"))
+        kind = None if head is None else fitting.written_as(head.format, request.wanted.get("format"))
         if head is not None and head.lost:
             if not request.wanted["lossy"]:
                 print(f"error: {source.file}: {fitting.refusal(head.lost)}", file=sys.stderr)

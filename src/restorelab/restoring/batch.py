@@ -97,8 +97,11 @@ def run(
             pending: Future[Outcome] | None = None
             for place, job in enumerate(jobs):
                 assert following is not None
-                outcome = _computed(job, following, restorer, progress)
-                following = decoder.submit(decode, place + 1) if place + 1 < len(jobs) else None
+                decoded, following = following, None
+                if place + 1 < len(jobs):
+                    following = decoder.submit(decode, place + 1)
+                outcome = _computed(job, decoded, restorer, progress)
+                del decoded
                 if pending is not None:
                     yield pending.result()
                 pending = encoder.submit(encode, place, outcome)

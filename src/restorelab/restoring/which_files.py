@@ -49,9 +49,12 @@ def sources(words: Sequence[str]) -> list[Source]:
     return list(found.values())
 
 
-def target(source: Source, out: Path | None, format_: str) -> Path:
-    """Where the result of a source goes: beside it, or into the folder `out`, under the same path there."""
-    suffix = ending(format_, source.file)
+def target(source: Source, out: Path | None, kind: str | None) -> Path:
+    """Where the result of a source goes: beside it, or into the folder `out`, under the same path there.
+
+    kind: the format of the result; None for a file that cannot be read.
+    """
+    suffix = source.file.suffix if kind is None else ending(kind, source.file)
     if out is None:
         return source.file.with_name(f"{source.file.stem}{MARK}{suffix}")
     return out / source.place.with_suffix(suffix)
