@@ -15,10 +15,9 @@ def _noisy(image: np.ndarray, sigma: float, seed: int, *, clipped: bool) -> np.n
     return np.rint(noisy.clip(0, 1) * 255).astype(np.uint8) if clipped else noisy
 
 
-@pytest.mark.parametrize("clipped", [False, True])
-@pytest.mark.parametrize("sigma", [5, 25, 75])
+@pytest.mark.parametrize(("sigma", "clipped"), [(5, False), (75, True)])
 def test_the_level_of_a_photograph_is_found_within_a_tenth(sigma: float, clipped: bool) -> None:
-    for seed, image in enumerate((data.coffee()[:256, :256], data.camera()[128:384, 128:384])):
+    for seed, image in enumerate((data.coffee()[:192, :192, 1], data.camera()[128:320, 128:320])):
         noisy = _noisy(image, sigma, seed, clipped=clipped)
         assert 255 * estimate(noisy, 255 if clipped else 1) == pytest.approx(sigma, rel=0.1)
 
