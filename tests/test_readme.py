@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from restorelab.cli import restore
 from restorelab.cli.main import main
 from restorelab.config import build, composition
 from restorelab.config.schema import conf_dir
@@ -95,6 +96,12 @@ def test_preview_commands(command: str, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(command)[1:]) == 0
     assert (tmp_path / "preview.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("restorelab restore")])
+def test_restore_commands_are_read(command: str) -> None:
+    request = restore.parse(shlex.split(command)[2:])
+    assert request.words
 
 
 def test_groups_of_the_table_are_those_of_conf() -> None:
