@@ -258,7 +258,7 @@ def test_a_wide_interval_is_undecided_and_never_a_tie(tmp_path: Path) -> None:
     assert one.low < -0.05 < 0.05 < one.high
     assert one.verdict == "undecided"
     assert "undecided: b" in significance.summary(result, found)
-    assert "This is no tie." in " ".join(significance.table(result, found).notes)
+    assert "This is not a tie." in " ".join(significance.table(result, found).notes)
 
 
 def test_one_seed_has_an_interval_of_the_images_alone_and_no_p(tmp_path: Path) -> None:

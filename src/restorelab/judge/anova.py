@@ -59,8 +59,8 @@ def decompose(cells: np.ndarray, shape: Sequence[int]) -> Decomposition:
             variance = float((part**2).mean())
             freedom = int(np.prod([shape[axis] - 1 for axis in axes]))
             effects.append(Effect(axes, variance / total, _p(variance, within, means.size, seeds, freedom)))
-    told = sum(effect.share for effect in effects)
-    return Decomposition(effects, max(0.0, between / total - told), within / total, total)
+    explained = sum(effect.share for effect in effects)
+    return Decomposition(effects, max(0.0, between / total - explained), within / total, total)
 
 
 def _part(means: np.ndarray, axes: tuple[int, ...], parts: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How sure a comparison is: resampling over seeds and groups of images, and Holm's correction over many comparisons.
+"""Intervals and p-values: resampling over seeds and groups of images, and Holm's correction over many comparisons.
 
 A run's metric is a table of seeds by images. Both are samples: another seed, or other photographs, would have given
 other numbers. They are crossed (every seed is measured on the same images), so their parts of the uncertainty add up:
@@ -61,15 +61,15 @@ def draws_for(comparisons: int) -> int:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with what it might have been.
+    """A number with its resampled values.
 
     Attributes:
         value: the estimate.
-        draws: what it is in each resample.
+        draws: the estimate in each resample.
         seeds: of the run with the fewest.
         images, groups: that were resampled; 0 where only whole runs were measured.
         powered: whether every run that learned has enough seeds.
-        exact: nothing in it is a matter of chance.
+        exact: whether it does not depend on chance.
         resamples: how many of the groups.
         over: what the interval is over, such as "seeds and groups of images"; empty where there is none.
     """
@@ -113,19 +113,19 @@ class Resampled:
     groups: int
 
 
-def resample(found: Sequence[Sample], resamples: int = RESAMPLES) -> Resampled:
+def resample(samples: Sequence[Sample], resamples: int = RESAMPLES) -> Resampled:
     """Draw the groups of images for all runs at once; they are on the same images, in the same order.
 
     Raises:
         DataError: where all images are of one group.
     """
-    codes, groups = _codes(found[0])
-    means = _resampled_means(found, codes, groups, resamples, PhiloxDraws("study, shared", 0).generator)
-    return Resampled({sample.run: mean for sample, mean in zip(found, means, strict=True)}, groups)
+    codes, groups = _codes(samples[0])
+    means = _resampled_means(samples, codes, groups, resamples, PhiloxDraws("study, shared", 0).generator)
+    return Resampled({sample.run: mean for sample, mean in zip(samples, means, strict=True)}, groups)
 
 
 def estimate(
-    found: Sequence[Sample],
+    samples: Sequence[Sample],
     weights: Sequence[float],
     *,
     log: bool = False,
@@ -135,7 +135,7 @@ def estimate(
 ) -> Estimate:
     """A weighted sum of the runs' means; weights 1 and -1 make a paired difference.
 
-    found: runs on the same images, in the same order. log: of the logarithm of each seed's mean over the images, so
+    samples: runs on the same images, in the same order. log: of the logarithm of each seed's mean over the images, so
     that a difference is the logarithm of a ratio. With one seed the interval is that of the images alone; with one
     value a seed, that of the seeds alone. shared: draws by `resample`, of these runs among others.
 
@@ -143,8 +143,8 @@ def estimate(
         DataError: where all images are of one group, and for the logarithm of what is not positive.
     """
     generator = PhiloxDraws("study", seed).generator
-    means = [sample.values.mean(axis=1) for sample in found]
-    for sample, mean in zip(found, means, strict=True):
+    means = [sample.values.mean(axis=1) for sample in samples]
+    for sample, mean in zip(samples, means, strict=True):
         if log and not (mean > 0).all():
             msg = f"run {sample.run}: a ratio needs positive numbers, and a mean is {mean.min():.3g}."
             raise DataError(msg)
@@ -154,19 +154,19 @@ def estimate(
     if shared is not None:
         resamples = len(next(iter(shared.means.values())))
     draws, groups = np.full(resamples, value), 0
-    if found[0].groups is not None:
-        deviations, groups = _group_deviations(found, weights, curve, value, resamples, generator, shared)
+    if samples[0].groups is not None:
+        deviations, groups = _group_deviations(samples, weights, curve, value, resamples, generator, shared)
         draws += deviations
-    moving = [(w, h) for w, h, sample in zip(weights, heights, found, strict=True) if sample.learned and h.size > 1]
+    moving = [(w, h) for w, h, sample in zip(weights, heights, samples, strict=True) if sample.learned and h.size > 1]
     if moving:
         draws = np.repeat(draws, SEED_DRAWS if resamples < PLENTY else 1)
         draws += _seed_deviations(moving, draws.size, generator)
-    matter = [sample for sample in found if sample.learned]
+    matter = [sample for sample in samples if sample.learned]
     return Estimate(
         value=value,
         draws=draws,
-        seeds=min(len(sample.values) for sample in matter or found),
-        images=found[0].values.shape[1] if groups else 0,
+        seeds=min(len(sample.values) for sample in matter or samples),
+        images=samples[0].values.shape[1] if groups else 0,
         groups=groups,
         powered=all(len(sample.values) >= ENOUGH for sample in matter),
         exact=not matter and not groups,
@@ -185,16 +185,16 @@ def _codes(sample: Sample) -> tuple[np.ndarray, int]:
     """The groups as numbers, (images), and how many there are."""
     names, codes = np.unique(np.array(sample.groups), return_inverse=True)
     if len(names) < 2:
-        msg = f"all {len(codes)} test images are of one group ({names[0]}): nothing can be said about others."
+        msg = f"all {len(codes)} test images are of one group ({names[0]}): nothing can be said about other groups."
         raise DataError(msg)
     return codes, len(names)
 
 
 def _resampled_means(
-    found: Sequence[Sample], codes: np.ndarray, groups: int, resamples: int, generator: np.random.Generator
+    samples: Sequence[Sample], codes: np.ndarray, groups: int, resamples: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
     """Means over the images of resampled groups: of each run (resamples, seeds)."""
-    rows = np.concatenate([sample.values for sample in found])
+    rows = np.concatenate([sample.values for sample in samples])
     sums = np.stack([np.bincount(codes, weights=row, minlength=groups) for row in rows], axis=1)
     sizes = np.bincount(codes, minlength=groups).astype(float)
     table = np.concatenate([sums, sizes[:, None]], axis=1)
@@ -208,11 +208,11 @@ def _resampled_means(
         totals.append(times.astype(float) @ table)
     total = np.concatenate(totals)
     means = total[:, :-1] / total[:, -1:]
-    return np.split(means, np.cumsum([len(sample.values) for sample in found])[:-1], axis=1)
+    return np.split(means, np.cumsum([len(sample.values) for sample in samples])[:-1], axis=1)
 
 
 def _group_deviations(
-    found: Sequence[Sample],
+    samples: Sequence[Sample],
     weights: Sequence[float],
     curve: Callable[[np.ndarray], np.ndarray],
     value: float,
@@ -220,12 +220,12 @@ def _group_deviations(
     generator: np.random.Generator,
     shared: Resampled | None,
 ) -> tuple[np.ndarray, int]:
-    """What drawing the groups anew changes in the weighted sum, studentized: (resamples), and how many groups."""
+    """The change of the weighted sum by resampling the groups, studentized: (resamples), and how many groups."""
     if shared is not None:
-        groups, resampled = shared.groups, [shared.means[sample.run] for sample in found]
+        groups, resampled = shared.groups, [shared.means[sample.run] for sample in samples]
     else:
-        codes, groups = _codes(found[0])
-        resampled = _resampled_means(found, codes, groups, resamples, generator)
+        codes, groups = _codes(samples[0])
+        resampled = _resampled_means(samples, codes, groups, resamples, generator)
     again = sum(weight * curve(mean).mean(axis=1) for weight, mean in zip(weights, resampled, strict=True))
     return (again - value) * np.sqrt(groups / generator.chisquare(groups - 1, resamples)), groups
 
@@ -233,7 +233,7 @@ def _group_deviations(
 def _seed_deviations(
     moving: Sequence[tuple[float, np.ndarray]], count: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """What drawing each run's seeds anew changes in the weighted sum, studentized: (count)."""
+    """The change of the weighted sum by resampling each run's seeds, studentized: (count)."""
     deviations = np.zeros(count)
     variances, freedoms = [], []
     for weight, height in moving:
@@ -258,7 +258,7 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def win_rate(one: Sample, other: Sample, *, higher: bool) -> float:
-    """Share of the images on which `one` is better, seeds averaged, equal ones counting half."""
-    ahead = one.values.mean(axis=0) - other.values.mean(axis=0)
+def win_rate(sample: Sample, other: Sample, *, higher: bool) -> float:
+    """Share of the images on which `sample` is better, seeds averaged, equal ones counting half."""
+    ahead = sample.values.mean(axis=0) - other.values.mean(axis=0)
     return float((np.sign(ahead if higher else -ahead) / 2 + 0.5).mean())

@@ -1,4 +1,4 @@
-"""Which keys the best runs of a search agree on: rank-based PED-ANOVA.
+"""The keys whose values the best runs of a search share: rank-based PED-ANOVA.
 
 A key matters as far as its values among the best quarter are spread otherwise than among all runs. The difference is
 the Pearson divergence between the two, `sum_k p_k (q_k / p_k - 1)^2` over bins, with p_k the share of all runs in bin k
@@ -63,6 +63,6 @@ def binned(values: Sequence[Any]) -> np.ndarray:
         edges = np.unique(np.quantile(numbers, np.arange(1, BINS) / BINS, method="lower"))
         codes = np.searchsorted(edges, numbers, side="left")
     else:
-        said = [repr(value) for value in values]
-        codes = np.array([sorted(set(said)).index(one) for one in said])
+        texts = [repr(value) for value in values]
+        codes = np.array([sorted(set(texts)).index(text) for text in texts])
     return np.unique(codes, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Which of the varied keys made the difference, by the best validation metric of each run; test images have no say.
+"""Which of the varied keys matter, by the best validation metric of each run; test images are not used.
 
 On a full grid: shares of variance (`anova`). In a search: what the best quarter has in common (`divergence`).
 """
@@ -24,7 +24,7 @@ from restorelab.runs.run_folder import RunFolder
 from restorelab.runs.run_identity import OF_TRAINING
 
 CONFIGS = 20
-"""Configs from which on a search says something: a quarter of them is five."""
+"""Configs that a search needs at least: a quarter of them is five."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Search:
-    """Configs that a search tried (not all of a grid), which of them are the best quarter, and what tells these."""
+    """Configs that a search tried (not all of a grid), the best quarter of them, and how its values differ."""
 
     points: list[Point]
     best: np.ndarray
@@ -60,13 +60,13 @@ class Search:
 
 
 def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Grid | Search | str:
-    """Find the keys that vary among runs validated on the same images, and how much each matters; or say why not.
+    """Find the keys that vary among runs validated on the same images, and how much each matters; else the reason.
 
     pruned: folders of runs that a search ended early: their best so far counts in a search, and in a grid nothing does
     that was not trained to its end.
     """
-    points = _alike(runs, metric, pruned)
-    configs = _one_each(points)
+    points = _on_same_images(runs, metric, pruned)
+    configs = _by_config(points)
     if len(configs) < 2:
         return f"No two runs that learn differ in a key and have {metric} on the same validation images."
     finished = [point for point in points if not point.pruned]
@@ -84,17 +84,16 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Grid | S
         return _search(configs, keys, metric)
     shown = ", ".join(naming.label(key, keys) for key in keys)
     return (
-        f"{len(configs)} combinations of {shown}: not all of a grid, and fewer than the {CONFIGS} from which on a "
-        "search tells."
+        f"{len(configs)} combinations of {shown}: not all of a grid, and fewer than the {CONFIGS} that a search needs."
     )
 
 
 def _keys(points: Sequence[Point]) -> list[str]:
     """The keys that vary among the configs."""
-    return factors([point.config for point in _one_each(points)])
+    return factors([point.config for point in _by_config(points)])
 
 
-def _alike(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Point]:
+def _on_same_images(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Point]:
     """The runs by what they were validated on: the set with the most configs."""
     sets: dict[str, list[Point]] = defaultdict(list)
     for name in runs:
@@ -125,7 +124,7 @@ def _best(values: np.ndarray, metric: str) -> float:
 
 
 def _validated(config: Mapping[str, Any]) -> str:
-    """What decides the validation images and how they are measured."""
+    """A key of the validation images and how they are measured."""
     data = {key: value for key, value in (config.get("data") or {}).items() if key not in OF_TRAINING}
     evaluation = config.get("evaluation") or {}
     own = {stage: config.get(stage) for stage in STAGES
@@ -156,12 +155,12 @@ def factors(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     return kept
 
 
-def _decides(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether the first tells the second."""
-    return len(set(zip(one, other, strict=True))) == len(set(one))
+def _decides(first: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether the first determines the second."""
+    return len(set(zip(first, other, strict=True))) == len(set(first))
 
 
-def _one_each(points: Sequence[Point]) -> list[Point]:
+def _by_config(points: Sequence[Point]) -> list[Point]:
     """A point a config, with the mean over its seeds: seeds of one config are no further tries."""
     by: dict[str, list[Point]] = defaultdict(list)
     for point in points:
@@ -171,10 +170,10 @@ def _one_each(points: Sequence[Point]) -> list[Point]:
 
 def _levels(points: Sequence[Point], key: str) -> list[Any]:
     """The values of a key, each once, in ascending order where they are numbers."""
-    found = {json.dumps(value, default=str): value for point in points
+    by_text = {json.dumps(value, default=str): value for point in points
              for value in [point.config.get(key, naming.ABSENT)]}  # fmt: skip
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in found.values())
-    return sorted(found.values()) if numbers else list(found.values())
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in by_text.values())
+    return sorted(by_text.values()) if numbers else list(by_text.values())
 
 
 def _grid(points: Sequence[Point], keys: Sequence[str]) -> tuple[np.ndarray, list[list[Any]]] | None:
@@ -185,12 +184,12 @@ def _grid(points: Sequence[Point], keys: Sequence[str]) -> tuple[np.ndarray, lis
     by: dict[str, list[float]] = defaultdict(list)
     for point in points:
         by[json.dumps([point.config.get(key, naming.ABSENT) for key in keys], default=str)].append(point.value)
-    wanted = [json.dumps(list(combination), default=str) for combination in product(*levels)]
-    if any(one not in by for one in wanted):
+    combinations = [json.dumps(list(combination), default=str) for combination in product(*levels)]
+    if any(combination_key not in by for combination_key in combinations):
         return None
-    cells = np.empty(len(wanted), dtype=object)
-    for place, one in enumerate(wanted):
-        cells[place] = by[one]
+    cells = np.empty(len(combinations), dtype=object)
+    for place, combination_key in enumerate(combinations):
+        cells[place] = by[combination_key]
     return cells, levels
 
 
@@ -199,5 +198,5 @@ def _search(points: list[Point], keys: Sequence[str], metric: str) -> Search:
     order = np.argsort(values if metric in LOWER else -values, kind="stable")
     best = np.zeros(len(points), dtype=bool)
     best[order[: round(divergence.BEST * len(points))]] = True
-    held = {key: [point.config.get(key, naming.ABSENT) for point in points] for key in keys}
-    return Search(points, best, {key: divergence.divergence(values, best) for key, values in held.items()})
+    values_of = {key: [point.config.get(key, naming.ABSENT) for point in points] for key in keys}
+    return Search(points, best, {key: divergence.divergence(values, best) for key, values in values_of.items()})

@@ -1,8 +1,8 @@
 """The one rule by which differences and findings are judged, on a study's page and on the comparison alike.
 
-`decide` looks at one estimate: at its 95 % interval (see `statistics`), and at the threshold below which a difference
-of its metric does not matter (0.05 dB of PSNR; `metric.METRICS` has the others). `correct` then holds all decisions of
-a page or a table to Holm's correction. The words that come out, for a difference and for a finding:
+`decide` looks at one estimate: at its 95 % interval (see `bootstrap`), and at the threshold below which a difference
+of its metric does not matter (0.05 dB of PSNR; `runs.metric.METRICS` has the others). `correct` then applies Holm's
+correction to all decisions of a page or a table. The verdicts, for a difference and for a finding:
 
 - better, worse (a finding: holds, reversed): the whole interval lies on one side of 0 (wholly inside, wholly outside
   what the finding says), p is below 0.05 by Holm's correction, and the difference is not below the threshold;
@@ -23,13 +23,13 @@ from restorelab.judge.bootstrap import ENOUGH, LEVEL, Estimate, holm
 from restorelab.runs.metric import Metric
 
 Outcome = Literal["holds", "reversed", "tie", "undecided"]
-"""What one estimate says before any thought of seeds and of the other estimates beside it."""
+"""The outcome of one estimate, regardless of the number of seeds and of other estimates."""
 
 Comparison = Literal["better", "worse", "tie", "undecided", "underpowered"]
-"""What is said of one run beside another, or beside a number."""
+"""The verdict on one run against another, or against a number."""
 
 SIDES: dict[Outcome, Comparison] = {"holds": "better", "reversed": "worse", "tie": "tie", "undecided": "undecided"}
-"""What an outcome of "it is better" says of the run."""
+"""The verdict on a run for each outcome of the claim that it is better."""
 
 Word = TypeVar("Word", bound=str)
 
@@ -44,7 +44,7 @@ MEANING = {
     "better": f"the whole 95 % interval lies on the better side of 0, {_SIDES}.",
     "worse": f"the whole 95 % interval lies on the worse side of 0, {_SIDES}.",
     "tie": "the whole 95 % interval lies within the threshold, so the two are shown to be alike.",
-    "undecided": "none of these: the images and seeds at hand do not tell. This is no tie.",
+    "undecided": "none of these: the images and seeds at hand cannot decide. This is not a tie.",
     "underpowered": f"a network that learns has fewer than {ENOUGH} seeds: nothing is said about its architecture.",
     "not judged": "a run or a number is missing, or the number belongs to other images or another machine.",
 }
@@ -62,49 +62,49 @@ class Decision:
     p: float | None
 
 
-def decide(found: Estimate, low: float = 0.0, high: float = np.inf, *, threshold: float | None = None) -> Decision:
+def decide(estimate: Estimate, low: float = 0.0, high: float = np.inf, *, threshold: float | None = None) -> Decision:
     """Whether a number lies between `low` and `high`; see the module.
 
     threshold: differences from 0 within it are ties; None where a tie means nothing, as for a number of its own.
     """
-    inside, outside = found.p(low, high), _p_beyond(found, low, high)
+    inside, outside = estimate.p(low, high), _p_beyond(estimate, low, high)
     outcome: Outcome = "undecided"
-    if threshold is not None and -threshold <= found.low and found.high <= threshold:
+    if threshold is not None and -threshold <= estimate.low and estimate.high <= threshold:
         outcome = "tie"
-    elif threshold is not None and abs(found.value) < threshold:
+    elif threshold is not None and abs(estimate.value) < threshold:
         outcome = "undecided"
-    elif found.low >= low and found.high <= high:
+    elif estimate.low >= low and estimate.high <= high:
         outcome = "holds"
-    elif found.high < low or found.low > high:
+    elif estimate.high < low or estimate.low > high:
         outcome = "reversed"
     p = {"holds": inside, "reversed": outside}.get(outcome, min(inside, outside))
-    return Decision(outcome, None if found.exact else p)
+    return Decision(outcome, None if estimate.exact else p)
 
 
-def compare(found: Estimate, kind: Metric) -> tuple[Comparison, float | None]:
+def compare(estimate: Estimate, kind: Metric) -> tuple[Comparison, float | None]:
     """What an estimate of "one less other" (for a relative metric the logarithm of their ratio) says of the one.
 
     The verdict before Holm's correction, and its p: None where a run has too few seeds for either.
     """
-    if not found.powered:
+    if not estimate.powered:
         return "underpowered", None
     bounds = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
     threshold = float(np.log1p(kind.threshold)) if kind.relative else kind.threshold
-    decision = decide(found, *bounds, threshold=threshold)
+    decision = decide(estimate, *bounds, threshold=threshold)
     return SIDES[decision.outcome], decision.p
 
 
-def _p_beyond(found: Estimate, low: float, high: float) -> float:
+def _p_beyond(estimate: Estimate, low: float, high: float) -> float:
     """Two-sided p-value against "the truth is between the bounds", for whichever side it would lie on."""
-    sides = [found.p(high=low)] if np.isfinite(low) else []
-    sides += [found.p(low=high)] if np.isfinite(high) else []
+    sides = [estimate.p(high=low)] if np.isfinite(low) else []
+    sides += [estimate.p(low=high)] if np.isfinite(high) else []
     return min(sides, default=1.0)
 
 
 def correct(verdicts: Sequence[Word], p: Sequence[float | None]) -> list[tuple[Word, float | None]]:
     """Holm's correction over all that have a p: the verdicts, with "undecided" for what it leaves, and the corrected p.
 
-    What is underpowered has no p, and is not of the family.
+    Underpowered comparisons have no p and do not count.
     """
     family = [i for i, value in enumerate(p) if value is not None]
     corrected = dict(zip(family, holm([value for value in p if value is not None]), strict=True))

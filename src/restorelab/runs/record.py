@@ -207,7 +207,7 @@ class Record:
         """Raise DataError if the run was measured on another set than this one under its evaluation."""
         name = frozen.evaluation.name
         if frozen.spec != self.evaluation(name)["spec"]:
-            msg = f"{name}: the dataset, or how it is evaluated, has changed since run {self.name} was measured on it."
+            msg = f"{name}: the dataset has changed since run {self.name} was measured on it, or how it is evaluated."
             raise DataError(msg)
 
 

@@ -47,9 +47,11 @@ class AtStep(Claim):
         """Decide it."""
         pair = self.about
         training.same_loss(runs, pair, self.column)
-        text = training.kind_of(self.column).text
-        found = [training.by_seed(runs, name, lambda r: training.at(r, self.column, self.step)[1]) for name in pair]
-        between = estimate(found, (1, -1), resamples=resamples)
-        said = " against ".join(training.mean_text(sample, text) for sample in found)
-        said += f": {training.gap(self.column, between)}"
-        return [part(between, 0.0, np.inf, said, threshold=self.threshold)]
+        form = training.kind_of(self.column).text
+        pair_samples = [
+            training.by_seed(runs, name, lambda r: training.at(r, self.column, self.step)[1]) for name in pair
+        ]
+        between = estimate(pair_samples, (1, -1), resamples=resamples)
+        sentence = " against ".join(training.mean_text(sample, form) for sample in pair_samples)
+        sentence += f": {training.gap(self.column, between)}"
+        return [part(between, 0.0, np.inf, sentence, threshold=self.threshold)]

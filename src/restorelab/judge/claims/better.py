@@ -75,29 +75,32 @@ class Better(Claim):
 
     def parts(self, runs: Runs, resamples: int) -> list[Part]:
         """Decide it."""
-        return [one for chosen in self._sets for one in self._against(runs, chosen, resamples)]
+        return [rival_part for evaluations in self._sets for rival_part in self._against(runs, evaluations, resamples)]
 
-    def _against(self, runs: Runs, chosen: list[str] | None, resamples: int) -> list[Part]:
+    def _against(self, runs: Runs, evaluations: list[str] | None, resamples: int) -> list[Part]:
         """A part for each rival; of more than two only the nearest one's numbers are told."""
-        several = samples(runs, list(dict.fromkeys(self.about)), self.metric, chosen)
-        shared = resample(several, resamples) if several[0].groups is not None else None
-        found = [self._one(runs, than, chosen, resamples, shared) for than in names(self.than, "than")]
-        if len(found) < 3:
-            return [one for _, one in found]
-        nearest = min(range(len(found)), key=lambda place: found[place][0])
-        told = f"{found[nearest][1].numbers}, the nearest of {len(found)}"
-        return [replace(one, numbers=told if place == nearest else "") for place, (_, one) in enumerate(found)]
+        pooled = samples(runs, list(dict.fromkeys(self.about)), self.metric, evaluations)
+        shared = resample(pooled, resamples) if pooled[0].groups is not None else None
+        judged_rivals = [self._one(runs, than, evaluations, resamples, shared) for than in names(self.than, "than")]
+        if len(judged_rivals) < 3:
+            return [rival_part for _, rival_part in judged_rivals]
+        nearest = min(range(len(judged_rivals)), key=lambda place: judged_rivals[place][0])
+        numbers = f"{judged_rivals[nearest][1].numbers}, the nearest of {len(judged_rivals)}"
+        return [
+            replace(rival_part, numbers=numbers if place == nearest else "")
+            for place, (_, rival_part) in enumerate(judged_rivals)
+        ]
 
     def _one(
-        self, runs: Runs, than: str, chosen: list[str] | None, resamples: int, shared: Resampled | None
+        self, runs: Runs, than: str, evaluations: list[str] | None, resamples: int, shared: Resampled | None
     ) -> tuple[float, Part]:
         """By how much it is ahead, more being better, and what that decides."""
         kind = METRICS[self.metric]
-        between, text = difference(runs, [self.better], [than], self.metric, chosen, resamples, shared)
-        if self.each and chosen:
-            text = f"{chosen[0]}: {text}"
-        elif kind.source == "image" and chosen and len(chosen) > 1:
-            text += f" ({by_evaluation(runs, self.better, than, self.metric, chosen)})"
+        between, text = difference(runs, [self.better], [than], self.metric, evaluations, resamples, shared)
+        if self.each and evaluations:
+            text = f"{evaluations[0]}: {text}"
+        elif kind.source == "image" and evaluations and len(evaluations) > 1:
+            text += f" ({by_evaluation(runs, self.better, than, self.metric, evaluations)})"
         bounds = (0.0, np.inf) if kind.higher else (-np.inf, 0.0)
         limit = float(np.log1p(self._threshold)) if kind.relative else self._threshold
         lead = between.value if kind.higher else -between.value

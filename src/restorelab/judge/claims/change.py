@@ -57,8 +57,8 @@ class Change(Claim):
 
     def parts(self, runs: Runs, resamples: int) -> list[Part]:
         """Decide it."""
-        found = training.by_seed(runs, self.run, self._ratio)
-        change = estimate([found], [1], log=True, resamples=resamples)
+        ratios = training.by_seed(runs, self.run, self._ratio)
+        change = estimate([ratios], [1], log=True, resamples=resamples)
         bounds = [-np.inf if self.low is None else np.log(self.low), np.inf if self.high is None else np.log(self.high)]
         text = f"{self.run} {self.column} {training.ratio(change)}"
         return [part(change, float(bounds[0]), float(bounds[1]), text)]

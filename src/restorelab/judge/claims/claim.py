@@ -1,4 +1,4 @@
-"""What all claims have in common: a finding, a test in words, and the way from its parts to a verdict."""
+"""The base of all claims: a finding, a test in words, and the verdict from its parts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -61,10 +61,10 @@ class Claim(ABC):
         """Judge it.
 
         family: the number of claims that it will be corrected with. withheld: why it is not judged; its numbers are
-        told all the same.
+        given nevertheless.
         """
         try:
-            whole = conjunction(self.parts(runs, draws_for(self.comparisons * family)), told=not withheld)
+            whole = conjunction(self.parts(runs, draws_for(self.comparisons * family)), with_remarks=not withheld)
         except UserError as error:
             return Judged(self.finding, self.test, "not judged", str(error), 0)
         test = f"{self.test} {whole.interval}".rstrip()

@@ -74,8 +74,8 @@ class DeadPixels(Claim):
             least <= count and (self.at_most is None or count <= self.at_most) and share >= (self.share or 0)
             for count, share in zip(counts, shares, strict=True)
         ]
-        said = ", ".join(f"{count:,}" + (f" ({share:.0%})" if self.share is not None else "")
+        listed = ", ".join(f"{count:,}" + (f" ({share:.0%})" if self.share is not None else "")
                          for count, share in zip(counts, shares, strict=True))  # fmt: skip
         powered = len(counts) >= ENOUGH or not learned(records)
         outcome: Outcome = "holds" if all(fits) else "undecided" if any(fits) else "reversed"
-        return [Part(outcome, None, f"{self.run}: {said} by seed", len(counts), powered)]
+        return [Part(outcome, None, f"{self.run}: {listed} by seed", len(counts), powered)]

@@ -1,4 +1,4 @@
-"""The parts of a finding, each decided by `verdict.decide`, and what they say together."""
+"""The parts of a finding, each decided by `verdict_rule.decide`, and their conjunction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from restorelab.judge.bootstrap import CONFIDENCE, Estimate
 from restorelab.judge.verdict_rule import Outcome, decide
 
-SAID = {"tie": ", within the threshold", "undecided": ", undecided"}
+REMARKS = {"tie": ", within the threshold", "undecided": ", undecided"}
 """Behind the numbers of a part that is neither held nor reversed."""
 
 
@@ -16,10 +16,9 @@ ORDER: tuple[Outcome, ...] = ("reversed", "undecided", "tie", "holds")
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that a finding says, decided: `outcome` before any thought of seeds, `p` against it.
+    """One statement of a finding, decided: `outcome` regardless of the number of seeds, `p` against it.
 
-    numbers: what came out, without what it decides. interval: what the interval is over, as a sentence; empty without
-    one.
+    numbers: the measured numbers in words. interval: the kind of the interval, as a sentence; empty without one.
     """
 
     outcome: Outcome
@@ -30,38 +29,41 @@ class Part:
     interval: str = ""
 
 
-def part(found: Estimate, low: float, high: float, numbers: str, *, threshold: float | None = None) -> Part:
-    """Decide whether a number lies between `low` and `high`; see `verdict.decide`."""
-    decision = decide(found, low, high, threshold=threshold)
-    return Part(decision.outcome, decision.p, numbers, found.seeds, found.powered, interval(found))
+def part(estimate: Estimate, low: float, high: float, numbers: str, *, threshold: float | None = None) -> Part:
+    """Decide whether a number lies between `low` and `high`; see `verdict_rule.decide`."""
+    decision = decide(estimate, low, high, threshold=threshold)
+    return Part(decision.outcome, decision.p, numbers, estimate.seeds, estimate.powered, interval(estimate))
 
 
-def interval(found: Estimate) -> str:
+def interval(estimate: Estimate) -> str:
     """What the interval of an estimate is over, as a sentence."""
-    if found.exact:
+    if estimate.exact:
         return "Nothing in it is left to chance."
-    if not found.over:
+    if not estimate.over:
         return "One value: there is no interval."
-    how = "paired by image" if found.groups else "studentized"
-    alone = " alone, of one seed" if "seeds" not in found.over and not found.powered else ""
-    return f"{CONFIDENCE:.0%} interval over {found.over}{alone} ({found.resamples:,} resamples, {how})."
+    how = "paired by image" if estimate.groups else "studentized"
+    alone = " alone, of one seed" if "seeds" not in estimate.over and not estimate.powered else ""
+    return f"{CONFIDENCE:.0%} interval over {estimate.over}{alone} ({estimate.resamples:,} resamples, {how})."
 
 
-def conjunction(parts: Sequence[Part], *, told: bool = True) -> Part:
-    """What all parts say together: it holds where each does, and is reversed where any is.
+def conjunction(parts: Sequence[Part], *, with_remarks: bool = True) -> Part:
+    """The conjunction of all parts: it holds where each does, and is reversed where any is.
 
     Where some do not hold and none is reversed, it is a tie if all of these are ties, and else undecided. p of "holds"
     is the largest (an intersection-union test needs no correction), p of "reversed" the smallest of the reversed parts
-    times the number of parts (Bonferroni). told: the numbers say of each part where it is not decided.
+    times the number of parts (Bonferroni). with_remarks: the numbers name
+    the parts that are not decided.
     """
-    outcomes = {one.outcome for one in parts}
+    outcomes = {member.outcome for member in parts}
     outcome = next(word for word in ORDER if word in outcomes)
-    known = [one.p for one in parts if one.p is not None and (outcome != "reversed" or one.outcome == "reversed")]
+    known = [
+        member.p for member in parts if member.p is not None and (outcome != "reversed" or member.outcome == "reversed")
+    ]
     p = None
     if known:
         p = min(1.0, min(known) * len(parts)) if outcome == "reversed" else max(known)
-    said = SAID if told else {}
-    numbers = "; ".join(one.numbers + said.get(one.outcome, "") for one in parts if one.numbers)
-    intervals = " ".join(dict.fromkeys(one.interval for one in parts if one.interval))
-    powered = all(one.powered for one in parts)
-    return Part(outcome, p, numbers, min(one.seeds for one in parts), powered, intervals)
+    remarks = REMARKS if with_remarks else {}
+    numbers = "; ".join(member.numbers + remarks.get(member.outcome, "") for member in parts if member.numbers)
+    intervals = " ".join(dict.fromkeys(member.interval for member in parts if member.interval))
+    powered = all(member.powered for member in parts)
+    return Part(outcome, p, numbers, min(member.seeds for member in parts), powered, intervals)

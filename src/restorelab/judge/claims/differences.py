@@ -1,4 +1,4 @@
-"""The difference (or ratio) between runs on a test metric, with the words that tell it: what most claims rest on."""
+"""The difference (or ratio) between runs on a test metric, with a sentence about it: most claims use it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +18,11 @@ def names(value: Any, key: str) -> list[str]:
     Raises:
         ConfigError: for anything else; `key` is the option it stands in.
     """
-    found = [value] if isinstance(value, str) else value
-    if not isinstance(found, list) or not found or not all(isinstance(name, str) and name for name in found):
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not listed or not all(isinstance(name, str) and name for name in listed):
         msg = f"{key}={value!r}: expected a name, or a list of names."
         raise ConfigError(msg)
-    return found
+    return listed
 
 
 def where(value: Sequence[str] | None) -> str:
@@ -35,8 +35,8 @@ def where(value: Sequence[str] | None) -> str:
 def subject(metric: str, chosen: Sequence[str] | None) -> str:
     """A metric and its evaluations, as a sentence begins."""
     kind = METRICS[metric]
-    said = kind.label if kind.source == "run" else f"{kind.label} {where(chosen)}"
-    return said[0].upper() + said[1:]
+    text = kind.label if kind.source == "run" else f"{kind.label} {where(chosen)}"
+    return text[0].upper() + text[1:]
 
 
 def difference(
@@ -53,38 +53,38 @@ def difference(
     The logarithm of the ratio for a relative metric. shared: draws of these runs among others, see `resample`.
     """
     kind = METRICS[metric]
-    found = samples(runs, [*one, *other], metric, chosen)
+    compared = samples(runs, [*one, *other], metric, chosen)
     weights = [1 / len(one)] * len(one) + [-1 / len(other)] * len(other)
-    between = estimate(found, weights, log=kind.relative, resamples=resamples, shared=shared)
-    ours, theirs = found[: len(one)], found[len(one) :]
+    between = estimate(compared, weights, log=kind.relative, resamples=resamples, shared=shared)
+    ours, theirs = compared[: len(one)], compared[len(one) :]
     text = f"{value_text(ours, metric)} against {value_text(theirs, metric)}: "
     text += kind.difference(between.value, between.low, between.high)
-    if between.images and len(found) == 2:
+    if between.images and len(compared) == 2:
         text += f", ahead on {win_rate(ours[0], theirs[0], higher=kind.higher):.0%} of {between.images:,} images"
-    return between, text + unequal_steps(found)
+    return between, text + unequal_steps(compared)
 
 
 def by_evaluation(runs: Runs, one: str, other: str, metric: str, chosen: Sequence[str]) -> str:
     """The mean difference under each evaluation."""
     kind = METRICS[metric]
-    said = []
+    parts = []
     for evaluation in chosen:
         ours, theirs = (sample.values.mean(axis=1) for sample in samples(runs, [one, other], metric, [evaluation]))
         curve = np.log if kind.relative else np.asarray
         gap = float(curve(ours).mean() - curve(theirs).mean())
-        said.append(f"{evaluation} {kind.difference(gap, gap, gap)}")
-    return ", ".join(said)
+        parts.append(f"{evaluation} {kind.difference(gap, gap, gap)}")
+    return ", ".join(parts)
 
 
-def value_text(found: Sequence[Sample], metric: str) -> str:
+def value_text(compared: Sequence[Sample], metric: str) -> str:
     """Names and mean value of runs."""
-    mean = float(np.mean([sample.values.mean() for sample in found]))
-    return f"{', '.join(sample.run for sample in found)} {metric_of(metric).text(mean)}"
+    mean = float(np.mean([sample.values.mean() for sample in compared]))
+    return f"{', '.join(sample.run for sample in compared)} {metric_of(metric).text(mean)}"
 
 
-def unequal_steps(found: Sequence[Sample]) -> str:
+def unequal_steps(compared: Sequence[Sample]) -> str:
     """A warning where runs that trained had different numbers of optimizer steps."""
-    steps = {sample.run: sample.steps for sample in found if sample.steps is not None}
+    steps = {sample.run: sample.steps for sample in compared if sample.steps is not None}
     if len(set(steps.values())) < 2:
         return ""
     return f" (unequal optimizer steps: {', '.join(f'{run} {count:,}' for run, count in steps.items())})"

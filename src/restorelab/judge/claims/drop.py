@@ -51,13 +51,13 @@ class Drop(Claim):
     def test(self) -> str:
         """What is computed."""
         kind = METRICS[self.metric]
-        said = (
+        text = (
             f"{kind.label} of {', '.join(names(self.to, 'to'))} less that of {', '.join(names(self.of, 'of'))}, mean "
             f"over the pairs: at least {kind.text(self.at_least)} under {self.evaluation}"
         )
         if self.elsewhere_at_most is not None:
-            said += f", at most {kind.text(self.elsewhere_at_most)} {where(self.elsewhere)}"
-        return f"{said}."
+            text += f", at most {kind.text(self.elsewhere_at_most)} {where(self.elsewhere)}"
+        return f"{text}."
 
     @property
     def about(self) -> list[str]:

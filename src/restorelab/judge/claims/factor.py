@@ -61,7 +61,7 @@ class Factor(Claim):
     def parts(self, runs: Runs, resamples: int) -> list[Part]:
         """Decide it."""
         between, text = difference(runs, [self.larger], [self.smaller], self.metric, self.evaluations, resamples)
-        found = part(between, float(np.log(self.factor * (1 - self.tolerance))), np.inf, text)
-        if found.outcome == "reversed" and between.low > 0:
-            found = replace(found, numbers=f"{text}, larger but not by {self.factor:g}")
-        return [found]
+        decided = part(between, float(np.log(self.factor * (1 - self.tolerance))), np.inf, text)
+        if decided.outcome == "reversed" and between.low > 0:
+            decided = replace(decided, numbers=f"{text}, larger but not by {self.factor:g}")
+        return [decided]

@@ -24,7 +24,7 @@ class Judged:
         finding: what the report says.
         test: what was computed, in a sentence, and over what its interval is.
         verdict: see `restorelab.judge.verdict_rule`.
-        numbers: what came out; where it is not judged, also why.
+        numbers: the measured numbers in words; where it is not judged, also the reason.
         seeds: of the run with the fewest; 0 where a run is missing.
         p: two-sided, against what the verdict says; None where nothing is left to chance or too few seeds are there.
         corrected: by Holm over all claims of the study.
@@ -40,35 +40,35 @@ class Judged:
 
 
 def judge(claims: Iterable["Claim"], runs: Runs, machine: hardware.Machine | None = None) -> list[Judged]:
-    """Judge all claims of a study, and hold them to Holm's correction together; see `restorelab.judge.verdict_rule`.
+    """Judge all claims of a study, with Holm's correction over all of them; see `restorelab.judge.verdict_rule`.
 
     machine: of the report. Times are judged on such machines only, and on a stand-in no absolute number is.
     """
     claims = list(claims)
     judged = [claim(runs, len(claims), _withheld(claim, runs, machine)) for claim in claims]
-    corrected = correct([one.verdict for one in judged], [one.p for one in judged])
-    return [_corrected(one, *after) for one, after in zip(judged, corrected, strict=True)]
+    corrections = correct([each.verdict for each in judged], [each.p for each in judged])
+    return [_corrected(each, *corrected) for each, corrected in zip(judged, corrections, strict=True)]
 
 
 def _withheld(claim: "Claim", runs: Runs, machine: hardware.Machine | None) -> str:
-    """Why a claim's numbers may not be held against the report's; empty where they may."""
+    """Why a claim's numbers may not be compared with the report's; empty where they may."""
     if claim.absolute and runs.stand_in:
         return f"a number of the report's own data, and these runs stand in for them ({runs.stand_in[0].rstrip('.')})"
     return hardware.differs(claim.records(runs), machine) if claim.timed else ""
 
 
-def _corrected(one: Judged, verdict: Verdict, p: float | None) -> Judged:
-    if verdict == one.verdict:
-        return replace(one, corrected=p)
-    numbers = f"{one.numbers}; alone it would be called {one.verdict!r}, by Holm's correction p is {p:.2g}"
-    return replace(one, corrected=p, verdict=verdict, numbers=numbers)
+def _corrected(judged: Judged, verdict: Verdict, p: float | None) -> Judged:
+    if verdict == judged.verdict:
+        return replace(judged, corrected=p)
+    numbers = f"{judged.numbers}; alone it would be called {judged.verdict!r}, by Holm's correction p is {p:.2g}"
+    return replace(judged, corrected=p, verdict=verdict, numbers=numbers)
 
 
 def markdown(judged: Sequence[Judged]) -> str:
     """A table: finding, verdict, numbers, seeds, corrected p, test."""
     lines = ["| finding | verdict | numbers | seeds | p (Holm) | test |", "| --- | --- | --- | --- | --- | --- |"]
-    for one in judged:
-        p = "" if one.corrected is None else f"{one.corrected:.2g}"
-        cells = (one.finding, f"**{one.verdict}**", one.numbers, str(one.seeds), p, one.test)
+    for claim in judged:
+        p = "" if claim.corrected is None else f"{claim.corrected:.2g}"
+        cells = (claim.finding, f"**{claim.verdict}**", claim.numbers, str(claim.seeds), p, claim.test)
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines)

@@ -59,11 +59,11 @@ class Reaches(Claim):
     def test(self) -> str:
         """What is computed."""
         kind = self._kind
-        said = DIRECTIONS[self.direction].format(kind.text(self.value), kind.text(self.tolerance))
+        bounds = DIRECTIONS[self.direction].format(kind.text(self.value), kind.text(self.tolerance))
         what = subject(self.metric, self.evaluations)
         if self.column is not None:
             what = f"{self.column} {'at the end' if self.step is None else f'at step {self.step:,}'}"
-        return f"{what}, {self.run} {said}, the whole interval."
+        return f"{what}, {self.run} {bounds}, the whole interval."
 
     @property
     def about(self) -> list[str]:
@@ -81,10 +81,10 @@ class Reaches(Claim):
             values = samples(runs, [self.run], self.metric, self.evaluations)
         else:
             values = [training.by_seed(runs, self.run, lambda record: training.at(record, column, self.step)[1])]
-        found = estimate(values, [1], resamples=resamples)
+        reached = estimate(values, [1], resamples=resamples)
         low = -np.inf if self.direction == "at_most" else self.value - self.tolerance
         high = np.inf if self.direction == "at_least" else self.value + self.tolerance
-        text = f"{self.run} {kind.text(found.value)}"
-        if found.low < found.high:
-            text += f" [{kind.form.format(found.low)}, {kind.form.format(found.high)}]"
-        return [part(found, low, high, f"{text} for {kind.text(self.value)}")]
+        text = f"{self.run} {kind.text(reached.value)}"
+        if reached.low < reached.high:
+            text += f" [{kind.form.format(reached.low)}, {kind.form.format(reached.high)}]"
+        return [part(reached, low, high, f"{text} for {kind.text(self.value)}")]

@@ -68,14 +68,14 @@ class Sooner(Claim):
             first += step == record.curve(self.column)[0][0]
             return longest if step is None else step
 
-        found = [training.by_seed(runs, name, steps) for name in pair]
-        seeds = sum(len(sample.values) for sample in found)
+        pair_samples = [training.by_seed(runs, name, steps) for name in pair]
+        seeds = sum(len(sample.values) for sample in pair_samples)
         if seeds in (never, first):
-            said = "no seed reaches it" if never else "all seeds are there at their first measurement"
-            msg = f"{self.column} {level:.4g}: {said}, so that none is sooner."
+            reason = "no seed reaches it" if never else "all seeds are there at their first measurement"
+            msg = f"{self.column} {level:.4g}: {reason}, so that none is sooner."
             raise DataError(msg)
-        between = estimate(found, (1, -1), log=True, resamples=resamples)
-        ours, theirs = (training.mean_text(sample, lambda value: f"{value:,.0f} steps") for sample in found)
+        between = estimate(pair_samples, (1, -1), log=True, resamples=resamples)
+        ours, theirs = (training.mean_text(sample, lambda value: f"{value:,.0f} steps") for sample in pair_samples)
         text = f"{self.column} {level:.4g}: {ours} against {theirs}, {training.ratio(between)}"
         if never:
             text += f"; {never} of {seeds} seeds never got there"

@@ -32,9 +32,9 @@ def at(record: Record, column: str, step: int | None, *, end: int = -1) -> tuple
     Raises:
         DataError: where nothing was measured within a tenth of the step.
     """
-    steps, found = record.curve(column)
+    steps, values = record.curve(column)
     if step is None:
-        return float(steps[end]), float(found[end])
+        return float(steps[end]), float(values[end])
     place = int(np.abs(steps - step).argmin())
     if abs(steps[place] - step) > NEAR * step:
         msg = (
@@ -42,7 +42,7 @@ def at(record: Record, column: str, step: int | None, *, end: int = -1) -> tuple
             f"{steps[place]:,.0f} (of {steps[0]:,.0f} to {steps[-1]:,.0f})."
         )
         raise DataError(msg)
-    return float(steps[place]), float(found[place])
+    return float(steps[place]), float(values[place])
 
 
 def reached(record: Record, column: str, level: float) -> float | None:
@@ -51,14 +51,14 @@ def reached(record: Record, column: str, level: float) -> float | None:
     Raises:
         DataError: where it was measured once only.
     """
-    steps, found = record.curve(column)
+    steps, values = record.curve(column)
     if len(steps) < 2:
         msg = (
             f"run {record.name} (seed {record.seed}): {column} was measured once only, at step {steps[0]:,.0f}; when "
             "it reached a level is not known."
         )
         raise DataError(msg)
-    ahead = found - level if kind_of(column).higher else level - found
+    ahead = values - level if kind_of(column).higher else level - values
     there = np.flatnonzero(ahead >= 0)
     if not there.size:
         return None
@@ -81,19 +81,19 @@ def same_loss(runs: Runs, names: Sequence[str], column: str) -> None:
         samples.same_loss({name: runs[name] for name in names})
 
 
-def ratio(found: Estimate) -> str:
+def ratio(estimate: Estimate) -> str:
     """A ratio whose logarithm was estimated, with its interval."""
-    return METRICS["seconds"].difference(found.value, found.low, found.high)
+    return METRICS["seconds"].difference(estimate.value, estimate.low, estimate.high)
 
 
-def gap(column: str, found: Estimate) -> str:
+def gap(column: str, estimate: Estimate) -> str:
     """A difference of two values of a column, with its interval."""
-    return replace(kind_of(column), relative=False).difference(found.value, found.low, found.high)
+    return replace(kind_of(column), relative=False).difference(estimate.value, estimate.low, estimate.high)
 
 
-def mean_text(found: Sample, text: Callable[[float], str]) -> str:
+def mean_text(sample: Sample, text: Callable[[float], str]) -> str:
     """Name and mean over the seeds."""
-    return f"{found.run} {text(float(found.values.mean()))}"
+    return f"{sample.run} {text(float(sample.values.mean()))}"
 
 
 def worst(runs: Runs, names: Sequence[str], column: str) -> float:
