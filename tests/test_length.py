@@ -26,7 +26,7 @@ def test_what_the_user_says_wins():
 
 
 def test_without_a_short_variant_it_says_so():
-    with pytest.raises(ConfigError, match="states no short variant"):
+    with pytest.raises(ConfigError, match="has no short variant"):
         runs.composed(["length=short"])
     with pytest.raises(ConfigError, match=r"length=shrt.*short"):
         runs.composed(["length=shrt"])

@@ -159,3 +159,10 @@ def test_an_experiments_own_class_is_called_by_its_name(own: Path) -> None:
     (own / "conf" / "experiment" / "x.yaml").write_text(text)
     assert composition.compose(["experiment=x"])["choices"]["model"] == "Other"
     assert composition.compose(["model=mine"])["choices"]["model"] == "mine"
+
+
+def test_several_options_of_a_group_are_a_choice() -> None:
+    chosen = composition.compose(["logger=[wandb,csv]", "callbacks=[]"])["choices"]
+    assert chosen["logger"] == "wandb,csv"
+    assert "callbacks" not in chosen
+    assert chosen["model"] == "dncnn_small"

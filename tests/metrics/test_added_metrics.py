@@ -60,6 +60,24 @@ class Error(Metric):
         return self.worst
 
 
+class Ratio(Metric):
+    """Divides by zero in every image whose first pixel is no brighter than its last."""
+
+    full_state_update = False
+    higher_is_better = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("ratio", torch.zeros(()), dist_reduce_fx="max")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        rest = (target.flatten()[0] - target.flatten()[-1]).clamp_min(0)
+        self.ratio = rest / rest
+
+    def compute(self) -> Tensor:
+        return self.ratio
+
+
 def images(channels: int, side: int) -> tuple[Tensor, Tensor]:
     """Two smooth images in [0, 1], float64, with weak and with strong noise."""
     generator = torch.Generator().manual_seed(channels + side)
@@ -247,3 +265,16 @@ def test_an_evaluation_measures_what_its_own_config_says(measured: Path, tmp_pat
     assert entry["spec"] == other["spec"]
     assert entry["metrics"]["test/psnr"] == other["metrics"]["test/psnr"]
     assert "test/vif" not in other["metrics"]
+
+
+def test_a_metric_that_is_no_number_for_some_images_is_named(tmp_path: Path) -> None:
+    outcome = runs.run(tmp_path, "max_steps=1", f"+metrics.mine={{_target_: {__name__}.Ratio}}")
+    assert outcome.status == "done"
+    with (tmp_path / "per_image.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    bad = [row["id"] for row in rows if row["mine"] in ("", "nan")]
+    assert 0 < len(bad) < len(rows)
+    assert (
+        f"mine under gaussian_50: NaN for {len(bad)} of {len(rows)} images ({bad[0]}), so it has no mean"
+        in outcome.message
+    )

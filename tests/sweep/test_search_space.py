@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from restorelab.config import composition
 from restorelab.config.conf_files import options
 from restorelab.errors import ConfigError
+from restorelab.runs import metric
 from restorelab.sweep.grid import expand
 from restorelab.sweep.keys import defaults
 from restorelab.sweep.search import Search, space, target
@@ -153,6 +154,20 @@ def test_a_missing_package_names_the_extra(tmp_path, monkeypatch):
 )
 def test_direction(name, higher):
     assert target.checked(name)[1].higher is higher
+
+
+@pytest.mark.parametrize(
+    ("target_of", "higher"), [("SpectralAngleMapper", False), ("SpatialCorrelationCoefficient", True)]
+)
+def test_a_metric_that_the_command_adds_can_be_searched_by(target_of, higher, monkeypatch):
+    """torchmetrics says which way it is better."""
+    monkeypatch.setattr(metric, "METRICS", known := dict(metric.METRICS))
+    monkeypatch.setattr(target, "METRICS", known)
+    monkeypatch.setattr(metric, "LOWER", set(metric.LOWER))
+    asked = [f"+metrics.mine={{_target_: torchmetrics.image.{target_of}}}", "optimizer.lr=interval(1e-4,1e-2)"]
+    assert target.checked("val/mine/impulse_30", asked)[1].higher is higher
+    with pytest.raises(ConfigError, match="Did you mean 'val/mine'"):
+        target.checked("val/mien", asked)
 
 
 def test_overrides_come_back_exactly(tmp_path):

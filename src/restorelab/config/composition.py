@@ -110,10 +110,13 @@ def resolve(
     settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
     retargeting.drop_left_over(settings, given)
     named = {group: _short(choices[group]) for group in (*GROUPS, "experiment") if choices.get(group)}
+    if named:  # Hydra records no choice for a list of options
+        named |= {group: _short(options) for group, options in _lists(overrides).items()}
     settings["choices"] = (named | _replaced(settings, named, requested)) if named else settings.get("choices", {})
     settings.setdefault("evaluation", {noise_evaluation.OWN: {}})
     settings.setdefault("test", {})  # test=null
-    settings.setdefault("logger", {})  # logger=[]
+    for group in ("logger", "callbacks"):  # logger=[]
+        settings.setdefault(group, {})
     _note(settings if named else None, overrides)  # before anything is read from a run's folder
     if choices.get("model"):  # composed here from its groups, not the config of an existing run
         from_checkpoint.take(settings, overrides, requested, planned)
@@ -132,6 +135,13 @@ def resolve(
         settings["threads"] = available_threads()
     paths.make_absolute(settings)
     return settings
+
+
+def _lists(overrides: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the groups of loggers, callbacks and metrics for which overrides choose several options."""
+    values = ((override.key_or_group, override.value()) for override in parse(overrides))
+    lists = {group: value for group, value in values if isinstance(value, list) and value}
+    return {group: lists[group] for group in ("logger", "callbacks", "metrics") if group in lists}
 
 
 def _note(composed: Mapping[str, Any] | None, overrides: Sequence[str]) -> None:

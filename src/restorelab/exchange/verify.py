@@ -102,7 +102,7 @@ def _record(began: str, rows: Sequence[Row]) -> dict[str, Any]:
 
     import torch
 
-    from restorelab.training.write_results import device_name, versions
+    from restorelab.training.machine import device_name, versions
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {

@@ -3,15 +3,9 @@
 import csv
 import io
 import logging
-import platform
-import resource
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +31,7 @@ from restorelab.report.trained import trained
 from restorelab.restoring.inference import restore
 from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write_text
-from restorelab.training import checks, tuning
+from restorelab.training import checks, machine, tuning
 from restorelab.training.evaluation import Measured, evaluate
 from restorelab.training.loggers.run_loggers import RunLoggers
 from restorelab.training.run_status import Watch
@@ -52,8 +46,6 @@ PICTURES = 4
 
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
 """What the loggers are told of the run beside its metrics."""
-
-PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
 
 
 def write(
@@ -124,12 +116,21 @@ def write(
     lines = [table([one.row for one in measured], title=f"{title}, test set") if measured else UNTESTED]
     if capped := sum(result.capped for result in measured):
         lines.append(f"{capped} PSNR values are at the cap")
+    lines += [line for result in measured for line in _undefined(result)]
     lines += [
         "",
         f"protocol: {protocol}",
         *(f"{name + ':':<9} {path}" for name, path in places.items()),
     ]
     return "\n".join(lines)
+
+
+def _undefined(result: Measured) -> Iterator[str]:
+    """Say which metrics are no number for some image, as their means then are none either."""
+    for name, values in result.values.items():
+        if (bad := np.flatnonzero(np.isnan(values))).size:
+            first = result.frozen.ids[bad[0]]
+            yield f"{name} under {result.name}: NaN for {bad.size} of {len(values)} images ({first}), so it has no mean"
 
 
 def _summary(measured: Sequence[Measured]) -> dict[str, float]:
@@ -248,21 +249,8 @@ def describe(
         "metrics": measured[0].metrics() if measured else {},
         "seconds": seconds,
         "images_per_second": images_per_second,
-        "peak_memory": peak_memory(built.trainer.device),
-        "versions": versions() | {"python": platform.python_version()},
-        "git": _git(),
-        "host": platform.node(),
-        "device": device_name(built.trainer.device),
+        **machine.facts(built.trainer.device),
     }
-
-
-def versions() -> dict[str, str]:
-    """The versions of the packages that are installed: a checkout on the path is not, and `logger=csv` needs no W&B."""
-    found = {}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def _input_shape(data: DataModule) -> tuple[int, ...]:
@@ -274,30 +262,3 @@ def _input_shape(data: DataModule) -> tuple[int, ...]:
 
 def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:
     return cost.macs(built.outline, shape) if checks.learnable(built.outline) else None
-
-
-def device_name(device: torch.device) -> str:
-    """What computed: a GPU's name, or the CPU's architecture with the number of threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-
-
-def peak_memory(device: torch.device) -> int:
-    """Bytes: of the device's allocator on a GPU, of this process's resident set on a CPU."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _git() -> str | None:
-    """The commit of the checkout that the package runs from, with a mark where it has changes; None outside one."""
-    root = Path(__file__).resolve().parents[3]
-    if not (root / ".git").exists():
-        return None
-    try:
-        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

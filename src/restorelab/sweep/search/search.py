@@ -47,7 +47,7 @@ class Search:
     def __init__(
         self, folder: Path, settings: Sweep, overrides: Sequence[str], content: Mapping[str, str] | None = None
     ) -> None:
-        self.metric, compared = target.checked(settings.metric)
+        self.metric, compared = target.checked(settings.metric, overrides)
         self.higher = compared.higher
         self.space = space.read(overrides)
         target.check_comparable(self.metric, self.space.ranges)

@@ -1,23 +1,27 @@
 """What a search may look at: a validation metric. The test images are for the end, and choose nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from restorelab.config import composition, metric_names
 from restorelab.errors import ConfigError, nearest
-from restorelab.runs.metric import METRICS, Metric
+from restorelab.runs.metric import METRICS, Metric, learn
 
 DEFAULT = "val/psnr"
 
 
-def checked(name: str | None) -> tuple[str, Metric]:
+def checked(name: str | None, overrides: Sequence[str] = ()) -> tuple[str, Metric]:
     """The name of the metric to search by, and how it is compared.
 
-    name: `val/psnr`, or `val/psnr/impulse_30` for one evaluation of several; None for the default.
+    name: `val/psnr`, or `val/psnr/impulse_30` for one evaluation of several; None for the default. overrides: of the
+    command line, which may add metrics.
 
     Raises:
         ConfigError: for a metric of the test images, and for one that no validation measures.
     """
     name = DEFAULT if name is None else name
     part, _, rest = name.partition("/")
+    if rest.partition("/")[0] not in METRICS:
+        learn(_added(overrides))
     allowed = {f"val/{known}": metric for known, metric in METRICS.items() if _validated(known, metric)}
     if part == "test":
         msg = (
@@ -30,6 +34,23 @@ def checked(name: str | None) -> tuple[str, Metric]:
         msg = f"metric={name}: no validation measures that. {nearest(name, allowed)}"
         raise ConfigError(msg)
     return name, allowed[plain]
+
+
+def _added(overrides: Sequence[str]) -> dict[str, bool]:
+    """The metrics that overrides add to the protocol's, by name: whether more is better."""
+    chosen = [override for override in overrides if override.lstrip("+~").startswith("metrics")]
+    if not chosen:
+        return {}
+    from restorelab.config import build
+    from restorelab.config.chosen_metrics import per_image  # brings torchmetrics
+
+    nodes = composition.compose(chosen)["metrics"]
+    metrics = {
+        name: per_image(name, node["_target_"], build.make(f"metrics.{name}", node))
+        for name, node in nodes.items()
+        if name not in metric_names.PROTOCOL
+    }
+    return {name: bool(metric.higher_is_better) for name, metric in metrics.items()}
 
 
 def check_comparable(name: str, keys: Iterable[str]) -> None:

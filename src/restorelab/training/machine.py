@@ -1,0 +1,61 @@
+"""What computed a run: the machine, its device, and the versions of what ran on it."""
+
+import platform
+import resource
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
+
+
+def facts(device: torch.device) -> dict[str, Any]:
+    """What result.json says of it."""
+    return {
+        "peak_memory": peak_memory(device),
+        "versions": versions() | {"python": platform.python_version()},
+        "git": _git(),
+        "host": platform.node(),
+        "device": device_name(device),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that are installed: a checkout on the path is not, and `logger=csv` needs no W&B."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def device_name(device: torch.device) -> str:
+    """What computed: a GPU's name, or the CPU's architecture with the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the device's allocator on a GPU, of this process's resident set on a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _git() -> str | None:
+    """The commit of the checkout that the package runs from, with a mark where it has changes; None outside one."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
