@@ -158,6 +158,31 @@ def test_the_noise_level_of_ffdnet_and_drunet_is_a_number_or_a_map():
             net(image, torch.zeros(3))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_weights_of_the_ipol_implementation_of_ffdnet_load(channels, tmp_path):
+    """Against its description: the level first, once a channel; normalization; the noise is predicted."""
+    torch.manual_seed(0)
+    widths = [5 * channels, 6, 6, 6, 4 * channels]
+    layers: list[nn.Module] = []
+    for number in range(4):
+        layers.append(nn.Conv2d(widths[number], widths[number + 1], 3, padding=1, bias=False))
+        layers += [nn.BatchNorm2d(6)] * (number in (1, 2)) + [nn.ReLU()] * (number < 3)
+    theirs = nn.ModuleDict({"intermediate_dncnn": nn.ModuleDict({"itermediate_dncnn": nn.Sequential(*layers)})})
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 2)
+            nn.init.normal_(layer.bias)
+            nn.init.normal_(layer.running_mean)
+            nn.init.uniform_(layer.running_var, 0.5, 2)
+    torch.save({f"module.{name}": value for name, value in theirs.state_dict().items()}, tmp_path / "weights.pth")
+    image, sigma = torch.rand(2, channels, 8, 6), torch.tensor([0.1, 0.3])
+    levels = sigma.view(-1, 1, 1, 1).expand(-1, channels, 4, 3)
+    predicted = nn.Sequential(*layers).eval()(torch.cat([levels, nn.functional.pixel_unshuffle(image, 2)], 1))
+    ours = FFDNet(channels, 4, 6, residual=True)
+    weights.load_into(ours, tmp_path / "weights.pth")
+    torch.testing.assert_close(ours(image, sigma), image - nn.functional.pixel_shuffle(predicted, 2))
+
+
 def test_drunet_is_homogeneous():
     torch.manual_seed(0)
     net, image, sigma = TINY["drunet"](), torch.rand(2, 1, 16, 24), torch.tensor([0.1, 0.3])

@@ -24,13 +24,16 @@ class Protocol:
 
     `border`: pixels cut off at each side of both images. `quantize`: round the restored image to 8 bits, as saving it
     as PNG would. `clip_input`: clamp the degraded image to [0, 1] before the network sees it. `color`: `rgb` measures
-    all channels together, `y` the luma of ITU-R BT.601 as MATLAB's rgb2ycbcr gives it.
+    all channels together, `y` the luma of ITU-R BT.601 as MATLAB's rgb2ycbcr gives it. `self_ensemble`: test images are
+    restored in their eight turns and flips, and the mean of the outputs, turned back, is measured (x8; Timofte et al.,
+    CVPR 2016); validation restores them once.
     """
 
     border: int = 0
     quantize: bool = False
     clip_input: bool = False
     color: Literal["rgb", "y"] = "rgb"
+    self_ensemble: bool = False
 
     def __post_init__(self) -> None:
         if self.border < 0:
@@ -45,7 +48,10 @@ class Protocol:
 
     def spec(self) -> dict[str, Any]:
         """Return everything that decides the numbers, as plain values, to be hashed and stored."""
-        return {**asdict(self), "recipe": RECIPE, "psnr_cap": PSNR_CAP, "ssim": [SSIM_WINDOW, SSIM_SIGMA]}
+        options = asdict(self)
+        if not self.self_ensemble:  # which earlier versions did not have: their numbers are the same
+            del options["self_ensemble"]
+        return {**options, "recipe": RECIPE, "psnr_cap": PSNR_CAP, "ssim": [SSIM_WINDOW, SSIM_SIGMA]}
 
     def describe(self, channels: int = 3) -> str:
         """Say the protocol in words, for a report. channels: of the images that were measured."""
@@ -60,6 +66,7 @@ class Protocol:
             f"border {self.border}",
             "output rounded to 8 bits" if self.quantize else "output not rounded",
             "input clipped to [0, 1]" if self.clip_input else "input as the degradation left it",
+            *(["mean of the outputs for the eight turns and flips of the input (x8)"] if self.self_ensemble else []),
         ]
         return "; ".join(parts) + "."
 

@@ -47,9 +47,11 @@ def load_into(net: nn.Module, file: Path, key: str = "ckpt") -> None:
 def fitted(net: nn.Module, file: Path, key: str = "ckpt") -> dict[str, Tensor]:
     """Return the state dict in a file, under the names that the network has. Raises as `load_into`.
 
-    Names whose last parts a network lists as `derived` are left out: their values follow from its other weights.
+    A network may translate the weights of other implementations, by its method `adapted`. Names whose last parts it
+    lists as `derived` are left out: their values follow from its other weights.
     """
     state, own = read(file, key), net.state_dict()
+    state = dict(getattr(net, "adapted", lambda given: given)(state))
     derived = tuple(getattr(net, "derived", ()))
     state = {name: value for name, value in state.items() if not name.endswith(derived)}
     state = unwrapped(state, own)

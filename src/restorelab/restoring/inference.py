@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restorelab.noise_level import call, takes_sigma
+from restorelab.restoring.self_ensemble import averaged
 
 LARGE, TILE = 1 << 24, 2048
 """Images with more pixels than `LARGE` are restored in tiles of `TILE` pixels per side if that gives the same result. A
@@ -32,12 +34,12 @@ def exact() -> Iterator[None]:
 class Restoring:
     """A network as `restore` runs it: a callable of degraded images and their noise level."""
 
-    def __init__(self, net: nn.Module) -> None:
-        self.net, self.takes_sigma = net, takes_sigma(net)
+    def __init__(self, net: nn.Module, *, self_ensemble: bool = False) -> None:
+        self.net, self.takes_sigma, self.self_ensemble = net, takes_sigma(net), self_ensemble
 
     def __call__(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
         """See `restore`."""
-        return restore(self.net, degraded, sigma)
+        return restore(self.net, degraded, sigma, self_ensemble=self.self_ensemble)
 
 
 @torch.inference_mode()
@@ -48,6 +50,7 @@ def restore(
     *,
     tile: int | None = None,
     overlap: int | None = None,
+    self_ensemble: bool = False,
 ) -> Tensor:
     """Restore `degraded: (B, C, h, w)` with a network in evaluation mode; returns `(B, C', s h, s w)`, not clamped.
 
@@ -62,11 +65,13 @@ def restore(
     more than `LARGE` pixels are tiled if the network declares its `receptive_field`. overlap: with `receptive_field -
     1` or more, the result is the same as that of the whole image, for translation invariant networks. That is the
     default if the network declares its `receptive_field`; otherwise it is 32. Networks of other packages do not have to
-    declare anything.
+    declare anything. self_ensemble: return the mean over the eight turns and flips of the input.
 
     Raises ValueError if the network accepts only another size, if its output is not a whole multiple of its input, and
     if the overlap is not smaller than the tile.
     """
+    if self_ensemble:
+        return averaged(partial(restore, net, tile=tile, overlap=overlap))(degraded, sigma)
     _check_size(net, degraded)
     if tile is None and degraded.shape[-2] * degraded.shape[-1] > LARGE and getattr(net, "receptive_field", None):
         tile = TILE

@@ -9,18 +9,20 @@ import torch
 from torch import Tensor
 
 
-def averaged(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def averaged(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Return a function of images (B, C, h, w) that gives the mean over the eight symmetries of the square.
 
-    They are restored one after another, so that this takes no more memory than one.
+    They are restored one after another, so that this takes no more memory than one. A noise level, (B,) or a map
+    (B, 1, h, w), that the function gets besides is given to the network, a map with the image's turn and flip.
     """
 
-    def ensemble(images: Tensor) -> Tensor:
+    def ensemble(images: Tensor, sigma: Tensor | None = None) -> Tensor:
         total: Tensor | None = None
         for turns in range(4):
             for flipped in (False, True):
-                turned = torch.rot90(images, turns, (-2, -1))
-                output = network(turned.flip(-1) if flipped else turned)
+                given = [images] if sigma is None else [images, sigma]
+                turned = [torch.rot90(one, turns, (-2, -1)) if one.ndim == 4 else one for one in given]
+                output = network(*(one.flip(-1) if flipped and one.ndim == 4 else one for one in turned))
                 back = torch.rot90(output.flip(-1) if flipped else output, -turns, (-2, -1))
                 total = back.clone() if total is None else total.add_(back)
         assert total is not None

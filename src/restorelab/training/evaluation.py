@@ -116,7 +116,7 @@ def evaluate(
     one_shape = frozen.one_shape and images
     net_training = net.training
     net.eval()
-    clock = _Clock(Restoring(net) if images else net, device)
+    clock = _Clock(Restoring(net, self_ensemble=protocol.self_ensemble) if images else net, device)
     with torch.inference_mode(), exact():
         for batch in frozen.batches(batch_size, device=device):
             sample = batch.to(device)

@@ -106,6 +106,8 @@ def write(
     )  # fmt: skip
     panels = {one.name: folder.images / f"{one.name}.png" for one in measured if objective.restores and pictures}
     protocol = built.protocol.describe(facts["macs_of"][0])
+    if note := facts.get("network_note"):
+        protocol = f"{protocol} {note[0].upper()}{note[1:]}."
     degradations = {result.name: degradation(result.frozen.evaluation.config) for result in measured}
     learned = trained(built.config, facts, folder)
     write_text(folder.page, page(built.config, facts, protocol, degradations, learned, folder.curves, panels))
@@ -188,7 +190,8 @@ def _write_panel(
     for place in places(len(frozen), frozen.clean, pictures):
         degraded = frozen.image(place)
         given = built.protocol.prepare(degraded[None]).to(built.trainer.device)
-        restored = restore(net, given, frozen.sigma(place))[0].float().cpu()
+        ensemble = built.protocol.self_ensemble
+        restored = restore(net, given, frozen.sigma(place), self_ensemble=ensemble)[0].float().cpu()
         rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     file = folder.images / f"{result.name}.png"
@@ -250,6 +253,7 @@ def describe(
         "seconds": seconds,
         "images_per_second": images_per_second,
         **machine.facts(built.trainer.device),
+        **({"network_note": note} if (note := getattr(net, "protocol_note", None)) else {}),
     }
 
 

@@ -12,7 +12,7 @@ from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, nearest
 from restorelab.metrics.protocol import Protocol
 from restorelab.report.sheet import GAP, LABEL, MANY, MARGIN, Picture, shown
-from restorelab.restoring.inference import exact, restore
+from restorelab.restoring.inference import Restoring, exact
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.samples import same_images
 
@@ -78,9 +78,10 @@ class View:
     def restored(self, name: str) -> list[Tensor]:
         """What a run makes of each, (C, H, W), as it was measured: same weights, tuned values and protocol."""
         net, protocol = self.record(name).net(self.evaluation), self._protocol(name)
+        restored = Restoring(net, self_ensemble=protocol.self_ensemble)
         with exact():
             return [
-                restore(net, protocol.prepare(self.frozen.image(place)[None]), self.frozen.sigma(place))[0].float()
+                restored(protocol.prepare(self.frozen.image(place)[None]), self.frozen.sigma(place))[0].float()
                 for place in self.places
             ]
 
