@@ -31,6 +31,7 @@ restorelab: compose, train, measure and compare image restoration networks.
   restorelab export-set [key=value ...] out=FOLDER     the inputs of the evaluations, for a method of your own
   restorelab score DIR set=FOLDER name=METHOD          measure its outputs, and have it stand beside the runs
   restorelab verify [NAME ...]          are our numbers the published ones? Published weights on published sets
+  restorelab explain A B                why two results differ: A measured again with B's conventions, step by step
   restorelab sync [FOLDER ...]          upload offline runs to Weights & Biases
   restorelab workspace [project=NAME]   a saved W&B workspace that compares the runs of a sweep
   restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
@@ -62,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "export-set": _of("restorelab.exchange.export_set"),
         "score": _of("restorelab.exchange.score"),
         "verify": _of("restorelab.exchange.verify"),
+        "explain": _of("restorelab.compare.explain"),
         "sync": _of("restorelab.training.loggers.wandb_sync"),
         "workspace": _of("restorelab.training.loggers.wandb_workspace"),
         "cache": cache,
