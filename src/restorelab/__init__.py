@@ -54,7 +54,7 @@ def load(
     source: a run's folder, for the weights that it evaluated (its best ones, or those of its `ckpt`); a checkpoint in
     a run's folder; the name of a network that comes with the package; or any other file of weights, which then needs
     `model`: a module to load them into, or the overrides that compose one, such as
-    `["model=dncnn", "data.channels=3"]`.
+    `["model=dncnn", "data.channels=3"]`. With the extra [spandrel], a network that it recognizes needs none.
 
     Neither code in the folder nor code that its config.yaml names is run, except that of the packages in `trust`:
     `trust=["my_package"]` for a network of your own. Nothing but tensors and plain containers is unpickled.

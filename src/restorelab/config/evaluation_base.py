@@ -18,6 +18,9 @@ from restorelab.errors import ConfigError, nearest
 BASE = ("data", "loss", "objective", "protocol")
 """The config groups that come from the run in addition to those of every evaluated checkpoint."""
 
+RECOGNIZED = "spandrel"
+"""The model option that builds a network from the file of weights itself."""
+
 SEEDS = ("split_seed", "eval_seed")
 
 OF_TRAINING = (
@@ -57,7 +60,8 @@ def compose(source: str, overrides: Sequence[str]) -> dict[str, Any]:
     root = (run or {}).get("data", {}).get("root") if "data" in chosen else None
     placed = [f"data.root={root}"] if root and not requested.under("data.root") else []
     added = [*(f"{group}={option}" for group, option in chosen.items()), *placed]
-    settings = composition.compose([*added, *overrides, "train=false", f"ckpt={source}"])
+    weights = "model.ckpt" if requested.groups.get("model") == RECOGNIZED else "ckpt"
+    settings = composition.compose([*added, *overrides, "train=false", f"{weights}={source}"])
     if run is not None:
         _take(settings, run, requested, overrides)
     if not same_data(settings, run) and not (requested.under("data.test") or requested.under("data.val")):

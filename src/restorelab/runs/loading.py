@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from restorelab.config import build, composition, trust
 from restorelab.config.run_config import read_config
 from restorelab.errors import ConfigError
-from restorelab.models import weights
+from restorelab.models import spandrel, weights
 from restorelab.restoring import packaged
 from restorelab.runs import run_folder
 
@@ -31,9 +31,12 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
         config = _read(run)
     else:
         weights.find(path)
+        if spandrel.installed():
+            return _ready(spandrel.Spandrel(str(path)), device, clamp=clamp)
         msg = (
             f"{path} lies in no run folder, so nothing says which network its weights belong to. Name one: "
-            'restorelab.load(path, model=["model=dncnn", "data.channels=3"]), or model=a torch.nn.Module.'
+            'restorelab.load(path, model=["model=dncnn", "data.channels=3"]), or model=a torch.nn.Module; or have it '
+            f"recognized: {spandrel.EXTRA}"
         )
         raise ConfigError(msg)
     with trust.trusting(packages):
