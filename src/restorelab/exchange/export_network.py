@@ -65,7 +65,7 @@ def run(argv: Sequence[str]) -> int:
         raise ConfigError("images=0: a file that was not compared with the network is not written.")
     replace = own_options.truth("overwrite", given.get("overwrite", "false"))
     _check_place(out, kind, replace=replace)
-    texts = {key: given[key] for key in ("summary", "licence") if key in given}
+    texts: dict[str, str] = {key: given[key] for key in ("summary", "licence") if key in given}
     with trust.trusting(own_options.listed(given.get("trust", ""))):
         print(export(sources[0], out, kind, sigma=sigma, count=count, texts=texts))
     return 0
