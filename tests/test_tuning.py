@@ -11,7 +11,8 @@ from torch import Tensor
 
 from restorelab.data import cache
 from restorelab.data.decode import Decoding
-from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.evaluation import Evaluation
+from restorelab.data.frozen import FrozenSet
 from restorelab.data.image_table import Table
 from restorelab.data.sources.photos import Photos
 from restorelab.degradations.blur import Gaussian as Blur

@@ -15,7 +15,8 @@ import runs
 from restorelab.cli import main
 from restorelab.data import cache
 from restorelab.data.decode import Decoding
-from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.evaluation import Evaluation
+from restorelab.data.frozen import FrozenSet
 from restorelab.data.image_table import Table
 from restorelab.data.item import Item
 from restorelab.degradations.blur import NoBlur

@@ -11,7 +11,8 @@ import torch
 from restorelab.data import cache
 from restorelab.data.datamodule import FrozenLoader
 from restorelab.data.decode import Decoding
-from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.evaluation import Evaluation
+from restorelab.data.frozen import FrozenSet
 from restorelab.data.item import Item
 from restorelab.data.sample import Sample
 from restorelab.degradations.blur import Gaussian as Blur

@@ -12,7 +12,7 @@ from restorelab.data.cache import prepare
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset
 from restorelab.data.decode import Decoding
-from restorelab.data.frozen import Evaluation
+from restorelab.data.evaluation import Evaluation
 from restorelab.data.item import Item, Source
 from restorelab.data.pairing import Division
 from restorelab.data.required import require_labels

@@ -11,7 +11,7 @@ from restorelab.data import cache
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset
 from restorelab.data.decode import Decoding
-from restorelab.data.frozen import Evaluation
+from restorelab.data.evaluation import Evaluation
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.store import TableStore
 from restorelab.degradations.mixture import Each

@@ -17,7 +17,7 @@ from data.test_frozen import Arrays
 from restorelab.config import build
 from restorelab.data.datamodule import DataModule
 from restorelab.data.dataset import Dataset
-from restorelab.data.frozen import Evaluation
+from restorelab.data.evaluation import Evaluation
 from restorelab.data.loader import Order
 from restorelab.data.pairing import Division, divide, variant_of
 from restorelab.data.required import require

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from restorelab.data import cache
 from restorelab.data.decode import Decoding
-from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.evaluation import Evaluation
+from restorelab.data.frozen import FrozenSet
 from restorelab.data.item import Item
 from restorelab.degradations.mixture import Each, Mixture, draws_sigma
 from restorelab.degradations.noise import Gaussian, Impulse

@@ -15,7 +15,7 @@ from restorelab.config import schema as configs
 from restorelab.config.chosen_metrics import per_image
 from restorelab.data import pairing
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
-from restorelab.data.frozen import Evaluation
+from restorelab.data.evaluation import Evaluation
 from restorelab.degradations.labels import STAGES, essences
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError

@@ -13,7 +13,8 @@ from lightning.pytorch import LightningDataModule
 from restorelab.data.batching import CPU, BatchSize
 from restorelab.data.cache import Table
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
-from restorelab.data.frozen import Evaluation, FrozenSet
+from restorelab.data.evaluation import Evaluation
+from restorelab.data.frozen import FrozenSet
 from restorelab.data.loader import Order, TrainLoader
 from restorelab.data.residency import Room, free
 from restorelab.data.sample import Sample

@@ -14,7 +14,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,9 @@ from tqdm import tqdm
 from restorelab.data.batching import CPU, BatchSize, measured_together
 from restorelab.data.cache import Table
 from restorelab.data.cache_root import cache_root, unusable
+from restorelab.data.evaluation import Evaluation, hash_of_images
 from restorelab.data.sample import Sample
 from restorelab.data.stored import as_tensor, to_unit
-from restorelab.degradations.pipeline import Degradation
-from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
 from restorelab.noise_level import noise_level
 
@@ -45,28 +43,6 @@ DISK_SHARE = 0.25
 
 IMAGES, META, PARAMETERS = "degraded.f32", "meta.json", "parameters.json"
 """Files of a stored set."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A named, fixed degradation that test images are measured under.
-
-    Attributes:
-        name: such as `impulse_30`.
-        degradation: applied to each image.
-        config: the resolved config of that degradation, plain data; part of the spec and of the key of the draws.
-        of: if images and training noises are paired, the noise whose images are measured; None for all images.
-    """
-
-    name: str
-    degradation: Degradation
-    config: Mapping[str, Any]
-    of: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The degradation's config as a string, which does not depend on the evaluation's name."""
-        return json.dumps(self.config, sort_keys=True, separators=(",", ":"))
 
 
 class FrozenSet:
@@ -143,7 +119,7 @@ class FrozenSet:
     def image(self, place: int) -> Tensor:
         """Return the degraded image at index `place` of the set: (C, h, w) float32."""
         if self._pixels is None:
-            return self._make(place)
+            return self._make(place)[0]
         begin, shape = int(self.offsets[place]), self.shapes[place]
         return self._pixels[begin : begin + int(shape.prod())].view(*shape.tolist())
 
@@ -156,7 +132,7 @@ class FrozenSet:
         try:
             drawn = json.loads(file.read_text())
         except (OSError, ValueError):  # stored by an earlier version, or not stored
-            drawn = _columns([self._degrade(place)[1] for place in range(len(self))])
+            drawn = _columns([self._make(place)[1] for place in range(len(self))])
         return {name: np.asarray(values, dtype=np.float64) for name, values in drawn.items()}
 
     def sigma(self, place: int) -> Tensor | None:
@@ -201,22 +177,20 @@ class FrozenSet:
             height, width = self.evaluation.degradation.output_size((int(height), int(width)))
         return int(channels), int(height), int(width)
 
-    def _make(self, place: int, drawn: list[dict[str, float]] | None = None) -> Tensor:
-        """Return the degraded image; append what was drawn for it to `drawn`."""
-        if self._real:
-            return to_unit(as_tensor(self.table.degraded(self.rows[place])))
-        image, parameters = self._degrade(place)
-        if drawn is not None:
-            drawn.append(parameters)
-        return image
-
-    def _degrade(self, place: int) -> tuple[Tensor, dict[str, float]]:
+    def _make(self, place: int) -> tuple[Tensor, dict[str, float]]:
+        """Return the degraded image and what was drawn for it."""
         row = self.rows[place]
-        draws = PhiloxDraws(self.table.ids[row], self.evaluation.key, self.seed)
-        with torch.no_grad():
-            clean = torch.from_numpy(self.table.clean(row).astype(np.float64)) / self.table.maximum
-            degraded, drawn = self.evaluation.degradation(clean[None], draws)
-        return degraded[0].float(), {name: float(values) for name, values in drawn.items()}
+        if self._real:
+            return to_unit(as_tensor(self.table.degraded(row))), {}
+        clean = self.table.clean(row).astype(np.float64) / self.table.maximum
+        return self.evaluation.degrade(clean, self.table.ids[row], self.seed)
+
+    def _made(self, drawn: list[dict[str, float]]) -> Iterator[Tensor]:
+        """Yield every degraded image; append what was drawn for it to `drawn`."""
+        for place in tqdm(range(len(self)), desc=f"degrading {self.evaluation.name}", leave=False, disable=None):
+            image, parameters = self._make(place)
+            drawn.append(parameters)
+            yield image
 
     def _hash_spec(self) -> str:
         digest = hashlib.sha256()
@@ -241,7 +215,7 @@ class FrozenSet:
                         unusable(folder.parent, error))  # fmt: skip
             bits = None
         if bits is None:
-            return _digest(self._make(place) for place in range(len(self)))
+            return hash_of_images(self._make(place)[0] for place in range(len(self)))
         self._file = folder / IMAGES
         mapped = np.memmap(self._file, dtype=np.float32, mode="c", shape=(self.nbytes // 4,))
         self._pixels = torch.from_numpy(mapped)
@@ -268,7 +242,9 @@ class FrozenSet:
             bits = str(json.loads((folder / META).read_text())["bits"])
             with (folder / IMAGES).open("rb") as stream:
                 complete = os.fstat(stream.fileno()).st_size == self.nbytes
-                return bits if complete and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == bits else None
+                return (
+                    bits if complete and hashlib.filehash_of_images(stream, "sha256").hexdigest()[:16] == bits else None
+                )
         except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
             return None
 
@@ -295,10 +271,9 @@ class FrozenSet:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as temporary:
             new = Path(temporary) / "set"
             new.mkdir()
+            drawn: list[dict[str, float]] = []
             with (new / IMAGES).open("wb") as stream:
-                places = tqdm(range(len(self)), desc=f"degrading {self.evaluation.name}", leave=False, disable=None)
-                drawn: list[dict[str, float]] = []
-                bits = _digest((self._make(i, drawn) for i in places), stream.write)
+                bits = hash_of_images(self._made(drawn), stream.write)
             (new / PARAMETERS).write_text(json.dumps(_columns(drawn)))
             facts = {"bits": bits, "part": self.part, "evaluation": self.evaluation.name, "images": len(self)}
             (new / META).write_text(json.dumps(facts | {"config": self.evaluation.config}, indent=1))
@@ -318,13 +293,3 @@ def _changed(file: Path | None) -> DataError:
         f"{file} was changed during the run, so the results were not measured on the fixed evaluation images. They are "
         "discarded; resume the run (resume=true) to measure again."
     )
-
-
-def _digest(images: Iterator[Tensor], write: Any = None) -> str:
-    digest = hashlib.sha256()
-    for image in images:
-        data = image.contiguous().numpy().tobytes()
-        digest.update(data)
-        if write is not None:
-            write(data)
-    return digest.hexdigest()[:16]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from restorelab.config.build import Parts
-from restorelab.data.frozen import Evaluation
+from restorelab.data.evaluation import Evaluation
 from restorelab.data.small_images import too_small
 from restorelab.degradations.labels import essences
 from restorelab.degradations.mixture import Each, Mixture
