@@ -1,0 +1,64 @@
+"""ONNX files restore images as modules do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import restorelab
+from restorelab.errors import DataError
+from restorelab.restoring.restorer import Options, Restorer
+from restorelab.runs.for_restoring import network
+
+onnx = pytest.importorskip("onnx", reason="the extra [export] is not installed")
+pytest.importorskip("onnxruntime", reason="the extra [export] is not installed")
+
+
+def _file(folder: Path, *inputs: str, metadata: dict[str, str] | None = None) -> Path:
+    """A network that gives half the image, or the image minus the noise level."""
+    shapes = {"degraded": ["batch", 1, "height", "width"], "sigma": ["batch"], "other": ["batch"]}
+    helper = onnx.helper
+    given = [helper.make_tensor_value_info(name, 1, shapes[name]) for name in inputs]
+    axes = helper.make_tensor("axes", 7, [3], [1, 2, 3])
+    half = helper.make_tensor("half", 1, [], [0.5])
+    if "sigma" in inputs:
+        nodes = [helper.make_node("Unsqueeze", ["sigma", "axes"], ["level"]),
+                 helper.make_node("Sub", ["degraded", "level"], ["restored"])]  # fmt: skip
+    else:
+        nodes = [helper.make_node("Mul", ["degraded", "half"], ["restored"])]
+    result = helper.make_tensor_value_info("restored", 1, shapes["degraded"])
+    model = helper.make_model(
+        helper.make_graph(nodes, "network", given, [result], [axes, half]),
+        opset_imports=[helper.make_opsetid("", 17)], ir_version=9,
+    )  # fmt: skip
+    helper.set_model_props(model, metadata or {})
+    onnx.save(model, folder / "network.onnx")
+    return folder / "network.onnx"
+
+
+def test_a_file_restores_as_a_network(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).random((30, 40), dtype=np.float32)
+    assert np.allclose(restorelab.restore(image, _file(tmp_path, "degraded")), image / 2)
+
+
+def test_the_noise_level_and_what_is_declared(tmp_path: Path) -> None:
+    file = _file(tmp_path, "degraded", "sigma", metadata={"receptive_field": "5", "sigma": "[10, 50]"})
+    trained = network(file, "cpu")
+    assert trained.sigma == (10, 50)
+    assert (trained.net.receptive_field, trained.net.channels, trained.net.takes_sigma) == (5, 1, True)
+    image = np.random.default_rng(0).uniform(0.3, 1, (40, 50, 1)).astype(np.float32)
+    restored = Restorer(trained.net, Options(sigma=25.5, tile=16), trained.sigma).restore(image)
+    assert restored.tiles > 1
+    assert np.allclose(restored.pixels, image - 0.1, atol=1e-6)
+    with torch.inference_mode():
+        both = trained.net(torch.ones(2, 1, 3, 3), torch.tensor([0.1, 0.2]))
+    assert torch.allclose(both[:, 0, 0, 0], torch.tensor([0.9, 0.8]))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"no network")
+    with pytest.raises(DataError, match=r"a\.onnx cannot be read as ONNX"):
+        network(tmp_path / "a.onnx", "cpu")
+    with pytest.raises(DataError, match="expected one image"):
+        network(_file(tmp_path, "degraded", "other"), "cpu")
