@@ -21,7 +21,7 @@ USAGE = """\
 restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: photographs through a trained network.
 
   model=auto      a run folder, a checkpoint, an exported file (.onnx, .safetensors), or the name of a packaged network;
-                  auto takes denoise_gray for gray images and denoise_color for others
+                  auto takes denoise_gray for gray images, denoise_color for others
   out=FOLDER      where the results go, in the same tree of folders; by default beside each file, as NAME_restored
   overwrite=false true: restore files whose result is there already; inputs are never changed
   strength=1      0 to 1: how much of the network's change is applied
@@ -169,17 +169,16 @@ class _Networks:
         self.device = ("cuda" if cuda else "cpu") if request.device == "auto" else request.device
         self.options = Options(**request.options)
         if request.model == "auto":
-            if missing := [name for name in AUTO if name not in packaged.names()]:
-                raise ConfigError(
-                    f"model: {missing[0]} does not come with this installation; name a network, model=runs/mine."
-                )
+            if not set(AUTO) & set(packaged.names()):
+                raise ConfigError("model: no denoiser comes with this installation; name a network, model=runs/mine.")
         else:
             self._of(request.model)
 
     def __call__(self, photograph: "Photograph") -> "Restorer":
         if self.request.model != "auto":
             return self._of(self.request.model)
-        return self._of(AUTO[photograph.pixels.shape[2] == 3])
+        wanted, other = AUTO if photograph.pixels.shape[2] == 1 else AUTO[::-1]
+        return self._of(wanted if wanted in packaged.names() else other)
 
     def _of(self, name: str) -> "Restorer":
         if name not in self._made:

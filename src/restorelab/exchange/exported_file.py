@@ -25,8 +25,8 @@ from restorelab.restoring.inference import exact, restore
 INPUT, SIGMA, OUTPUT = "degraded", "sigma", "restored"
 """Names of the inputs and of the output of an ONNX file."""
 
-DECLARED = ("minimum", "receptive_field", "scale")
-"""What an ONNX file says of its network, if that declares it. It pads inside, so it says no `multiple`."""
+DECLARED = ("multiple", "minimum", "receptive_field", "scale")
+"""What an ONNX file says of its network, if that declares it. It pads inside; `multiple` says where tiles may begin."""
 
 
 class Exportable(nn.Module):
