@@ -201,9 +201,10 @@ class Restorer:
             if takes_sigma(self.net):
                 raise DataError("too small to estimate its noise; give sigma=NUMBER.")
             return None, ""
-        least = None if self.trained is None else max(self.trained[0], noise_estimate.CLEAN)
-        if least is not None and sigma < least and not self.options.force:
-            return sigma, f"its noise, sigma {sigma:.1f}, is below {least:g}, for which the network was trained"
+        least = 0.0 if self.trained is None else max(self.trained[0], noise_estimate.CLEAN)
+        if self.trained is not None and sigma < least and not self.options.force:
+            reason = "what the network was trained for" if least == self.trained[0] else "what can be seen"
+            return sigma, f"its noise, sigma {sigma:.1f}, is below {least:g}, {reason} (force=true restores it)"
         most = sigma if self.trained is None else self.trained[1]
         return (min(sigma, most) if takes_sigma(self.net) else None), ""
 
