@@ -242,9 +242,7 @@ class FrozenSet:
             bits = str(json.loads((folder / META).read_text())["bits"])
             with (folder / IMAGES).open("rb") as stream:
                 complete = os.fstat(stream.fileno()).st_size == self.nbytes
-                return (
-                    bits if complete and hashlib.filehash_of_images(stream, "sha256").hexdigest()[:16] == bits else None
-                )
+                return bits if complete and hashlib.file_digest(stream, "sha256").hexdigest()[:16] == bits else None
         except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
             return None
 
