@@ -42,7 +42,7 @@ def flat(images: Path, *overrides: str) -> list[str]:
     return ["data=folder", f"data.root={images}", f"data.size={SIDE}", "data.crop=null", "data.test=0.5", *overrides]
 
 
-def opened(overrides: list[str], count: int = 6) -> tuple[Any, dict[str, Any], list[preview_panel.Image]]:
+def opened(overrides: list[str], count: int = 6) -> tuple[Any, dict[str, Any], list[preview_panel.PreviewImage]]:
     settings = runs.composed(overrides)
     built = build.parts(settings)
     return built, settings, preview_panel.pick(built, settings, "test", count)

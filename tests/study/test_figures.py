@@ -28,7 +28,7 @@ from restorelab.study.figures.activations import Activations, montage
 from restorelab.study.figures.box_plots import INPUT, Boxes
 from restorelab.study.figures.dead_pixels import DEAD, DeadPixels
 from restorelab.study.figures.grid import Grid
-from restorelab.study.figures.image_rows import View
+from restorelab.study.figures.image_rows import ShownImages
 from restorelab.study.figures.learning_curves import Curves
 from restorelab.study.figures.noises import Noises
 from restorelab.study.figures.stages import Stages
@@ -216,7 +216,7 @@ def test_boxes_that_cannot_be_drawn(tmp_path: Path) -> None:
 
 def test_what_is_shown_is_what_was_measured(runs: Runs) -> None:
     """The PSNR under a picture, from per_image.csv, is that of the pixels in it."""
-    view = View(runs, ["net", "median", "open"], "impulse_30", 3)
+    view = ShownImages(runs, ["net", "median", "open"], "impulse_30", 3)
     for name in ("net", "median", "open", ""):
         images = view.restored(name) if name else view.degraded()
         for image, clean, note in zip(images, view.clean(), view.psnr(name), strict=True):
@@ -226,16 +226,16 @@ def test_what_is_shown_is_what_was_measured(runs: Runs) -> None:
 
 def test_images_are_spread_or_chosen(runs: Runs) -> None:
     ids = runs["net"][0].per_image("impulse_30").ids
-    assert View(runs, ["net"], "impulse_30", 2).places == [len(ids) // 4, 3 * len(ids) // 4]
-    assert View(runs, ["net"], "impulse_30", 10_000).places == list(range(len(ids)))
-    assert View(runs, ["net"], "impulse_30", [ids[3], ids[0]]).places == [3, 0]
+    assert ShownImages(runs, ["net"], "impulse_30", 2).places == [len(ids) // 4, 3 * len(ids) // 4]
+    assert ShownImages(runs, ["net"], "impulse_30", 10_000).places == list(range(len(ids)))
+    assert ShownImages(runs, ["net"], "impulse_30", [ids[3], ids[0]]).places == [3, 0]
     with pytest.raises(ConfigError, match="none of the"):
-        _ = View(runs, ["net"], "impulse_30", ["nothing"]).places
+        _ = ShownImages(runs, ["net"], "impulse_30", ["nothing"]).places
 
 
 def test_a_grid_shows_each_pixel_as_a_square(runs: Runs) -> None:
     figure = Grid("c", ["net"], "impulse_30", 2)(runs)
-    view = View(runs, ["net"], "impulse_30", 2)
+    view = ShownImages(runs, ["net"], "impulse_30", 2)
     panel = rendered(figure)
     zoom = 6  # 192 pixels for 32
     rows = [(view.degraded(), 0), (view.restored("net"), 1), (view.clean(), 2)]
@@ -249,7 +249,7 @@ def test_a_grid_shows_each_pixel_as_a_square(runs: Runs) -> None:
 
 def test_smaller_inputs_fill_the_place_with_larger_pixels(runs: Runs) -> None:
     figure = Grid("c", ["small"], "own", 1, zoom=4)(runs)
-    degraded = View(runs, ["small"], "own", 1).degraded()[0]
+    degraded = ShownImages(runs, ["small"], "own", 1).degraded()[0]
     assert degraded.shape[-2:] == (16, 16)
     assert [np.asarray(image.get_array()).shape for image in figure.images] == [(32 * 4, 32 * 4, 3)] * 3
     assert np.array_equal(picture(figure, 0, 16), pixels(degraded))
@@ -274,7 +274,7 @@ def test_rows_are_the_grid_turned_over(runs: Runs) -> None:
 def test_stages(runs: Runs) -> None:
     figure = Stages("c", "dual", ["gaussian_25", "impulse_30"], 2)(runs)
     assert len(figure.images) == 4 * 4
-    view = View(runs, ["dual"], "gaussian_25", 2)
+    view = ShownImages(runs, ["dual"], "gaussian_25", 2)
     net: Any = runs["dual"][0].net("gaussian_25")
     with torch.inference_mode():
         first, last = net.stages(view.degraded()[0][None])
@@ -296,7 +296,7 @@ def test_noises_take_the_best_trained_run(runs: Runs) -> None:
         Noises("c", ["impulse_30"], runs={"impulse_3": "net"})
     best = Noises("c", ["gaussian_25"], images=1)(runs)
     name = max(("net", "dual"), key=lambda name: runs.mean(name, "gaussian_25", "psnr"))
-    view = View(runs, [name], "gaussian_25", 1)
+    view = ShownImages(runs, [name], "gaussian_25", 1)
     assert np.array_equal(picture(best, 1), pixels(view.clean()[0]))
     assert np.array_equal(picture(best, 2), pixels(view.restored(name)[0]))
     assert f"gaussian_25:\n{name}" in [text.get_text() for text in best.texts]
@@ -321,7 +321,7 @@ def test_activations(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     figure = Activations("c", "net", "gaussian_25", 2, channels=2)(runs)
     shown = picture(figure, 1, 64)
     assert shown.shape == (64, 64)
-    image = View(runs, ["net"], "gaussian_25", 2).degraded()[0][0]
+    image = ShownImages(runs, ["net"], "gaussian_25", 2).degraded()[0][0]
     assert np.array_equal(shown[:32, 32:], pixels(((image - image.min()) / (image.max() - image.min()))[None]))
     assert shown[:32, :32].max() <= 1  # the mean over the three channels is 0
     assert "mean, channels 0, 1" in [text.get_text() for text in figure.texts]

@@ -77,9 +77,9 @@ def places(images: int, clean: Callable[[int], Tensor], count: int) -> list[int]
         return []
     height, width = clean(0).shape[-2:]
     most = max(1, min(LOOKED_AT, PIXELS // (height * width * count)))
-    found = []
+    chosen = []
     for part in range(count):
         stretch = np.arange(part * images // count, (part + 1) * images // count)
         looked_at = stretch[np.unique(np.linspace(0, len(stretch) - 1, most).round().astype(int))]
-        found.append(int(max(looked_at, key=lambda place: contrast(clean(int(place))))))
-    return found
+        chosen.append(int(max(looked_at, key=lambda place: contrast(clean(int(place))))))
+    return chosen

@@ -13,7 +13,7 @@ from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError
 from restorelab.metrics.protocol import Protocol
-from restorelab.report.preview_panel import Column, Image, input_psnr
+from restorelab.report.preview_panel import PreviewColumn, PreviewImage, input_psnr
 
 RANGES = {"sigma": (1e-2, 1e4), "variance": (1e-6, 1e4), "amount": (2**-12, 1.0), "peak": (1e-3, 1e7)}
 """Strengths that are searched, in the units of the configs: from what nobody sees to what leaves no picture."""
@@ -31,12 +31,12 @@ class Strength:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundStrength:
     """The value, what it gives (dB, mean over the images), and the column that shows it."""
 
     value: float
     psnr: float
-    column: Column
+    column: PreviewColumn
 
 
 def the_strength(built: Parts, settings: Mapping[str, Any]) -> Strength:
@@ -64,7 +64,7 @@ def the_strength(built: Parts, settings: Mapping[str, Any]) -> Strength:
     return Strength(names[0], at)
 
 
-def find(strength: Strength, images: Sequence[Image], protocol: Protocol, target: float) -> Found:
+def find(strength: Strength, images: Sequence[PreviewImage], protocol: Protocol, target: float) -> FoundStrength:
     """Search the range on a logarithmic scale, under the same draws throughout, for a mean PSNR of `target` dB.
 
     The value is rounded to four digits, and `psnr` is what the rounded one gives.
@@ -73,8 +73,8 @@ def find(strength: Strength, images: Sequence[Image], protocol: Protocol, target
         ConfigError: where no strength gives it; says what can be reached.
     """
 
-    def column(value: float) -> Column:
-        return Column("training", strength.at(value), "find")
+    def column(value: float) -> PreviewColumn:
+        return PreviewColumn("training", strength.at(value), "find")
 
     def gives(value: float) -> float:
         return input_psnr(column(value), images, protocol)
@@ -90,4 +90,4 @@ def find(strength: Strength, images: Sequence[Image], protocol: Protocol, target
         raise ConfigError(msg)
     exponent = brentq(lambda e: gives(10**e) - target, math.log10(low), math.log10(high), xtol=ACCURACY)
     value = float(f"{10**exponent:.4g}")
-    return Found(value, gives(value), column(value))
+    return FoundStrength(value, gives(value), column(value))

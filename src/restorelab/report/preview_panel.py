@@ -1,4 +1,4 @@
-"""Degraded images before any training: what a panel and a table of them show."""
+"""The panel and the table of `restorelab preview`: degraded images before any training."""
 
 import logging
 import textwrap
@@ -35,7 +35,7 @@ BUDGET = 1 << 23
 
 
 @dataclass(frozen=True)
-class Image:
+class PreviewImage:
     """A clean image of the dataset, (C, H, W) float64 in [0, 1]; `pair` is its real degraded partner, where it has one.
 
     `seed` keys its draws, with `id` and the degradation, as in a frozen set.
@@ -56,7 +56,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Column:
+class PreviewColumn:
     """One degradation, None for the dataset's own pairs; `key` is what keys its draws."""
 
     name: str
@@ -68,13 +68,13 @@ class Column:
 class Shown:
     """A column measured: one value an image of everything, the degraded images (C, h, w) float32."""
 
-    column: Column
+    column: PreviewColumn
     degraded: list[Tensor]
     values: dict[str, np.ndarray]
     drawn: dict[str, np.ndarray]
 
 
-def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> list[Image]:
+def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> list[PreviewImage]:
     """Images of a part: up to `MOST`, within the `BUDGET`, at least `images`; those of the panel come first.
 
     Both the panel's and the others are spread evenly over the part.
@@ -101,7 +101,7 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
         return torch.from_numpy(stored.astype(np.float64)) / table.maximum
 
     return [
-        Image(
+        PreviewImage(
             table.ids[row],
             unit(table.clean(row)),
             None if table.degraded_pixels is None else unit(table.degraded(row)),
@@ -111,27 +111,27 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
     ]
 
 
-def columns(built: Parts, settings: Mapping[str, Any]) -> list[Column]:
+def columns(built: Parts, settings: Mapping[str, Any]) -> list[PreviewColumn]:
     """The training's degradation, one a noise of `noise=each`, then the evaluations'; equal ones once."""
     own = essences(settings)
     training, noise = built.degradation, built.degradation.noise
     if isinstance(noise, Each):
-        found = [
-            Column(f"training: {name}", replace(training, noise=one), f"each:{name}")
-            for name, one in noise.noises.items()
+        made = [
+            PreviewColumn(f"training: {name}", replace(training, noise=member), f"each:{name}")
+            for name, member in noise.noises.items()
         ]
     else:
-        found = [Column("training", training, Evaluation("training", training, own).key)]
+        made = [PreviewColumn("training", training, Evaluation("training", training, own).key)]
     for name, evaluation in built.evaluations.items():
-        same = next((i for i, column in enumerate(found) if column.key == evaluation.key), None)
+        same = next((i for i, column in enumerate(made) if column.key == evaluation.key), None)
         if same is None:
-            found.append(Column(name, evaluation.degradation, evaluation.key))
+            made.append(PreviewColumn(name, evaluation.degradation, evaluation.key))
         else:
-            found[same] = replace(found[same], name=f"{found[same].name}, {name}")
-    return found
+            made[same] = replace(made[same], name=f"{made[same].name}, {name}")
+    return made
 
 
-def degrade(column: Column, image: Image) -> tuple[Tensor, dict[str, float]]:
+def degrade(column: PreviewColumn, image: PreviewImage) -> tuple[Tensor, dict[str, float]]:
     """(C, h, w) float32 and what was drawn: alone, in float64, on the CPU, as a frozen set does it."""
     if column.degradation is None:
         assert image.pair is not None
@@ -142,14 +142,14 @@ def degrade(column: Column, image: Image) -> tuple[Tensor, dict[str, float]]:
     return degraded[0].float(), {name: float(value) for name, value in drawn.items()}
 
 
-def measure(columns: Sequence[Column], images: Sequence[Image], protocol: Protocol) -> list[Shown]:
+def measure(columns: Sequence[PreviewColumn], images: Sequence[PreviewImage], protocol: Protocol) -> list[Shown]:
     """Degrade and measure every image under every column; real pairs are shown as they are, in one column."""
     if images[0].pair is not None:
-        columns = [Column("pairs of the dataset", None, "pair")]
+        columns = [PreviewColumn("pairs of the dataset", None, "pair")]
     return [_measure(column, images, protocol) for column in columns]
 
 
-def _measure(column: Column, images: Sequence[Image], protocol: Protocol) -> Shown:
+def _measure(column: PreviewColumn, images: Sequence[PreviewImage], protocol: Protocol) -> Shown:
     made = [degrade(column, image) for image in images]
     degraded = [image for image, _ in made]
     names = list(dict.fromkeys(name for _, values in made for name in values))
@@ -157,22 +157,22 @@ def _measure(column: Column, images: Sequence[Image], protocol: Protocol) -> Sho
     return Shown(column, degraded, _input(degraded, images, protocol), drawn)
 
 
-def input_psnr(column: Column, images: Sequence[Image], protocol: Protocol) -> float:
+def input_psnr(column: PreviewColumn, images: Sequence[PreviewImage], protocol: Protocol) -> float:
     """The mean over the images of the degraded image's PSNR, in dB."""
     return float(_input([degrade(column, image)[0] for image in images], images, protocol)["psnr"].mean())
 
 
-def _input(degraded: Sequence[Tensor], images: Sequence[Image], protocol: Protocol) -> dict[str, np.ndarray]:
+def _input(degraded: Sequence[Tensor], images: Sequence[PreviewImage], protocol: Protocol) -> dict[str, np.ndarray]:
     values = {name: np.zeros(len(images)) for name in ("psnr", "ssim")}
     for places in _alike(images):
         given = torch.stack([degraded[place] for place in places])
         measured = protocol.measure_input(given, torch.stack([images[place].clean.float() for place in places]))
-        for name, found in values.items():
-            found[places] = measured[name].numpy()
+        for name, column in values.items():
+            column[places] = measured[name].numpy()
     return values
 
 
-def _alike(images: Sequence[Image]) -> Iterator[list[int]]:
+def _alike(images: Sequence[PreviewImage]) -> Iterator[list[int]]:
     """The places of the images by shape."""
     shapes = [image.clean.shape for image in images]
     for shape in dict.fromkeys(shapes):
@@ -182,11 +182,11 @@ def _alike(images: Sequence[Image]) -> Iterator[list[int]]:
 def table(shown: Sequence[Shown]) -> str:
     """A line a degradation: mean, lowest and highest input PSNR, mean SSIM, and the range of what was drawn."""
     rows = [("degradation", "input PSNR", "lowest", "highest", "SSIM", "drawn")]
-    for one in shown:
-        psnr, ssim = one.values["psnr"], one.values["ssim"]
-        drawn = _wrapped(_ranges(one)) or [""]
+    for measured in shown:
+        psnr, ssim = measured.values["psnr"], measured.values["ssim"]
+        drawn = _wrapped(_ranges(measured)) or [""]
         numbers = (f"{psnr.mean():.2f}", f"{psnr.min():.2f}", f"{psnr.max():.2f}", f"{ssim.mean():.3f}")
-        rows.append((one.column.name, *numbers, drawn[0]))
+        rows.append((measured.column.name, *numbers, drawn[0]))
         rows += [("", "", "", "", "", line) for line in drawn[1:]]
     return "\n".join(ruled(aligned(rows, left=(0, 5))))
 
@@ -197,11 +197,11 @@ def _wrapped(parts: Sequence[str], width: int = 60) -> list[str]:
     return [line.replace("\u00a0", " ") for line in textwrap.wrap(joined, width)]
 
 
-def _ranges(one: Shown) -> list[str]:
+def _ranges(shown: Shown) -> list[str]:
     parts: list[str] = []
-    for name, values in one.drawn.items():
+    for name, values in shown.drawn.items():
         known = values[~np.isnan(values)]
-        noise = one.column.degradation.noise if one.column.degradation else None
+        noise = shown.column.degradation.noise if shown.column.degradation else None
         if name == "noise" and isinstance(noise, Mixture | Each):
             parts += [f"{int((known == i).sum())} {member}" for i, member in enumerate(noise.noises)]
         elif len(known):
@@ -210,30 +210,32 @@ def _ranges(one: Shown) -> list[str]:
     return parts
 
 
-def figure(shown: Sequence[Shown], images: Sequence[Image], title: str) -> Figure:
+def figure(shown: Sequence[Shown], images: Sequence[PreviewImage], title: str) -> Figure:
     """A row an image: clean, then each degradation, with what it drew, its input PSNR and SSIM under it.
 
     Every pixel of an image is a whole number of pixels of the panel, so that its noise looks as it is; the middle of an
     image is shown where it is larger than a cell. Downsampled images are enlarged to the clean one's size.
     """
     sizes = [image.clean.shape[-2:] for image in images]
-    means = [f"mean {one.values['psnr'].mean():.2f} dB, SSIM {one.values['ssim'].mean():.3f}" for one in shown]
-    heads = zip(("clean", *(one.column.name for one in shown)), (images[0].size, *means), strict=True)
+    means = [
+        f"mean {measured.values['psnr'].mean():.2f} dB, SSIM {measured.values['ssim'].mean():.3f}" for measured in shown
+    ]
+    heads = zip(("clean", *(measured.column.name for measured in shown)), (images[0].size, *means), strict=True)
     rows = []
     for line, (image, size) in enumerate(zip(images, sizes, strict=True)):
-        pictures = [image.clean, *(one.degraded[line] for one in shown)]
-        notes = [image.id, *(_note(one, line) for one in shown)]
+        pictures = [image.clean, *(measured.degraded[line] for measured in shown)]
+        notes = [image.id, *(_note(measured, line) for measured in shown)]
         rows.append([sheet.shown(picture, size, times(*size), CELL, note)
                      for picture, note in zip(pictures, notes, strict=True)])  # fmt: skip
     return sheet.sheet(rows, list(heads), title=title)
 
 
-def _note(one: Shown, line: int) -> str:
+def _note(shown: Shown, line: int) -> str:
     drawn: list[str] = []
-    for name, values in one.drawn.items():
-        noise = one.column.degradation.noise if one.column.degradation else None
+    for name, values in shown.drawn.items():
+        noise = shown.column.degradation.noise if shown.column.degradation else None
         if name == "noise" and isinstance(noise, Mixture | Each):
             drawn.insert(0, list(noise.noises)[int(values[line])])
         elif not np.isnan(values[line]):
             drawn.append(f"{name} {values[line]:.3g}")
-    return f"{one.values['psnr'][line]:.2f} dB, SSIM {one.values['ssim'][line]:.3f}\n{', '.join(drawn)}"
+    return f"{shown.values['psnr'][line]:.2f} dB, SSIM {shown.values['ssim'][line]:.3f}\n{', '.join(drawn)}"

@@ -73,7 +73,7 @@ def enlarged(picture: Picture) -> np.ndarray:
 
 def wrapped(text: str, letters: int) -> list[str]:
     """Lines of at most `letters`: it breaks behind spaces, underscores, hyphens, slashes and dots, and long words."""
-    found = []
+    broken = []
     for given in text.split("\n"):
         lines = [""]
         pieces = re.findall(r"[^\s_/.-]*[\s_/.-]+|[^\s_/.-]+", given)
@@ -81,8 +81,8 @@ def wrapped(text: str, letters: int) -> list[str]:
             if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > letters:
                 lines.append("")
             lines[-1] += piece
-        found += [line.rstrip() for line in lines]
-    return found
+        broken += [line.rstrip() for line in lines]
+    return broken
 
 
 def _pieces(word: str, letters: int) -> list[str]:

@@ -18,10 +18,10 @@ class Cell:
         text: as people read it; "-" where there is no number, with a note that says why.
         aside: small and soft behind it, such as "± 0.02".
         value, deviation: the number and its standard deviation in full, for the CSV.
-        mark: "best" of its column; "classical", the best that learns nothing; "both"; "better" or "worse" than what it
+        mark: "best" of its column; "classical", the best classical baseline; "both"; "better" or "worse" than what it
             is held against; "report", a number of the report's.
         note: a sentence for below the table; equal ones share a number.
-        verdict: of a difference, a word of `study.verdict`, for the CSV; people read it in `text` or `aside`.
+        verdict: of a difference, see `judge.verdict_rule`, for the CSV; people read it in `text` or `aside`.
     """
 
     text: str

@@ -34,18 +34,18 @@ def in_report(metric: str, value: float) -> str:
     return f"{value:,.{max(least, printed)}f}"
 
 
-def cell(metric: str, found: SeedValues, mark: Mark = "", note: str = "") -> Cell:
+def cell(metric: str, values: SeedValues, mark: Mark = "", note: str = "") -> Cell:
     """The mean, ± the standard deviation (n - 1) where there are several seeds; "-" and the reason without a value."""
-    if not found.values:
-        return Cell("-", note=found.why)
-    spread = float(np.std(found.values, ddof=1)) if len(found.values) > 1 else None
+    if not values.values:
+        return Cell("-", note=values.why)
+    spread = float(np.std(values.values, ddof=1)) if len(values.values) > 1 else None
     aside = "" if spread is None else f"± {written(metric, spread)}"
-    return Cell(written(metric, found.mean), aside, found.mean, spread, mark, note)
+    return Cell(written(metric, values.mean), aside, values.mean, spread, mark, note)
 
 
-def marked(one: Cell, mark: Mark, note: str = "") -> Cell:
+def marked(cell: Cell, mark: Mark, note: str = "") -> Cell:
     """The same cell with a mark, and one more sentence in its note."""
-    return replace(one, mark=mark, note=" ".join(part for part in (one.note, note) if part))
+    return replace(cell, mark=mark, note=" ".join(part for part in (cell.note, note) if part))
 
 
 def p_text(value: float) -> str:
@@ -61,9 +61,9 @@ def p_value(value: float | None) -> Cell:
 def column(
     metric: str, values: Mapping[str, SeedValues], given: SeedValues, classical: Collection[str], fair: Collection[str]
 ) -> dict[str, Cell]:
-    """A metric's cells by run, and the degraded input's; the best of all is marked, and the best that learns nothing.
+    """A metric's cells by run, and the degraded input's; the best of all is marked, and the best classical baseline.
 
-    given: the degraded input's own value. classical: the runs that learn nothing. fair: those that compete for a mark.
+    given: the degraded input's own value. classical: the classical baselines. fair: those that compete for a mark.
     """
     cells = {name: cell(metric, own) for name, own in values.items()}
     cells[INPUT] = cell(metric, given) if given.values else Cell("")

@@ -1,4 +1,4 @@
-"""What trained the weights that a run measured, in words for its page."""
+"""How the weights that a run measured were trained, in words for its page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,9 +39,9 @@ def _origin(ckpt: Path) -> str:
 
 
 def _steps(folder: RunFolder) -> int:
-    """The optimizer steps that metrics.csv tells of."""
-    told = history.read(folder.metrics).get("step") if folder.metrics.is_file() else None
-    return int(max(told)) if told else 0
+    """The optimizer steps in metrics.csv."""
+    steps = history.read(folder.metrics).get("step") if folder.metrics.is_file() else None
+    return int(max(steps)) if steps else 0
 
 
 def _length(steps: int, config: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from restorelab.runs.seed_values import SeedValues, best_classical, by_seed, top
 from restorelab.study import printed, verdict_marks
 from restorelab.study.verdict_marks import Pair
 
-HEAD = ("", "metric", "input", "without learning", "report", "ours", "ours \u2212 report")
+HEAD = ("", "metric", "input", "classical", "report", "ours", "ours \u2212 report")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Beside:
     entries: a row each, `{run, evaluation, metric, report, label, note}`; without `evaluation`, `metric` is one of
     the run's own numbers, such as `parameters`; without `report` only ours is shown. `{run, column, step, report, ...}`
     is a value of the training curve: `column` of metrics.csv at an optimizer step, or the last one without `step`. The
-    columns "input" and "without learning" hold the same metric of the degraded input itself and of the study's best
-    method that learns nothing, on the same images: a value of the report that does not beat them is marked.
+    columns "input" and "classical" hold the same metric of the degraded input itself and of the study's best classical
+    baseline, on the same images: a value of the report that does not beat them is marked.
     """
 
     title: str
@@ -43,9 +43,9 @@ class Beside:
 
     def __call__(self, runs: Runs) -> Table:
         """Read the numbers."""
-        found = [self._row(runs, entry) for entry in self.entries]
-        last = verdict_marks.judged([row[-1] for row, _ in found], [pair for _, pair in found])
-        rows = [[*row[:-1], end] for (row, _), end in zip(found, last, strict=True)]
+        judged_rows = [self._row(runs, entry) for entry in self.entries]
+        last = verdict_marks.judged([row[-1] for row, _ in judged_rows], [pair for _, pair in judged_rows])
+        rows = [[*row[:-1], end] for (row, _), end in zip(judged_rows, last, strict=True)]
         notes = printed.notes(runs, [row[4] for row in rows])
         return Table(self.title, list(HEAD), rows, [*notes, *verdict_marks.legend(last), *self.notes])
 
@@ -91,8 +91,8 @@ def _ours(runs: Runs, entry: dict[str, Any]) -> tuple[SeedValues, Sample | None]
             return SeedValues(tuple(map(float, sample.values[:, 0]))), sample
         if "evaluation" not in entry:
             return top(runs, run, metric), None
-        found = by_seed(runs, run, entry["evaluation"], metric)
-        fits = found.values and metric in METRICS
-        return found, samples(runs, [run], metric, [entry["evaluation"]])[0] if fits else None
+        values = by_seed(runs, run, entry["evaluation"], metric)
+        fits = values.values and metric in METRICS
+        return values, samples(runs, [run], metric, [entry["evaluation"]])[0] if fits else None
     except UserError as error:
         return SeedValues(why=str(error)), None

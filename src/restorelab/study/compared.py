@@ -1,4 +1,4 @@
-"""Runs by evaluations: the rows and columns that the tables of models have in common."""
+"""A table of runs by evaluations: the rows and columns that a study's tables of models share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,7 @@ Report = Mapping[str, Mapping[str, Mapping[str, float]]]
 class Compared:
     """Runs by evaluations, under each the metrics; `overall` adds the mean over the evaluations.
 
-    Only runs that were measured on the same images are held against each other; another one's numbers are shown with a
-    note and win nothing.
+    Only runs that were measured on the same images compete for a mark; the numbers of others are shown with a note.
     """
 
     runs: Runs
@@ -68,15 +67,15 @@ class Compared:
         return [name for name in self.names if all(name in names for names in kept)]
 
     def _column(self, group: str, metric: str) -> dict[str, Cell]:
-        """The cells by row name; the best of all is marked, and the best that learns nothing."""
-        found = {name: self._found(name, group, metric) for name in self.names}
+        """The cells by row name; the best of all is marked, and the best classical baseline."""
+        values = {name: self._found(name, group, metric) for name in self.names}
         fair = self._comparable(group)
         given = self._found(fair[0], group, f"input_{metric}") if fair else SeedValues()
         classical = {name for name in fair if not learned(self.runs[name])}
-        cells = table_cells.column(metric, found, SeedValues(given.values[:1]), classical, fair)
-        for name, one in found.items():
-            if one.values and name not in fair:
-                words = f"Measured on other images than {fair[0] if fair else 'the others'}, so not to be compared."
+        cells = table_cells.column(metric, values, SeedValues(given.values[:1]), classical, fair)
+        for name, own in values.items():
+            if own.values and name not in fair:
+                words = f"Measured on other images than {fair[0] if fair else 'the others'}, so it cannot be compared."
                 cells[name] = table_cells.marked(cells[name], "", words)
         return cells
 
@@ -103,8 +102,8 @@ class Compared:
         if name not in self.runs:
             return Cell(label)
         tuned = [(e, self._tuned(name, e)) for e in self.evaluations]
-        said = "; ".join(f"{evaluation} {words}" for evaluation, words in tuned if words)
-        note = f"Tuned on validation images: {said}." if said else ""
+        tuned_words = "; ".join(f"{evaluation} {words}" for evaluation, words in tuned if words)
+        note = f"Tuned on validation images: {tuned_words}." if tuned_words else ""
         return Cell(label, "" if learned(self.runs[name]) else "classical", note=note)
 
     def _tuned(self, name: str, evaluation: str) -> str:
@@ -120,10 +119,10 @@ class Compared:
             return [Cell("0", value=0), *[Cell("")] * len(COSTS)]
         cells = []
         for key in COSTS:
-            found = seed_values.top(self.runs, name, key)
-            mean = found.mean
-            text = "-" if not found.values else large(mean) if key == "macs" else f"{mean:,.0f}"
-            cells.append(Cell(text, value=mean if found.values else None, note=found.why))
+            values = seed_values.top(self.runs, name, key)
+            mean = values.mean
+            text = "-" if not values.values else large(mean) if key == "macs" else f"{mean:,.0f}"
+            cells.append(Cell(text, value=mean if values.values else None, note=values.why))
         seeds = len(self.runs[name])
         return [*cells, Cell(str(seeds), value=seeds)]
 
@@ -141,10 +140,8 @@ class Compared:
         return [*cells, *[Cell("", mark="report")] * (len(COSTS) + 1)]
 
     def _notes(self) -> list[str]:
-        marks = (
-            "Bold: the best of its column. Underlined (in Markdown italic): the best classical, which learns nothing."
-        )
-        spread = "\u00b1 is the standard deviation over the seeds of a run, which its numbers are the mean of."
+        marks = "Bold: the best of its column. Underlined (in Markdown italic): the best classical baseline."
+        spread = "A number is the mean over a run's seeds, \u00b1 their standard deviation."
         several = any(len(self.runs[name]) > 1 for name in self.names if name in self.runs)
         other = [printed.OTHER_IMAGES] if self.report and self.runs.stand_in else []
         costs = "MACs: multiply-accumulates for one image. Time: of the whole run, evaluation included."

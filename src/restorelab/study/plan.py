@@ -106,7 +106,7 @@ def _read(name: str) -> tuple[Path, dict[str, Any]]:
         if run not in base["runs"]:
             msg = f"{file}: runs.{run}: the study {like} has no such run. {nearest(run, list(base['runs']))}"
             raise ConfigError(msg)
-    runs = {run: [*said, *own, *more.get(run, [])] for run, said in base["runs"].items()}
+    runs = {run: [*overrides, *own, *more.get(run, [])] for run, overrides in base["runs"].items()}
     return file, {**base, **content, "runs": runs}
 
 
@@ -176,8 +176,8 @@ def plan(
                 msg = f"run {name}: {error}"
                 raise type(error)(msg) from error
             used = tuple(_effective([*own, *overrides]))
-            planned[name, seed] = one = Planned(name, seed, settings, tuple(before), used)
-            inputs.promise(one.folder, one.id.rpartition("-")[2])  # what starts from its weights is told by this
+            planned[name, seed] = run = Planned(name, seed, settings, tuple(before), used)
+            inputs.promise(run.folder, run.id.rpartition("-")[2])  # what starts from its weights is told by this
     return list(planned.values())
 
 
@@ -188,20 +188,20 @@ def _effective(overrides: Sequence[str]) -> list[str]:
 
 
 def _references(overrides: Sequence[str]) -> tuple[str, ...]:
-    return tuple(found.group(1) for override in overrides if (found := REFERENCE.search(override)))
+    return tuple(match.group(1) for override in overrides if (match := REFERENCE.search(override)))
 
 
 def _before(
     study: Study, overrides: Sequence[str], seed: int, planned: Mapping[tuple[str, int], Planned]
 ) -> dict[str, Planned]:
     """The runs of the same seed whose weights are asked for, by name."""
-    found = {}
+    before = {}
     for other in _references(overrides):
         if (other, seed) not in planned:
             msg = f"@{other}: no run before it has that name. {nearest(other, list(study.runs))}"
             raise ConfigError(msg)
-        found[other] = planned[other, seed]
-    return found
+        before[other] = planned[other, seed]
+    return before
 
 
 def _resolved(overrides: Sequence[str], before: Mapping[str, Planned]) -> list[str]:

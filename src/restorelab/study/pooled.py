@@ -15,6 +15,8 @@ from restorelab.study import printed
 PRINTED = "20 log10(1 / (255 MSE)) (dB)"
 """What most of the GoPro report's PSNR column is; for images in [0, 1] the formula is 10 log10(1 / MSE)."""
 
+EXPLANATION = "pooled: 10 log10(1 / mean MSE) over the whole test set; the PSNR of other tables is a mean over images."
+
 
 @dataclass(frozen=True)
 class Pooled:
@@ -41,9 +43,9 @@ class Pooled:
         head = ["", *(f"{group}\n{name}" for group in ("degraded input", "ours") for name in ("MSE", "pooled (dB)"))]
         head += [f"ours\n{PRINTED}"] if self._psnr else []
         head += ["report\nMSE", "report\npooled (dB)", *(["report\nPSNR as printed"] if self._psnr else [])]
-        said = "pooled: 10 log10(1 / mean MSE) over the whole test set; the PSNR of other tables is a mean over images."
         place = head.index("report\nMSE")
-        return Table(self.title, head, rows, [said, *printed.notes(runs, [row[place] for row in rows]), *self.notes])
+        notes = printed.notes(runs, [row[place] for row in rows])
+        return Table(self.title, head, rows, [EXPLANATION, *notes, *self.notes])
 
     @property
     def _psnr(self) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers that a report prints, held against its input and a method without learning; the entries of such tables."""
+"""Numbers that a report prints, beside the degraded input's and a classical baseline's; the entries of such tables."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ from restorelab.runs.seed_values import SeedValues, better
 
 UNBEATEN = "The report's value does not beat the degraded input itself by more than the threshold."
 
-LEGEND = "Marked red: a value of the report that does not beat the degraded input or a method without learning."
+LEGEND = "Marked red: a value of the report that does not beat the degraded input or a classical baseline."
 
 OTHER_IMAGES = "The report's numbers belong to its own images and training: they are shown here, and not judged."
 
@@ -21,7 +21,7 @@ OTHER_IMAGES = "The report's numbers belong to its own images and training: they
 def shown(
     runs: Runs, metric: str, value: float, given: SeedValues, rival: tuple[str, float] | None, note: str = ""
 ) -> Cell:
-    """A value of the report's, marked where the input or the best method without learning is as good.
+    """A value of the report's, marked where the input or the best classical baseline is as good.
 
     On a stand-in it is never marked: it belongs to other images than those that these were measured on.
     """
@@ -31,7 +31,7 @@ def shown(
     if given.values and not beats(metric, value, given.mean):
         return marked(cell, "worse", UNBEATEN)
     if rival and not better(metric, value, rival[1]):
-        return marked(cell, "worse", f"The report's value does not beat {rival[0]}, which learns nothing.")
+        return marked(cell, "worse", f"The report's value does not beat the classical baseline {rival[0]}.")
     return cell
 
 

@@ -20,7 +20,7 @@ class ModelByEvaluation:
     """The model x noise table: a row a run, its metrics under each evaluation, and what it costs.
 
     A first row holds the degraded input's own values; below a run stands what the report prints for it; last, by how
-    much the best network is ahead of the best method that learns nothing.
+    much the best network is ahead of the best classical baseline.
 
     runs, evaluations, metrics: names, in order. report: by run, evaluation and metric. labels: what to call a run.
     notes, report_notes: sentences for below the table, the latter about the report's numbers.

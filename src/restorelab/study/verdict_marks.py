@@ -39,12 +39,12 @@ def judged(cells: Sequence[Cell], pairs: Sequence[Pair | None]) -> list[Cell]:
 
     Only "better" and "worse" are coloured.
     """
-    found = [_decided(pair, len(cells)) if pair else None for pair in pairs]
-    after = correct([words for words, _ in filter(None, found)], [p for _, p in filter(None, found)])
+    decisions = [_decided(pair, len(cells)) if pair else None for pair in pairs]
+    after = correct([words for words, _ in filter(None, decisions)], [p for _, p in filter(None, decisions)])
     left = iter(after)
     kept = []
-    for cell, one in zip(cells, found, strict=True):
-        if one is None:
+    for cell, decision in zip(cells, decisions, strict=True):
+        if decision is None:
             kept.append(cell)
             continue
         verdict, _ = next(left)
@@ -56,14 +56,14 @@ def judged(cells: Sequence[Cell], pairs: Sequence[Pair | None]) -> list[Cell]:
 def legend(cells: Sequence[Cell]) -> list[str]:
     """What the verdicts in a table's cells mean; nothing where there are none."""
     words = {cell.verdict for cell in cells}
-    said = [f"{word}: {meaning}" for word, meaning in MEANING.items() if word in words]
-    return [" ".join(said)] if said else []
+    meanings = [f"{word}: {meaning}" for word, meaning in MEANING.items() if word in words]
+    return [" ".join(meanings)] if meanings else []
 
 
 def _decided(pair: Pair, family: int) -> tuple[Comparison, float | None] | None:
     ours, theirs, kind = pair
     try:
-        found = estimate((ours, theirs), (1, -1), log=kind.relative, resamples=draws_for(family))
+        between = estimate((ours, theirs), (1, -1), log=kind.relative, resamples=draws_for(family))
     except UserError:
         return None
-    return compare(found, kind)
+    return compare(between, kind)

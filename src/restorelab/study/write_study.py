@@ -25,7 +25,7 @@ from restorelab.sweep.planned import Planned
 log = logging.getLogger(__name__)
 
 LEFT_OUT = "it was left out"
-"""Why a run of the study is absent that nobody asked for."""
+"""The reason for runs of the study that the command line did not select."""
 
 
 def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | None = None) -> Path:
@@ -52,7 +52,7 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
             write_bytes(folder / "figures" / f"{name}.png", figure.content)
         else:
             log.warning("figure %s: %s", name, figure.content)
-    write_json(folder / "findings.json", {name: asdict(one) for name, one in judged.items()})
+    write_json(folder / "findings.json", {name: asdict(claim) for name, claim in judged.items()})
     write_text(folder / "findings.md", judging.markdown(list(judged.values())))
     index = folder / "index.html"
     write_text(index, page(asdict(study), runs, tables, figures, judged, _facts(runs, planned), beside))
@@ -60,7 +60,7 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
 
 
 def _runs(study: Study, planned: Sequence[Planned]) -> Runs:
-    """The finished runs, with why the others are absent and why they may stand in for the report's."""
+    """The finished runs, with the reasons why others are absent and why these only stand in for the report's."""
     records = [Record(run.name, run.folder) for run in planned if run.done]
     there = {record.name for record in records}
     absent = {run.name: _state(run) for run in planned if run.name not in there}
@@ -71,32 +71,34 @@ def _runs(study: Study, planned: Sequence[Planned]) -> Runs:
 
 
 def _changed(study: Study, planned: Sequence[Planned]) -> list[str]:
-    """What the command line changed of the study's runs, in a sentence; what is told of the data stands elsewhere."""
+    """The settings that the command line changed, in a sentence; those of the data are in `deviations`."""
     own = set(chain.from_iterable(study.runs.values()))
     changed = {override for run in planned if run.done for override in run.overrides} - own
     keys = {override: override.lstrip("+~").partition("=")[0] for override in changed}
-    told = sorted(o for o, key in keys.items() if not within(key, (*NOT_IDENTITY, "data", "seed", "trainer.devices"))
-                  or key in ("data.batch_size", "data.size", "data.crop"))  # fmt: skip
-    return [f"Settings: {', '.join(told)} in place of the report's."] if told else []
+    elsewhere = (*NOT_IDENTITY, "data", "seed", "trainer.devices")
+    settings = sorted(o for o, key in keys.items() if not within(key, elsewhere)
+                      or key in ("data.batch_size", "data.size", "data.crop"))  # fmt: skip
+    return [f"Settings: {', '.join(settings)} in place of the report's."] if settings else []
 
 
 def _state(run: Planned) -> str:
     """Why a run is not finished."""
     try:
-        told = json.loads(RunFolder(run.folder).failure.read_text())
-        said = str(told.get("message", "no reason was written")).strip().partition("\n")[0].rstrip(".")
-        return f"it is not done ({told.get('status', 'failed')}: {said})"
+        failure = json.loads(RunFolder(run.folder).failure.read_text())
+        reason = str(failure.get("message", "no reason was written")).strip().partition("\n")[0].rstrip(".")
+        return f"it is not done ({failure.get('status', 'failed')}: {reason})"
     except (OSError, ValueError, AttributeError):
         return "it is not done"
 
 
 def _facts(runs: Runs, planned: Sequence[Planned]) -> list[str]:
-    """What was done and what was not, and why."""
+    """Sentences about the runs that are done, and those that are not with the reasons."""
     missing = [run for run in planned if not run.done]
     left = [name for name, why in runs.absent.items() if why == LEFT_OUT]
     done = [f"{len(runs[name])} of {name}" for name in runs]
-    said = f"Runs done: {', '.join(done)}." if done else f"None of the {len(planned)} runs is done: nothing is judged."
-    facts = [said]
+    facts = [f"Runs done: {', '.join(done)}."]
+    if not done:
+        facts = [f"None of the {len(planned)} runs is done: nothing is judged."]
     if missing:
         reasons = [f"{run.name} (seed {run.seed}): {_state(run).removeprefix('it is ')}" for run in missing]
         facts.append(f"Not finished: {'; '.join(reasons)}.")

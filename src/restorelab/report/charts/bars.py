@@ -12,17 +12,17 @@ from restorelab.report.charts.svg import element, short, width, words
 
 def bars(chart: Bars, looks: Looks, wide: float, high: float, name: str) -> str:
     """Draw; every bar begins at zero. The height follows the number of bars."""
-    found = [bar for bar in chart.bars if math.isfinite(bar.value)]
-    left = name_room([bar.label for bar in found], wide)
-    values = [0.0, *(bar.value for bar in found)]
+    finite = [bar for bar in chart.bars if math.isfinite(bar.value)]
+    left = name_room([bar.label for bar in finite], wide)
+    values = [0.0, *(bar.value for bar in finite)]
     low, high_x = min(values), max(values)
     room = (high_x - low) * 0.04 or 0.5
-    numbers = max((width(ticks.exact(_rounded(bar.value)), SIZE) for bar in found), default=0) + 12
+    numbers = max((width(ticks.exact(_rounded(bar.value)), SIZE) for bar in finite), default=0) + 12
     axis = Axis(low - (room if low < 0 else 0), high_x + room, left, wide - numbers)
-    bottom = 10 + ROW * len(found)
+    bottom = 10 + ROW * len(finite)
     title = words(chart.x_label, axis.end, bottom + 38, class_="title", text_anchor="end")
     parts = [element("g", axis_below(axis, bottom, grid_to=6), title, class_="axes")]
-    for number, bar in enumerate(found):
+    for number, bar in enumerate(finite):
         parts.append(_bar(bar, looks, axis, 10 + ROW * (number + 0.5), wide, chart.x_label))
     return picture(wide, bottom + 46, *parts, title=chart.title, text=described(chart), kind="bars")
 

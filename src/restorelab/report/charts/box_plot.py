@@ -23,23 +23,23 @@ def name_room(labels: Sequence[str], wide: float) -> float:
 
 def boxes(chart: Boxes, looks: Looks, wide: float, high: float, name: str) -> str:
     """Draw: whiskers, box, median, mean (a diamond) and what lies outside; the height follows the number of lines."""
-    found = [box for box in chart.boxes if math.isfinite(box.median)]
-    left = name_room([box.label for box in found], wide)
-    axis = Axis(*ticks.extent([v for box in found for v in (box.low, box.high, box.mean, *box.outliers)], 0.03),
+    finite = [box for box in chart.boxes if math.isfinite(box.median)]
+    left = name_room([box.label for box in finite], wide)
+    axis = Axis(*ticks.extent([v for box in finite for v in (box.low, box.high, box.mean, *box.outliers)], 0.03),
                 left, wide - BESIDE)  # fmt: skip
-    bottom = 10 + ROW * len(found)
+    bottom = 10 + ROW * len(finite)
     parts = [element("g", axis_below(axis, bottom, grid_to=6), words(chart.y_label, axis.end, bottom + 38,
              class_="title", text_anchor="end"), class_="axes")]  # fmt: skip
-    for number, box in enumerate(found):
+    for number, box in enumerate(finite):
         parts.append(_box(box, looks, axis, 10 + ROW * (number + 0.5), left, chart.y_label))
     return picture(wide, bottom + 46, *parts, title=chart.title, text=described(chart), kind="boxes")
 
 
 def described(chart: Boxes) -> str:
     """The chart in words."""
-    said = (f"{box.label} {ticks.exact(box.median)} ({ticks.exact(box.q1)} to {ticks.exact(box.q3)})"
+    summaries = (f"{box.label} {ticks.exact(box.median)} ({ticks.exact(box.q1)} to {ticks.exact(box.q3)})"
             for box in chart.boxes)  # fmt: skip
-    return f"{chart.y_label}, median and quartiles: {'; '.join(said)}."
+    return f"{chart.y_label}, median and quartiles: {'; '.join(summaries)}."
 
 
 def _box(box: Box, looks: Looks, axis: Axis, y: float, left: float, what: str) -> str:

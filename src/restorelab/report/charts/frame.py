@@ -45,8 +45,8 @@ class Axis:
 
     def ticks(self, most: int) -> list[float]:
         """Nice numbers on it."""
-        found = ticks.logarithmic if self.log else ticks.linear
-        return found(self.low, self.high, most, whole=self.whole)
+        choose = ticks.logarithmic if self.log else ticks.linear
+        return choose(self.low, self.high, most, whole=self.whole)
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Frame:
         """Grid lines across, ticks below and at the left, titles at the ends of the axes."""
         left, top, broad, tall = self.box
         bottom, right = top + tall, left + broad
-        found = self.y.ticks(rows(tall))
+        values = self.y.ticks(rows(tall))
         parts = []
-        for value in found:
+        for value in values:
             y = self.y.place(value)
             parts.append(element("line", x1=left, x2=right, y1=y, y2=y, class_="grid"))
-            parts.append(words(ticks.written(value, found), left - 8, y + 4, text_anchor="end"))
+            parts.append(words(ticks.written(value, values), left - 8, y + 4, text_anchor="end"))
         parts += [axis_below(self.x, bottom), words(y_label, 0, top - 14, class_="title")]
         room = self.wide - max(left, 0)
         parts.append(words(short(x_label, room, SIZE), right, bottom + 38, class_="title", text_anchor="end"))
@@ -93,20 +93,20 @@ class Frame:
 def axis_below(axis: Axis, bottom: float, *, grid_to: float | None = None) -> str:
     """An x axis: a line, ticks and their numbers below it; grid lines up to `grid_to`."""
     most = max(2, int((axis.end - axis.start) / 62))
-    found = axis.ticks(most)
+    values = axis.ticks(most)
     parts = [element("line", x1=axis.start, x2=axis.end, y1=bottom, y2=bottom, class_="base")]
-    for value in found:
+    for value in values:
         x = axis.place(value)
         parts.append(element("line", x1=x, x2=x, y1=bottom if grid_to is None else grid_to, y2=bottom + 4,
                              class_="tick" if grid_to is None else "grid"))  # fmt: skip
-        parts.append(words(ticks.written(value, found), x, bottom + 18, text_anchor="middle"))
+        parts.append(words(ticks.written(value, values), x, bottom + 18, text_anchor="middle"))
     return "".join(parts)
 
 
-def left_of(values: tuple[float, float], high: float) -> float:
+def left_of(extent: tuple[float, float], high: float) -> float:
     """Pixels that the numbers of a y axis between two values take, at its left; `high`: of the drawing."""
-    found = ticks.linear(*values, rows(high - ABOVE - BELOW))
-    return 14 + max((width(ticks.written(value, found), SIZE) for value in found), default=0)
+    values = ticks.linear(*extent, rows(high - ABOVE - BELOW))
+    return 14 + max((width(ticks.written(value, values), SIZE) for value in values), default=0)
 
 
 def picture(wide: float, high: float, *inner: str, title: str, text: str, kind: str, facts: str | None = None) -> str:

@@ -24,10 +24,10 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
             pools[-2:] = [((a * m + b * n) / (m + n), m + n)]
     flat = [value for value, count in pools for _ in range(count)]
     top = high - (len(order) - 1) * gap
-    found = [0.0] * len(order)
+    heights = [0.0] * len(order)
     for rank, place in enumerate(order):
-        found[place] = min(max(flat[rank], low), top) + rank * gap
-    return found
+        heights[place] = min(max(flat[rank], low), top) + rank * gap
+    return heights
 
 
 def beside(x: float, y: float, wide: float, high: float, gap: float) -> list[tuple[Rectangle, str]]:

@@ -24,10 +24,11 @@ def lines(chart: Lines, looks: Looks, wide: float, high: float, name: str) -> st
     """Draw; names stand at the ends of the lines where the drawing is wide enough. name: unique, for its clipping."""
     named = wide > 560
     letters = SIZE - 0.5
-    right = min(ROOM, max((width(one.label, letters) for one in chart.series), default=0)) + KEY if named else BESIDE
+    widest = max((width(series.label, letters) for series in chart.series), default=0)
+    right = min(ROOM, widest) + KEY if named else BESIDE
     low, high_y = visible(chart.series)
     left = left_of((low, high_y), high)
-    xs = [x for one in chart.series for x in one.x if not chart.log_x or x > 0]
+    xs = [x for series in chart.series for x in series.x if not chart.log_x or x > 0]
     x_low, x_high = ticks.extent(xs, 0.0)
     if chart.log_x and xs:  # a single place has no stretch of its own
         x_low, x_high = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) / 2, max(xs) * 2)
@@ -38,7 +39,7 @@ def lines(chart: Lines, looks: Looks, wide: float, high: float, name: str) -> st
         *(_shade(span, frame) for span in chart.shaded),
         frame.drawn(chart.x_label, chart.y_label),
     ]
-    drawn = [_line(one, looks[one.label], frame, most_of(chart)) for one in chart.series]
+    drawn = [_line(series, looks[series.label], frame, most_of(chart)) for series in chart.series]
     parts.append(element("g", *drawn, clip_path=f"url(#{name})") if drawn else "")
     if named:
         parts.append(_names(chart.series, looks, frame, right))
@@ -51,9 +52,9 @@ def visible(series: Sequence[Series]) -> tuple[float, float]:
     A run starts far from where it ends; where less than a twentieth of all values takes more than a third of the
     height, they are cut off.
     """
-    values = sorted(y for one in series for y in one.y if math.isfinite(y))
+    values = sorted(y for line in series for y in line.y if math.isfinite(y))
     if len(values) < 40:
-        bands = [v for one in series for v in [*(one.low or []), *(one.high or [])] if math.isfinite(v)]
+        bands = [v for line in series for v in [*(line.low or []), *(line.high or [])] if math.isfinite(v)]
         return ticks.extent([*values, *bands])
     low, high = values[0], values[-1]
     inner_low, inner_high = values[len(values) // 20], values[-1 - len(values) // 20]
@@ -71,7 +72,7 @@ def most_of(chart: Lines) -> int:
 def cut_off(chart: Lines) -> str:
     """What the drawing leaves out, in a sentence; nothing where it shows all."""
     low, high = visible(chart.series)
-    out = sum(not low <= y <= high for one in chart.series for y in one.y if math.isfinite(y))
+    out = sum(not low <= y <= high for series in chart.series for y in series.y if math.isfinite(y))
     return f"{out} values far from the others are cut off." if out else ""
 
 
@@ -93,20 +94,20 @@ def thinned(x: Sequence[float], y: Sequence[float], most: int) -> list[int]:
 def described(chart: Lines) -> str:
     """The chart in words."""
     ends = []
-    for one in chart.series:
-        finite = [(x, y) for x, y in zip(one.x, one.y, strict=True) if math.isfinite(y)]
+    for series in chart.series:
+        finite = [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(y)]
         if finite:
-            ends.append(f"{one.label} from {ticks.exact(finite[0][1])} to {ticks.exact(finite[-1][1])}")
+            ends.append(f"{series.label} from {ticks.exact(finite[0][1])} to {ticks.exact(finite[-1][1])}")
     return f"{chart.y_label} against {chart.x_label}: {'; '.join(ends) or 'nothing was measured'}."
 
 
-def _line(one: Series, look: Look, frame: Frame, most: int) -> str:
-    kept = thinned(one.x, one.y, most)
-    points = [(frame.x.place(one.x[i]), frame.y.place(one.y[i])) for i in kept]
+def _line(series: Series, look: Look, frame: Frame, most: int) -> str:
+    kept = thinned(series.x, series.y, most)
+    points = [(frame.x.place(series.x[i]), frame.y.place(series.y[i])) for i in kept]
     band = ""
-    if one.low is not None and one.high is not None:
-        low, high = one.low, one.high
-        edge = [(frame.x.place(one.x[i]), frame.y.place(side[i])) for side, order in
+    if series.low is not None and series.high is not None:
+        low, high = series.low, series.high
+        edge = [(frame.x.place(series.x[i]), frame.y.place(side[i])) for side, order in
                 ((high, kept), (low, kept[::-1])) for i in order]  # fmt: skip
         finite = [point for point in edge if not any(map(math.isnan, point))]
         joined = " ".join(f"{number(x)},{number(y)}" for x, y in finite)
@@ -136,14 +137,14 @@ def _names(series: Sequence[Series], looks: Looks, frame: Frame, room: float) ->
     _, top, broad, tall = frame.box
     edge = frame.x.start + broad
     ends = []
-    for one in series:
-        places = [(frame.x.place(x), frame.y.place(y)) for x, y in zip(one.x, one.y, strict=True)]
+    for line in series:
+        places = [(frame.x.place(x), frame.y.place(y)) for x, y in zip(line.x, line.y, strict=True)]
         places = [place for place in places if not any(map(math.isnan, place))]
         if places:
             x, y = places[-1]
-            ends.append((one.label, x, min(max(y, top), top + tall)))
+            ends.append((line.label, x, min(max(y, top), top + tall)))
     heights = spread([y for _, _, y in ends], SIZE + 2.5, top - 8, top + tall + 10)
-    found = []
+    names = []
     crowded = (tall + 18) / max(len(ends), 1)
     size = min(SIZE - 0.5, max(7.0, crowded))
     for (label, x, y), height in zip(ends, heights, strict=True):
@@ -152,5 +153,5 @@ def _names(series: Sequence[Series], looks: Looks, frame: Frame, room: float) ->
         joint = path([(x, y), (edge + 5, y), (edge + 17, height)], class_="joint") if near else ""
         key = path([(edge + 17, height), (edge + 33, height)], class_="line", stroke_dasharray=look.dash)
         text = words(short(label, room - KEY + 1, size), edge + 38, height + 4, class_="name", font_size=size)
-        found.append(element("g", joint, key, text, class_=f"run {look.css}", data_run=str(look.number)))
-    return "".join(found)
+        names.append(element("g", joint, key, text, class_=f"run {look.css}", data_run=str(look.number)))
+    return "".join(names)

@@ -92,5 +92,5 @@ def _members(runs: Sequence[str], groups: Mapping[str, str]) -> dict[str, tuple[
     if not fits or len(sorted_in) < 2:
         return {}
     return {
-        name: (colour, style) for colour, found in enumerate(sorted_in.values()) for style, name in enumerate(found)
+        name: (colour, style) for colour, names in enumerate(sorted_in.values()) for style, name in enumerate(names)
     }

@@ -28,20 +28,20 @@ def _row(label: str, values: Sequence[float | None]) -> list[Cell]:
 
 
 def _lines(chart: Lines) -> Table:
-    places = sorted({x for one in chart.series for x in one.x})
+    places = sorted({x for series in chart.series for x in series.x})
     if len(places) <= FEW:
         head = ["", *(f"{chart.x_label} {ticks.exact(x)}" for x in places)]
         rows = []
-        for one in chart.series:
-            at = dict(zip(one.x, one.y, strict=True))
-            rows.append(_row(one.label, [at.get(x) for x in places]))
+        for series in chart.series:
+            at = dict(zip(series.x, series.y, strict=True))
+            rows.append(_row(series.label, [at.get(x) for x in places]))
         return Table(f"{chart.title}: {chart.y_label}", head, rows)
     head = ["", *(f"{name} {chart.y_label}" for name in ("first", "last", "least", "greatest")), "points"]
     rows = []
-    for one in chart.series:
-        finite = [y for y in one.y if math.isfinite(y)]
+    for series in chart.series:
+        finite = [y for y in series.y if math.isfinite(y)]
         ends = [finite[0], finite[-1], min(finite), max(finite)] if finite else [None] * 4
-        rows.append([*_row(one.label, ends), Cell(str(len(finite)), value=float(len(finite)))])
+        rows.append([*_row(series.label, ends), Cell(str(len(finite)), value=float(len(finite)))])
     return Table(chart.title, head, rows)
 
 

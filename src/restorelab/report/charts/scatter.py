@@ -100,17 +100,17 @@ def _names(dots: Sequence[Dot], looks: Looks, frame: Frame, lines: Sequence[Rect
     left, top, broad, tall = frame.box
     within = (left, top - 8, left + broad + 6, top + tall)
     places = [(dot, frame.x.place(dot.x), frame.y.place(dot.y)) for dot in dots]
-    taken: list[Rectangle] = [(x - 6, y - 6, x + 6, y + 6) for _, x, y in places]
-    found = []
-    for dot, x, y in sorted(places, key=lambda one: (not one[0].front, one[2])):
+    occupied: list[Rectangle] = [(x - 6, y - 6, x + 6, y + 6) for _, x, y in places]
+    names = []
+    for dot, x, y in sorted(places, key=lambda item: (not item[0].front, item[2])):
         label = short(dot.label, LONGEST, SIZE - 1)
         own = (x - 6, y - 6, x + 6, y + 6)
-        others = [one for one in taken if one != own]
+        others = [rectangle for rectangle in occupied if rectangle != own]
         for place, anchor in beside(x, y, width(label, SIZE - 1), SIZE, 9):
             if free(place, [*others, *lines], within):
-                taken.append(place)
+                occupied.append(place)
                 at = {"start": place[0], "end": place[2], "middle": (place[0] + place[2]) / 2}[anchor]
                 text = words(label, at, place[3] - 2, class_="name", text_anchor=anchor, font_size=SIZE - 1)
-                found.append(element("g", text, class_="run", data_run=str(looks[dot.label].number)))
+                names.append(element("g", text, class_="run", data_run=str(looks[dot.label].number)))
                 break
-    return "".join(found)
+    return "".join(names)

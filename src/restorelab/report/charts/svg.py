@@ -9,12 +9,12 @@ NARROW, WIDE = "fijlrtI.,:;'|!()[] ", "mwMW@%—"
 
 def element(tag: str, *inner: str, **attributes: str | float | None) -> str:
     """One element. Names of attributes: `_` becomes `-`, one at the end goes; None is left out. `inner` is markup."""
-    said = "".join(
+    written = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{_quoted(value) if isinstance(value, str) else number(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
-    return f"<{tag}{said}>{''.join(inner)}</{tag}>" if inner else f"<{tag}{said}/>"
+    return f"<{tag}{written}>{''.join(inner)}</{tag}>" if inner else f"<{tag}{written}/>"
 
 
 def _quoted(value: str) -> str:

@@ -37,12 +37,12 @@ def logarithmic(low: float, high: float, most: int = 6, *, whole: bool = False) 
     """Round numbers between `low` and `high`, both above 0, for a log axis: decades, or 1 2 5 where few of them fit."""
     bottom, top = math.floor(math.log10(low) - 1e-9), math.ceil(math.log10(high) + 1e-9)
     for within in ((1, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
-        found = [m * 10.0**power for power in range(bottom, top + 1) for m in within]
-        found = [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
-        found = [value for value in found if not whole or value >= 1]
-        if len(found) <= most:
-            return found if len(found) > 1 else linear(low, high, most, whole=whole)
-    return found[:: -(-len(found) // most)]
+        candidates = [m * 10.0**power for power in range(bottom, top + 1) for m in within]
+        candidates = [value for value in candidates if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        candidates = [value for value in candidates if not whole or value >= 1]
+        if len(candidates) <= most:
+            return candidates if len(candidates) > 1 else linear(low, high, most, whole=whole)
+    return candidates[:: -(-len(candidates) // most)]
 
 
 def written(value: float, ticks: Sequence[float] = ()) -> str:
@@ -74,9 +74,9 @@ def exact(value: float | None) -> str:
 
 def extent(values: Iterable[float | None], share: float = 0.05) -> tuple[float, float]:
     """The least and the greatest finite value, each `share` of their distance further out; (0, 1) without any."""
-    found = [value for value in values if value is not None and math.isfinite(value)]
-    if not found:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if not finite:
         return 0.0, 1.0
-    low, high = min(found), max(found)
+    low, high = min(finite), max(finite)
     room = (high - low) * share if high > low else abs(high) * share or 0.5
     return low - room, high + room

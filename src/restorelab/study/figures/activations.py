@@ -13,7 +13,7 @@ from restorelab.errors import ConfigError, nearest
 from restorelab.report.pixels import pixels
 from restorelab.report.sheet import Picture, sheet
 from restorelab.runs.record import Runs
-from restorelab.study.figures.image_rows import Images, View, pictures
+from restorelab.study.figures.image_rows import Images, ShownImages, pictures
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Activations:
             ConfigError: for a run, an evaluation or a layer that is not there, or a network without activations.
             DataError: for a dataset that is not there any more.
         """
-        view = View(runs, [self.run], self.evaluation, self.images)
+        view = ShownImages(runs, [self.run], self.evaluation, self.images)
         maps = self._maps(view)
         clean = view.clean()
         drawn = [
@@ -59,7 +59,7 @@ class Activations:
         heads = [("noisy", ""), (self.layer, ""), ("denoised", ""), ("clean", "")]
         return sheet(rows, heads)
 
-    def _maps(self, view: View) -> list[Tensor]:
+    def _maps(self, view: ShownImages) -> list[Tensor]:
         """The layer's output for each image, (channels, h, w)."""
         net: Any = view.record(self.run).net(self.evaluation)
         if not hasattr(net, "activations"):
@@ -74,13 +74,13 @@ class Activations:
         return view.through(self.run, lambda degraded: net.activations(degraded)[names.index(self.layer)])
 
     def _chosen(self, maps: list[Tensor]) -> list[int]:
-        spread = torch.stack([one.float().flatten(1).std(dim=1) for one in maps]).mean(dim=0)
+        spread = torch.stack([output.float().flatten(1).std(dim=1) for output in maps]).mean(dim=0)
         return sorted(spread.topk(min(self.channels, len(spread))).indices.tolist())
 
 
 def montage(maps: Tensor, chosen: list[int]) -> Tensor:
     """The mean of (channels, h, w) and the chosen channels, in a square of squares: (1, n h, n w) in [0, 1]."""
-    tiles = [_full(one) for one in (maps.mean(dim=0), *(maps[i] for i in chosen))]
+    tiles = [_full(tile) for tile in (maps.mean(dim=0), *(maps[i] for i in chosen))]
     side = math.ceil(math.sqrt(len(tiles)))
     tiles += [torch.ones_like(tiles[0])] * (side**2 - len(tiles))
     return torch.cat([torch.cat(tiles[i : i + side], dim=1) for i in range(0, side**2, side)], dim=0)[None]
@@ -94,6 +94,6 @@ def _fitted(square: Tensor, like: Picture, note: str) -> Picture:
     return Picture(pixels(square), *size, note)
 
 
-def _full(one: Tensor) -> Tensor:
-    low, high = one.min(), one.max()
-    return (one - low) / (high - low) if high > low else torch.zeros_like(one)
+def _full(tile: Tensor) -> Tensor:
+    low, high = tile.min(), tile.max()
+    return (tile - low) / (high - low) if high > low else torch.zeros_like(tile)

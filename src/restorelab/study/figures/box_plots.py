@@ -79,12 +79,12 @@ class Boxes:
 
     def _values(self, runs: Runs, name: str, column: str, seeds: int | None = None) -> np.ndarray:
         records = runs[name] if learned(runs[name]) else runs[name][:1]
-        found = []
+        by_seed = []
         for record in records[:seeds]:
             columns = record.per_image(self.evaluation).columns
             if column not in columns:
                 msg = f"run {name}: per_image.csv has no column {column!r}. {nearest(column, columns)}"
                 raise ConfigError(msg)
-            found.append(columns[column])
-        values = np.concatenate(found)
+            by_seed.append(columns[column])
+        values = np.concatenate(by_seed)
         return values[np.isfinite(values)]

@@ -38,7 +38,7 @@ class DeadPixels:
             DataError: where dead pixels were not counted, or a map is missing.
         """
         maps = {name: self._map(runs[name][0]) for name in self.runs}
-        shape = next((found.shape for found in maps.values() if found is not None), None)
+        shape = next((dead.shape for dead in maps.values() if dead is not None), None)
         if shape is None:
             shape = tuple(runs[self.runs[0]][0].frozen(self.evaluation).clean(0).shape)
         drawn = [self._picture(runs[name], maps[name], shape) for name in self.runs]
@@ -47,8 +47,8 @@ class DeadPixels:
         if len(drawn) <= per_row:
             return sheet([drawn], names)
         per_row = math.ceil(len(drawn) / math.ceil(len(drawn) / per_row))
-        noted = [Picture(one.pixels, one.height, one.width, f"{name}\n{one.note}")
-                 for one, (name, _) in zip(drawn, names, strict=True)]  # fmt: skip
+        noted = [Picture(picture.pixels, picture.height, picture.width, f"{name}\n{picture.note}")
+                 for picture, (name, _) in zip(drawn, names, strict=True)]  # fmt: skip
         return sheet([noted[i : i + per_row] for i in range(0, len(noted), per_row)])
 
     def _count(self, record: Record) -> int:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from restorelab.report.sheet import sheet
 from restorelab.runs.record import Runs
-from restorelab.study.figures.image_rows import Images, View, pictures
+from restorelab.study.figures.image_rows import Images, ShownImages, pictures
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Grid:
             ConfigError: for a run, an evaluation or an image that is not there.
             DataError: for runs measured on different images, or a dataset that is not there any more.
         """
-        view = View(runs, self.runs, self.evaluation, self.images)
+        view = ShownImages(runs, self.runs, self.evaluation, self.images)
         lines = {"degraded": (view.degraded(), view.psnr())}
         lines |= {name: (view.restored(name), view.psnr(name)) for name in self.runs}
         clean = view.clean()

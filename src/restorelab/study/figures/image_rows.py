@@ -30,7 +30,7 @@ Images = int | list[str]
 
 
 @dataclass(frozen=True)
-class View:
+class ShownImages:
     """Some test images of one evaluation, through the first seed of each of some runs."""
 
     runs: Runs

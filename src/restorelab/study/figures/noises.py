@@ -9,7 +9,7 @@ from restorelab.report.sheet import sheet
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned
 from restorelab.runs.seed_values import best, by_seed, same_images
-from restorelab.study.figures.image_rows import Images, View, pictures
+from restorelab.study.figures.image_rows import Images, ShownImages, pictures
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Noises:
             shown = {evaluation: self.run or _best(runs, evaluation) for evaluation in self.evaluations}
         for evaluation, name in shown.items():
             label = evaluation if self.run else f"{evaluation}:\n{self.labels.get(name, name)}"
-            view = View(runs, [name], evaluation, self.images)
+            view = ShownImages(runs, [name], evaluation, self.images)
             clean = view.clean()
             lines = (
                 (view.degraded(), view.psnr()),
@@ -69,8 +69,8 @@ class Noises:
 def _best(runs: Runs, evaluation: str) -> str:
     """The trained run with the best mean test PSNR under an evaluation."""
     names = same_images(runs, [name for name in runs if learned(runs[name])], evaluation)
-    found = best("psnr", {name: by_seed(runs, name, evaluation, "psnr").mean for name in names})
-    if found is None:
+    name = best("psnr", {name: by_seed(runs, name, evaluation, "psnr").mean for name in names})
+    if name is None:
         msg = f"{evaluation}: no trained run was measured under it."
         raise DataError(msg)
-    return found
+    return name

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from restorelab.report.sheet import sheet
 from restorelab.restoring.inference import restore
 from restorelab.runs.record import Runs
-from restorelab.study.figures.image_rows import Images, View, first_stage, pictures
+from restorelab.study.figures.image_rows import Images, ShownImages, first_stage, pictures
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Stages:
         """
         rows, labels = [], []
         for evaluation in self.evaluations:
-            view = View(runs, [self.run], evaluation, self.images)
+            view = ShownImages(runs, [self.run], evaluation, self.images)
             net = first_stage(view.record(self.run).net(evaluation), self.run)
             first = view.through(self.run, lambda degraded, net=net: restore(net, degraded))  # type: ignore[misc]
             ranges = [f"{float(image.min()):.2f} to {float(image.max()):.2f}" for image in first]
