@@ -29,6 +29,7 @@ restorelab explain A published=29.23 [key=value ...]: the same for a printed num
   protocol=literature   the conventions of a protocol's file, for a printed number; single ones are
   noise_clip=false   whether noise was clipped to [0, 1]
   clip_input=false   whether the degraded image was
+  self_ensemble=false   whether the outputs for eight turns and flips of the input were averaged (x8)
   quantize=true      whether the output was rounded to 8 bits
   border=0           pixels cut off at each side
   color=rgb          rgb, or y for luma
@@ -44,6 +45,7 @@ OWN = (
     "protocol",
     "noise_clip",
     "clip_input",
+    "self_ensemble",
     "quantize",
     "border",
     "color",
@@ -58,7 +60,7 @@ class Conventions:
 
     Attributes:
         noise_clip: whether the noise is clipped; None for a degradation that has no such option.
-        clip_input, quantize, border, color: as in `Protocol`.
+        clip_input, self_ensemble, quantize, border, color: as in `Protocol`.
         tlc: the side of the crops of a network with local statistics at test time; None without.
         seed: of the evaluation noise.
         pooled: whether the squared error is averaged over all pixels of the set before the logarithm.
@@ -68,6 +70,7 @@ class Conventions:
     seed: int
     clip_input: bool
     tlc: int | None
+    self_ensemble: bool
     quantize: bool
     border: int
     color: str
@@ -79,6 +82,7 @@ WORDS = {
     "seed": "seed of the noise",
     "clip_input": "input clipped to [0, 1]",
     "tlc": "local statistics (TLC)",
+    "self_ensemble": "mean over eight turns and flips (x8)",
     "quantize": "output rounded to 8 bits",
     "border": "border in pixels",
     "color": "colour",
@@ -86,7 +90,8 @@ WORDS = {
 }
 """The conventions in the order in which they are changed: those that change the network's input come first."""
 
-OF_INPUT = ("noise_clip", "seed", "clip_input", "tlc")
+OF_OUTPUT = ("quantize", "border", "color", "pooled")
+"""Conventions that do not change what the network restores."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,7 @@ def conventions(config: Mapping[str, Any], entry: Mapping[str, Any]) -> Conventi
         seed=config["eval_seed"],
         clip_input=protocol.clip_input,
         tlc=config["model"].get("tlc"),
+        self_ensemble=protocol.self_ensemble,
         quantize=protocol.quantize,
         border=protocol.border,
         color=protocol.color,
@@ -174,7 +180,7 @@ def _conventions(own: Conventions, given: Mapping[str, str]) -> Conventions:
         node = conf_files.read_yaml(conf_files.find("protocol", given["protocol"]))
         wanted = {key: value for key, value in node.items() if key in WORDS}
         wanted |= {"noise_clip": node["clip_noise"]} if "clip_noise" in node else {}
-    for key in ("noise_clip", "clip_input", "quantize", "pooled"):
+    for key in ("noise_clip", "clip_input", "self_ensemble", "quantize", "pooled"):
         wanted |= {key: own_options.truth(key, given[key])} if key in given else {}
     for key in ("border", "seed"):
         wanted |= {key: own_options.whole(key, given[key])} if key in given else {}
@@ -215,10 +221,11 @@ class Measured:
         return float(-10 * np.log10(pooled))
 
     def _protocol(self, by: Conventions) -> Protocol:
-        return Protocol(by.border, by.quantize, by.clip_input, by.color)  # type: ignore[arg-type]
+        chosen = {key: getattr(by, key) for key in ("border", "quantize", "clip_input", "color", "self_ensemble")}
+        return Protocol(**chosen)
 
     def _restored(self, by: Conventions) -> tuple[list[Tensor], list[Tensor]]:
-        key = tuple(getattr(by, name) for name in OF_INPUT)
+        key = tuple(getattr(by, name) for name in WORDS if name not in OF_OUTPUT)
         if key not in self._outputs:
             self._outputs[key] = self._restore(by)
         return self._outputs[key]
@@ -239,7 +246,7 @@ class Measured:
         with torch.inference_mode(), exact():
             for place in range(len(frozen)):
                 given = protocol.prepare(frozen.image(place)[None])
-                restored.append(restore(net, given, frozen.sigma(place))[0].float())
+                restored.append(restore(net, given, frozen.sigma(place), self_ensemble=by.self_ensemble)[0].float())
                 clean.append(frozen.clean(place))
         return restored, clean
 
