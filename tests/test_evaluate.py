@@ -72,6 +72,7 @@ def test_other_images_are_measured_whole_with_the_runs_network_and_noise(trained
     assert len(psnr) == 10
 
 
+@pytest.mark.slow
 def test_of_a_folder_with_parts_the_test_part_is_measured(trained: Path, tmp_path: Path) -> None:
     root = pictures(tmp_path / "set", train=4, test=3)
     found = evaluation(tmp_path / "run", str(trained), "data=folder", f"data.root={root}", "protocol.quantize=true",

@@ -148,6 +148,7 @@ def test_fixed_noise_of_runs_from_before_stays() -> None:
     assert "jpeg" not in repr(Degradation(jpeg=NoJpeg()))
 
 
+@pytest.mark.slow
 def test_a_deblocking_run_trains_and_is_measured_on_real_files(tmp_path: Path) -> None:
     runs.run(tmp_path / "run", "noise=none", "jpeg=standard", "evaluation=[jpeg_10,jpeg_30]", "data.channels=3",
                        "trainer.max_epochs=1")  # fmt: skip
