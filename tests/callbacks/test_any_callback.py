@@ -74,12 +74,12 @@ def test_a_learning_rate_monitor_writes_into_the_runs_folder(tmp_path: Path) -> 
 def test_a_monitor_of_the_device_needs_a_package_and_says_so_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restorelab.training.checks.find_spec", lambda name: None)
+    monkeypatch.setattr("restorelab.training.training_checks.find_spec", lambda name: None)
     outcome = run(tmp_path / "refused", "DeviceStatsMonitor")
     assert outcome.message == "callbacks.mine: DeviceStatsMonitor needs psutil: pip install psutil."
     assert not (tmp_path / "refused").exists()
     monkeypatch.undo()
-    monkeypatch.setattr("restorelab.training.checks.find_spec", lambda name: True)
+    monkeypatch.setattr("restorelab.training.training_checks.find_spec", lambda name: True)
     monkeypatch.setattr("lightning.pytorch.callbacks.device_stats_monitor._PSUTIL_AVAILABLE", True)
     stats = "lightning.pytorch.accelerators.cpu.CPUAccelerator.get_device_stats"
     monkeypatch.setattr(stats, lambda self, device: {"cpu_percent": 3.0})

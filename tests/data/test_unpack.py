@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from restorelab.data.download import unpack
+from restorelab.data.archive import unpack
 from restorelab.errors import DataError
 
 FILES = {"top/a.txt": b"alpha", "top/deep/b.bin": bytes(range(256)) * 100, "top/empty": b"", "c": bytes(512)}

@@ -20,7 +20,7 @@ from restorelab.sweep import expand, grid, keys, queue
 from restorelab.sweep.checker import TRAINING, UNREAD, Checker
 from restorelab.sweep.composer import Composer
 from restorelab.sweep.planned import Planned
-from restorelab.training import checks
+from restorelab.training import checks, training_checks
 
 REST = [o for o in runs.TINY if not o.startswith("model")]
 
@@ -291,11 +291,14 @@ def test_what_does_not_fit_is_found_however_often_its_like_fitted() -> None:
 def test_equal_parts_are_checked_once_and_each_learning_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted: list[str] = []
     trained: list[float] = []
-    fit, training = checks.check_fit, checks.check_training
+    fit, training = checks.check_fit, training_checks.check_training
     monkeypatch.setattr(checks, "check_fit", lambda built: fitted.append(built.config["name"]) or fit(built))
-    monkeypatch.setattr(
-        checks, "check_training", lambda built: trained.append(built.config["optimizer"]["lr"]) or training(built)
-    )
+
+    def counted(built: Any) -> None:
+        trained.append(built.config["optimizer"]["lr"])
+        training(built)
+
+    monkeypatch.setattr(training_checks, "check_training", counted)
     planned("model=dncnn_small,ae", "optimizer.lr=1e-3,2e-3,3e-3", "seed=range(4)", "max_steps=5,6")
     assert len(fitted) == 2
     assert sorted(set(trained)) == [1e-3, 2e-3, 3e-3]

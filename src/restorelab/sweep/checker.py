@@ -7,7 +7,7 @@ from typing import Any
 
 from restorelab.config import build, schema
 from restorelab.config.build import Parts
-from restorelab.training import checks, process_group
+from restorelab.training import checks, process_group, training_checks
 from restorelab.training.process_group import ProcessGroup
 
 TRAINING = ("optimizer", "scheduler")
@@ -43,7 +43,7 @@ class Checker:
         elif training not in self._training:
             for name in TRAINING:
                 schema.check_node(name, settings[name])
-            checks.check_training(replace(self._parts[key], config=settings))
+            training_checks.check_training(replace(self._parts[key], config=settings))
         self._training.add(training)
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
 
 from restorelab.config import trainer_arguments, trust
 from restorelab.runs.ledger import UNFINISHED, Attempt, Ledger, State
@@ -17,6 +16,7 @@ from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
 from restorelab.sweep.live import View
 from restorelab.sweep.planned import Planned
+from restorelab.sweep.run_source import Source
 from restorelab.sweep.worker import TAKEN
 
 log = logging.getLogger(__name__)
@@ -31,19 +31,6 @@ GRACE = 120.0
 """Seconds that a run gets to save and end after its time is over."""
 
 FINAL: tuple[State, ...] = ("done", "failed", "pruned")
-
-
-class Source(Protocol):
-    """Where runs come from that nobody knows yet: a search, which looks at what the earlier ones found."""
-
-    def ask(self) -> Planned | None:
-        """The next run; None where there is none now."""
-
-    def prune(self, run: Planned) -> bool:
-        """Whether a run that goes on need not go on."""
-
-    def tell(self, run: Planned, state: State) -> None:
-        """A run has ended for good."""
 
 
 @dataclass

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from restorelab.config.build import Parts, make
 from restorelab.noise_level import probe
 from restorelab.training import checks
+from restorelab.training.refusals import REFUSALS
 
 AVERAGES = ("EMA", "WeightAveraging", "EMAWeightAveraging")
 """Callbacks that keep a second network: this package's, and Lightning's."""
@@ -39,7 +40,7 @@ def needs(built: Parts) -> dict[str, int] | None:
     clean, given = checks.sizes(built.dataset, built.degradation, net)
     try:
         activations = _activations(built, net, clean, given)
-    except (*checks.REFUSALS, NotImplementedError):
+    except (*REFUSALS, NotImplementedError):
         return None
     batch, channels = built.dataset.batch_size, built.dataset.channels
     images = FLOAT * batch * channels * (clean[0] * clean[1] + given[0] * given[1])

@@ -18,6 +18,7 @@ from restorelab.errors import ConfigError, UserError
 from restorelab.noise_level import probe
 from restorelab.restoring.inference import Restoring
 from restorelab.training import checks
+from restorelab.training.refusals import REFUSALS, first_line
 
 Size = tuple[int, int]
 """Height and width."""
@@ -111,8 +112,8 @@ def _try_network(built: Parts, net: nn.Module, given: Size, clean: Size, *, trai
             restored = probe(net.train() if training else Restoring(net), degraded)
     except NotImplementedError:
         return  # an operator without a meta kernel: the first batch will tell
-    except checks.REFUSALS as error:
-        msg = f"the network does not take {given[0]}x{given[1]} ({checks.first_line(error)}). {_advice(net, training)}"
+    except REFUSALS as error:
+        msg = f"the network does not take {given[0]}x{given[1]} ({first_line(error)}). {_advice(net, training)}"
         raise ConfigError(msg) from error
     if not built.objective.restores or not isinstance(restored, Tensor):
         return

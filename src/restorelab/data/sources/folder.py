@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from restorelab import quoting
+from restorelab.data.archive import unpack
 from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
-from restorelab.data.download import download, unpack
+from restorelab.data.download import download
 from restorelab.data.item import Item
 from restorelab.data.sources.checksums import check_digests
 from restorelab.data.sources.parts import Parts, check_parts, official_parts, remark
