@@ -48,12 +48,12 @@ def comparison(
     if metric is not None and metric not in SHOWN:
         msg = f"metric={metric}: {nearest(metric, SHOWN)}"
         raise ConfigError(msg)
-    found = find(folders)
-    if not found.runs:
-        reasons = " ".join(map(str, found.left[:5]))
-        msg = f"{', '.join(map(str, folders))}: none of {len(found.left)} runs can be compared. {reasons}"
+    found_runs = find(folders)
+    if not found_runs.runs:
+        reasons = " ".join(map(str, found_runs.left[:5]))
+        msg = f"{', '.join(map(str, folders))}: none of {len(found_runs.left)} runs can be compared. {reasons}"
         raise DataError(msg)
-    runs, refused = alike(found.runs)
+    runs, refused = alike(found_runs.runs)
     own = boards(runs, metric, evaluations)
     crossed = any(record.crossed is not None for name in runs for record in runs[name])
     across = boards(runs, metric, evaluations, crossed=True) if crossed else own
@@ -69,12 +69,12 @@ def comparison(
     refused += [board.reason for board in own if board.reason]
     refused += [f"{name}: it was measured by none of {', '.join(SHOWN)}." for name in runs
                 if not any(name in board.names for board in own)]  # fmt: skip
-    refused += map(str, found.left)
+    refused += map(str, found_runs.left)
     names = [folder.resolve().name for folder in folders]
     return Comparison(
         title or " and ".join(names[:3]) + (" and others" if len(names) > 3 else ""),
         runs,
-        _sections(own, across, tested, runs, found),
+        _sections(own, across, tested, runs, found_runs),
         facts.protocol(own[0]),
         facts.facts(runs, own),
         refused,
@@ -94,7 +94,7 @@ def _tests(board: Board, baseline: str | None) -> list[Against]:
 
 
 def _sections(
-    own: Sequence[Board], across: Sequence[Board], tested: dict[str, list[Against]], runs: Runs, found: FoundRuns
+    own: Sequence[Board], across: Sequence[Board], tested: dict[str, list[Against]], runs: Runs, found_runs: FoundRuns
 ) -> list[Section]:
     """The page's sections in their order. across: the boards with the evaluations that crossing added."""
     shown = own[:MOST]
@@ -109,7 +109,7 @@ def _sections(
         _charts("images", "Image by image", per_image_boxes.charts, shown, "No values by image were found."),
         _levels(across[:MOST]),
         _transfer(across[:MOST], crossed=across is not own),
-        _importance(own[0], runs, found),
+        _importance(own[0], runs, found_runs),
     ]  # fmt: skip
 
 
@@ -169,8 +169,8 @@ def _transfer(shown: Sequence[Board], *, crossed: bool) -> Section:
     return Section("transfer", "Training noise by test noise", tables, charts, text)
 
 
-def _importance(first: Board, runs: Runs, found: FoundRuns) -> Section:
-    pruned = [left.path for left in found.left if left.state == "pruned"]
+def _importance(first: Board, runs: Runs, found_runs: FoundRuns) -> Section:
+    pruned = [left.path for left in found_runs.left if left.state == "pruned"]
     importance = key_importance.shown(runs, first.metric, pruned)
     return Section(
         "importance", "Which hyperparameters mattered", importance.tables, list(importance.charts), importance.text

@@ -44,7 +44,7 @@ def page(
     if panels:
         sections.append(
             Section(
-                "pictures", "Pictures", text=[f"{CHOSEN} {NUMBERS}"], parts=[_panel(*one) for one in panels.items()]
+                "pictures", "Pictures", text=[f"{CHOSEN} {NUMBERS}"], parts=[_panel(*panel) for panel in panels.items()]
             )
         )
     sections.append(Section("run", "Run", parts=[Part("facts", list(_facts(config, result, trained)))]))

@@ -127,11 +127,11 @@ class Record:
             msg = f"run {self.name} (seed {self.seed}): {self.folder.per_image} cannot be read ({error})."
             raise DataError(msg) from error
         ids, groups, shown = (np.array(columns.get(name, ()), dtype=object) for name in TEXT)
-        found = {}
+        by_evaluation = {}
         for name in dict.fromkeys(shown):
             own = shown == name
-            found[name] = PerImage(list(ids[own]), list(groups[own]), {c: v[own] for c, v in numbers.items()})
-        return found
+            by_evaluation[name] = PerImage(list(ids[own]), list(groups[own]), {c: v[own] for c, v in numbers.items()})
+        return by_evaluation
 
     def per_image(self, evaluation: str) -> PerImage:
         """The test images of an evaluation."""
@@ -226,8 +226,8 @@ class Runs(Mapping[str, Sequence[Record]]):
         self._by_name: dict[str, list[Record]] = {}
         for record in records:
             self._by_name.setdefault(record.name, []).append(record)
-        for found in self._by_name.values():
-            found.sort(key=lambda record: record.seed)
+        for own_records in self._by_name.values():
+            own_records.sort(key=lambda record: record.seed)
 
     def __getitem__(self, name: str) -> list[Record]:
         if name in self.absent:

@@ -206,6 +206,6 @@ def _before(
 
 def _resolved(overrides: Sequence[str], before: Mapping[str, Planned]) -> list[str]:
     return [
-        REFERENCE.sub(lambda found: f"={quoting.quoted(str(before[found.group(1)].folder))}", override)
+        REFERENCE.sub(lambda match: f"={quoting.quoted(str(before[match.group(1)].folder))}", override)
         for override in overrides
     ]
