@@ -91,5 +91,5 @@ def test_the_hint_can_be_pasted(override: str):
 
 
 def test_a_comma_in_text_is_told_with_both_ways_to_mean_it():
-    with pytest.raises(ConfigError, match=r"add -m; for one list write 'name=\[a,b\]'; for one text .* 'name=\"a,b\"'"):
+    with pytest.raises(ConfigError, match=r"Add -m .* 'name=\[a,b\]' for a list, or 'name=\"a,b\"' for a string"):
         composition.compose(["name=a,b"])

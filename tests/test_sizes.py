@@ -46,7 +46,7 @@ def run(folder: Path, root: Path, *overrides: str) -> execute.Outcome:
      [".png", "x50", "not divisible by factor 2", "data.multiple=2"]),
     (["data.crop=null", "data.augment=flip", "model=ae"], 2, [".png", "multiples of 4", "data.multiple=4"]),
     (["blur=gaussian", "blur.sigma=0.5", "+evaluation.wide.blur._target_=restorelab.degradations.blur.Box",
-      "+evaluation.wide.blur.size=101"], 2, [".png", "reaches 50 pixels"]),
+      "+evaluation.wide.blur.size=101"], 2, [".png", "a radius of 50 pixels"]),
     (["protocol.border=20"], 1, ["too small to be measured", "51x51", "data.small=skip"]),
     (["loss=ms_ssim", "loss.scales=3", "data.crop=48", "data.small=pad"], 2, ["loss=ms_ssim", "44 pixels"]),
     (["data.val=6", "data.test=6"], 1, ["data.val"]),

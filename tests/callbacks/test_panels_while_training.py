@@ -29,6 +29,9 @@ class Frozen:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def sigma(self, place: int) -> None:
+        """The noise level is not known."""
+
     def clean(self, place: int) -> Tensor:
         image = torch.full((1, 16, 16), 0.1 + 0.05 * place)
         if place in self.detailed:

@@ -66,7 +66,7 @@ def test_what_is_not_finished_is_listed_with_the_reason(tmp_path: Path) -> None:
     assert said["broken"].state == "failed"
     assert "out of memory (4 GiB)" in said["broken"].reason
     assert said["cut-2"].state == "unfinished"
-    assert "no result.json" in said["cut-2"].reason
+    assert "without a result.json" in said["cut-2"].reason
 
 
 def test_what_waits_in_the_queue_is_listed(tmp_path: Path) -> None:

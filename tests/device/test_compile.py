@@ -29,8 +29,13 @@ def by_model() -> dict[str, str]:
     for file in EXPERIMENTS:
         name = file.with_suffix("").as_posix()
         defaults = yaml.safe_load((conf_dir() / "experiment" / file).read_text())["defaults"]
-        choices = {key.removeprefix("override /"): value for entry in defaults for key, value in entry.items()}
-        if f"experiment/{name}" not in PERCEPTUAL:
+        choices = {
+            key.removeprefix("override /"): value
+            for entry in defaults
+            if isinstance(entry, dict)
+            for key, value in entry.items()
+        }
+        if f"experiment/{name}" not in PERCEPTUAL and "model" in choices:
             chosen[choices["model"], choices.get("loss")] = name
     return {f"{model}-{loss or 'default'}": name for (model, loss), name in chosen.items()}
 

@@ -136,7 +136,7 @@ def test_the_users_own_file_changes_the_defaults_and_the_command_line_them(here:
         ("workers: two", ["conf/sweep.yaml", "workers='two'"]),
         ("time_limit: 1:30:00", ["conf/sweep.yaml", "time_limit=5400", "a string"]),  # YAML reads a number to base 60
         ("resume: false", ["conf/sweep.yaml", "'resume'"]),
-        ("workers: [", ["conf/sweep.yaml", "no YAML"]),
+        ("workers: [", ["conf/sweep.yaml", "is not valid YAML"]),
     ],
 )
 def test_the_users_own_file_is_checked(here: Path, text: str, words: list[str]) -> None:
@@ -163,9 +163,9 @@ READERS: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"workers: [", "no YAML"),
-        ("title: Rauschen über".encode("latin-1"), "no YAML"),
-        (b"title: 2024-13-45", "no YAML"),
+        (b"workers: [", "is not valid YAML"),
+        ("title: Rauschen über".encode("latin-1"), "is not valid YAML"),
+        (b"title: 2024-13-45", "is not valid YAML"),
         (b"- 2", "key: value"),
         (b"workers", "key: value"),
         (b"false", "key: value"),

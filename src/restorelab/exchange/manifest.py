@@ -146,7 +146,9 @@ def read(folder: Path) -> Manifest:
 
 def _check_names(file: Path, evaluations: Sequence[Exported]) -> None:
     """Refuse names that lead out of the folder of a method's outputs: the set may be anybody's."""
-    named = [part for entry in evaluations for name in (entry.name, entry.folder) for part in str(name).split("/", 1)]
+    # An evaluation of a named test set is SET/EVALUATION.
+    whole = [name for entry in evaluations for name in (entry.name, entry.folder)]
+    named = [part for name in whole for part in (name.split("/", 1) if isinstance(name, str) else [name])]
     for name in [*named, *(one.file for entry in evaluations for one in entry.images)]:
         if reason := refusal(name):
             msg = f"{file}: the name {str(name)[:60]!r} {reason}, so it can be no file of the set. It is not used."
