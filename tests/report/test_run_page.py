@@ -1,5 +1,6 @@
 """A run's page: in words that are true of this run, with its evaluation sets and times as a reader needs them."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -90,7 +91,10 @@ def test_panels_show_what_was_measured(tmp_path: Path, monkeypatch: pytest.Monke
     own = ["data.limit=24", "data.val=2", "data.test=3", "evaluation=own", "noise.sigma=90", "noise.clip=false"]
     settings = runs.composed([*rest, *own, "model=identity", "protocol.clip_input=true", f"run_dir={tmp_path / 'r'}"])
     assert execute.execute(settings).status == "done"
-    assert rows
+    with (tmp_path / "r" / "per_image.csv").open(newline="") as stream:
+        tested = [row["id"] for row in csv.DictReader(stream)]
+    assert [row.title for row in rows] == tested[:4]  # of at most four images, all
+    assert len({float(row.clean.double().mean()) for row in rows}) == len(rows) > 1
     assert all(float(row.degraded.max()) > 1.2 for row in rows)
     assert all(float(row.restored.max()) == 1.0 for row in rows)
 
