@@ -58,7 +58,10 @@ def group_table() -> str:
 
 def groups() -> list[str]:
     """Return the config groups that have a page of tables: all but the named runs, in the order of a report."""
-    there = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()} - set(NAMED_RUNS)
+    there = {folder.name for folder in conf_dir().iterdir() if folder.is_dir()} - {
+        *NAMED_RUNS,
+        "verify",
+    }  # certificates: docs/verify.md
     return [*(group for group in GROUPS if group in there), *sorted(there - set(GROUPS))]
 
 
