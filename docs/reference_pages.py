@@ -120,7 +120,7 @@ def table(conf: ConfFile, prefix: str) -> str:
         return "It has no keys."
     rows = [f"| {_key(option, prefix)} | {_cell(option.default)} | {kind(option)} | {text(option.comment)} |"
             for option in conf.options]  # fmt: skip
-    return "\n".join(["| Key | Default | Type | |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(["| Key | Default | Type | Meaning |", "| --- | --- | --- | --- |", *rows])
 
 
 def kind(option: Option) -> str:
@@ -140,7 +140,7 @@ def text(comment: str) -> str:
     if len(parts) % 2 == 0:
         parts = ["".join(parts)]
     shown = [
-        f"`{part}`" if place % 2 else re.sub(r"([\\*_\[\]$~^])", r"\\\1", escape(part, quote=False))
+        f"`{part}`" if place % 2 else re.sub(r"([\\*_\[\]$])", r"\\\1", escape(part, quote=False))
         for place, part in enumerate(parts)
     ]
     return "".join(shown).replace("|", "\\|")

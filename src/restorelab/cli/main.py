@@ -35,11 +35,31 @@ restorelab: compose, train, measure and compare image restoration networks.
   restorelab sync [FOLDER ...]          upload offline runs to Weights & Biases
   restorelab workspace [project=NAME]   a saved W&B workspace that compares the runs of a sweep
   restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
+  restorelab schema [out=FILE]          the JSON schema of the configs, for editors that complete YAML
+  restorelab completion SHELL           what makes the Tab key of bash, zsh or fish complete these commands
   restorelab --version
 
 COMMAND --help says what a command takes; train --help lists the config groups; train --cfg job prints the config.
 RESTORELAB_TRACEBACK=1 shows the traceback behind an error message.
 """
+
+MODULES = {
+    "sweep": "restorelab.cli.sweep",
+    "compare": "restorelab.cli.compare",
+    "evaluate": "restorelab.cli.evaluate",
+    "export": "restorelab.exchange.export_network",
+    "restore": "restorelab.cli.restore",
+    "fetch": "restorelab.cli.fetch",
+    "export-set": "restorelab.exchange.export_set",
+    "score": "restorelab.exchange.score",
+    "verify": "restorelab.exchange.verify",
+    "explain": "restorelab.compare.explain",
+    "sync": "restorelab.training.loggers.wandb_sync",
+    "workspace": "restorelab.training.loggers.wandb_workspace",
+    "schema": "restorelab.cli.schema_file",
+    "completion": "restorelab.cli.completion",
+}
+"""The commands whose module has a `run(argv)` and a text `USAGE`; they are imported when they are called."""
 
 
 def entry(*command: str) -> NoReturn:
@@ -51,23 +71,8 @@ def entry(*command: str) -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status: 0 done, 1 failed, 2 a bad configuration, 130 interrupted."""
     command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    commands: dict[str, Callable[[list[str]], int]] = {
-        "train": train,
-        "sweep": _of("restorelab.cli.sweep"),
-        "compare": _of("restorelab.cli.compare"),
-        "evaluate": _of("restorelab.cli.evaluate"),
-        "export": _of("restorelab.exchange.export_network"),
-        "restore": _of("restorelab.cli.restore"),
-        "preview": preview,
-        "fetch": _of("restorelab.cli.fetch"),
-        "export-set": _of("restorelab.exchange.export_set"),
-        "score": _of("restorelab.exchange.score"),
-        "verify": _of("restorelab.exchange.verify"),
-        "explain": _of("restorelab.compare.explain"),
-        "sync": _of("restorelab.training.loggers.wandb_sync"),
-        "workspace": _of("restorelab.training.loggers.wandb_workspace"),
-        "cache": cache,
-    }
+    commands: dict[str, Callable[[list[str]], int]] = {"train": train, "preview": preview, "cache": cache}
+    commands |= {name: _of(module) for name, module in MODULES.items()}
     if command in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0

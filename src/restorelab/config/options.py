@@ -197,7 +197,7 @@ def _documented(target: str) -> dict[str, str]:
 
 
 @lru_cache
-def _siblings() -> dict[tuple[str, str], str]:
+def descriptions() -> dict[tuple[str, str], str]:
     """Return the comments of all shipped files by target and parameter; of several the first counts."""
     comments: dict[tuple[str, str], str] = {}
     for file in sorted(conf_dir().glob("*/*.yaml")):
@@ -210,7 +210,7 @@ def _siblings() -> dict[tuple[str, str], str]:
 def _completed(option: Option, inherited: dict[str, Option]) -> Option:
     """Add the comment and the type that an included file, a file of the same target, or the value's target has."""
     base = inherited.get(option.key)
-    sibling = _siblings().get((option.target, option.key.rpartition(".")[2]), "")
+    sibling = descriptions().get((option.target, option.key.rpartition(".")[2]), "")
     comment = (base.comment if base else "") or sibling or summary(option.default)
     annotation = base.annotation if base and option.annotation is Any else option.annotation
     return replace(option, comment=comment, annotation=annotation)

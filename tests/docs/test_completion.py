@@ -1,0 +1,78 @@
+"""`restorelab completion`: the words, and what bash offers after a Tab."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from restorelab.cli import completion, main
+from restorelab.config import conf_files
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("completion") / "restorelab.bash"
+    file.write_text(completion._bash(completion.words()))
+    return file
+
+
+def offered(script: Path, line: str) -> list[str]:
+    """What bash's completion function offers behind a line."""
+    ask = f'source "{script}"; COMP_LINE=$1; COMP_POINT=${{#1}}; _restorelab; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", ask, "bash", line], capture_output=True, text=True, check=True)
+    assert not done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("restorelab tr", ["train"]),
+        ("restorelab train mod", None),
+        ("restorelab train noise=ga", ["gaussian", "gaussian_impulse"]),
+        ("python train.py scheduler=c", ["constant", "cosine"]),
+        ("python3 /some/where/sweep.py prun", ["pruner="]),
+        ("restorelab train max_s", ["max_steps="]),
+        ("restorelab sweep study=mn", ["mnist_ae"]),
+        ("restorelab completion z", ["zsh"]),
+        ("restorelab compare basel", ["baseline="]),
+        ("restorelab preview find", ["find="]),
+        ("restorelab cache cl", ["clean"]),
+        ("restorelab train model=dncnn optimizer.l", ["optimizer.lr="]),
+        ("python other.py noise=ga", []),
+        ("restorelab train no_such_word", []),
+    ],
+)
+def test_bash_offers(script: Path, line: str, expected: list[str] | None) -> None:
+    words = offered(script, line)
+    if expected is None:
+        assert "model=" in words
+        assert all(word.startswith("mod") for word in words)
+    else:
+        assert words == expected
+
+
+def test_every_option_of_every_group_is_a_word() -> None:
+    words = completion.words()
+    for group in ("model", "data", "noise", "loss", "experiment"):
+        assert {f"{group}={option}" for option in conf_files.options(group)} <= set(words["train"])
+    assert set(words[""]) >= {*main.MODULES, "train", "preview", "cache"}
+    assert {"out=", "baseline=", "metric="} <= set(words["compare"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_is_valid_for_its_shell(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main.main(["completion", shell]) == 0
+    file = tmp_path / "script"
+    file.write_text(capsys.readouterr().out)
+    assert "dncnn_small" in file.read_text()
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    subprocess.run([shell, "-n", str(file)], check=True)
+
+
+@pytest.mark.parametrize("argv", [[], ["tcsh"], ["bash", "zsh"]])
+def test_no_shell_or_another_one_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["completion", *argv]) == 2
+    assert "bash, zsh, fish" in capsys.readouterr().err
