@@ -13,7 +13,7 @@ from restorelab.config.schema import conf_dir
 from restorelab.sweep import keys
 
 GROUPS = (*schema.GROUPS, "executor")
-NAMED_RUNS = ("experiment", "study")
+NAMED_RUNS = ("experiment", "study", "verify")
 
 TITLES = {
     "model": "the network",
@@ -43,15 +43,16 @@ def pages() -> dict[str, str]:
     made = {f"reference/configs/{group}.md": group_page(group) for group in groups()}
     made["reference/run.md"] = keys_page("train", "Keys of a run", "`python train.py KEY=VALUE`")
     made["reference/sweep.md"] = keys_page("sweep", "Keys of a sweep", "`python sweep.py KEY=VALUE`")
-    made["reference/experiments.md"] = named_page("experiment", "Experiments", "train.py")
-    made["reference/studies.md"] = named_page("study", "Studies", "sweep.py")
+    made["reference/experiments.md"] = named_page("experiment", "Experiments", "python train.py experiment={}")
+    made["reference/studies.md"] = named_page("study", "Studies", "python sweep.py study={}")
+    made["reference/certificates.md"] = named_page("verify", "Certificates", "restorelab verify {}")
     made["reference/command-line.md"] = command_line_page()
     return made
 
 
 def group_table() -> str:
     """Return the rows of the table of config groups on the reference's first page."""
-    named = [(name, f"{name}s" if name == "experiment" else "studies") for name in NAMED_RUNS]
+    named = zip(NAMED_RUNS, ("experiments", "studies", "certificates"), strict=True)
     rows = [f"| [`{group}`](configs/{group}.md) | {TITLES.get(group, '')} |" for group in groups()]
     return "\n".join([*rows, *(f"| [`{name}`]({page}.md) | a named set of choices |" for name, page in named)])
 
@@ -82,9 +83,9 @@ def keys_page(name: str, title: str, use: str) -> str:
     return f"# {title}\n\n{use}, from `conf/{name}.yaml`.\n\n{table(conf, '')}\n"
 
 
-def named_page(group: str, title: str, script: str) -> str:
+def named_page(group: str, title: str, command: str) -> str:
     """Return the page of the experiments or studies: what each file says at its head, and its commands."""
-    parts = [f"# {title}", f"`python {script} {group}=NAME`; each is a file of `conf/{group}/`."]
+    parts = [f"# {title}", f"`{command.format('NAME')}`; each is a file of `conf/{group}/`."]
     for file in options.files(group):
         conf = options.read(file)
         title = str(conf_files.read_yaml(file).get("title", ""))

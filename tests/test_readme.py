@@ -1,31 +1,49 @@
-"""Every command of the README works: composed and checked against its data's shape, or run where that is quick."""
+"""Every command of the README and of the documentation's pages works.
 
+The README's uses are executed in their order; other commands are composed and checked against their data's shape.
+"""
+
+import json
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from skimage import data
 
 from restorelab.cli import restore
 from restorelab.cli.main import main
 from restorelab.config import build, composition
-from restorelab.config.schema import conf_dir
 from restorelab.study import plan
 from restorelab.sweep import expand, grid, keys
 from restorelab.sweep.executors import choose
 from restorelab.sweep.search.search import Search
 from restorelab.training import checks
+from runs import TINY
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-COMMANDS = [
-    line.split("  #")[0].strip()
-    for block in re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
-    for line in block.splitlines()
-    if line.strip() and not line.startswith("#")
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+OURS = [
+    re.split(r"  +#", line)[0].strip() for block in BLOCK.findall(README.read_text()) for line in block.splitlines()
 ]
-TRAIN = [command for command in COMMANDS if command.startswith("python train.py") and "--" not in command]
+"""The commands of the README, in their order."""
+
+PAGES = [
+    line
+    for file in sorted((ROOT / "docs").rglob("*.md"))
+    for line in re.findall(r"^\$ ((?:restorelab|python) .*?)(?:  +#.*)?$", file.read_text(), re.MULTILINE)
+]
+"""The commands that pages of the documentation show without the tests that execute tutorials."""
+
+COMMANDS = [
+    re.sub(r"^restorelab (train|sweep) ", r"python \1.py ", command)
+    for command in [*OURS, *PAGES]
+    if "..." not in command
+]
+TRAIN = [command for command in COMMANDS if command.startswith("python train.py")]
 
 
 def combinations(arguments: list[str]) -> list[list[str]]:
@@ -67,35 +85,35 @@ def test_sweep_command_plans(command: str, tmp_path: Path) -> None:
     assert len(planned) == len({one.folder for one in planned})
 
 
-def test_studies_of_the_table_are_those_of_conf() -> None:
-    table = README.read_text().split("| `study=` |")[1].split("\n\n")[0]
+def test_studies_of_the_gallery_are_those_of_conf() -> None:
+    table = (ROOT / "docs" / "gallery.md").read_text().split("| `study=` |")[1].split("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", table)) == set(plan.names())
 
 
 def test_there_are_commands_to_test() -> None:
+    assert OURS[:2] == ["make train", "make test"]
     assert len(TRAIN) >= 6
-    assert "make train" in COMMANDS
-    assert "make test" in COMMANDS
+    assert len([command for command in COMMANDS if command.startswith("python sweep.py")]) >= 6
 
 
-@pytest.mark.parametrize("flag", ["--help", "--cfg"])
-def test_asking_commands(flag: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    (command,) = [c for c in COMMANDS if c.startswith("python train.py") and flag in c]
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    status = 0
-    try:
-        status = main(["train", *shlex.split(command)[2:]])
-    except SystemExit as ended:
-        status = ended.code or 0
-    assert status == 0
-    assert "dncnn_small" in capsys.readouterr().out or flag == "--cfg"
+SHORT = [*(key for key in TINY if not key.startswith(("model", "callbacks"))), "max_steps=4", "~trainer.max_epochs"]
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("restorelab preview")])
-def test_preview_commands(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_the_five_uses_work_in_this_order_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(shlex.split(command)[1:]) == 0
-    assert (tmp_path / "preview.png").stat().st_size > 10_000
+    monkeypatch.setenv("RESTORELAB_CACHE", str(tmp_path / "cache"))
+    Image.fromarray(data.chelsea()[:64, :80]).save(tmp_path / "photo.jpg")
+    uses = [shlex.split(command) for command in OURS if command.startswith(("python", "restorelab"))]
+    assert [Path(words[1]).stem for words in uses] == ["train", "sweep", "compare", "restore", "evaluate"]
+    for words in uses:
+        verb = Path(words[1]).stem
+        assert main([verb, *words[2:], *(SHORT if verb in ("train", "sweep") else [])]) == 0, words
+    assert len(list(tmp_path.glob("runs/night/*/result.json"))) == 4  # three seeds; the median needs one
+    assert (tmp_path / "comparison" / "index.html").stat().st_size > 10_000
+    assert Image.open(tmp_path / "photo_restored.jpg").size == (80, 64)
+    measured = json.loads((tmp_path / "runs" / "levels" / "result.json").read_text())
+    assert len(measured["evaluations"]) == 3
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("restorelab restore")])
@@ -104,14 +122,14 @@ def test_restore_commands_are_read(command: str) -> None:
     assert request.words
 
 
-def test_groups_of_the_table_are_those_of_conf() -> None:
-    table = README.read_text().split("| group | options |")[1].split("\n\n")[0]
-    named = set(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))
-    groups = {name for cell in named for name in re.findall(r"`(\w+)`", cell)}
-    assert groups == {folder.name for folder in conf_dir().iterdir() if folder.is_dir()}
+def test_links_of_the_readme_and_of_contributing_lead_to_files() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", (ROOT / name).read_text()):
+            assert (ROOT / link).exists(), f"{name}: {link}"
 
 
-@pytest.mark.parametrize("group", ["model", "data", "blur", "downsample", "noise", "jpeg", "loss"])
-def test_options_of_the_table_are_those_of_conf(group: str) -> None:
-    (row,) = [line for line in README.read_text().splitlines() if line.startswith(f"| `{group}` | `")]
-    assert set(row.split("|")[2].strip(" `").split()) == {f.stem for f in (conf_dir() / group).glob("*.yaml")}
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("restorelab preview")])
+def test_preview_commands(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(command)[1:]) == 0
+    assert (tmp_path / "preview.png").stat().st_size > 10_000

@@ -75,4 +75,4 @@ def test_a_script_is_valid_for_its_shell(shell: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("argv", [[], ["tcsh"], ["bash", "zsh"]])
 def test_no_shell_or_another_one_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["completion", *argv]) == 2
-    assert "bash, zsh, fish" in capsys.readouterr().err
+    assert "bash, fish, zsh" in capsys.readouterr().err

@@ -87,7 +87,7 @@ def of_configs() -> Schema:
 
 def _targets() -> Iterator[str]:
     """Yield every target that a shipped config names, once."""
-    files = [file for group in (*GROUPS, "executor", "study", "experiment") for file in options.files(group)]
+    files = [file for group in (*GROUPS, "executor", "study", "experiment", "verify") for file in options.files(group)]
     yield from set().union(*(_named(conf_files.read_yaml(file)) for file in files))
 
 
@@ -108,7 +108,8 @@ def _of_target(target: str) -> Schema:
             text = described.get((target, name), "")
             own[name] = _of(parameter.annotation) | ({"description": text} if text else {})
     closed = signatures.from_source(target) is not None and signatures.ANY_KEY not in parameters
-    open_target = target.startswith(("restorelab.training.trainer_config.", "restorelab.training.schedulers."))
+    more = ("restorelab.training.", "restorelab.metrics.protocol.")  # the run takes further keys beside these
+    open_target = target.startswith(more)
     return {"properties": own, "additionalProperties": VALUE if open_target or not closed else False}
 
 
