@@ -1,7 +1,8 @@
 """Every tutorial is executed from its own text, top to bottom, in one empty folder.
 
 A block `sh` holds commands, `python` a script, and a block with a title is a file that the reader writes. Commands of
-restorelab are executed in this process; `sh fails` is expected to end with exit status 2. Other blocks are not executed.
+restorelab are executed in this process; a comment `fails` above a block says that its commands end with exit status 2.
+Other blocks are not executed.
 """
 
 import re
@@ -15,7 +16,7 @@ import pytest
 from restorelab.cli.main import main
 
 TUTORIALS = Path(__file__).resolve().parents[2] / "docs" / "tutorials"
-BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^(?:<!-- (fails) -->\n)?```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXECUTED = ("first-run", "your-own-photographs", "your-own-parts", "sweep-overnight", "papers-table")
 
 
@@ -29,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def execute(kind: str, options: str, content: str) -> None:
+def execute(status: int, kind: str, options: str, content: str) -> None:
     title = re.search(r'title="(.+?)"', options)
     if title:
         file = Path(title[1])
@@ -40,7 +41,7 @@ def execute(kind: str, options: str, content: str) -> None:
     elif kind == "sh":
         for line in content.splitlines():
             if line.startswith("restorelab "):
-                assert main(shlex.split(line)[1:]) == (2 if "fails" in options else 0), line
+                assert main(shlex.split(line)[1:]) == status, line
             else:
                 subprocess.run(["bash", "-ec", line], check=True)
 
@@ -49,9 +50,9 @@ def execute(kind: str, options: str, content: str) -> None:
 @pytest.mark.parametrize("name", EXECUTED)
 def test_a_tutorial_works_from_top_to_bottom(name: str, folder: Path) -> None:
     blocks = BLOCK.findall((TUTORIALS / f"{name}.md").read_text())
-    assert len([kind for kind, _, _ in blocks if kind == "sh"]) >= 3
-    for kind, options, content in blocks:
-        execute(kind, options, content)
+    assert len([kind for _, kind, _, _ in blocks if kind == "sh"]) >= 3
+    for fails, kind, options, content in blocks:
+        execute(2 if fails else 0, kind, options, content)
     assert list(folder.rglob("result.json"))
 
 
