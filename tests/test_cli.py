@@ -46,21 +46,32 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert all(command in out for command in ("train", "preview", "fetch", "cache"))
 
 
-@pytest.mark.parametrize(
-    ("command", "options"),
-    [
-        ("train", ("-m", "run_dir=", "resume=", "max_steps=", "== Configuration groups")),
-        ("sweep", ("study=", "dry=", "workers=", "search=", "studies: ")),
-        ("compare", ("out=", "baseline=", "evaluations=", "metric=", "pictures=")),
-        ("preview", ("find=", "images=", "part=", "out=")),
-        ("fetch", ("data=", "data.root=", "data_dir=", "data.source.url=")),
-        ("export-set", ("run=", "part=", "clean=", "out=")),
-        ("score", ("set=", "name=", "out=", "copy=", "root=", "parameters=", "seed=")),
-        ("sync", ("FOLDER",)),
-        ("workspace", ("SWEEP", "project=", "entity=", "name=")),
-        ("cache", ("clean ", "clean NAME")),
-    ],
-)
+HELP = [
+    ("train", ("-m", "run_dir=", "resume=", "max_steps=", "== Configuration groups")),
+    ("sweep", ("study=", "dry=", "workers=", "search=", "studies: ")),
+    ("compare", ("out=", "baseline=", "evaluations=", "metric=", "pictures=")),
+    ("preview", ("find=", "images=", "part=", "out=")),
+    ("fetch", ("data=", "data.root=", "data_dir=", "data.source.url=")),
+    ("export-set", ("run=", "part=", "clean=", "out=")),
+    ("score", ("set=", "name=", "out=", "copy=", "root=", "parameters=", "seed=")),
+    ("evaluate", ("WEIGHTS", "model=", "evaluation=", "images=", "run_dir=")),
+    ("export", ("RUN", "out=", "format=", "images=")),
+    ("restore", ("model=", "out=", "strength=", "sigma=", "x8=")),
+    ("verify", ("NAME", "weights_dir=")),
+    ("sync", ("FOLDER",)),
+    ("workspace", ("SWEEP", "project=", "entity=", "name=")),
+    ("cache", ("clean ", "clean NAME")),
+    ("schema", ("out=",)),
+    ("completion", ("bash ", "zsh ", "fish ")),
+]
+"""Each command with the beginnings of lines in its help."""
+
+
+def test_every_command_has_help() -> None:
+    assert {command for command, _ in HELP} == {*main.MODULES, "train", "preview", "cache"}
+
+
+@pytest.mark.parametrize(("command", "options"), HELP, ids=[command for command, _ in HELP])
 def test_every_command_lists_its_options_wherever_help_stands(
     command: str, options: tuple[str, ...], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
