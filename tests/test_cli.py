@@ -57,6 +57,7 @@ HELP = [
     ("evaluate", ("WEIGHTS", "model=", "evaluation=", "images=", "run_dir=")),
     ("export", ("RUN", "out=", "format=", "images=")),
     ("restore", ("model=", "out=", "strength=", "sigma=", "x8=")),
+    ("explain", ("A, B", "evaluation=", "quantize=", "border=")),
     ("verify", ("NAME", "weights_dir=")),
     ("sync", ("FOLDER",)),
     ("workspace", ("SWEEP", "project=", "entity=", "name=")),
