@@ -114,6 +114,9 @@ def _options(text: str, node: yaml.MappingNode, prefix: str, target: str) -> Ite
             continue
         comment = _comment(text, key_node, value) or _documented(target).get(key, "")
         default = text[value.start_mark.index : value.end_mark.index].strip()
+        if isinstance(value, yaml.SequenceNode) and not value.flow_style:
+            items = yaml.SafeLoader("").construct_object(value, deep=True)
+            default = yaml.safe_dump(items, default_flow_style=True, width=1000).strip()
         inner = isinstance(value, yaml.MappingNode) and bool(value.value)
         if inner:
             default = next((v.value for k, v in value.value if k.value == "_target_"), "")
