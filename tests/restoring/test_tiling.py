@@ -184,3 +184,14 @@ def test_wrong_options_are_told(options: dict[str, object], expected: str) -> No
 def test_a_noise_level_needs_a_network_that_takes_it() -> None:
     with pytest.raises(ConfigError, match="DnCNN does not take the noise level"):
         _wrong({"sigma": 25.0}, lambda: DnCNN(1, 3, 4))
+
+
+def test_a_network_for_one_level_restores_that_level_and_leaves_cleaner_images() -> None:
+    smooth = np.full((90, 90, 1), 0.5, np.float32)
+    noise = np.random.default_rng(0).standard_normal(smooth.shape).astype(np.float32) / 255
+    restorer = Restorer(DnCNN(1, 3, 4, batch_norm=False).eval(), Options(), trained=(25.0, 25.0))
+    assert restorer.restore(smooth + 24 * noise).untouched == ""  # the estimate is known to a tenth
+    left = restorer.restore(smooth + 10 * noise)
+    assert "is below 25, what the network was trained for" in left.untouched
+    assert left.sigma == pytest.approx(10, rel=0.1)
+    assert np.array_equal(left.pixels, smooth + 10 * noise)

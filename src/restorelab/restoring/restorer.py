@@ -201,10 +201,11 @@ class Restorer:
             if takes_sigma(self.net):
                 raise DataError("too small to estimate its noise; give sigma=NUMBER.")
             return None, ""
-        least = 0.0 if self.trained is None else max(self.trained[0], noise_estimate.CLEAN)
-        if self.trained is not None and sigma < least and not self.options.force:
-            reason = "what the network was trained for" if least == self.trained[0] else "what can be seen"
-            return sigma, f"its noise, sigma {sigma:.1f}, is below {least:g}, {reason} (force=true restores it)"
+        if self.trained is not None and not self.options.force:
+            trained, seen = self.trained[0], noise_estimate.CLEAN
+            least, reason = max((trained, "what the network was trained for"), (seen, "what can be seen"))
+            if sigma < (least if least == seen else least * (1 - noise_estimate.ERROR)):
+                return sigma, f"its noise, sigma {sigma:.1f}, is below {least:g}, {reason} (force=true restores it)"
         most = sigma if self.trained is None else self.trained[1]
         return (min(sigma, most) if takes_sigma(self.net) else None), ""
 
