@@ -135,6 +135,7 @@ def test_a_noise_names_its_evaluation_and_another_replaces_it(noise: str) -> Non
         (["model=ae", "model.channels=3"], ["model=ae", "model.channels=3"]),
         (["data.channels=3", "model.channels=1"], ["dncnn_small", "3x64x64"]),
         (["downsample=avg_pool"], ["64x64", "32x32"]),
+        (["model=edsr", "noise=none"], ["1x128x128", "downsample=bicubic downsample.factor=2"]),
         (["model=identity", "downsample=bicubic", "downsample.factor=3"], ["downsample", "3"]),
     ],
 )

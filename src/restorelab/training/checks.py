@@ -105,6 +105,9 @@ def check_network(built: Parts, net: nn.Module) -> None:
                 f"The degraded images of the pairs are smaller by {factor}: choose a network that enlarges by {factor}."
             )
         )
+        scale = getattr(net, "scale", 1)
+        if factor == 1 and scale > 1 and given == (height, width):
+            advice = f"It enlarges by {scale}: downsample=bicubic downsample.factor={scale}."
         msg = f"{what}: the network gives {got} back{kind}. {advice}"
         raise ConfigError(msg)
     check_objective(built, (channels, height, width), given)
