@@ -49,11 +49,18 @@ SIDE = 32
 MIXED = (torch.bfloat16, torch.float16)
 
 
+LARGE = ("nafnet_w32", "nafnet_w64", "restormer", "scunet", "swinir")
+"""Networks of hundreds of layers: ten seconds each, and `nafnet_tiny` and `drunet` have the same kinds of layers."""
+
+
 def files(*groups: str) -> Any:
-    found = [
+    options = [
         file for group in groups for file in sorted((conf_dir() / group).glob("*.yaml")) if file.stem != "spandrel"
     ]  # whose network is in a file of weights
-    return pytest.mark.parametrize("file", found, ids=name)
+    marked = [
+        pytest.param(file, marks=pytest.mark.slow if file.stem in LARGE else (), id=name(file)) for file in options
+    ]
+    return pytest.mark.parametrize("file", marked)
 
 
 def name(file: Path) -> str:
