@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+import runs
 from restorelab.config import build, composition, signatures
 from restorelab.config.foreign_signatures import parameters_of
 from restorelab.config.schema import GROUPS, conf_dir
@@ -91,7 +92,7 @@ def test_composes_and_fits(file: Path, request: pytest.FixtureRequest) -> None:
     if name(file) == "model/spandrel":
         pytest.skip("it is what a file of weights says: see tests/models/test_spandrel_network.py")
     more = [f"loss.ckpt={request.getfixturevalue('classifier')}"] if name(file) in PERCEPTUAL else []
-    settings = composition.compose([*chosen(file), *more])
+    settings = runs.composed([*chosen(file), *more])
     checks.check_fit(build.parts(settings))
     group, _, option = name(file).partition("/")
     assert settings["choices"][group] == option

@@ -62,6 +62,7 @@ def training(ledger: Ledger, run: str, steps: int = 1) -> Attempt | None:
     return attempt if far else None
 
 
+@pytest.mark.slow
 def test_runs_fail_alone_and_leave_their_output_in_their_folders(tmp_path: Path) -> None:
     good, bad = planned(tmp_path, "good"), planned(tmp_path, "bad", "optimizer.lr=1e30")
     states = sweep(tmp_path, bad, good, workers=2, retries=2)
@@ -162,6 +163,7 @@ def test_a_run_outlives_its_fork_server_and_later_runs_get_another(tmp_path: Pat
     assert [attempt.number for attempt in ledger.attempts().values()] == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_run_over_its_time_saves_and_has_failed_and_goes_on_another_time(tmp_path: Path) -> None:
     run = planned(tmp_path, "a", *LONG)
     assert sweep(tmp_path, run, time_limit=2.0) == {"a": "failed"}

@@ -84,6 +84,7 @@ def through(tmp_path_factory):
     return search
 
 
+@pytest.mark.slow
 def test_a_journal_cut_at_any_byte_opens(tmp_path, through):
     """The oracle is the count of lines that are whole: Optuna begins a trial by a line with the operation 4."""
     content = through.file.read_bytes()

@@ -110,6 +110,7 @@ def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
             wandb_account.require()
 
 
+@pytest.mark.slow
 def test_key_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with serving("refuse") as server:
@@ -127,6 +128,7 @@ def test_key_that_is_known_even_where_the_environment_says_offline(monkeypatch: 
         assert "Viewer" in server.asked
 
 
+@pytest.mark.slow
 def test_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setattr(wandb_account, "ANSWER", 3.0)

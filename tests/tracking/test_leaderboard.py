@@ -73,6 +73,7 @@ def test_offline_run_holds_the_tables_and_the_page(home: Path) -> None:
     assert "WANDB_DATA_DIR" not in os.environ
 
 
+@pytest.mark.slow
 def test_no_service_stays_behind(home: Path) -> None:
     code = """
 import os, sys, yaml

@@ -116,6 +116,7 @@ def test_without_key_or_network_nothing_changes(
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
+@pytest.mark.slow
 def test_run_that_is_being_written_is_left_alone(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

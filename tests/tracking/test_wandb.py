@@ -50,6 +50,7 @@ def test_config_metrics_and_state_arrive(done: Path) -> None:
     assert {"val/psnr", "train/loss"} <= values.keys()
 
 
+@pytest.mark.slow
 def test_dashboard_can_group_and_draw_axes_at_once(done: Path) -> None:
     (record,) = [entry["run"] for entry in offline.records(made(done)) if entry["type"] == "run"]
     assert record["run_group"] == "a_sweep"
