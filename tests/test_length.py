@@ -32,6 +32,7 @@ def test_without_a_short_variant_it_says_so():
         runs.composed(["length=shrt"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_states_its_short_variant_source_and_number(experiment: str):
     settings = runs.composed([f"experiment={experiment}", "length=short", "data.root=/nowhere"])

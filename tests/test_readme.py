@@ -69,7 +69,14 @@ def test_training_command_composes_and_fits(command: str, tmp_path: Path) -> Non
         checks.check_fit(build.parts(composition.compose(overrides)))
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python sweep.py")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=pytest.mark.slow if "study=" in command else ())
+        for command in COMMANDS
+        if command.startswith("python sweep.py")
+    ],
+)
 def test_sweep_command_plans(command: str, tmp_path: Path) -> None:
     sweep, overrides = keys.split(shlex.split(command)[2:])
     if sweep.executor == "local":  # the others start a cluster, or look for one

@@ -99,6 +99,7 @@ def command(run_dir: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, cwd=root, env=environment, check=False)
 
 
+@pytest.mark.slow
 # A kill leaves what was saved before it; a signal that can be caught saves first.
 @pytest.mark.parametrize(
     ("how", "status", "every"),

@@ -26,6 +26,7 @@ def gpu_measure(monkeypatch: pytest.MonkeyPatch, root: Path):
     return gpu_measure
 
 
+@pytest.mark.slow
 def test_a_part_that_hangs_or_dies_is_in_the_table_and_the_next_runs(gpu_measure, tmp_path: Path) -> None:
     out = tmp_path / "out"
     # It will not end when it is asked to, and its child holds the log open.

@@ -101,6 +101,7 @@ def test_checkpoints_of_lightning_lie_apart_and_can_be_gone_on_from(tmp_path: Pa
     assert float(state["best_model_score"]) == pytest.approx(min(sum(losses[0:2]), sum(losses[3:5])) / 2, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["RichProgressBar", "TQDMProgressBar"])
 def test_a_bar_of_lightning_takes_the_place_of_ours(name: str, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     outcome = run(tmp_path, name, "trainer.bar=true")
@@ -110,6 +111,7 @@ def test_a_bar_of_lightning_takes_the_place_of_ours(name: str, tmp_path: Path, c
     assert "step 4/8: val" not in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("monitor", ["train/loss", "lr", "val/psnr"])
 def test_it_stops_early_by_anything_that_is_measured(monitor: str, tmp_path: Path) -> None:
     outcome = run(tmp_path, "EarlyStopping", "trainer.max_epochs=4", monitor=monitor, patience=1, min_delta=100)
@@ -156,6 +158,7 @@ def test_averaged_weights_are_measured_and_kept(tmp_path: Path) -> None:
             assert all(torch.equal(value, average[key]) for key, value in best["state_dict"].items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["trainer.steps_per_call=1", "trainer.steps_per_call=3"])
 def test_stochastic_weight_averaging_ends_with_the_average_measured(loop: str, tmp_path: Path) -> None:
     for norm in ("true", "false"):

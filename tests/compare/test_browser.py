@@ -89,6 +89,7 @@ def test_it_asks_the_network_for_nothing(opened: Opened, file: Path) -> None:
     assert not opened.wrong
 
 
+@pytest.mark.slow
 def test_a_heading_sorts_down_up_and_back(opened: Opened) -> None:
     head = opened.tab.locator("#leaderboard th[data-column='1']")
     before = opened.column(1)
@@ -108,6 +109,7 @@ def test_a_heading_sorts_down_up_and_back(opened: Opened) -> None:
     assert opened.column(0) == sorted(names(RUNS), key=lambda name: name.replace("_", "!"))
 
 
+@pytest.mark.slow
 def test_the_filter_and_the_chips_take_away_rows_and_columns(opened: Opened) -> None:
     opened.tab.keyboard.press("/")
     opened.tab.keyboard.type("SEP gauss")
@@ -127,6 +129,7 @@ def test_the_filter_and_the_chips_take_away_rows_and_columns(opened: Opened) -> 
     assert opened.run(f"{groups}.map(h => h.colSpan)") == [2] * 3
 
 
+@pytest.mark.slow
 def test_a_table_wider_than_the_page_says_so_and_goes_there(opened: Opened) -> None:
     more = opened.tab.locator("#leaderboard .more")
     assert more.is_visible()
@@ -149,6 +152,7 @@ def test_a_table_wider_than_the_page_says_so_and_goes_there(opened: Opened) -> N
     assert box["x"] + box["width"] <= scroll["x"] + scroll["width"] + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1000, 1400])
 def test_no_table_is_cut_without_saying_so(width: int, browser: Any, file: Path) -> None:
     opened = Opened(browser, file, viewport={"width": width, "height": 800})
@@ -160,6 +164,7 @@ def test_no_table_is_cut_without_saying_so(width: int, browser: Any, file: Path)
     opened.context.close()
 
 
+@pytest.mark.slow
 def test_the_slider_moves_the_clip_by_keys_and_by_mouse(opened: Opened) -> None:
     handle = opened.tab.locator(".case:visible .handle")
     clip = "getComputedStyle(document.querySelector('.case:not([hidden]) .layer.b')).clipPath"
@@ -186,6 +191,7 @@ def test_the_slider_moves_the_clip_by_keys_and_by_mouse(opened: Opened) -> None:
     assert int(str(handle.get_attribute("aria-valuenow"))) == 25  # let go
 
 
+@pytest.mark.slow
 def test_pictures_are_chosen_by_tab_tile_and_list(opened: Opened) -> None:
     source = "document.querySelector('.case:not([hidden]) .layer.{} img').src"
     tile = "document.querySelector('.case:not([hidden]) .tile[data-name={}] img').src"
@@ -204,6 +210,7 @@ def test_pictures_are_chosen_by_tab_tile_and_list(opened: Opened) -> None:
     assert strip.nth(1).get_attribute("aria-selected") == "true"
 
 
+@pytest.mark.slow
 def test_zoom_holds_for_all_crops_and_errors_are_those_of_the_pixels(opened: Opened) -> None:
     case = opened.tab.locator(".case:visible")
     case.locator("[data-zoom='2']").click()
@@ -225,6 +232,7 @@ def test_zoom_holds_for_all_crops_and_errors_are_those_of_the_pixels(opened: Ope
     assert wide == SIDE
 
 
+@pytest.mark.slow
 def test_light_and_dark_follow_the_system_until_chosen_and_are_remembered(browser: Any, file: Path) -> None:
     opened = Opened(browser, file, color_scheme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -243,6 +251,7 @@ def test_light_and_dark_follow_the_system_until_chosen_and_are_remembered(browse
     other.context.close()
 
 
+@pytest.mark.slow
 def test_a_run_stands_out_everywhere(opened: Opened) -> None:
     button = opened.tab.locator(".side .legend button[data-run='2']")
     opacity = (
@@ -270,6 +279,7 @@ def test_a_run_stands_out_everywhere(opened: Opened) -> None:
     assert opened.run(opacity, "1") == 1
 
 
+@pytest.mark.slow
 def test_values_are_said_where_one_points_and_by_the_arrow_keys(opened: Opened) -> None:
     tip = opened.tab.locator("#tip")
     mark = opened.tab.locator("#pareto .drawing:visible .mark").first
@@ -289,6 +299,7 @@ def test_values_are_said_where_one_points_and_by_the_arrow_keys(opened: Opened) 
     assert tip.is_hidden()
 
 
+@pytest.mark.slow
 def test_keys_lead_through_the_page_and_explain_themselves(opened: Opened) -> None:
     opened.tab.keyboard.press("Tab")
     assert opened.run("document.activeElement.className") == "skip"
@@ -304,6 +315,7 @@ def test_keys_lead_through_the_page_and_explain_themselves(opened: Opened) -> No
     assert opened.tab.locator("#help").is_hidden()
 
 
+@pytest.mark.slow
 def test_long_names_break_where_they_may(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long = [f"{name}-optimizer.lr=0.00{n}-model.features=96-loss=charbonnier" for n, name in enumerate(names(3))]
     monkeypatch.setattr(page_material, "names", lambda count: long[:count])
@@ -316,6 +328,7 @@ def test_long_names_break_where_they_may(browser: Any, tmp_path: Path, monkeypat
     opened.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_nothing_sticks_out_of_any_window(browser: Any, file: Path, width: int) -> None:
     opened = Opened(browser, file, viewport={"width": width, "height": 780})
@@ -344,6 +357,7 @@ def test_it_is_whole_without_a_script(browser: Any, file: Path) -> None:
     opened.context.close()
 
 
+@pytest.mark.slow
 def test_other_pages_share_the_frame_and_its_scripts(browser: Any, tmp_path: Path) -> None:
     """A study's page: no legend of runs, a table that is not sorted, and one that is wider than the window."""
     wide = Table("Wide", ["", *(f"column {n}" for n in range(20))], [[Cell("a")] * 21], ordered=True)

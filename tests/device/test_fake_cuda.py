@@ -49,8 +49,8 @@ SIDE = 32
 MIXED = (torch.bfloat16, torch.float16)
 
 
-LARGE = ("nafnet_w32", "nafnet_w64", "restormer", "scunet", "swinir")
-"""Networks of hundreds of layers: ten seconds each, and `nafnet_tiny` and `drunet` have the same kinds of layers."""
+LARGE = ("drunet", "edsr", "nafnet_tiny", "nafnet_w32", "nafnet_w64", "restormer", "scunet", "span", "swinir")
+"""Networks of many layers, of two to ten seconds each."""
 
 
 def files(*groups: str) -> Any:

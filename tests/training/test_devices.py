@@ -18,6 +18,7 @@ from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one(tmp_path: Path) -> None:
     overrides = ("noise=none", "blur=gaussian", "blur.sigma=1.0", "data.augment=none", "model.batch_norm=false",
                  "optimizer=sgd", "max_steps=5", "data.val=1")  # fmt: skip
