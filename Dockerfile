@@ -1,7 +1,7 @@
 # The main job on a CPU: the default network, trained on the photographs of scikit-image.
 #   docker build -t restorelab .
-#   docker run --rm -v "$PWD/runs:/work/runs" restorelab                                   as python train.py
-#   docker run --rm -v "$PWD/runs:/work/runs" restorelab train model=dncnn noise=impulse   any other command
+#   docker run --rm -v "$PWD/runs:/srv/restorelab/runs" restorelab                                   as python train.py
+#   docker run --rm -v "$PWD/runs:/srv/restorelab/runs" restorelab train model=dncnn noise=impulse   any other command
 FROM python:3.11-slim-bookworm
 
 # torch compiles with the C++ compiler where trainer.compile=true asks for it.
@@ -19,10 +19,10 @@ COPY src src
 RUN pip install --no-cache-dir --no-deps .
 
 # Runs, datasets and the cache lie where the user who starts the container can write.
-RUN useradd --create-home --uid 1000 restorelab && mkdir --parents /work/runs && chown -R restorelab /work
+RUN useradd --create-home --uid 1000 restorelab && mkdir --parents /srv/restorelab/runs && chown -R restorelab /srv/restorelab
 USER 1000
-WORKDIR /work
-ENV RESTORELAB_CACHE=/work/cache RESTORELAB_DATA=/work/data
+WORKDIR /srv/restorelab
+ENV RESTORELAB_CACHE=/srv/restorelab/cache RESTORELAB_DATA=/srv/restorelab/data
 
 ENTRYPOINT ["restorelab"]
 CMD ["train"]
