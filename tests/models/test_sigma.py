@@ -15,12 +15,15 @@ from restorelab.data.decode import Decoding
 from restorelab.data.evaluation import Evaluation
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.item import Item
+from restorelab.data.sample import Sample
 from restorelab.degradations.mixture import Each, Mixture, draws_sigma
 from restorelab.degradations.noise import Gaussian, Impulse
 from restorelab.degradations.pipeline import Degradation
+from restorelab.degradations.rng import TorchDraws
 from restorelab.metrics.protocol import Protocol
 from restorelab.models.unet import UNet
 from restorelab.noise_level import call, noise_level
+from restorelab.objectives.supervised import Supervised
 from restorelab.restoring.inference import restore
 from restorelab.training.clipping import clip_gradients
 from restorelab.training.evaluation import evaluate
@@ -70,6 +73,15 @@ def test_each_image_of_an_evaluation_is_told_its_own_level(tmp_path: Path, monke
     reopened = frozen(Gaussian((5.0, 70.0), clip=False), tmp_path, monkeypatch)
     (reopened._file.parent / "parameters.json").unlink()  # as an earlier version stored it
     assert [float(reopened.sigma(n)) for n in range(6)] == pytest.approx(sigma.tolist())
+
+
+def test_the_objective_tells_the_level_that_was_drawn() -> None:
+    """In training, and where the loss of an evaluation is measured."""
+    net, image = Spy(), torch.rand(2, 1, 8, 8)
+    sample = Sample(torch.arange(2), image, image, {"sigma": torch.tensor([51.0, 25.5])})
+    loss, _ = Supervised(nn.MSELoss())(net, sample, Degradation(noise=Gaussian(25.0, clip=False)), TorchDraws())
+    assert loss == 0
+    assert net.told[0].tolist() == pytest.approx([0.2, 0.1])
 
 
 def test_noise_inside_a_box_gives_a_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,10 +83,10 @@ def test_x8_is_the_mean_over_flips_and_turns_and_strength_blends() -> None:
     expected = mean.clamp(0, 1)[0].permute(1, 2, 0).numpy()
     assert np.allclose(Restorer(net, Options(x8=True)).restore(image).pixels, expected, atol=1e-6)
     full = Restorer(net, Options()).restore(image).pixels
-    half = Restorer(net, Options(strength=0.5)).restore(image).pixels
+    quarter = Restorer(net, Options(strength=0.25)).restore(image).pixels
     inside = (full > 0) & (full < 1)
     assert inside.mean() > 0.5
-    assert np.allclose(half[inside], ((image + full) / 2)[inside], atol=1e-6)
+    assert np.allclose(quarter[inside], (0.75 * image + 0.25 * full)[inside], atol=1e-6)
     assert np.array_equal(Restorer(net, Options(strength=0)).restore(image).pixels, image)
 
 
