@@ -5,7 +5,6 @@ first bytes and not by their names, so that an untrusted file never reaches any 
 stay 8-bit; all deeper ones become 16-bit.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from restorelab.data import warned
 from restorelab.data.arrays import MAGIC, Array
 from restorelab.data.decode_memory import require
 from restorelab.data.item import Encoded, Page, Slice, Window
+from restorelab.data.latest import Latest
 from restorelab.data.pixels import Facts, Picture, Refused, level, resized, shape, to_channels, turn
 from restorelab.data.raster import OPENERS, Raster
 from restorelab.data.tiff import MAGICS, Tiff
@@ -140,7 +140,7 @@ def decode(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None] 
 
 def _window(window: Window, decoding: Decoding) -> Decoded:
     """Decode a window of a file; facts about the file are given with the first of its windows."""
-    whole = _wholes.get(window.file, decoding)
+    whole = _decoded.get((window.file, decoding), lambda: decode(window.file, decoding))
     rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
     pixels = whole.pixels[:, rows, columns]
     if pixels.shape[1:] != (window.height, window.width):
@@ -197,7 +197,9 @@ def _picture(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None
         bands = encoded[..., None] if encoded.ndim == 2 else encoded
         return Picture(bands, 3 if bands.shape[2] == 3 else 1)
     if isinstance(encoded, Page):
-        file, number, size = _shared.get(encoded.file, decoding.channels), encoded.number, 0
+        source, channels = encoded.file, decoding.channels
+        file = _opened.get((source, channels), lambda: open_bytes(read_bytes(source), channels))
+        number, size = encoded.number, 0
     else:
         assert not isinstance(encoded, Window)  # which `decode` cuts from the whole file
         data, number = read_bytes(encoded), 1
@@ -255,64 +257,14 @@ def open_bytes(data: bytes, channels: int) -> Raster | Tiff | Array:
     return opener(data, channels)
 
 
-class _Shared:
-    """The last two files (an image and its degraded partner) whose pages are decoded, so that each is read once."""
+_opened: Latest[tuple[Path | Slice, int], Raster | Tiff | Array] = Latest(2)
+"""Files whose pages are decoded: an image and its degraded partner."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._files: dict[tuple[Path | Slice, int], Raster | Tiff | Array] = {}
-
-    def get(self, file: Path | Slice, channels: int) -> Raster | Tiff | Array:
-        """Open a file, or return the one that another thread opened."""
-        with self._lock:
-            if (file, channels) not in self._files:
-                for key in list(self._files)[:-1]:  # free the oldest file before the next one is read
-                    del self._files[key]
-                self._files[file, channels] = open_bytes(read_bytes(file), channels)
-            return self._files[file, channels]
-
-    def forget(self) -> None:
-        """Free the memory of the files."""
-        with self._lock:
-            self._files.clear()
-
-
-class _Wholes:
-    """The last files whose windows are decoded, so that each file is decoded once, by one thread."""
-
-    MOST = 4
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._files: dict[tuple[Path, Decoding], tuple[threading.Lock, list[Decoded | BadImage]]] = {}
-
-    def get(self, file: Path, decoding: Decoding) -> Decoded:
-        """Decode a file, or wait for the thread that does; raises what decoding it raised."""
-        with self._lock:
-            entry = self._files.setdefault((file, decoding), (threading.Lock(), []))
-            for key in list(self._files)[: -self.MOST]:
-                del self._files[key]
-        lock, results = entry
-        with lock:
-            if not results:
-                try:
-                    results.append(decode(file, decoding))
-                except BadImage as error:
-                    results.append(error)
-        if isinstance(results[0], BadImage):
-            raise results[0]
-        return results[0]
-
-    def forget(self) -> None:
-        """Free the memory of the files."""
-        with self._lock:
-            self._files.clear()
-
-
-_shared, _wholes = _Shared(), _Wholes()
+_decoded: Latest[tuple[Path, Decoding], Decoded] = Latest(4)
+"""Files whose windows are cut out."""
 
 
 def forget() -> None:
     """Free the memory of files that several images come from."""
-    _shared.forget()
-    _wholes.forget()
+    _opened.forget()
+    _decoded.forget()
