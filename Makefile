@@ -27,11 +27,12 @@ $(DOCS_STAMP): $(STAMP) docs/requirements.lock
 train: $(STAMP) ## train the default model on the photographs of scikit-image
 	$(BIN)/python train.py $(ARGS)
 
+# pytest starts a process for each core, so each computes with one thread.
 test: $(STAMP) ## the suite, under five minutes on two cores
-	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
 test-all: $(DOCS_STAMP) ## everything, the slow tests too
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(STAMP) ## style, types, and what may import what
 	$(BIN)/ruff check .
