@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from restorelab.config import conf_files
 from restorelab.config.schema import conf_dir
 from restorelab.models.dncnn import DnCNN
+from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep.composer import Composer
 from restorelab.training import execute
 
@@ -52,6 +53,23 @@ def tensors(value: Any, path: str = "") -> dict[str, torch.Tensor]:
     for key, item in items:
         found |= tensors(item, f"{path}/{key}")
     return found
+
+
+def left_by(run_dir: Path) -> tuple[dict[str, torch.Tensor], str, str]:
+    """The tensors of both checkpoints, metrics.csv and per_image.csv of a run."""
+    folder = RunFolder(run_dir)
+    checkpoints = {f.name: torch.load(f, weights_only=True) for f in (folder.best, folder.last)}
+    return tensors(checkpoints), folder.metrics.read_text(), folder.per_image.read_text()
+
+
+def same(a: Path, b: Path) -> None:
+    """Assert that two runs left the same bits."""
+    (tensors_a, metrics_a, images_a), (tensors_b, metrics_b, images_b) = left_by(a), left_by(b)
+    assert tensors_a.keys() == tensors_b.keys()
+    different = [name for name, value in tensors_a.items() if not torch.equal(value, tensors_b[name])]
+    assert not different
+    assert metrics_a == metrics_b
+    assert images_a == images_b
 
 
 class Dropping(DnCNN):

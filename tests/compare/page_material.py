@@ -16,7 +16,7 @@ from restorelab.report.gallery import Case, Gallery, Tile, View
 from restorelab.report.page import Section
 from restorelab.report.table import Cell, Table
 from restorelab.runs.record import Record, Runs
-from study.synthetic import write
+from synthetic import write
 
 MODELS = ("ae", "ae_sep", "dual_ae", "dual_ae_skip", "dncnn", "red_net_skip")
 NOISES = ("gaussian", "impulse", "poisson", "speckle")

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests import runs as real
-from tests.compare import folders
 
+import folders
+import runs as real
 from restorelab.compare import comparison
 from restorelab.config import composition
 from restorelab.errors import ConfigError, DataError

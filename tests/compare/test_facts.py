@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from tests.compare import folders
-
+import folders
 from restorelab.compare import facts
 from restorelab.runs.comparable import alike, boards
 from restorelab.runs.find import find

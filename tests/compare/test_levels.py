@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from tests.compare import folders
-
+import folders
 from restorelab.compare import levels, transfer_map
 from restorelab.runs.board import Board
 from restorelab.runs.comparable import alike, boards

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.compare import folders
 
+import folders
 from restorelab.compare import pareto
 from restorelab.runs.comparable import alike, boards
 from restorelab.runs.find import find

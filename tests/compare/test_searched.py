@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.compare import folders
 
+import folders
 from restorelab.compare import searched
 from restorelab.compare.comparison import build
 from restorelab.runs.find import find

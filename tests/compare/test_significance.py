@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from tests.compare import folders
-from tests.study import synthetic
 
+import folders
+import synthetic
 from restorelab.compare import significance
 from restorelab.judge.bootstrap import estimate, holm, win_rate
 from restorelab.runs.board import OVERALL, Board

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.compare import folders
 
+import folders
 from restorelab.compare import specialists, transfer_map
 from restorelab.report.table import Cell, Table
 from restorelab.runs.board import Board

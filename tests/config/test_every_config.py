@@ -77,7 +77,7 @@ def targets(node: Any) -> Iterator[str]:
             yield from targets(child)
 
 
-# Fast tests of tests/test_length.py and tests/degradations compose every experiment and evaluation, too.
+# Fast tests of tests/training/test_length.py and tests/degradations compose every experiment and evaluation, too.
 @pytest.mark.parametrize(
     "file",
     [

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import yaml
-from tests.compare import folders
-from tests.study import synthetic
 
+import folders
 import runs
+import synthetic
 from restorelab.cli import main
 from restorelab.config import trust
 from restorelab.config.schema import conf_dir

@@ -17,8 +17,8 @@ import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from tests.golden import dom, material
 
+from golden import dom, material
 from restorelab.config.dotted import leaves
 
 HELD = Path(__file__).parent / "captures"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
-from tests import runs
 from torch import Tensor, nn
 
+import runs
 from restorelab.data import cache
 from restorelab.data.decode import Decoding
 from restorelab.data.evaluation import Evaluation

@@ -25,7 +25,7 @@ from restorelab.study.pooled import Pooled
 from restorelab.study.printed import beats
 from restorelab.study.tables import Leaderboard, ModelByEvaluation
 from restorelab.training.loggers.wandb_leaderboard import typed
-from study.synthetic import groups, write
+from synthetic import groups, write
 
 IMAGES = 10
 

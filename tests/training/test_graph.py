@@ -19,7 +19,7 @@ from restorelab.errors import ConfigError
 from restorelab.training import loop
 from restorelab.training.graph import WARMUP, Gradients, Result
 from restorelab.training.trainer_config import TrainerConfig
-from test_resume import same
+from runs import same
 
 
 class Repeating:

@@ -11,7 +11,7 @@ from torch import Tensor
 import runs
 from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
-from test_resume import same
+from runs import same
 
 SLOW = pytest.mark.slow
 
