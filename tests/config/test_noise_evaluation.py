@@ -123,7 +123,9 @@ def test_the_log_says_where_training_and_evaluation_differ() -> None:
         settings = runs.composed(overrides)
         return list(noise_evaluation.lines(settings, from_checkpoint.trained_noise(settings)))
 
-    assert said("noise=gaussian") == ["evaluation gaussian_50: sigma 50; the training noise has sigma 25 to 75"]
+    assert said("noise=gaussian") == [
+        "evaluation gaussian_50: test images have sigma 50; the training noise has sigma 25 to 75"
+    ]
     assert said("noise.sigma=25") == []
     assert said("noise.sigma=[15,25,50]")[0].endswith("has sigma 15, 25, 50")
     assert said("evaluation=impulse_30") == ["evaluation impulse_30: the network is not trained on this noise"]

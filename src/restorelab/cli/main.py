@@ -1,6 +1,5 @@
 """The command line: `restorelab train | sweep | compare | ...`. Heavy packages are imported late."""
 
-import logging
 import os
 import sys
 import tempfile
@@ -217,7 +216,7 @@ def run_one(
     from restorelab.training import process_group
 
     group = process_group.current()
-    logs.set_up(logging.INFO if group.rank == 0 else logging.WARNING)
+    logs.set_up_for(settings, group.rank)
     from restorelab.config import build, schema
     from restorelab.training import checks, resumption
 

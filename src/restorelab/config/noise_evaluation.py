@@ -119,7 +119,8 @@ def lines(settings: Mapping[str, Any], trained: Mapping[str, Any] | None) -> Ite
         for key in keys:
             before = " and ".join(dict.fromkeys(_written(other.get(key)) for other in same))
             if same and before != _written(node.get(key)):
-                yield f"evaluation {name}: {key} {_written(node.get(key))}; the training noise has {key} {before}"
+                shown = f"{key} {_written(node.get(key))}"
+                yield f"evaluation {name}: test images have {shown}; the training noise has {key} {before}"
         if keys and trained is not None and not same:
             yield f"evaluation {name}: the network is not trained on this noise"
 

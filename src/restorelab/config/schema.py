@@ -92,6 +92,7 @@ class Train:
     accumulate: int
     clip: float | None
     pictures: int
+    verbose: bool
     debug: bool
     trust: list[str]
     choices: dict[str, Any]

@@ -103,7 +103,7 @@ def prepare(
                     raise DataError("the dataset holds none of the images that the run began with.")
                 if check is not None:
                     check(items)
-                log.info("decoding %d images, once, into %s", len(items), target)
+                log.info("decoding %d images into the cache, once: %s", len(items), target)
                 _make(target, items, made_from, decoding=decoding, on_bad=on_bad)
                 table = open_table(target)
     judge(table.bad, len(table) + len(table.bad), on_bad)

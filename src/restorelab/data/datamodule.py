@@ -211,7 +211,7 @@ class DataModule(LightningDataModule):
         frozen = self._fixed() if fixed else []
         size = self.table.nbytes + sum(noisy.nbytes for noisy in frozen)
         resident, reason = self._room.take(self.dataset.residency, size, "training images")
-        log.info("training images: %s (%s)", "kept on the device" if resident else "read from disk", reason)
+        log.debug("training images: %s (%s)", "kept on the device" if resident else "read from disk", reason)
         turns = Turns(self.dataset.augment, self.dataset.turns, self.seed, len(self.table))
         store = TableStore(
             self.table, self.rows["train"], crop, self.device, resident, frozen, pad=self.dataset.small == "pad",
@@ -249,7 +249,7 @@ class DataModule(LightningDataModule):
         if self.device.type != "cpu":  # on a CPU the memory-mapped file already is the device's memory
             size = sum(frozen.nbytes + frozen.nbytes_clean for frozen in sets) // self.world
             keep, reason = self._room.take(self.dataset.residency, size, "validation images")
-            log.info("validation images: %s (%s)", "kept on the device" if keep else "copied each time", reason)
+            log.debug("validation images: %s (%s)", "kept on the device" if keep else "copied each time", reason)
         return FrozenLoader(sets, self.dataset.eval_batch_size, self.rank, self.world, self.device, keep=keep)
 
     def test_dataloader(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""What makes a run this run and no other: a hash of what is scientific in its resolved config, and of what it reads."""
+"""The identity of a run: a hash of what is scientific in its resolved config, and of the contents of what it reads."""
 
 import hashlib
 import json
@@ -15,12 +15,12 @@ NOT_IDENTITY = (
     "trainer.checkpoint_every", "trainer.keep", "trainer.keep_every", "trainer.keep_memory", "trainer.accelerator",
     "trainer.deterministic", "trainer.steps_per_call", "trainer.graph", "trainer.profiler", "trainer.detect_anomaly",
     "trainer.inference_mode", "trainer.enable_autolog_hparams", "trainer.benchmark", "choices", "short", "length",
-    "trust", "pictures", "metrics",
+    "trust", "pictures", "verbose", "metrics",
 )  # fmt: skip
-"""What does not change what a run finds out: places, how it is shown, how it is computed, what more is measured."""
+"""Keys that do not change the results of a run: paths, display, how things are computed, additional metrics."""
 
 OF_TRAINING = ("root", "residency", "batch_size", "eval_batch_size", "crop", "augment", "turns", "small")
-"""Keys of `data` that change no test image."""
+"""Keys of `data` that do not change the test images."""
 
 
 def identity(settings: Mapping[str, Any], inputs: Inputs | None = None) -> str:
@@ -40,7 +40,7 @@ def identity(settings: Mapping[str, Any], inputs: Inputs | None = None) -> str:
 
 
 def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a resolved config without what is unscientific in it."""
+    """Return a copy of a resolved config without the keys that do not change results."""
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     for key in NOT_IDENTITY:
         *path, last = key.split(".")
@@ -60,7 +60,7 @@ def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _monitored(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The added metrics that a schedule or a callback heeds: they decide how the run is trained."""
+    """Return the added metrics that a schedule or a callback monitors: they influence the training."""
     heeding = [settings.get("scheduler"), *(settings.get("callbacks") or {}).values()]
     heard = [str(node.get("monitor")).split("/") for node in heeding if isinstance(node, Mapping)]
     named = {parts[1] for parts in heard if len(parts) > 1} - metric_names.PROTOCOL.keys()

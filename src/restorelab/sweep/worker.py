@@ -33,13 +33,13 @@ from restorelab.training.run_status import Watch
 log = logging.getLogger(__name__)
 
 TAKEN = 75
-"""Exit status of a worker that found its run in another's hands (EX_TEMPFAIL of sysexits.h: try again later)."""
+"""Exit status of a worker whose run another process works on (EX_TEMPFAIL of sysexits.h: try again later)."""
 
 PARENT = "--with-parent="
 TRUST = "--trust="
 
 BEAT = 1.0
-"""Seconds between two heartbeats, and so until a worker hears that it should stop."""
+"""Seconds between two heartbeats, and so until a worker notices that it should stop."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -69,7 +69,7 @@ def child(file: str, environment: Mapping[str, str], named: Sequence[str] = ()) 
 
     environment: such as CUDA_VISIBLE_DEVICES; set before anything asks for a device. named: see `Job`.
     """
-    with contextlib.suppress(PermissionError):  # it leads its group already
+    with contextlib.suppress(PermissionError):  # the process leads its group already
         os.setsid()  # Ctrl-C is for the sweep, which asks its runs to stop; a hard stop reaches a run's own children
     os.environ.update(environment)
     trust.trust(named)
@@ -90,7 +90,7 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
     follow_moves(settings)
     ledger = Ledger(file.parents[1] / "ledger")
     folder = RunFolder(Path(settings["run_dir"]))
-    if folder.done:  # another sweep was quicker
+    if folder.done:  # another sweep was faster
         return 0
     try:
         claim = ledger.claim(file.stem)
@@ -102,7 +102,7 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
                 return _execute(_settled(settings, folder), claim, orphaned)
         except (Interrupted, KeyboardInterrupt):
             return _interrupted(claim, {})
-    except OSError as error:  # what it was about to say may not fit on the disk either
+    except OSError as error:  # the message to print may not fit on the disk either
         print(f"{file.stem}: {error}", file=sys.stderr)
         return 1
 
@@ -112,12 +112,13 @@ def _settled(settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     settings = {**settings, "resume": folder.config.is_file()}
     try:
         return {**settings, "threads": int(read_config(folder.path)["threads"])}
-    except (UserError, ValueError, KeyError, TypeError, yaml.YAMLError):  # not begun, or damaged: it is written anew
+    except (UserError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        # the run was not begun, or its config is damaged: it is written anew
         return settings
 
 
 def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], bool] | None) -> int:
-    logs.set_up()
+    logs.set_up(logging.DEBUG)  # log.txt has the details
     tqdm.set_lock(threading.RLock())  # its own one is a semaphore of the system's, which a kill would leave behind
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         log.info("CUDA_VISIBLE_DEVICES=%s", os.environ["CUDA_VISIBLE_DEVICES"])
@@ -144,13 +145,13 @@ def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], b
 
 
 def _interrupted(claim: Claim, progress: Mapping[str, Any]) -> int:
-    """Say that the run was asked to stop before it could listen, or twice."""
+    """Record that the run was asked to stop before it could save, or twice."""
     claim.end("interrupted", 143, progress, "interrupted before anything new was saved")
     return 143
 
 
 class _Heart(threading.Thread):
-    """Writes the ledger's file each second, and hears what this process cannot see while it computes."""
+    """Writes the ledger's file every second, and notices requests to stop while the run computes."""
 
     def __init__(self, claim: Claim, watch: Watch, orphaned: Callable[[], bool]) -> None:
         super().__init__(name="heartbeat", daemon=True)
@@ -169,10 +170,11 @@ class _Heart(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Beat until the run is over."""
+        """Write heartbeats until the run has ended."""
         ledger, attempt = self.claim.ledger, self.claim.attempt
         while not self._over.wait(BEAT):
-            if ledger.superseded(attempt):  # this process stood still for so long that the run was given to another
+            if ledger.superseded(attempt):
+                # this process stood still for so long that another process took over the run
                 os.kill(os.getpid(), signal.SIGKILL)
             try:
                 self.claim.beat(self.watch.facts())
@@ -184,7 +186,7 @@ class _Heart(threading.Thread):
 
 
 def _stoppable() -> None:
-    """From the first moment on, SIGTERM and Ctrl-C are an exception that the worker can put into the ledger."""
+    """Turn SIGTERM and Ctrl-C from now on into an exception that the worker can record in the ledger."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted
@@ -195,7 +197,7 @@ def _stoppable() -> None:
 
 @contextlib.contextmanager
 def _output(stream: IO[str]) -> Iterator[None]:
-    """Send all that this process and its libraries print to a file."""
+    """Redirect the output of this process and its libraries to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)

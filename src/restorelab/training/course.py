@@ -59,7 +59,7 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
         if (least := trainer.lightning.get(name)) and least > most:
             msg = f"trainer.{name}={least}: the run has {most}, as {end.reason}."
             raise ConfigError(msg)
-    log.info("length: %d steps, %d in an epoch; %s", end.steps, steps_in(batches, settings["accumulate"]), end.reason)
+    log.info("length: %d steps, %d per epoch; %s", end.steps, steps_in(batches, settings["accumulate"]), end.reason)
     measured = validation_names(list(built.evaluations), list(built.measures))
     schedule = plan(settings["scheduler"], measured)
     if not data.frozen("val") and (schedule.interval == "validation" or trainer.keep > 1):

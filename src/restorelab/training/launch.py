@@ -1,7 +1,6 @@
 """Several devices: one process each, watched by torch's elastic launcher; if one dies, all end."""
 
 import json
-import logging
 import os
 import signal
 import tempfile
@@ -61,7 +60,7 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
 
 def _rank(settings: dict[str, Any], said: str) -> None:
     """One rank's process."""
-    logs.set_up(logging.INFO if os.environ.get("RANK") == "0" else logging.WARNING)
+    logs.set_up_for(settings, int(os.environ["RANK"]))
     trust.note(settings)  # the parent, which hands them over, has checked them
     outcome = execute_here(settings, RunFolder(Path(settings["run_dir"])))
     if os.environ.get("RANK") == "0":

@@ -23,7 +23,7 @@ FREE = (
     "data.eval_batch_size", "trainer.bar", "trainer.log_every", "trainer.checkpoint_every", "trainer.keep",
     "trainer.keep_every", "trainer.keep_memory", "trainer.steps_per_call", "trainer.graph", "trainer.profiler",
     "trainer.detect_anomaly", "trainer.inference_mode", "trainer.enable_autolog_hparams", "data.root", "ckpt",
-    "transfer", "loss.ckpt", "pictures",
+    "transfer", "loss.ckpt", "pictures", "verbose",
 )  # fmt: skip
 """Keys that may be changed without a word: where, how it is shown, what is kept. `threads` may change the last bits.
 

@@ -198,7 +198,7 @@ class TrainerConfig:
         torch.backends.cudnn.benchmark = not self.deterministic
         if self.keeps_memory:
             kept = keep_freed_memory()
-            log.info("freed memory: %s", "kept for the next step" if kept else "left to the system's allocator")
+            log.debug("freed memory: %s", "kept for the next step" if kept else "left to the system's allocator")
 
     def lay_out(self, net: nn.Module) -> tuple[nn.Module, bool]:
         """Bring a network into the memory layout of the run; says (and logs) whether that is channels_last."""
@@ -207,7 +207,7 @@ class TrainerConfig:
             reason = "the network's own choice" if hasattr(net, "channels_last") else "pays for most convolutions"
         else:
             chosen, reason = self.channels_last, "trainer.channels_last"
-        log.info("memory layout: %s (%s)", "channels_last" if chosen else "contiguous", reason)
+        log.debug("memory layout: %s (%s)", "channels_last" if chosen else "contiguous", reason)
         net = net.to(memory_format=torch.channels_last if chosen else torch.contiguous_format)  # type: ignore[call-overload]
         if self.compile:  # in place: keeps the names of the parameters
             net.compile(mode="default" if self.compile is True else self.compile)

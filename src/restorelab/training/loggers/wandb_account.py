@@ -103,7 +103,7 @@ def choose_mode(asked: Literal["auto", "online", "offline"]) -> tuple[Mode, str]
     if asked == "online":
         return asked, "logger.wandb.mode=online"
     place = key_place()
-    return ("online", place) if place else ("offline", "not logged in; `wandb login`, or logger.wandb.mode=online")
+    return ("online", place) if place else ("offline", "nobody is logged in; after `wandb login` runs are uploaded")
 
 
 def place(project: str | None, entity: str | None) -> tuple[str, str | None]:
