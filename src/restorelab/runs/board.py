@@ -15,7 +15,7 @@ SHOWN = ("psnr", "ssim", "mse", "accuracy", "entropy")
 """Test metrics that tables show, in order; a run is ranked by the first that it has, unless another is asked for."""
 
 OVERALL = "mean of all"
-"""What a comparison over the mean of the evaluations is called."""
+"""The name of a comparison of means over all evaluations."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Board:
 
     @property
     def common(self) -> list[Column]:
-        """The columns that all runs were measured under."""
+        """Return the columns that all runs were measured under."""
         return [column for column in self.columns if set(self.where[column.label]) >= set(self.names)]
 
     @property
@@ -94,7 +94,7 @@ class Board:
         return next(entry for entry in own.values() if (entry["spec"], entry["bits"]) == (column.spec, column.bits))
 
     def measured(self, name: str, column: Column, metric: str) -> SeedValues:
-        """A test metric, a value a seed."""
+        """Return the values of a test metric, one for each seed."""
         if name not in self.where[column.label]:
             return SeedValues(why=f"{name} was not measured under {column.label}.")
         if not self.crossed:
@@ -103,12 +103,12 @@ class Board:
         return by_seed(Runs([record.under(own) for record in self.runs[name]]), name, own, metric)
 
     def overall(self, name: str, metric: str, columns: Sequence[Column] | None = None) -> SeedValues:
-        """The mean over evaluations (the common ones), a value a seed; nothing where a run lacks one of them."""
+        """Return the mean over the common evaluations, one value per seed; none where a run lacks one of them."""
         parts = [self.measured(name, column, metric) for column in (self.common if columns is None else columns)]
         return seed_values.average(parts) if parts else SeedValues(why="No evaluation is common to all.")
 
     def degraded_input(self, column: Column, metric: str) -> SeedValues:
-        """A test metric of the degraded images themselves."""
+        """Return the value of a test metric of the degraded images themselves."""
         for name in self.where[column.label]:
             values = self.measured(name, column, f"input_{metric}").values
             if values:
@@ -138,7 +138,7 @@ class Board:
 
     @property
     def best(self) -> str | None:
-        """The run that leads; None where nothing is a number."""
+        """Return the name of the best run; None where no value is a finite number."""
         first = self.names[0]
         columns = [column for column in self.columns if first in self.where[column.label]]
         return first if any(self.measured(first, column, self.metric).values for column in columns) else None

@@ -1,4 +1,4 @@
-"""Which runs may stand in one table: those that an evaluation ties together, by its spec and then by its bits."""
+"""Divide runs into tables: runs belong to one table where an evaluation with the same spec and bits connects them."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from restorelab.runs.record import Record, Runs
 
 
 def alike(runs: Runs) -> tuple[Runs, list[str]]:
-    """Leave out seeds that were measured on other images than the rest of their run; gives a sentence on each."""
+    """Leave out seeds whose images differ from those of the run's other seeds; return a sentence about each."""
     agreeing: list[Record] = []
     sentences = []
     for name in runs:
@@ -32,7 +32,7 @@ def _keys(record: Record) -> frozenset[tuple[str, str, str]]:
 
 
 def _differs(reference: Record, other: Record) -> str:
-    """How the evaluations of two runs differ, in half a sentence."""
+    """Describe in half a sentence how the evaluations of two runs differ."""
     ours, theirs = entries(reference), entries(other)
     for name in ours:
         if name in theirs and (ours[name]["spec"], ours[name]["bits"]) != (theirs[name]["spec"], theirs[name]["bits"]):
@@ -72,7 +72,7 @@ def boards(
 
 
 def _distinctions(boards: Sequence[Board]) -> list[str]:
-    """What distinguishes each board, in as few facts as suffice: its dataset, folder, evaluations, images, a run."""
+    """Return the fewest facts that distinguish each board: its dataset, folder, evaluations, images or a run."""
     facts = [_facts(board) for board in boards]
     differing = [kind for kind in zip(*facts, strict=True) if len(set(kind)) > 1]
     for count in range(1, len(differing) + 1):
@@ -83,7 +83,7 @@ def _distinctions(boards: Sequence[Board]) -> list[str]:
 
 
 def _facts(board: Board) -> tuple[str, ...]:
-    """What a reader may know a board by, the plainest first; the last differs between any two boards."""
+    """Return facts that can distinguish a board, the simplest first; the last one differs between any two."""
     records = [board.runs[name][0] for name in board.names]
     nodes = [record.config.get("data") or {} for record in records]
     images = {int(board.entry(board.where[c.label][0], c).get("images") or 0) for c in board.columns}
@@ -130,7 +130,7 @@ def _keys_of_all_seeds(
 
 
 def _connected(shared_keys: Mapping[str, Sequence[Key]]) -> list[list[str]]:
-    """The runs in groups that keys tie together, directly or through other runs."""
+    """Return the runs in groups that are connected by common keys, directly or through other runs."""
     group: dict[str, list[str]] = {}
     first_with: dict[Key, str] = {}
     for name, keys in shared_keys.items():

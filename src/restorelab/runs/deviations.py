@@ -1,4 +1,4 @@
-"""What sets the runs of a study apart from the report's setting, in sentences for the top of its page."""
+"""Describe how the runs of a study deviate from the report's setting, as sentences for the top of its page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def stand_in(study: Mapping[str, Any], runs: Runs) -> list[str]:
 
 
 def length(records: Sequence[Record]) -> str:
-    """How long runs trained: optimizer steps, images a step, epochs where they say how many."""
+    """Describe how long runs trained: optimizer steps, images per step, and epochs where the config limits them."""
     trained = [record for record in records if record.trained]
     if not trained:
         return "nothing to train" if records and not learned(records) else "not trained"
@@ -51,7 +51,7 @@ def _names(records: Sequence[Record]) -> str:
 
 
 def _sizes(records: Sequence[Record]) -> str:
-    """How many test images there are, and how large images are where the config says it."""
+    """Describe how many test images there are, and their size where the config states it."""
     images = [entry["images"] for record in records for entry in record.result["evaluations"]]
     if not images:
         return "no test images"

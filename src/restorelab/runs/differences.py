@@ -28,7 +28,7 @@ IMAGES = "images"
 
 
 def seedless(config: Mapping[str, Any], path: Path) -> str:
-    """A hash that is equal for runs that differ in the seed only. path: of the run's folder."""
+    """Return a hash that is equal for runs that differ in the seed only. path: of the run's folder."""
     plain = scientific({key: value for key, value in config.items() if key != "seed"})
     recorded = inputs.read(RunFolder(path))
     if isinstance(plain.get("data"), dict):
@@ -39,10 +39,11 @@ def seedless(config: Mapping[str, Any], path: Path) -> str:
 
 
 def _weights(path: Path, recorded: str | None) -> str:
-    """Weights of a run: equal for equal configs, whatever their seeds; others by their content."""
+    """Return a text that identifies weights: for a run its config without seeds, otherwise the content."""
     run = paths.run_of(path)
     file = path.name if run != path and path.name != "best.ckpt" else ""
-    with contextlib.suppress(UserError, OSError, ValueError, AttributeError, yaml.YAMLError):  # it may be gone by now
+    with contextlib.suppress(UserError, OSError, ValueError, AttributeError, yaml.YAMLError):
+        # the run that the weights come from may have been removed
         return f"{seedless(read_config(run), run)} {file}"
     if short(run) != run.name:
         return f"{short(run)} {file}"
@@ -50,12 +51,12 @@ def _weights(path: Path, recorded: str | None) -> str:
 
 
 def short(path: Path) -> str:
-    """A run's folder's name without seed and hash."""
+    """Return the name of a run's folder without its seed and hash."""
     return re.sub(r"-s\d+-[0-9a-f]{8}$", "", path.name)
 
 
 def contents(record: Record) -> dict[str, str]:
-    """The hash of each file of weights that a run started from or learned by, by the key."""
+    """Return the hash of each file of weights that a run started from or learned by, by the key of the config."""
     recorded = inputs.read(record.folder).get("weights", {})
     current = Inputs()
     return {
@@ -91,7 +92,7 @@ def _places(records: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, tupl
 
 
 def _labels(places: Mapping[str, tuple[str, Path]]) -> dict[str, str]:
-    """For each place the fewest last parts of its path that distinguish its content, else a part of its hash."""
+    """Return for each path the fewest last parts that distinguish its content, or a part of the content's hash."""
     first: dict[str, Path] = {}
     for content, path in places.values():
         first.setdefault(content, path)

@@ -1,4 +1,4 @@
-"""Find the runs in folders of a run, a sweep, a study, or of several of these: the finished ones, and the others."""
+"""Find the runs in the folders of runs, sweeps and studies: finished runs, and runs that cannot be compared."""
 
 import json
 import os
@@ -16,19 +16,19 @@ from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_folder import RunFolder
 
 DEPTH = 5
-"""Levels of folders that are looked through: runs/sweeps/NAME/RUN has three."""
+"""How many levels of folders are searched: runs/sweeps/NAME/RUN has three."""
 
 MARKS = ("config.yaml", "result.json", "failure.json")
-"""Files that only a run's folder has."""
+"""Names of files that exist only in the folder of a run."""
 
 QUEUE = "queue"
-"""The folder of a sweep that holds the configs of its runs, done or not."""
+"""The folder of a sweep that holds the configs of all its runs, finished or not."""
 
 TRAINING = (
     "optimizer", "scheduler", "trainer", "loss", "objective", "callbacks", "max_steps", "max_time", "accumulate",
     "clip",
 )  # fmt: skip
-"""Keys that only say how a network is trained, which a classical baseline does not depend on."""
+"""Keys that only affect training, on which a classical baseline does not depend."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _walk(folder: Path, depth: int = 0) -> tuple[list[Path], list[Path]]:
-    """Folders of runs, and of sweeps, in the order of their names; nothing inside a run is looked at."""
+    """Return the folders of runs and of sweeps, sorted by name; the contents of a run's folder are not searched."""
     with os.scandir(folder) as entries:
         listing = sorted(entries, key=lambda entry: entry.name)
     if any(entry.name in MARKS for entry in listing):
@@ -116,7 +116,7 @@ def _walk(folder: Path, depth: int = 0) -> tuple[list[Path], list[Path]]:
 
 
 def _read(path: Path) -> Record | Left:
-    """A finished run, or the reason why it cannot be compared."""
+    """Return a finished run, or the reason why it cannot be compared."""
     folder = RunFolder(path)
     try:
         if folder.result.is_file():
@@ -137,7 +137,7 @@ def _read(path: Path) -> Record | Left:
 
 
 def _check(record: Record) -> None:
-    """Check what every comparison relies on in a run's files; raises any of the errors of wrong types."""
+    """Check what every comparison reads from a run's files; raises any of the errors of wrong types."""
     if not record.result["evaluations"]:
         msg = "its result.json has no evaluation"
         raise ValueError(msg)
@@ -199,7 +199,7 @@ def _state(state: str) -> str:
 
 
 def _newest(records: Sequence[Record]) -> tuple[list[tuple[str, Record]], list[Left]]:
-    """One record a config and seed, with the config's identity; of several the last to end."""
+    """Return one record for each config and seed; of several records, the one that ended last."""
     newest: dict[tuple[str, int], Record] = {}
     older = []
     common = _common(records)
@@ -216,7 +216,7 @@ def _newest(records: Sequence[Record]) -> tuple[list[tuple[str, Record]], list[L
 
 
 def _common(records: Sequence[Record]) -> dict[int, str]:
-    """By record, the identity that it shares with those that differ in the seed only.
+    """Return by record the identity that it shares with the records that differ in the seed only.
 
     Where a seed occurs with several weights, such as those of one run before and after it was resumed, the content of
     the weights is part of the identity of all runs of that config.

@@ -1,4 +1,4 @@
-"""On which machine runs were done, and whether their times may be held against those of a report."""
+"""The machines that runs were executed on, and whether their times may be compared with those of a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ KINDS = ("gpu", "cpu")
 
 @dataclass(frozen=True)
 class Machine:
-    """What a report's times were measured on: its kind, `gpu` or `cpu`, and its name in words."""
+    """The machine that a report's times were measured on: its kind, `gpu` or `cpu`, and its name."""
 
     kind: str
     name: str
@@ -39,7 +39,7 @@ def of_report(report: Mapping[str, Any]) -> Machine | None:
 
 
 def differs(records: Sequence["Record"], machine: Machine | None) -> str:
-    """Why times of these runs are not judged; empty where they are: one machine did all, of the report's kind."""
+    """Return why times of these runs are not judged; empty if one machine of the report's kind ran them all."""
     devices = _devices(records)
     if None in devices:
         return "it was not recorded on which hardware these runs were done"
@@ -51,12 +51,12 @@ def differs(records: Sequence["Record"], machine: Machine | None) -> str:
 
 
 def named(records: Sequence["Record"]) -> str:
-    """The hardware that runs were done on, in words."""
+    """Describe the hardware that runs were executed on."""
     return " and ".join(str(device or "unrecorded hardware") for device in _devices(records))
 
 
 def _devices(records: Sequence["Record"]) -> list[str | None]:
-    """What result.json names: a GPU, or `x86_64 CPU, 2 threads`."""
+    """Return the hardware that result.json names: a GPU, or `x86_64 CPU, 2 threads`."""
     return list(dict.fromkeys(record.result.get("device") for record in records))
 
 

@@ -1,4 +1,4 @@
-"""metrics.csv, read back: what a run measured on its way."""
+"""Read metrics.csv: what a run measured during training."""
 
 import csv
 import math

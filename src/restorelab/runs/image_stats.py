@@ -1,4 +1,4 @@
-"""What per_image.csv does not tell of restored images: whether they are too dark, how sharp, how far off at most."""
+"""Measures of restored images that per_image.csv does not have: brightness, sharpness and largest error."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +13,7 @@ from restorelab.restoring.inference import exact, restore
 from restorelab.runs.record import Record
 
 IMAGES = 500
-"""Test images that are restored for this, spread over the set."""
+"""How many test images are restored for these measures, spread over the set."""
 
 BATCH = 64
 
@@ -76,5 +76,5 @@ def beyond(restored: Tensor, clean: Tensor) -> Tensor:
 
 
 def _fine(image: Tensor) -> Tensor:
-    """Subtract the 3x3 mean, over what of the window lies inside."""
+    """Subtract the 3x3 mean, taken over the part of the window that lies inside the image."""
     return image - F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)

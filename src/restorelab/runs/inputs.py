@@ -17,18 +17,18 @@ from restorelab.runs.run_folder import RunFolder
 
 
 class Inputs:
-    """Content by place, for many configs: each dataset and each file of weights is looked at once."""
+    """Look up content by path for many configs; each dataset and each file of weights is hashed once."""
 
     def __init__(self) -> None:
         self._data: dict[str, str] = {}
         self._weights: dict[Path, str] = {}
 
     def promise(self, run: Path, mark: str) -> None:
-        """Let a run's own identity stand for its weights, before it has any."""
+        """Use a run's own identity in place of its weights, which do not exist yet."""
         self._weights[run.absolute()] = mark
 
     def data(self, node: Mapping[str, Any]) -> str:
-        """A hash of the dataset of a config's node `data`; of its path where it is missing."""
+        """Return a hash of the dataset of a config's node `data`, or of its path if the dataset is missing."""
         key = json.dumps([node.get("source"), node.get("root")], sort_keys=True, default=str)
         if key not in self._data:
             from restorelab.config import build  # brings torch
@@ -46,7 +46,7 @@ class Inputs:
         return self._data[key]
 
     def weights(self, path: str) -> str:
-        """A hash of a file of weights, or of a run's best ones; the path itself where there are none."""
+        """Return a hash of a file of weights, or of a run's best checkpoint; the path itself where neither exists."""
         place = Path(path).absolute()
         if place not in self._weights:
             file = paths.weights_file(place)
@@ -58,7 +58,7 @@ class Inputs:
 def _told(make: Callable[[], Source], node: Mapping[str, Any]) -> str:
     try:
         return digest(make().fingerprint())
-    except (DataError, OSError):  # it is looked for again before a run begins, and missed then
+    except (DataError, OSError):  # the file is looked for again before a run begins, and reported as missing then
         return digest({"absent": node.get("root")})
 
 
@@ -69,7 +69,7 @@ def weights_of(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read(folder: RunFolder) -> dict[str, Any]:
-    """The content of a run's inputs.json; empty without that file."""
+    """Return the content of a run's inputs.json; empty without that file."""
     try:
         content = json.loads(folder.inputs.read_text())
     except (OSError, ValueError):

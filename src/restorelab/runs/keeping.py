@@ -18,7 +18,7 @@ from restorelab.runs.run_folder import RunFolder, write_json
 log = logging.getLogger(__name__)
 
 UNDIVIDING = ("residency", "batch_size", "eval_batch_size", "augment", "turns", "on_bad")
-"""Keys of `data` that move no image from one part to another."""
+"""Keys of `data` that do not change which part an image belongs to."""
 
 
 def before(settings: Mapping[str, Any]) -> Kept | None:
@@ -85,7 +85,7 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
 
 
 def tell_of_trained(settings: Mapping[str, Any], opened: Opened, tests: Sequence[Table] = ()) -> None:
-    """Warn of test images on which this run, or the runs whose weights this one starts from, are trained.
+    """Warn of test images that this run, or a run whose weights it starts from, was trained on.
 
     tests: the test sets, which stand in place of the dataset's own test part.
     """

@@ -26,19 +26,19 @@ from restorelab.runs.run_folder import plain
 log = logging.getLogger(__name__)
 
 State = Literal["queued", "running", "lost", "interrupted", "failed", "pruned", "done"]
-"""`lost`: its process is gone without a word. `interrupted`: it was asked to stop and saved where it stood."""
+"""`lost`: the process ended without recording a result. `interrupted`: it was asked to stop and saved a checkpoint."""
 
 UNFINISHED = ("queued", "lost", "interrupted")
-"""States that a sweep goes on with as a matter of course; `failed` is a matter of `retries`."""
+"""States that a sweep always continues; whether a `failed` run is repeated depends on `retries`."""
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-"""What a file system answers that knows no hard links."""
+"""Error numbers of file systems without hard links."""
 
 LOST = 3
-"""Times that a file may be replaced while it is being read."""
+"""How many times reading is repeated when a file is replaced meanwhile."""
 
 PATIENCE = 90.0
-"""Seconds that the heartbeat of another machine's process may pause. Disks shared by network show changes late."""
+"""Seconds without a heartbeat after which another machine's process is lost; network disks show changes late."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Attempt:
 
     @property
     def seconds(self) -> float:
-        """How long it took, or has taken so far; of another machine's that has not ended, by both clocks."""
+        """Return the duration in seconds, so far if it has not ended (then by the clocks of both machines)."""
         return (self.ended if self.ended is not None else time.time()) - self.began
 
 
@@ -92,7 +92,7 @@ class Ledger:
         return self._read(run, number - 1) if number > 1 else None
 
     def attempts(self) -> dict[str, Attempt]:
-        """The current attempt at every run that has one, from one look at the folder."""
+        """Return the current attempt of every run that has one, from one listing of the folder."""
         highest: dict[str, int] = {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
@@ -102,7 +102,7 @@ class Ledger:
         return {run: self._read(run, number) for run, number in highest.items()}
 
     def state(self, attempt: Attempt | None) -> State:
-        """What an attempt is in truth: one that says it runs is `lost` if its process is gone."""
+        """Return the actual state: an attempt that is recorded as running is `lost` if its process is gone."""
         if attempt is None:
             return "queued"
         if attempt.state != "running":
@@ -117,7 +117,7 @@ class Ledger:
         return "running" if alive else "lost"
 
     def claim(self, run: str) -> "Claim | None":
-        """Begin the next attempt at a run; None where another process has it, or just took it."""
+        """Begin the next attempt at a run; None if another process works on it or has just begun it."""
         before = self.last(run)
         if before is not None and self.state(before) == "running":
             return None
@@ -129,7 +129,8 @@ class Ledger:
             os.link(temporary, self._file(run, number))  # fails where the name exists, over the network too
         except FileExistsError:
             if temporary.stat().st_nlink != 2:
-                return None  # else it is ours: a network's disk did it, and was asked again before it answered
+                # otherwise a network file system has created the link, although it reports that the name existed
+                return None
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
@@ -140,31 +141,32 @@ class Ledger:
         return Claim(self, attempt)
 
     def settle(self, attempt: Attempt, state: State, reason: str, *, repeats: bool = False) -> Attempt:
-        """Say of another process's attempt how it ended: it is gone, or was told to stop, and cannot say so itself."""
+        """Record how another process's attempt ended, where that process cannot do so because it is gone."""
         ended = replace(attempt, state=state, reason=reason, repeats=repeats, ended=attempt.ended or time.time())
         try:
             self.write(ended)
-        except OSError as error:  # a full disk ends runs, and must not end the sweep; a later session finds it lost
+        except OSError as error:
+            # a full disk ends runs but must not end the sweep; a later session finds the attempt lost
             log.error("%s is %s (%s), which cannot be written down: %s", attempt.id, state, reason, error)
         return ended
 
     def ask_to_stop(self, attempt: Attempt) -> None:
-        """Leave word for the process that works on it, wherever it runs; it looks at each heartbeat."""
+        """Ask the process that works on a run, on any machine, to stop; it checks at each heartbeat."""
         try:
             self._stop_file(attempt).touch()
         except OSError as error:
             log.error("%s cannot be told to stop: %s", attempt.id, error)
 
     def asked_to_stop(self, attempt: Attempt) -> bool:
-        """Whether such word is there."""
+        """Return whether the process was asked to stop."""
         return self._stop_file(attempt).exists()
 
     def superseded(self, attempt: Attempt) -> bool:
-        """Whether somebody took the run for lost and began it anew: then this attempt must not write any more."""
+        """Return whether another process has taken over the run; then this attempt must not write any more."""
         return self._file(attempt.id, attempt.number + 1).exists()
 
     def write(self, attempt: Attempt) -> None:
-        """Put an attempt's file in place, whole."""
+        """Write an attempt's file as a whole, by rename."""
         temporary = self._temporary(attempt.id)
         try:
             temporary.write_text(_text(attempt))
@@ -190,20 +192,20 @@ class Ledger:
 
 
 class Claim:
-    """A run that this process has taken. Not for two threads at once, but for `beat`, which one other may call."""
+    """A run that this process works on. Not thread-safe, except that one other thread may call `beat`."""
 
     def __init__(self, ledger: Ledger, attempt: Attempt) -> None:
         self.ledger, self.attempt = ledger, attempt
 
     def beat(self, progress: Mapping[str, Any]) -> None:
-        """Show that the process lives, and how far it is."""
+        """Record that the process is alive, and its progress."""
         self.attempt = replace(self.attempt, beats=self.attempt.beats + 1, progress=dict(progress))
         self.ledger.write(self.attempt)
 
     def end(
         self, state: State, status: int, progress: Mapping[str, Any], reason: str = "", *, repeats: bool = False
     ) -> None:
-        """Say how it ended; the last thing that is written."""
+        """Record how the attempt ended; this is the last write."""
         self.attempt = replace(
             self.attempt,
             state=state,
@@ -217,14 +219,14 @@ class Claim:
 
 
 def count(states: Iterable[State]) -> dict[State, int]:
-    """How many there are of each, in the order of a run's life."""
+    """Count the attempts in each state, in the order of a run's life."""
     listed = list(states)
     order: tuple[State, ...] = ("done", "running", "queued", "interrupted", "lost", "pruned", "failed")
     return {state: listed.count(state) for state in order if state in listed}
 
 
 def _text_of(file: Path) -> str:
-    """A file that another machine may be replacing: then a network's disk has lost the one that was opened."""
+    """Read a file that another machine may replace meanwhile, after which a network disk lacks the opened version."""
     for _ in range(LOST):
         try:
             return file.read_text()

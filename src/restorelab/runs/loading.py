@@ -63,7 +63,7 @@ def run_of(file: Path) -> Path | None:
 
 
 def _weights_of(folder: Path, config: Mapping[str, Any]) -> Path:
-    """The checkpoint that a run evaluated: one that it was given, or its own best."""
+    """Return the checkpoint that a run evaluated: the one in its config, or its own best one."""
     given = config.get("ckpt") if not config.get("train", True) else None
     return Path(given) if given else run_folder.RunFolder(folder).best
 

@@ -1,4 +1,4 @@
-"""The metrics that runs are compared on: which way is better, by difference or ratio, and which differences matter."""
+"""The metrics that runs are compared by: which direction is better, difference or ratio, and relevant differences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ LOWER = {name for name, metric in METRICS.items() if not metric.higher}
 
 
 def learn(higher: Mapping[str, bool]) -> None:
-    """Take in metrics that configs added, by name: whether more is better. Any difference of theirs may matter."""
+    """Register metrics that configs added, by name, with whether more is better. Their threshold is 0."""
     for name in higher.keys() - METRICS.keys():
         METRICS[name] = Metric(name, "image", higher[name], False, 0.0, "{:.4g}")
         if not higher[name]:

@@ -1,4 +1,4 @@
-"""The keys in which configs differ, and names made of them: `dual_ae-impulse`, `lr=0.001`."""
+"""Find the keys in which configs differ, and make names of them: `dual_ae-impulse`, `lr=0.001`."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from restorelab.errors import ConfigError, nearest
 from restorelab.runs.run_identity import NOT_IDENTITY
 
 BARE = ("none", "default", "own", "constant", "standard")
-"""Options that are not understood without the name of their group."""
+"""Options whose names say nothing without the name of their group."""
 
 ABSENT = "\N{EN DASH}"
-"""The value of a key that a config does not have."""
+"""Stands for the value of a key that a config does not have."""
 
 
 def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _plain(value: Any) -> str:
 
 
 def label(key: str, keys: Sequence[str]) -> str:
-    """The shortest end of a dotted key that no other of the keys has: `lr` of `optimizer.lr`."""
+    """Return the shortest suffix of a dotted key that no other key has: `lr` of `optimizer.lr`."""
     parts = key.split(".")
     for count in range(1, len(parts) + 1):
         end = ".".join(parts[-count:])
@@ -81,7 +81,7 @@ def label(key: str, keys: Sequence[str]) -> str:
 
 
 def text(value: Any) -> str:
-    """A value as a name holds it: 0.001, true, [25,75], the last part of a dotted path."""
+    """Format a value for a name: 0.001, true, [25,75], the last part of a dotted path."""
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str):
@@ -96,7 +96,7 @@ def counted(number: int, what: str) -> str:
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names in a sentence, of which at most `most` are written out."""
+    """List names in a sentence, at most `most` of them."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -121,7 +121,7 @@ def names(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _own_name(config: Mapping[str, Any]) -> str | None:
-    """The name that somebody gave a run; None for the default name."""
+    """Return the name that a user, a study or a sweep gave a run; None for the default name."""
     name = config.get("name")
     if not name:
         return None
@@ -157,7 +157,7 @@ def _part(key: str, shown: str, value: Any) -> str:
 
 
 def _joined(parts: Sequence[str]) -> str:
-    """Groups with hyphens, then values with blanks between them."""
+    """Join the options of groups with hyphens, and values with spaces."""
     groups = [part for part in parts if "=" not in part]
     return " ".join(["-".join(groups), *(part for part in parts if "=" in part)]).strip()
 

@@ -1,4 +1,4 @@
-"""Who works on a run: a process of a machine, told apart from a later process that got the same number."""
+"""Identify the process that works on a run, so that it is not confused with a later process of the same number."""
 
 import os
 import platform
@@ -26,18 +26,18 @@ class Owner:
 
     @classmethod
     def me(cls) -> "Owner":
-        """This process."""
+        """Return the identity of this process."""
         return cls(platform.node(), _machine(), os.getpid(), _born(os.getpid()))
 
     def alive(self) -> bool | None:
-        """Whether the process still runs; None where that cannot be known here, because it is another machine's."""
+        """Return whether the process still runs; None if it belongs to another machine and this cannot be known."""
         if self.machine != _machine():
             return None
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # it is there, and another user's
+        except PermissionError:  # the process exists and belongs to another user
             pass
         return _born(self.pid) == self.born and not ended(self.pid)
 
@@ -49,13 +49,13 @@ def _machine() -> str:
         try:
             path = Path(file)
             parts.append(str(path.readlink()) if path.is_symlink() else path.read_text().strip())
-        except OSError:  # no Linux: the name must do
+        except OSError:  # not Linux: the host name identifies the machine
             continue
     return "/".join(parts)
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the command's name, which may hold anything; empty where there are none."""
+    """Return the fields of /proc/PID/stat after the command's name, which may contain blanks; or an empty list."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -68,5 +68,5 @@ def _born(pid: int) -> str:
 
 
 def ended(pid: int) -> bool:
-    """Whether it is a zombie: ended, and not yet waited for."""
+    """Return whether the process is a zombie: it has ended, and its parent has not waited for it yet."""
     return _stat(pid)[:1] in (["Z"], ["X"])

@@ -1,4 +1,4 @@
-"""Finished runs, read back from their folders: what tables, figures and claims are made of."""
+"""Finished runs, read from their folders: the input of tables, figures and claims."""
 
 import csv
 import json
@@ -19,10 +19,10 @@ from restorelab.errors import ConfigError, DataError, nearest
 from restorelab.runs import history, metric, run_folder
 
 TEXT = ("id", "group", "evaluation")
-"""The columns of per_image.csv that are no numbers."""
+"""The columns of per_image.csv that are not numbers."""
 
 CROSS = "cross"
-"""The folder in a run's that holds what crossing measured."""
+"""The folder inside a run's folder that holds the results of evaluations added by crossing."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Record:
 
     @property
     def trained(self) -> bool:
-        """Whether anything was learned."""
+        """Return whether the run trained."""
         return bool(self.history)
 
     def curve(self, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +185,7 @@ class Record:
 
     @property
     def external(self) -> bool:
-        """Whether it is another's method, of which there are outputs and no network (see `restorelab.exchange`)."""
+        """Return whether this is an external method: it has outputs but no network (see `restorelab.exchange`)."""
         return bool(self.config.get("external"))
 
     def frozen(self, evaluation: str) -> FrozenSet:

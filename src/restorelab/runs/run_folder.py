@@ -1,4 +1,4 @@
-"""A run's folder: what lies where, and how it is written so that a kill leaves nothing half-made."""
+"""A run's folder: the paths of its files, and writing that a kill cannot leave half-done."""
 
 import json
 import math
@@ -36,7 +36,7 @@ class RunFolder:
 
     @property
     def done(self) -> bool:
-        """Whether the run is complete: its result is there, and whole."""
+        """Return whether the run is complete: its result exists and can be read."""
         try:
             return isinstance(json.loads(self.result.read_text()), dict)
         except (OSError, ValueError):
@@ -58,14 +58,14 @@ class RunFolder:
             *self.path.glob(".*.tmp"),
             *self.path.glob("*/.*.tmp"),
             *self.path.glob("*/*/.*.tmp"),
-        ):  # by a run that was killed in between
+        ):  # left by a run that was killed while writing
             left.unlink(missing_ok=True)
         placed = {**config, "run_dir": str(self.path.absolute())}
         write_text(self.config, yaml.safe_dump(placed, sort_keys=False, allow_unicode=True))
 
 
 def choose(runs_dir: str, name: str) -> Path:
-    """A new folder `<runs_dir>/<name>/<date>-<time>`, made here so that two runs cannot choose the same one."""
+    """Make a new folder `<runs_dir>/<name>/<date>-<time>`, here, so that two runs cannot choose the same one."""
     base = Path(runs_dir) / name / time.strftime("%Y%m%d-%H%M%S")
     for number in range(1, 1000):
         folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
@@ -79,7 +79,7 @@ def choose(runs_dir: str, name: str) -> Path:
 
 
 def write_text(file: Path, text: str, *, sync: bool = True) -> None:
-    """Write a whole file under a temporary name, to the disk, then rename it."""
+    """Write a whole file under a temporary name, flush it to the disk, then rename it."""
     write_bytes(file, text.encode(errors="backslashreplace"), sync=sync)
 
 
@@ -101,7 +101,7 @@ def write_bytes(file: Path, data: bytes, *, sync: bool = True) -> None:
             if sync:
                 os.fsync(stream.fileno())
         temporary.replace(file)
-    except OSError:  # a disk that is full must not stay so for what was in vain
+    except OSError:  # remove the incomplete file, so that it does not fill the disk
         temporary.unlink(missing_ok=True)
         raise
 

@@ -1,4 +1,4 @@
-"""A metric of runs, by seed and image, in one order of images for all runs, with checks that they may be compared."""
+"""The values of a metric by run, seed and image, in one order of images for all runs, with checks of comparability."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from restorelab.runs.metric import Metric, metric_of
 from restorelab.runs.record import Record, Runs
 
 INPUT = "input"
-"""A name in place of a run's: the degraded input as it is. A study's own run of this name takes precedence."""
+"""A name for the degraded input in place of a run. A run of the study that has this name takes precedence."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def same_images(records: Sequence[Record], evaluations: Sequence[str]) -> None:
 
 
 def _same_rows(records: Sequence[Record], evaluations: Sequence[str]) -> None:
-    """Raise DataError where a per_image.csv has lost rows, or holds others."""
+    """Raise DataError where a per_image.csv lacks rows or has unexpected ones."""
     for evaluation in evaluations:
         images = set(records[0].per_image(evaluation).ids)
         for record in records[1:]:
@@ -100,7 +100,7 @@ def _title(record: Record) -> str:
 
 
 def reason(entry: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Why two entries of result.json, of unequal spec or bits, cannot be compared: half a sentence."""
+    """Describe in half a sentence why two entries of result.json with different spec or bits cannot be compared."""
     if entry["spec"] == other["spec"]:
         return (
             f"the set is the same (spec {entry['spec']}) but its degraded images have other bits ({entry['bits']} and "
@@ -182,7 +182,7 @@ def _order(record: Record, evaluations: Sequence[str]) -> list[str]:
 
 
 def _named(evaluation: str, names: Sequence[str]) -> Sequence[str]:
-    """Ids or groups of an evaluation's images, told from equal ones of another test set."""
+    """Return ids or groups of an evaluation's images, made unique among several test sets."""
     own = set_of(evaluation)
     return [f"{own}/{name}" for name in names] if own else names
 
@@ -204,7 +204,7 @@ def _column(record: Record, evaluation: str, column: str, order: list[str]) -> n
 
 
 def _averaged(each: Sequence[np.ndarray]) -> np.ndarray:
-    """Of an image's values under evaluations, NaN where one does not show it, its part of the mean over evaluations.
+    """Return the weighted value of an image for the mean over evaluations; NaN where an evaluation does not show it.
 
     Evaluations count alike, as in a table, and so an image counts more in one that shows few.
     """
@@ -222,11 +222,12 @@ def _groups(record: Record, evaluations: Sequence[str], order: list[str]) -> lis
 
 
 def _input(record: Record, metric: str, evaluations: Sequence[str]) -> Sample:
-    """The degraded input's own values, from a run that was measured on it."""
+    """Return the values of the degraded input, taken from a run that was measured on it."""
     order = _order(record, evaluations)
     column = f"{INPUT}_{metric}"
     if metric == "mse" and column not in record.per_image(evaluations[0]).columns:
-        each = [10 ** (-_column(record, e, f"{INPUT}_psnr", order) / 10) for e in evaluations]  # what PSNR is made of
+        # PSNR is computed from it
+        each = [10 ** (-_column(record, e, f"{INPUT}_psnr", order) / 10) for e in evaluations]
     else:
         each = [_column(record, e, column, order) for e in evaluations]
     return Sample(INPUT, _averaged(each)[None], _groups(record, evaluations, order), learned=False)

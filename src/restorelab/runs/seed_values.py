@@ -1,4 +1,4 @@
-"""The numbers of runs: a value a seed, or the reason why there is none; which of them is the best."""
+"""Numbers of runs, one value for each seed, or the reason why there is none; and which run has the best one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from restorelab.runs.samples import learned, same_loss
 
 @dataclass(frozen=True)
 class SeedValues:
-    """The values of one number by seed, or none of them and the reason why."""
+    """The values of one number by seed; without values, the reason why there are none."""
 
     values: tuple[float, ...] = ()
     why: str = ""

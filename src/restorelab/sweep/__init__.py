@@ -1,1 +1,1 @@
-"""Many runs from one command: what is asked, which runs that makes, and doing them."""
+"""Many runs from one command: parse the request, plan the runs, execute them."""

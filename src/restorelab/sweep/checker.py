@@ -1,4 +1,4 @@
-"""Whether the parts of many runs fit each other; what is equal is checked once."""
+"""Check that the parts of many runs fit each other; equal parts are checked once."""
 
 import json
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from restorelab.training import checks, process_group, training_checks
 from restorelab.training.process_group import ProcessGroup
 
 TRAINING = ("optimizer", "scheduler")
-"""Checked by themselves: nothing else of a run reads them."""
+"""Nodes that are checked by themselves, as no other part of a run reads them."""
 
 UNREAD = (
     *TRAINING, "name", "run_dir", "runs_dir", "data_dir", "resume", "length", "short", "seed", "split_seed",
     "eval_seed", "threads", "max_steps", "max_time", "clip", "debug", "trust",
 )  # fmt: skip
-"""Keys that `checks.check_fit` does not look at, but for `TRAINING`; the names' check has held them against limits."""
+"""Keys that `checks.check_fit` does not read, except for those of `TRAINING`; their names and limits are checked."""
 
 
 class Checker:
-    """`checks.check_fit` for many configs. Seeds and learning rates make no other network: that is tried once."""
+    """`checks.check_fit` for many configs. A network is tried once for all seeds and learning rates."""
 
     def __init__(self) -> None:
         self._parts: dict[str, Parts] = {}

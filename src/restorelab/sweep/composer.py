@@ -24,15 +24,15 @@ from restorelab.config.schema import conf_dir
 from restorelab.sweep.grid import is_group
 
 UNSAID = "<FOLDER>"
-"""Stands for a `data.root` that nobody gave, where a sweep is only listed."""
+"""Stands for a `data.root` that was not given, where the runs are only listed."""
 
 READS_SEED = re.compile(r"\$\{[^}]*(\bseed\b|\$\{)")
-"""An interpolation that takes its value from the seed, or from what cannot be told by looking."""
+"""An interpolation that takes its value from the seed, or whose value cannot be known from its text."""
 
 
 @dataclass(frozen=True)
 class _Base:
-    """What Hydra makes of a choice of groups.
+    """The config that Hydra composes for a choice of groups.
 
     `frozen` is the config, pickled: loading that copies it in a tenth of the time of a deep copy.
     """
@@ -59,7 +59,7 @@ class Composer:
         self._seeds: set[int] = set()
 
     def compose(self, overrides: Sequence[str]) -> dict[str, Any]:
-        """One run's config, resolved and its names checked: plain data, the caller's own.
+        """Compose one run's config, resolved, with its names checked: plain data that the caller may change.
 
         Raises:
             ConfigError: as `composition.compose` does.
@@ -74,7 +74,7 @@ class Composer:
             raise hydra_errors.explained(error, overrides) from error
 
     def _parse(self, override: str) -> tuple[Override, bool]:
-        """An override, and whether it is for Hydra to take."""
+        """An override, and whether Hydra has to apply it."""
         if override not in self._parsed:
             (parsed,) = parse([override])
             self._parsed[override] = parsed, _is_for_hydra(parsed)
@@ -102,7 +102,7 @@ class Composer:
             return {**copy.deepcopy(self._but_seed[key]), "seed": seed}
         config: DictConfig = pickle.loads(base.frozen)
         if not all(_apply(override, config) for override in applied):
-            return composition.compose(overrides)  # which raises the error, in Hydra's words
+            return composition.compose(overrides)  # Hydra raises the error with its own message
         if config.get("threads", "") is None:
             config.threads = self.threads
         unsaid = self.listed and OmegaConf.is_missing(config.data, "root")
@@ -140,7 +140,7 @@ def _apply(override: Override, config: DictConfig) -> bool:
 
 
 def _is_for_hydra(override: Override) -> bool:
-    """Whether an override is a choice of a group, or what only Hydra can take or refuse."""
+    """Return whether an override chooses from a group, or is one that only Hydra can apply or refuse."""
     if override.is_hydra_override() or override.is_sweep_override() or override.package is not None:
         return True
     return is_group(override.key_or_group) and not isinstance(override.value(), dict)

@@ -1,4 +1,4 @@
-"""What `dry=true` shows: each run, what it costs, how long it may take and how far it is."""
+"""The output of `dry=true`: each run, its cost, its estimated time and its progress."""
 
 import json
 from collections import Counter
@@ -24,14 +24,14 @@ from restorelab.training import checks
 HEAD = ("run", "seed", "parameters", "MACs", "length", "time", "state", "folder")
 
 NUMBERS = ("parameters", "MACs", "time")
-"""Columns that are set to the right."""
+"""Right-aligned columns."""
 
 UNKNOWN = "?"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a network: trainable parameters, multiply-accumulates of one image (None: unknown), whether the run trains."""
+    """A network's trainable parameters, multiply-accumulates per image (None: unknown), and whether it trains."""
 
     parameters: int
     macs: int | None
@@ -39,7 +39,7 @@ class Cost:
 
 
 def listing(planned: Sequence[Planned], *, workers: int = 1) -> str:
-    """The runs as an aligned table, and beneath it what they come to.
+    """Format the runs as an aligned table with the totals below it.
 
     workers: how many are done at a time.
     """
@@ -62,7 +62,7 @@ def _of_one(time: Expected | None, *, done: bool) -> str:
 
 
 def _sum(states: Sequence[str], times: Sequence[Expected | None], workers: int) -> list[str]:
-    """How many there are, what is left to do, and where the times are from."""
+    """Return the lines below the table: how many runs there are and are left, and the source of the times."""
     left = [time for state, time in zip(states, times, strict=True) if state != "done"]
     known = [time for time in left if time is not None]
     lines = [f"{len(states):,} runs, {len(states) - len(left):,} done"]
@@ -71,7 +71,7 @@ def _sum(states: Sequence[str], times: Sequence[Expected | None], workers: int) 
     if not known:
         return [*lines, f"time: {UNKNOWN}; no finished run of these models and data is in sight to tell"]
     total = sum(time.seconds for time in known)
-    # The longest run is the least that the whole can take, however many are done at a time.
+    # the longest run is a lower bound for the whole sweep, however many runs are executed at a time
     longest = max(time.seconds for time in known)
     whole = max(total / workers, longest)
     shared = f", {duration.words(whole)} with {workers} at a time if they do not slow each other" if workers > 1 else ""
@@ -83,7 +83,7 @@ def _sum(states: Sequence[str], times: Sequence[Expected | None], workers: int) 
 
 
 def length(settings: Mapping[str, Any]) -> str:
-    """How long a run trains, as its config says: `2,500 steps`, `40 epochs`."""
+    """Describe how long a run trains, as its config limits it: `2,500 steps`, `40 epochs`."""
     steps, time = settings["max_steps"], settings["max_time"]
     if settings["debug"]:
         return "2 steps"
@@ -94,7 +94,7 @@ def length(settings: Mapping[str, Any]) -> str:
 
 
 def state(one: Planned) -> str:
-    """How far a run is, by what lies in its folder."""
+    """Describe a run's progress by the files in its folder."""
     folder = RunFolder(one.folder)
     if folder.done:
         return "done"
@@ -104,7 +104,7 @@ def state(one: Planned) -> str:
 
 
 def costs_of(planned: Sequence[Planned]) -> list[Cost]:
-    """What each network costs; equal ones on equal shapes are built and counted once."""
+    """Return the cost of each network; equal networks on images of equal shape are built and counted once."""
     known: dict[str, Cost] = {}
     found = []
     for one in planned:
@@ -148,7 +148,7 @@ def images(planned: Sequence[Planned], which: str = "") -> list[str]:
 
 
 def find_data(planned: Sequence[Planned]) -> None:
-    """Look for the dataset of every run that is to be done: a missing one should not be found run by run.
+    """Look for the dataset of every run to do, so that a missing one is reported before the first run starts.
 
     Raises:
         DataError: naming the run, and what would bring the dataset.

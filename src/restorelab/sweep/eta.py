@@ -26,23 +26,23 @@ from restorelab.runs.run_folder import RunFolder
 from restorelab.sweep.planned import Planned
 
 MOST = 200
-"""Finished runs of these models that are read, the sweep's own and the newest first: a listing is to take seconds."""
+"""How many finished runs of these models are read, the sweep's own and the newest first, to list runs in seconds."""
 
 PLACES = ("*/*/result.json", "sweeps/*/*/result.json")
 """Where runs lie under runs_dir: of train.py and of studies, and of sweeps."""
 
 UNMEASURED = {"data": ("root", "residency"), "trainer": ("bar", "log_every", "checkpoint_every", "max_epochs",
               "validate_every", "validate_steps", "deterministic", "keep_memory", "keep", "keep_every")}  # fmt: skip
-"""What of these nodes says nothing of the rate."""
+"""Keys of these nodes that do not affect the speed."""
 
 RELATED = ("model", "data", "trainer", "accumulate", "debug")
-"""Runs that agree in these have network, images and device in common, which is most of the time that a step takes."""
+"""Runs with equal values of these have network, images and device in common, which decide most of a step's time."""
 
 ALIKE = (*RELATED, *STAGES, "loss", "objective", "threads")
-"""Runs that agree in these do the same computation at each step."""
+"""Runs with equal values of these do the same computation at each step."""
 
 KINDS = {"the same model, data, degradation, loss and threads": ALIKE, "the same model and data": RELATED}
-"""By what the runs have in common, the keys; the first that any finished run agrees in is taken."""
+"""Keys by what the runs have in common; the first set of keys in which any finished run agrees is used."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Expected:
 
 
 class Finished:
-    """A run that is done, as far as it tells of time."""
+    """The timings of a finished run."""
 
     def __init__(self, folder: RunFolder, result: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         self.folder, self.result, self.config = folder, result, config
@@ -93,7 +93,7 @@ class Finished:
         return [row for row, values in enumerate(zip(*measured, strict=True)) if not all(map(math.isnan, values))]
 
     def predict(self, settings: Mapping[str, Any], *, trains: bool) -> float | None:
-        """Seconds that a run of these settings may take after this one; None where that cannot be said."""
+        """Estimate the seconds that a run of these settings takes, from this run; None where that is not possible."""
         evaluations = (
             self.evaluations
             * len(settings["evaluation"])
@@ -123,7 +123,7 @@ class Finished:
 
 
 def _steps(settings: Mapping[str, Any], epoch: int | None) -> int | None:
-    """Optimizer steps of a run to come. epoch: of how many steps one is, if known."""
+    """Return the optimizer steps of a planned run. epoch: steps of one epoch, if known."""
     if settings["debug"]:
         return 2
     wanted: int | None = settings["max_steps"]
@@ -139,7 +139,7 @@ def _validations(settings: Mapping[str, Any], steps: int, epoch: int | None) -> 
 
 
 def expected(planned: Sequence[Planned], trains: Sequence[bool]) -> list[Expected | None]:
-    """What each run may take, None where nothing is known of it.
+    """Estimate the time of each run; None without a comparable finished run.
 
     trains: whether each has anything to learn.
     """
@@ -177,9 +177,9 @@ def find(planned: Sequence[Planned]) -> list[Finished]:
             config = yaml.load(folder.config.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
             follow_moves(config)
             run = Finished(folder, result, config)
-            _key(config, ALIKE), run.steps, run.epoch  # whatever is not there is found out here
+            _key(config, ALIKE), run.steps, run.epoch  # a missing folder raises an error here
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
-            continue  # another version's, or being removed: it tells nothing
+            continue  # a run of another version, or one that is being removed, has no timings
         found.append(run)
     return found
 

@@ -1,4 +1,4 @@
-"""From combinations to planned runs: each composed, checked, named and given its folder before the first one starts."""
+"""Expand combinations to planned runs: all are composed, checked and named before the first one starts."""
 
 import glob
 import hashlib
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TELL = 5.0
-"""Seconds between two words on how far the planning is: a thousand different networks take a minute."""
+"""Seconds between two messages about the progress of planning; a thousand different networks take a minute."""
 
 
 def plan(
@@ -81,7 +81,7 @@ def plan(
 
 
 def _begun(planned: dict[str, Planned], folder: Path, inputs: Inputs) -> None:
-    """Let runs that the folder holds keep the names that they had there, in a grid with other axes."""
+    """Keep the names of runs that the folder already holds, also when the grid has other axes."""
     known = {file.stem[-8:]: file.stem for file in (folder / "queue").glob("*.json")}
     for mark, one in planned.items():
         if mark not in known:
@@ -94,21 +94,21 @@ def _begun(planned: dict[str, Planned], folder: Path, inputs: Inputs) -> None:
 
 
 def _tell_of_changes(one: Planned, queue: Path) -> None:
-    """Say why a run is not one that the sweep holds already, where only the content of what it reads differs."""
+    """Log that a run is new because the content of images or weights has changed, where that is the reason."""
     for file in queue.glob(f"{glob.escape(one.id[:-8])}????????.json"):
         if scientific(json.loads(file.read_text())) == scientific(one.settings):
             log.info("%s: images or weights have changed since %s, so it is another run", one.id, file.stem)
 
 
 def _said(combination: Combination) -> str:
-    """The overrides that differ from one combination to another, as they were said."""
+    """Return the overrides that differ between combinations, as they were typed."""
     keys = (*combination.swept, "seed")
     own = [line for line in combination.overrides if line.lstrip("+~").partition("=")[0] in keys]
     return " ".join(own or combination.overrides)
 
 
 def require(key: str, wanted: Sequence[str], names: Iterable[str]) -> None:
-    """Refuse names of runs that there are not. key: of sweep.yaml, `only` or `baseline`."""
+    """Refuse names of runs that do not exist. key: of sweep.yaml, `only` or `baseline`."""
     there = set(names)
     for name in wanted:
         if name not in there:
@@ -158,13 +158,13 @@ def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
 
 
 def _counts(key: str) -> bool:
-    """Whether an override's key makes another sweep: not the seeds, and nothing unscientific but the length."""
+    """Return whether an override's key identifies the sweep: not the seed, and no key without effect on results."""
     idle = {"seed", *NOT_IDENTITY} - {"length"}
     return not within(key, idle)
 
 
 def _text(key: str, override: Any) -> str:
-    """An override as it would be if everybody wrote it alike."""
+    """Return an override in a normalized form, so that different spellings are equal."""
     if not override.is_sweep_override():
         return f"{key}={override.get_value_element_as_str()}"
     if override.is_interval_sweep():

@@ -1,4 +1,4 @@
-"""From overrides with several values to one list of overrides a run, in Hydra's own grammar and order."""
+"""Expand overrides with several values to one list of overrides per run, in Hydra's grammar and order."""
 
 import hashlib
 import itertools
@@ -17,16 +17,16 @@ from restorelab.config import overrides as grammar
 from restorelab.errors import ConfigError, nearest
 
 LONGEST = 80
-"""Characters of a label: with the seed and the hash behind it, a folder's name that people can still read."""
+"""The most characters of a label; with seed and hash appended it is still a readable folder name."""
 
 UNSAFE = re.compile(r"[^\w.+-]+", re.ASCII)
-"""What a label holds none of: it is part of a path, and is typed in shells."""
+"""Characters that a label must not have, because it is part of a path and is typed in shells."""
 
 ONE_RUN = {
     "run_dir": "it is one run's. The folder of a sweep is sweep_dir=FOLDER.",
     "runs_dir": "a sweep lies in one place: expected one value.",
 }
-"""Keys that several runs cannot take, and why."""
+"""Keys that several runs cannot take, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def expand(overrides: Sequence[str]) -> list[Combination]:
             continue
         said[key] = [f"{key}={value}" for value in values(override)]
         swept[key] = [one.value() for one in parse(said[key])]
-    swept = {key: swept[key] for key in said if key in swept}  # a key said twice stands where it was said first
+    swept = {key: swept[key] for key in said if key in swept}  # a key that is given twice keeps its first position
     if "run_dir" in said:
         msg = f"{said['run_dir'][0]}: {ONE_RUN['run_dir']}"
         raise ConfigError(msg)
@@ -76,7 +76,7 @@ def expand(overrides: Sequence[str]) -> list[Combination]:
 
 
 def dimensions(overrides: Sequence[str]) -> dict[str, Override]:
-    """The overrides that give several values or an interval, by their key; of two of one key the last counts."""
+    """Return by key the overrides that give several values or an interval; the last override of a key counts."""
     last = {override.get_key_element(): override for override in parse(overrides)}
     return {_bare(key): override for key, override in last.items() if override.is_sweep_override()}
 
@@ -124,12 +124,12 @@ def values(override: Override) -> list[str]:
 
 
 def is_group(name: str) -> bool:
-    """Whether it names a config group: a folder of conf/, ours or the user's."""
+    """Return whether a key names a config group: a folder of conf/, of restorelab or of the user."""
     return any((folder / name).is_dir() for folder in conf_files.conf_dirs())
 
 
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A readable name for each point, safe as a file's; points with other values have another one."""
+    """Return a readable name for each point, safe as a file name, unique for each set of values."""
     prefixes = {keys: _prefixes(keys) for keys in {tuple(point) for point in points}}
     keys = dict.fromkeys(key for point in points for key in point)
     ends = {key: {} if is_group(key) else _ends([point[key] for point in points if key in point]) for key in keys}
@@ -149,7 +149,7 @@ def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _ends(values: Sequence[Any]) -> dict[str, str]:
-    """Of paths: as few of their last parts as tell them apart, by path. Empty where not all values are paths."""
+    """Return for each path the fewest last parts that distinguish it. Empty if not all values are paths."""
     paths = {value: PurePath(value).parts for value in values if isinstance(value, str) and "/" in value}
     if len(paths) < len({str(value) for value in values}):
         return {}
@@ -166,12 +166,12 @@ def _marked(text: str, key: str) -> str:
 
 
 def _prefixes(keys: Sequence[str]) -> list[str]:
-    """What stands before each key's value: nothing before a config group's option, which speaks for itself."""
+    """Return the prefix of each key's value: none for a config group's option, whose name is clear by itself."""
     return ["" if is_group(key) else f"{short_key(key, keys)}_" for key in keys]
 
 
 def short_key(key: str, keys: Sequence[str]) -> str:
-    """The last words of a dotted key that tell it from the others: `lr`, or `optimizer.lr` beside `scheduler.lr`."""
+    """Return the shortest suffix of a dotted key that is unique: `lr`, or `optimizer.lr` beside `scheduler.lr`."""
     words = key.split(".")
     for count in range(1, len(words)):
         tail = ".".join(words[-count:])
@@ -184,7 +184,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return "x".join(map(_text, value))
     if isinstance(value, float) and len(str(value)) > 8:
-        return f"{value:.4g}"  # a search's; names need not hold it whole
+        return f"{value:.4g}"  # a key of a search; a name need not contain all of it
     return json.dumps(value) if value is None or isinstance(value, bool | dict) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""The sweep's own keys: what conf/sweep.yaml says, what the command line changes, and what is left for the runs."""
+"""The sweep's own keys: defaults from conf/sweep.yaml, changes on the command line, and what is left for the runs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ KEYS = tuple(key for key in TYPES if key != "resume")
 LEAST = {"workers": 1, "per_device": 1, "retries": 0, "trials": 1, "search_seed": 0}
 
 WORD = re.compile(r"(\w+)[\w.]*(?:=.*)?", re.DOTALL)
-"""A plain override; its first word is a key of the sweep, of a run, or a mistake."""
+"""A plain override; its first word is a key of the sweep, a key of a run, or a mistake."""
 
 
 def split(arguments: Sequence[str]) -> tuple[Sweep, list[str]]:
@@ -125,7 +125,7 @@ def _unquoted(text: str) -> str:
 
 
 def _check_word(argument: str) -> None:
-    """Refuse what is neither a key of the sweep nor of a run, before Hydra looks at it and knows the runs' only."""
+    """Refuse an unknown key before Hydra reads it, as Hydra does not know the keys of the sweep."""
     if argument.startswith("-"):
         msg = f"{argument}: a sweep takes key=value only; several values need no -m."
         raise ConfigError(msg)
@@ -143,7 +143,7 @@ def _check_word(argument: str) -> None:
 
 
 def _checked(given: Mapping[str, Any], where: str) -> Sweep:
-    """Hold values against types and limits. where: what stands before the key in a message."""
+    """Check values against types and limits. where: what precedes the key in a message."""
     for key, value in given.items():
         kind = TYPES[key]
         if not signatures.accepts(kind, value):

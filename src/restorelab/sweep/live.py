@@ -1,4 +1,4 @@
-"""What a sweep shows while it goes on: a live table on a terminal, plain lines anywhere else."""
+"""The display of a running sweep: a live table on a terminal, plain lines anywhere else."""
 
 import statistics
 import sys
@@ -17,23 +17,23 @@ COLOURS: dict[State, str] = {
 
 
 class View(Protocol):
-    """Shows a sweep while it goes on."""
+    """Displays a sweep while it runs."""
 
     def had(self, run: Planned) -> None:
-        """A run is done already, by an earlier session."""
+        """Called for a run that an earlier session has finished."""
 
     def began(self, run: Planned, attempt: int) -> None:
-        """A run was started."""
+        """Called when a run has started."""
 
     def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
-        """A run ended for good, or for now."""
+        """Called when a run has ended, for good or until its next attempt."""
 
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
         """Called about every second. left: runs that have not begun."""
 
 
 class Lines:
-    """A line when a run begins and when it ends."""
+    """Prints a line when a run begins and when it ends."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -42,16 +42,16 @@ class Lines:
         self.over: set[str] = set()
 
     def had(self, run: Planned) -> None:
-        """Count it; there is nothing to tell."""
+        """Count the run; nothing is printed."""
         self.over.add(run.id)
 
     def began(self, run: Planned, attempt: int) -> None:
-        """Say so."""
+        """Print that the run has started."""
         again = f", attempt {attempt} of this session" if attempt > 1 else ""
         self.say(f"{self._place()} {run.id}: started{again}")
 
     def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
-        """Say how it ended, how long it took and what it reached."""
+        """Print how the run ended, how long it took, and its validation metric."""
         took = f" after {words(attempt.seconds)}" if attempt is not None and attempt.ended else ""
         if state == "done" and attempt is not None:
             self.seconds.append(attempt.seconds)
@@ -63,20 +63,20 @@ class Lines:
         self.say(f"{self._place()} {run.id}: {state}{took}{f', {reached}' if reached else ''}{reason}", state)
 
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
-        """Lines need no refreshing."""
+        """Do nothing: printed lines are not refreshed."""
 
     def say(self, text: str, state: State = "queued") -> None:
         """Print a line."""
         print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no output is left open."""
 
     def _place(self) -> str:
         return f"[{len(self.over)}/{self.total}]"
 
     def remaining(self, running: dict[str, Attempt | None], left: int) -> float | None:
-        """Seconds until all is done, by what the finished runs took and how far the others are; None if unknown."""
+        """Estimate the seconds until all runs are done, from the times of finished ones; None if unknown."""
         shares = [(attempt.seconds, share(attempt)) for attempt in running.values() if attempt is not None]
         whole = self.seconds + [seconds / part for seconds, part in shares if part > 0.05]
         if not whole:
@@ -100,12 +100,12 @@ class Table(Lines):
         self.live.start()
 
     def say(self, text: str, state: State = "queued") -> None:
-        """Print a line above the table; a start needs none, the table shows it."""
+        """Print a line above the table, except for a start, which the table shows."""
         if not text.endswith("started"):
             self.console.print(text, style=COLOURS[state], markup=False, highlight=False)
 
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
-        """Draw anew."""
+        """Redraw the table."""
         from rich.console import Group
         from rich.table import Table as Grid
         from rich.text import Text
@@ -118,24 +118,24 @@ class Table(Lines):
         self.live.update(Group(grid, Text(self.summary(running, states, left), style="dim")))
 
     def summary(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> str:
-        """One line on the whole sweep."""
+        """Return one line about the whole sweep."""
         counts = ", ".join(f"{number} {state}" for state, number in count(states.values()).items())
         remaining = self.remaining(running, left)
         ahead = f", about {words(remaining)} left" if remaining is not None else ""
         return f"{counts}; {words(time.monotonic() - self.began_at)} so far{ahead}"
 
     def close(self) -> None:
-        """Leave the lines, take the table away."""
+        """Keep the printed lines and remove the table."""
         self.live.stop()
 
 
 def view(total: int) -> Lines:
-    """The table where people look, lines where a file or a pipe does."""
+    """Return the table for a terminal, and lines for a file or a pipe."""
     return Table(total) if sys.stderr.isatty() else Lines(total)
 
 
 def share(attempt: Attempt) -> float:
-    """How much of its training a run has behind it, from 0 to 1."""
+    """Return the fraction of its training that a run has done, from 0 to 1."""
     progress = attempt.progress
     if progress.get("phase") in ("evaluating", "writing"):
         return 1.0
@@ -143,7 +143,7 @@ def share(attempt: Attempt) -> float:
 
 
 def measured(attempt: Attempt) -> str:
-    """The last validation in words; empty where there was none."""
+    """Describe the last validation; empty before the first one."""
     name, value = str(attempt.progress.get("metric") or ""), attempt.progress.get("value")
     if not name or value is None:
         return ""

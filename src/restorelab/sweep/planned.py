@@ -1,4 +1,4 @@
-"""One run that a sweep or a study means to do."""
+"""A run that a sweep or a study plans to execute."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from restorelab.runs.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Planned:
-    """One run, composed, checked and not begun.
+    """One run that is composed and checked but has not begun.
 
     Attributes:
         name: of the architecture or config, equal for all seeds, such as `dual_ae-impulse`; in a study the run's name.
@@ -34,7 +34,7 @@ class Planned:
 
     @property
     def done(self) -> bool:
-        """Whether it has its result."""
+        """Return whether the run has its result."""
         return RunFolder(self.folder).done
 
     @property

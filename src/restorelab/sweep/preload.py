@@ -13,13 +13,13 @@ from importlib import import_module
 from pathlib import Path
 
 WANDB = ("wandb.sdk.wandb_run", "wandb.sdk.launch.inputs.internal")
-"""wandb's own modules, which may go. wandb.init imports the last of them anew in every child, for 0.4 s."""
+"""Modules of wandb that are removed from the fork server; wandb.init would import the last of them again in 0.4 s."""
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 """For the server: NumPy's and SciPy's BLAS would start threads at import, and counting GPUs would open CUDA."""
 
 SERVER = "RESTORELAB_FORK_SERVER"
-"""Variable that makes the import of this module do its work: the sweep's process, and the folder of the socket."""
+"""Environment variable that makes importing this module do its work: the sweep's process, and the socket's folder."""
 
 MODULES = (
     "torch", "torch.optim", "torch._dynamo", "lightning.pytorch", "torchmetrics", "kornia", "wandb", "scipy.ndimage",
@@ -58,5 +58,5 @@ if told := os.environ.pop(SERVER, None):
     if threads() > 1:
         msg = f"an import of {', '.join(MODULES)} started {threads() - 1} threads; nothing can be forked from here"
         raise ThreadsError(msg)
-    gc.freeze()  # no run looks at it again, and so no page of it is copied
+    gc.freeze()  # no run reads these pages again, so they are never copied
     gc.enable()

@@ -10,7 +10,7 @@ from restorelab.sweep.planned import Planned
 
 
 def file(sweep: Path, run: str) -> Path:
-    """Where the resolved config of a run lies."""
+    """Return the path of the resolved config of a run."""
     return sweep / "queue" / f"{run}.json"
 
 

@@ -1,4 +1,4 @@
-"""What a command line asks a sweep to do: its folder, its runs, and where more of them may come from."""
+"""The request of a command line: the sweep's folder, its runs, and the source of further runs."""
 
 import json
 import logging
@@ -23,19 +23,19 @@ from restorelab.sweep.searching import Searching
 log = logging.getLogger(__name__)
 
 FILE = "sweep.json"
-"""In a sweep's folder: what was asked, and the runs that came of it."""
+"""The file in a sweep's folder that records the command lines and the runs."""
 
 
 class Study(Protocol):
-    """A named set of runs, as a sweep needs to know it: see `restorelab.study.plan.Study`."""
+    """The interface of a named set of runs: see `restorelab.study.plan.Study`."""
 
     @property
     def title(self) -> str:
-        """Of its page."""
+        """The title of its page."""
 
     @property
     def images(self) -> str:
-        """Which images `data.root` should hold, in words; empty where the dataset says it."""
+        """Describe the images that `data.root` should hold; empty where the dataset itself describes them."""
 
     def planned(
         self, arguments: Sequence[str], only: Sequence[str], *, folder: Path, threads: int | None, listed: bool
@@ -98,7 +98,7 @@ def plan(
 
 
 def _content(composer: Composer, overrides: Sequence[str]) -> dict[str, str]:
-    """What the trials of a search read, by content: a dataset or weights of the same name may have changed since."""
+    """Return hashes of what the trials read: a dataset or weights of the same name may have changed."""
     fixed = [str(one.input_line) for one in grid.parse(overrides) if not one.is_sweep_override()]
     try:
         config = composer.compose(fixed)
@@ -115,7 +115,7 @@ def _check_baseline(sweep: Sweep, planned: Sequence[Planned]) -> None:
 
 
 def _noted(file: Path) -> dict[str, Any]:
-    """What earlier sessions noted."""
+    """Return what earlier sessions recorded."""
     nothing: dict[str, Any] = {"sessions": [], "runs": {}}
     if not file.is_file():
         return nothing

@@ -1,4 +1,4 @@
-"""What gives the scheduler runs beside those that are planned."""
+"""The interface of a source that gives the scheduler further runs."""
 
 from typing import Protocol
 
@@ -7,13 +7,13 @@ from restorelab.sweep.planned import Planned
 
 
 class Source(Protocol):
-    """Where runs come from that nobody knows yet: a search, which looks at what the earlier ones found."""
+    """A source of runs that are not known in advance: a search, which chooses them by the results of earlier runs."""
 
     def ask(self) -> Planned | None:
-        """The next run; None where there is none now."""
+        """Return the next run; None where there is none at present."""
 
     def prune(self, run: Planned) -> bool:
-        """Whether a run that goes on need not go on."""
+        """Return whether a running run should be stopped early."""
 
     def tell(self, run: Planned, state: State) -> None:
-        """A run has ended for good."""
+        """Called when a run has ended for good."""

@@ -1,4 +1,4 @@
-"""Which run starts next, what becomes of one that failed, and when all is done. Where they run is the executor's."""
+"""Decide which run starts next, whether a failed run is repeated, and when the sweep is done. An executor runs them."""
 
 import logging
 import signal
@@ -22,13 +22,13 @@ from restorelab.sweep.worker import TAKEN
 log = logging.getLogger(__name__)
 
 GLANCE = 1.0
-"""Seconds between two looks at what runs, and at runs that another sweep has in hand."""
+"""Seconds between two checks of running runs, and of runs that another sweep executes."""
 
 BRIEF = 60.0
-"""Seconds: an attempt that was interrupted earlier counts as one that failed, so that nothing goes on for ever."""
+"""Seconds; an attempt that was interrupted earlier counts as a failure, so that a sweep cannot repeat it for ever."""
 
 GRACE = 120.0
-"""Seconds that a run gets to save and end after its time is over."""
+"""Seconds that a run has for saving and ending after its time limit."""
 
 FINAL: tuple[State, ...] = ("done", "failed", "pruned")
 
@@ -39,9 +39,9 @@ class _Active:
 
     run: Planned
     before: int
-    """Attempts at it that there were already."""
+    """The number of attempts that existed before."""
     began: float | None = None
-    """When it was first seen at work: waiting in a cluster's queue takes none of its time."""
+    """When it was first seen at work; the time in a cluster's queue does not count."""
     why: str = ""
     """Why it was told to stop, and by that how it counts: "" where it was not, else `time limit` or `pruned`."""
 
@@ -95,7 +95,7 @@ class Scheduler:
         return self.states
 
     def _step(self) -> bool:
-        """One turn of the loop; False once nothing is left to do."""
+        """Do one turn of the loop; return False once nothing is left to do."""
         if not self._stops:
             self._start()
         if not self._active and (self._stops or not (self._pending or self._elsewhere)):
@@ -145,19 +145,20 @@ class Scheduler:
         return Job(run.id, queue.file(self.folder, run.id), devices, tuple(trust.named(run.settings)))
 
     def _ask(self) -> bool:
-        """Get a run from the source, if there is one that this sweep has not done yet."""
+        """Get a run from the source, if it has one that this sweep has not executed yet."""
         while self.source is not None and (run := self.source.ask()) is not None:
             if run.id not in self.runs:
                 queue.write(self.folder, [run])
                 self._add(run)
             if self._pending:
                 return True
-            if self.states[run.id] in FINAL:  # the same values were asked for before: the same run answers
+            if self.states[run.id] in FINAL:
+                # the same values were proposed before, so the earlier run's result is used
                 self.source.tell(run, self.states[run.id])
         return False
 
     def _startable(self, run: Planned, kept: deque[Planned]) -> bool:
-        """Whether nothing keeps a run from starting; where something does, it is put where it belongs."""
+        """Return whether a run can start; a run that cannot is moved to the state that it is in."""
         if run.waits_for:
             needs = [other for other in self.runs.values() if other.name in run.waits_for and other.seed == run.seed]
             states = [self.states[other.id] for other in needs]
@@ -185,7 +186,7 @@ class Scheduler:
         return True
 
     def _end(self, ended: Ended) -> None:
-        """A job is over: find out how, and say what becomes of its run."""
+        """Handle the end of a job: find out how it ended, and decide what happens to its run."""
         active = self._active.pop(ended.id)
         run, attempt = active.run, self.ledger.last(ended.id)
         if run.done:
@@ -197,14 +198,14 @@ class Scheduler:
             self._elsewhere[run.id] = run
             return
         if attempt is not None and attempt.number <= active.before:
-            attempt = None  # an earlier one: this job left before it began
+            attempt = None  # an earlier attempt: this job ended before it began one
         if attempt is None and self._stops:
             self.states[run.id] = "queued"
             self.view.ended(run, "queued", None)
             return
         asked = self._stops or active.why
         if attempt is not None and attempt.state == "interrupted" and not asked and attempt.seconds > BRIEF:
-            self._tries[run.id] -= 1  # its machine was wanted for something else
+            self._tries[run.id] -= 1  # its machine was needed for something else
         if attempt is None or self.ledger.state(attempt) == "lost":
             attempt = self._lost(attempt, ended)
         if attempt is not None and active.why:
@@ -220,7 +221,7 @@ class Scheduler:
             self._pending.append(run)
 
     def _lost(self, attempt: Attempt | None, ended: Ended) -> Attempt | None:
-        """Say for a process that died without a word what became of it."""
+        """Record the end of a process that ended without recording it."""
         self.reasons[ended.id] = ended.how
         if attempt is None:
             log.error("%s: %s; it had not begun", ended.id, ended.how)
@@ -238,7 +239,7 @@ class Scheduler:
             self.source.tell(run, state)
 
     def _glance(self) -> None:
-        """Look at what runs: show it, stop what is over its time or hopeless; see whether others' runs have ended."""
+        """Check running runs: display them, stop those that are pruned or over their time limit."""
         running: dict[str, Attempt | None] = {}
         for name, active in self._active.items():
             attempt = self.ledger.last(name)

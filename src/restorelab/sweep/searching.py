@@ -1,4 +1,4 @@
-"""A search as a source of runs: its trials become planned runs, and what the runs measured goes back to it."""
+"""A search as a source of runs: its trials become planned runs, and the runs' measurements are reported to it."""
 
 import logging
 import math
@@ -34,7 +34,7 @@ class Searching:
         self._seen: dict[str, int] = {}
 
     def done(self) -> list[Planned]:
-        """The runs that earlier sessions finished."""
+        """Return the runs that earlier sessions finished."""
         planned = []
         for trial in self.search.done_trials():
             try:
@@ -80,7 +80,7 @@ class Searching:
         return {"metric": self.search.metric, "higher": self.search.higher, "trials": rows}
 
     def _check_metric(self, run: Planned) -> None:
-        """Refuse a metric that the runs' validation does not measure."""
+        """Refuse a metric that the validation of the runs does not measure."""
         from restorelab.config import build
         from restorelab.training.validation import validation_names  # brings torch
 
@@ -100,7 +100,7 @@ class Searching:
                            inputs=self.inputs)[0]  # fmt: skip
 
     def prune(self, run: Planned) -> bool:
-        """Report what the run has measured since the last look; True where it need not go on."""
+        """Report what the run has measured since the last call; return True where the run should be stopped."""
         values = self._values(run)
         stop = False
         for step, value in values[self._seen.get(run.id, 0) :]:

@@ -1,4 +1,4 @@
-"""One session of a sweep: plan, execute, and hand what is done to whoever writes the page."""
+"""One session of a sweep: plan the runs, execute them, and hand the finished runs to the writer of the page."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 Close = Callable[[Sweep, SweepPlan, Sequence[Planned]], Path | None]
-"""Writes the pages of a sweep over the runs that are done; gives the one to open, None where none was asked for."""
+"""Write the pages of a sweep over the finished runs; return the page to open, or None without one."""
 
 
 def run(argv: Sequence[str], load_study: Callable[[str], Study], close: Close) -> int:
@@ -32,7 +32,7 @@ def run(argv: Sequence[str], load_study: Callable[[str], Study], close: Close) -
     sweep, overrides = keys.split(argv)
     executor = choose.executor(sweep)
     if not sweep.dry:
-        executor.warm()  # imports go on while the runs are being planned
+        executor.warm()  # the fork server imports while the runs are being planned
     sweep_plan = request.plan(sweep, overrides, executor.threads, load_study)
     gc_tuning.settle()
     if sweep.dry:
@@ -78,13 +78,13 @@ def run(argv: Sequence[str], load_study: Callable[[str], Study], close: Close) -
 def _finish(
     sweep: Sweep, sweep_plan: SweepPlan, scheduler: Scheduler, states: Mapping[str, State], close: Close
 ) -> int:
-    """Evaluate across, write the page, say how it went."""
+    """Evaluate across, write the page, print the result of the session."""
     failed = [run for run, state in states.items() if state not in ("done", "pruned")]
     runs = list(scheduler.runs.values())
     page, refused = None, False
     try:
         page = close(sweep, sweep_plan, runs)
-    except (UserError, OSError) as error:  # the runs are done all the same
+    except (UserError, OSError) as error:  # the runs are done nevertheless
         log.error("no page: %s", error)
         refused = True
     counts = ", ".join(f"{number} {state}" for state, number in count(states.values()).items())

@@ -1,4 +1,4 @@
-"""Environment variables that a process has for a while only, for those that it starts meanwhile."""
+"""Environment variables that are set for a limited time, for processes that are started meanwhile."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ _changing = threading.Lock()
 
 @contextlib.contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of this process's environment; afterwards they are as they were."""
+    """Set variables of this process's environment and restore the previous values at the end."""
     with _changing:
         before = {name: os.environ.get(name) for name in values}
         os.environ.update(values)

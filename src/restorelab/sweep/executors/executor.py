@@ -1,4 +1,4 @@
-"""What a sweep asks of the place where its runs are executed."""
+"""The interface between a sweep and the place where its runs are executed."""
 
 import signal
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Ended:
-    """A job whose process is gone. status: its exit status, negative for a signal, None where nobody can tell."""
+    """A job whose process has ended. status: its exit status, negative for a signal, None if unknown."""
 
     id: str
     status: int | None
 
     @property
     def how(self) -> str:
-        """What became of the process of a run that left no word."""
+        """Describe how the process of a run ended that did not record a result."""
         if self.status is None or self.status == 0:
             return "its process is gone"
         if self.status > 0:
@@ -68,7 +68,7 @@ class Executor(Protocol):
         """Wait up to `timeout` seconds for jobs to end; nothing is said of a job twice."""
 
     def kill(self, job: str) -> None:
-        """End a job at once, whatever it does."""
+        """End a job at once, in whatever state it is."""
 
     def close(self) -> None:
-        """Give back what was taken up; no job runs any more."""
+        """Release all resources; no job runs any more."""

@@ -1,4 +1,4 @@
-"""What a job of a cluster does, on the machine where it was put: make itself at home, and execute its run."""
+"""The entry point of a cluster's job, on the machine where it runs: set up the process and execute the run."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from restorelab.sweep import worker
 from restorelab.training.interruption import Interrupted
 
 STOPPED = 128 + signal.SIGTERM
-"""Exit status of a run that was told to stop before it was claimed, as a shell would give it."""
+"""Exit status of a run that was told to stop before it started, as a shell reports it."""
 
 
 def slurm(file: str, devices: int, named: Sequence[str] = ()) -> int:
@@ -39,7 +39,7 @@ def ray(file: str, devices: int, named: Sequence[str], folder: str) -> int:
     named: see `Job`. folder: where the sweep was started: relative paths of a config are meant from there.
     """
     os.chdir(folder)
-    if devices > 1:  # whatever starts the ranks would start Ray's worker again in each
+    if devices > 1:  # the program that starts the ranks would otherwise start Ray's worker again in each of them
         command = [*worker.arguments(Path(file), named), f"{worker.PARENT}{os.getpid()}"]
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     return _execute(file, named)

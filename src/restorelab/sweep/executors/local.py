@@ -24,7 +24,7 @@ from restorelab.sweep.executors.executor import Ended, Job
 log = logging.getLogger(__name__)
 
 ADRIFT = 255
-"""What multiprocessing says of a process whose fork server died: it may well be running still."""
+"""The exit status that multiprocessing reports for a process whose fork server has died; it may still be running."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Local:
         self._forks = "forkserver" in multiprocessing.get_all_start_methods()
 
     def warm(self) -> None:
-        """Start the fork server, which imports for some seconds while the caller goes on."""
+        """Start the fork server; its imports take some seconds, during which the caller continues."""
         if self._forks:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([preload.__name__])
@@ -75,7 +75,7 @@ class Local:
                 forkserver.ensure_running()
 
     def room(self, job: Job) -> bool:
-        """Whether enough slots are free; a run on several GPUs takes whole ones."""
+        """Return whether enough slots are free; a run on several GPUs takes whole GPUs."""
         gpus = len({*self.slots, *self._taken()})
         if self.gpus and job.devices > gpus:
             msg = f"trainer.devices={job.devices}: this sweep has {gpus} GPUs to give out."
@@ -89,7 +89,7 @@ class Local:
         """The slots that a job would take."""
         taken = self._taken()
         if job.devices == 1 or not self.gpus:
-            return [min(self.slots, key=taken.count)] if self.slots else None  # beside as few others as can be
+            return [min(self.slots, key=taken.count)] if self.slots else None  # the slots with the fewest other runs
         whole = [slot for slot in dict.fromkeys(self.slots) if slot not in taken][: job.devices]
         return [slot for slot in self.slots if slot in whole] if len(whole) == job.devices else None
 
@@ -150,17 +150,17 @@ class Local:
         if running := self._running.get(job):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(running.pid, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
+            with contextlib.suppress(ProcessLookupError):  # the process may not lead its group yet
                 os.kill(running.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill what still runs. The fork server ends with this process."""
+        """Kill all running jobs. The fork server ends with this process."""
         for job in list(self._running):
             self.kill(job)
 
 
 def _status(running: _Running) -> tuple[bool, int | None]:
-    """Whether a process is over, and its exit status."""
+    """Return whether a process has ended, and its exit status."""
     process = running.process
     if isinstance(process, subprocess.Popen):
         status = process.poll()
@@ -174,7 +174,7 @@ def _status(running: _Running) -> tuple[bool, int | None]:
         os.kill(running.pid, 0)
     except ProcessLookupError:
         return True, None
-    return ended(running.pid), None  # a zombie: in a container nobody may wait for it
+    return ended(running.pid), None  # a zombie: in a container there may be no process that waits for it
 
 
 def _gpus() -> list[str]:

@@ -19,7 +19,7 @@ from restorelab.sweep.executors.remote_jobs import Afar
 log = logging.getLogger(__name__)
 
 STORE = 100_000_000
-"""Bytes of shared memory for a cluster of our own: nothing but file names and exit statuses pass through it."""
+"""Bytes of shared memory for a cluster that is started here; only file names and exit statuses pass through it."""
 
 
 class Ray:
@@ -63,10 +63,10 @@ class Ray:
         self._afar = Afar()
 
     def warm(self) -> None:
-        """Nothing to prepare: Ray starts workers by itself."""
+        """Do nothing: Ray starts workers by itself."""
 
     def room(self, job: Job) -> bool:
-        """Whether fewer than `workers` runs are with Ray, which may still let one wait for a node."""
+        """Return whether fewer than `workers` runs are submitted to Ray, where a run may still wait for a node."""
         if self._own and self._gpus and job.devices > self._gpus:
             msg = f"trainer.devices={job.devices}: this machine has {self._gpus:g} GPUs to give out."
             raise ConfigError(msg)
@@ -96,12 +96,12 @@ class Ray:
             task = self._tasks.pop(name)
             try:
                 found.append(self._afar.end(name, int(self._ray.get(task))))
-            except self._ray.exceptions.RayError as error:  # the run's own failure is in the ledger: this is Ray's
+            except self._ray.exceptions.RayError as error:  # the run's own failure is in the ledger; this one is Ray's
                 self._afar.gone(name, f"Ray: {type(error).__name__}: {_first_line(error)}")
         return found + self._afar.settled()
 
     def kill(self, job: str) -> None:
-        """End a task's process. `ended` does it: this may be a signal's handler."""
+        """Mark a task to be ended; `ended` ends its process, as this may be called from a signal handler."""
         if job in self._tasks:
             self._doomed.add(job)
             self._afar.kill(job)
@@ -138,7 +138,8 @@ def _connect(
         msg = "executor=ray needs Ray: pip install 'restorelab[ray]'"
         raise ConfigError(msg) from error
     except (ConnectionError, ValueError, RuntimeError) as error:
-        causes = [line for line in str(error.__cause__).splitlines() if "Error: " in line]  # such as a missing token
+        # for example a missing token
+        causes = [line for line in str(error.__cause__).splitlines() if "Error: " in line]
         why = causes[-1] if causes else _first_line(error)
         msg = f"executor.address={address}: no cluster of Ray can be used there ({why})."
         raise ConfigError(msg) from error

@@ -1,4 +1,4 @@
-"""What became of a job on another machine: a cluster says that the job is gone, the ledger how its run ended."""
+"""The state of jobs on other machines: the cluster reports that a job has ended, the ledger how its run ended."""
 
 from restorelab.runs.ledger import Ledger
 from restorelab.sweep.executors.executor import Ended, Job
@@ -19,39 +19,39 @@ class Afar:
         self._killed: set[str] = set()
 
     def begin(self, job: Job) -> None:
-        """A job is handed to the cluster; earlier attempts at its run are not its own."""
+        """Register a job that was submitted; earlier attempts at its run do not belong to it."""
         self._ledger = self._ledger or Ledger(job.file.parents[1] / "ledger")
         last = self._ledger.last(job.id)
         self._before[job.id] = last.number if last else 0
         self._killed.discard(job.id)
 
     def over(self, job: str) -> bool:
-        """Whether the run of a job says itself that it has ended."""
+        """Return whether the run of a job has recorded its end."""
         assert self._ledger is not None
         last = self._ledger.last(job)
         return last is not None and last.number > self._before[job] and last.state != "running"
 
     def kill(self, job: str) -> None:
-        """The sweep ends a job: no fault of its run."""
+        """Register that the sweep ends a job, so that this does not count as a failure of the run."""
         self._killed.add(job)
 
     def end(self, job: str, status: int) -> Ended:
-        """A job told its exit status."""
+        """Register the exit status of a job."""
         self._forget(job)
         return Ended(job, status)
 
     def gone(self, job: str, reason: str) -> None:
-        """A job is gone without telling its exit status. reason: what the cluster says, for the ledger."""
+        """Register that a job has ended without an exit status. reason: what the cluster reports, for the ledger."""
         self._gone.setdefault(job, reason)
 
     def settled(self) -> list[Ended]:
-        """Those that are gone and of which it is clear by now how their runs ended; each is told once."""
+        """Return the jobs that have ended and whose runs have a known end; each job is returned once."""
         return [ended for job, reason in list(self._gone.items()) if (ended := self._settle(job, reason))]
 
     def _settle(self, job: str, reason: str) -> Ended | None:
         assert self._ledger is not None
         last = self._ledger.last(job)
-        if last is None or last.number <= self._before[job]:  # it went before its run began
+        if last is None or last.number <= self._before[job]:  # the job ended before its run began
             self._forget(job)
             return Ended(job, None)
         state = self._ledger.state(last)

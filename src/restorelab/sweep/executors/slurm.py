@@ -23,17 +23,17 @@ from restorelab.sweep.executors.remote_jobs import Afar
 log = logging.getLogger(__name__)
 
 ASK = 30.0
-"""Seconds between two questions to SLURM's controller, which serves a whole cluster."""
+"""Seconds between two queries of SLURM's controller, which serves a whole cluster."""
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel")
 
 SOON = 2.0
-"""Seconds until SLURM is asked whether a cancelled job is gone."""
+"""Seconds after which SLURM is asked whether a cancelled job has ended."""
 
 LIMIT = re.compile(r"(?:(?P<days>\d+)[-:])?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)")
 
 GONE = "forgotten by the controller"
-"""Our word for a job that squeue does not list any more."""
+"""The state given here to a job that squeue no longer lists."""
 
 ENDED = ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
          "REVOKED", "TIMEOUT", GONE)  # fmt: skip
@@ -106,7 +106,7 @@ class Slurm:
         self._next_submission = self._next_question = 0.0
 
     def warm(self) -> None:
-        """Nothing to prepare."""
+        """Do nothing."""
 
     def room(self, job: Job) -> bool:
         """Whether SLURM may have another job: at first all runs, since it heeds `workers` within one array itself.
@@ -123,13 +123,13 @@ class Slurm:
         return len(self._waiting) + len(self._jobs) < (self._most if gathering else self.workers)
 
     def start(self, job: Job) -> None:
-        """Note a job; `ended` submits what was noted since it was last called."""
+        """Register a job; the next call of `ended` submits it."""
         job = replace(job, file=job.file.absolute())
         self._afar.begin(job)
         self._waiting[job.id] = job
 
     def ended(self, timeout: float) -> list[Ended]:
-        """Submit, cancel, and look for jobs that left their exit status, or that SLURM does not know any more."""
+        """Submit and cancel jobs; return those that wrote their exit status or that SLURM no longer lists."""
         if self._waiting and time.monotonic() >= self._next_submission:
             self._submit()
         self._cancel()
@@ -146,12 +146,12 @@ class Slurm:
             self._afar.kill(job)
 
     def close(self) -> None:
-        """Cancel what SLURM still has."""
+        """Cancel all jobs that SLURM still has."""
         self._doomed |= {*self._waiting, *self._jobs}
         self._cancel()
 
     def _submit(self) -> None:
-        """Submit what waits: one array for all runs that want equally many GPUs."""
+        """Submit the waiting jobs: one array for all runs that need the same number of GPUs."""
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         for devices in sorted({job.devices for job in self._waiting.values()}):
@@ -188,7 +188,7 @@ class Slurm:
         return executor
 
     def _cancel(self) -> None:
-        """Take back what was not submitted yet, and cancel the rest by one command."""
+        """Drop the jobs that were not submitted yet, and cancel the others by one command."""
         doomed = []
         while self._doomed:
             name = self._doomed.pop()
@@ -204,7 +204,7 @@ class Slurm:
                 one.cancel()
 
     def _look(self) -> list[Ended]:
-        """Jobs that have ended, found without asking SLURM where that can be."""
+        """Return the jobs that have ended, found without a query of SLURM where possible."""
         left = self._results()
         question = self._far and bool(self._jobs) and time.monotonic() >= self._next_question
         states = _states() if question else None
@@ -224,11 +224,11 @@ class Slurm:
         return found + self._afar.settled()
 
     def _results(self) -> set[str]:
-        """The files that ended jobs have left. One look at the folder, however many jobs there are."""
+        """Return the files that ended jobs have written, by one listing of the folder."""
         if not self._jobs:
             return set()
         folder = next(iter(self._jobs.values())).paths.folder
-        with contextlib.suppress(OSError):  # so a disk that is shared by network looks anew, as submitit does it too
+        with contextlib.suppress(OSError):  # listing makes a network disk refresh its view; submitit does the same
             folder.chmod(folder.stat().st_mode)
         return set(os.listdir(folder))  # noqa: PTH208  (names, not paths: there may be thousands)
 
@@ -268,7 +268,7 @@ def _minutes(limit: int | str) -> int:
 
 
 def _status(name: str, job: Any) -> int:
-    """The exit status that a job left."""
+    """Return the exit status that a job has written."""
     from submitit.core.utils import FailedJobError
 
     try:
@@ -288,7 +288,7 @@ def _states() -> dict[str, str] | None:
 
 
 def _call(command: Sequence[str]) -> str | None:
-    """What a command of SLURM prints; None where it fails, which is logged and passes."""
+    """Return what a command of SLURM prints; None where it fails, which is logged."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError) as error:

@@ -1,4 +1,4 @@
-"""Hyperparameter search: which values to try next, and what became of the earlier ones. Nothing here runs anything."""
+"""Hyperparameter search: choose values to try, record the results. Nothing here executes a run."""
 
 from restorelab.sweep.search.search import Search
 from restorelab.sweep.search.trial import Row, Trial

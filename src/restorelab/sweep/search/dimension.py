@@ -1,4 +1,4 @@
-"""What one searched key may be: numbers of a range, or one of several choices."""
+"""The values that a searched key may take: numbers of a range, or one of several choices."""
 
 import re
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class Numbers:
         return f"{kind}from {self.low!r} to {self.high!r}{', logarithmic' * self.log}"
 
     def points(self) -> Sequence[Any]:
-        """All that it may be, as Optuna keeps it; empty where there is no end of them."""
+        """Return all values as Optuna keeps them; empty for an interval, which has infinitely many."""
         return tuple(map(_short, self.values))
 
     def suggest(self, trial: "Trial", key: str) -> Any:
@@ -81,7 +81,7 @@ class Choices:
         return ", ".join(self.texts)
 
     def points(self) -> Sequence[Any]:
-        """All that it may be, as Optuna keeps it."""
+        """Return all values as Optuna keeps them."""
         return self.texts
 
     def suggest(self, trial: "Trial", key: str) -> Any:
@@ -136,7 +136,7 @@ def interval(override: Override) -> tuple[Numbers, str]:
 
 
 def _whole(said: str, sweep: IntervalSweep) -> tuple[bool, str]:
-    """Whether an interval is one of integers, and why where no tag or cast says it: Hydra makes floats of all ends."""
+    """Return whether an interval is one of integers, and the reason where no tag or cast states it."""
     if "int" in sweep.tags or isinstance(sweep.start, int):  # int(interval(...)) makes integers of the ends
         return True, ""
     ends = ENDS.search(said)
@@ -146,7 +146,7 @@ def _whole(said: str, sweep: IntervalSweep) -> tuple[bool, str]:
 
 
 def _log(tags: set[str], low: float, high: float) -> tuple[bool, str]:
-    """Whether an interval is searched by its logarithm, and why where no tag says it."""
+    """Return whether an interval is searched by its logarithm, and the reason where no tag states it."""
     wide = low > 0 and high / low >= WIDE * (1 - 1e-9)  # 3e-3 / 3e-5 is a little less than 100
     if "log" in tags or "linear" in tags or not wide:
         return "log" in tags, ""

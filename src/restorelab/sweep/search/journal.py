@@ -1,4 +1,4 @@
-"""The journal of a search: Optuna's, a line an event, mended before it is opened."""
+"""The journal of a search: Optuna's, one line per event, repaired before it is opened."""
 
 import json
 import logging
@@ -42,7 +42,7 @@ def mend(file: Path) -> None:
     if not file.exists():
         return
     content = file.read_bytes()
-    whole = 0  # bytes that can be read
+    whole = 0  # number of bytes that can be read
     for number, line in enumerate(content.splitlines(keepends=True), start=1):
         if not _readable(line):
             if whole + len(line) < len(content):

@@ -26,10 +26,10 @@ PATIENCE = 20.0
 """Seconds that a lock of an unknown owner may stand unchanged. It is held for one write, some milliseconds."""
 
 AT_ONCE = 1.0
-"""Seconds after which a ticket that says nothing was left by a process that was killed before it had written it."""
+"""Seconds after which an empty ticket counts as left behind by a process that was killed before writing it."""
 
 LONGEST = 120.0
-"""Seconds after which waiting for a live process is given up: it was stopped, or its disk hangs."""
+"""Seconds after which waiting for a live process is given up: the process was stopped, or its disk hangs."""
 
 
 class OwnedLock(JournalFileOpenLock):
@@ -60,12 +60,12 @@ class OwnedLock(JournalFileOpenLock):
         return True
 
     def release(self) -> None:
-        """Give the lock back, unless somebody took it for abandoned meanwhile."""
+        """Release the lock, unless another process has taken it over as abandoned."""
         if _content(self.file) == self._mine:
             self.file.unlink()
 
     def sweep_out(self) -> None:
-        """Remove what killed processes left of their waiting. To be called by who holds the lock."""
+        """Remove the tickets of processes that were killed while waiting. For the owner of the lock only."""
         for ticket in self.file.parent.glob(f"{self.file.name}.*"):
             content, age = _content(ticket), _written(self.file) - _written(ticket)  # by one clock, the disk's
             if _alive(content) is False or (not content and age > AT_ONCE):
@@ -77,7 +77,7 @@ class OwnedLock(JournalFileOpenLock):
         while not _linked(ticket, self.file):
             found, content = _mark(self.file), _content(self.file)
             if found is None:
-                continue  # given back this moment
+                continue  # the lock is being released at this moment
             if found != seen:
                 seen, since = found, time.monotonic()
             alive = _alive(content)
@@ -113,7 +113,7 @@ def _linked(ticket: Path, file: Path) -> bool:
 
 
 def _mark(file: Path) -> tuple[int, int] | None:
-    """What changes when a lock passes from hand to hand; the link count must not."""
+    """Return what changes when a lock gets another owner; the link count must not."""
     try:
         stat = file.lstat()
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def _written(file: Path) -> float:
 
 
 def _content(file: Path) -> str:
-    """What the lock says of its owner; "" for Optuna's own, a link or an empty file."""
+    """Return the owner that the lock names; "" for Optuna's own lock, a link or an empty file."""
     try:
         return "" if file.is_symlink() else file.read_text()
     except OSError:
@@ -135,7 +135,7 @@ def _content(file: Path) -> str:
 
 
 def _alive(content: str) -> bool | None:
-    """Whether the owner still runs; None where that cannot be known."""
+    """Return whether the owner still runs; None where that cannot be known."""
     try:
         told = json.loads(content)
         return Owner(told["host"], told["machine"], told["pid"], told["born"]).alive()

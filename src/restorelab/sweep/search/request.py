@@ -1,4 +1,4 @@
-"""What a search was asked to do: checked before anything is opened, and the same whenever the search goes on."""
+"""The settings of a search: checked before anything is opened, and the same whenever the search continues."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -28,7 +28,7 @@ def described(settings: Sweep, metric: str, space: Space, content: Mapping[str, 
 
 
 def check_same(before: Mapping[str, str], now: Mapping[str, str], journal: Path) -> None:
-    """Refuse to go on with another search's journal: its results are about something else.
+    """Refuse to continue another search's journal: its results belong to other settings.
 
     Raises:
         ConfigError: naming all that differs.
@@ -44,7 +44,7 @@ def check_same(before: Mapping[str, str], now: Mapping[str, str], journal: Path)
 
 
 def count(trials: int | None, points: int) -> int:
-    """How many trials there will be. points: of the grid, 0 without one.
+    """Return the number of trials. points: of the grid, 0 without one.
 
     Raises:
         ConfigError: where nobody says it, or it is less than 1.
@@ -71,7 +71,7 @@ def check_packages(search: str | None) -> None:
 
 
 def named(key: str, name: str | None, known: Mapping[str | None, Value]) -> Value:
-    """What a name stands for.
+    """Return the value that belongs to a name.
 
     Raises:
         ConfigError: for one that is not there; `key` is the option that named it.

@@ -1,4 +1,4 @@
-"""How a search draws. Each draw has a seed of its own, so that a restart changes nothing."""
+"""The samplers of a search. Each draw has its own seed, so that a restart changes nothing."""
 
 import io
 import pickle
@@ -38,19 +38,19 @@ class Grid(BaseSampler):
         self.order = np.random.default_rng(search_seed).permutation(len(points))
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """None: a point's values are looked up one by one."""
+        """Return nothing: the values of a point are looked up one by one."""
         return {}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Nothing; see `infer_relative_search_space`."""
+        """Return nothing; see `infer_relative_search_space`."""
         return {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """One value of the point that has the trial's number."""
+        """Return one value of the point that has the trial's number."""
         return self.points[self.order[trial.number]][param_name]
 
 
@@ -58,14 +58,14 @@ CMA_STATE = frozenset({
     ("cmaes._cma", "CMA"), ("numpy", "dtype"), ("numpy", "ndarray"), ("numpy._core.numeric", "_frombuffer"),
     ("numpy._core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "scalar"),
 })  # fmt: skip
-"""What the state of CMA-ES is made of, as Optuna pickles it into the journal."""
+"""The classes and functions in the state of CMA-ES, as Optuna pickles it into the journal."""
 
 
 class _StateReader(pickle.Unpickler):
-    """Reads the state of CMA-ES and nothing else: a journal may come with somebody else's sweep."""
+    """Unpickles the state of CMA-ES and nothing else: a journal may come from another person."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """A class or function of the state."""
+        """Return a class or function of the state."""
         if (module, name) not in CMA_STATE:
             msg = f"search=cma: the journal's state of CMA-ES names {module}.{name}, which is not a part of one. It is "
             raise DataError(f"{msg}not run; search in a new sweep_dir.")
@@ -73,7 +73,7 @@ class _StateReader(pickle.Unpickler):
 
 
 class Cma(optuna.samplers.CmaEsSampler):
-    """Optuna's CMA-ES, which would unpickle whatever the journal holds."""
+    """Optuna's CMA-ES, without unpickling whatever the journal contains."""
 
     def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> Any:
         for trial in reversed(completed_trials):
@@ -84,7 +84,7 @@ class Cma(optuna.samplers.CmaEsSampler):
 
 
 Make = Callable[[int, Points, int], BaseSampler]
-"""From the seed of a draw, the grid's points and the seed of the search."""
+"""Return the sampler for the seed of a draw, the grid's points and the seed of the search."""
 
 SAMPLERS: dict[str | None, Make] = {
     "tpe": lambda seed, points, search_seed: optuna.samplers.TPESampler(seed=seed),

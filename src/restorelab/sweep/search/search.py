@@ -1,4 +1,4 @@
-"""A search by Optuna's ask and tell, kept in a journal that survives any kill."""
+"""A search by Optuna's ask and tell, kept in a journal that survives a kill at any moment."""
 
 import contextlib
 import logging
@@ -23,10 +23,10 @@ STUDY = "search"
 """Name of the study in the journal. Hyperband divides trials by it: it must not change when a folder is renamed."""
 
 STATES: dict[str, Any] = {"RUNNING": "open", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
-"""Optuna's names of a trial's states, and ours."""
+"""Optuna's names of a trial's states, and those of restorelab."""
 
 ASKED, VERDICT = "asked", "pruned at"
-"""What is kept with the study, and with a trial that the pruner has given up."""
+"""Names of the attributes that are kept with the study, and with a trial that the pruner has stopped."""
 
 
 class Search:
@@ -69,7 +69,7 @@ class Search:
         self.file = folder / journal.NAME
         self._storage = journal.open_journal(self.file)
         self._id = self._begin(request.described(settings, self.metric, self.space, content or {}))
-        for trial in self._all():  # one was being drawn when the process was killed
+        for trial in self._all():  # a trial that was being drawn when the process was killed
             if not trial.state.is_finished():
                 self._draw(trial._trial_id)
         self._settle()
@@ -100,7 +100,7 @@ class Search:
         nothing; one that is not finite is not kept. step: of the optimizer (or epochs, but always the same).
         """
         trial = self._all()[number]
-        if trial.state.is_finished():  # another session of the search has told it
+        if trial.state.is_finished():  # another session of the search has recorded its end
             return bool(trial.state.name == "PRUNED")
         if VERDICT in trial.user_attrs:
             return True
@@ -111,7 +111,7 @@ class Search:
             self._storage.set_trial_intermediate_value(trial._trial_id, step, float(value))
         study = self._study()
         pruned = bool(study.pruner.prune(study, self._all()[number]))  # the median pruner gives a NumPy one
-        if pruned:  # kept, as Hyperband decides once: it would let a run that reports this step again pass
+        if pruned:  # recorded, because Hyperband decides once: it would let a run that reports this step again continue
             self._storage.set_trial_user_attr(trial._trial_id, VERDICT, step)
         return pruned
 
@@ -134,19 +134,19 @@ class Search:
         self._settle()
 
     def done_trials(self) -> list[Trial]:
-        """Trials that ran to their end, in whichever session; of those with the same values the first."""
+        """Return the trials that ran to their end, in any session; of trials with the same values the first."""
         trials = self._all()
         firsts = (trials[number] for number in dict.fromkeys(self._first()))
         return [self._trial(trial) for trial in firsts if trial.state.name == "COMPLETE"]
 
     def open_trials(self) -> list[Trial]:
-        """Trials that were given out and not told: after a restart, those to go on with. Also those that run now."""
+        """Return the trials that were given out and have not ended: after a restart, those to continue."""
         first = self._first()
         open_ = [trial for trial in self._whole() if not trial.state.is_finished()]
         return [self._trial(trial) for trial in open_ if first[trial.number] == trial.number]
 
     def rows(self) -> list[Row]:
-        """All trials, by number."""
+        """Return all trials, by number."""
         return [
             Row(
                 number=trial.number,
@@ -158,13 +158,13 @@ class Search:
         ]
 
     def best(self) -> Row | None:
-        """The best of the trials that are done; of equal ones the first. None before one is."""
+        """Return the best finished trial, the first of equal ones; None before one is finished."""
         done = [(row.value, row) for row in self.rows() if row.state == "done" and row.value is not None]
         sign = 1 if self.higher else -1
         return max(done, key=lambda pair: sign * pair[0])[1] if done else None
 
     def _begin(self, now: dict[str, str]) -> int:
-        """Open the study, or begin it; gives its id."""
+        """Open the study or create it; return its id."""
         directions = self._optuna.study.StudyDirection
         if STUDY not in [study.study_name for study in self._storage.get_all_studies()]:
             self._storage.create_new_study([directions.MAXIMIZE if self.higher else directions.MINIMIZE], STUDY)
@@ -180,21 +180,21 @@ class Search:
         return number
 
     def _all(self) -> "list[FrozenTrial]":
-        """By number. Not to be changed: they are the storage's own."""
+        """Return the trials by number; they belong to the storage and must not be changed."""
         return self._storage.get_all_trials(self._id, deepcopy=False)
 
     def _whole(self) -> "list[FrozenTrial]":
-        """Without those that another process is drawing at this moment."""
+        """Return the trials without those that another process is drawing at this moment."""
         return [trial for trial in self._all() if trial.params.keys() == self.space.ranges.keys()]
 
     def _study(self, sampler: "BaseSampler | None" = None) -> "Study":
-        """A new one for each use: it keeps a cache of the trials, and its pruner what it found at first."""
+        """Return a new study for each use, because a study caches the trials, and its pruner its first decision."""
         study = self._optuna.load_study(study_name=STUDY, storage=self._storage, sampler=sampler)
         study.pruner = self._pruner(study.get_trials(deepcopy=False))
         return study
 
     def _draw(self, trial_id: int) -> int:
-        """Draw the values of a trial that it has not got yet; gives its number."""
+        """Draw the values of a trial that do not exist yet; return its number."""
         trial = self._storage.get_trial(trial_id)
         if trial.params.keys() == self.space.ranges.keys():
             return trial.number
@@ -209,12 +209,12 @@ class Search:
         return trial.number
 
     def _first(self) -> list[int]:
-        """By a trial's number, that of the first trial with the same values."""
+        """Return by a trial's number the number of the first trial with the same values."""
         first: dict[Any, int] = {}
         return [first.setdefault(_values(trial), trial.number) for trial in self._all()]
 
     def _settle(self) -> None:
-        """Give the open trials that have the values of an ended one its result."""
+        """Give the open trials that have the values of an ended trial its result."""
         trials = self._all()
         for trial, number in zip(trials, self._first(), strict=True):
             like = trials[number]
@@ -228,7 +228,7 @@ class Search:
     def _end(self, trial: "FrozenTrial", state: State, value: float | None) -> None:
         name = next(name for name, ours in STATES.items() if ours == state)
         kept = [float(value)] if state != "failed" and value is not None and math.isfinite(value) else None
-        with contextlib.suppress(self._optuna.exceptions.UpdateFinishedTrialError):  # another session was quicker
+        with contextlib.suppress(self._optuna.exceptions.UpdateFinishedTrialError):  # another session was faster
             self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState[name], kept)
 
     def _trial(self, trial: "FrozenTrial") -> Trial:
@@ -236,5 +236,5 @@ class Search:
 
 
 def _values(trial: "FrozenTrial") -> Any:
-    """What makes two trials the same."""
+    """Return what two equal trials have in common."""
     return tuple(sorted(trial.params.items()))

@@ -1,4 +1,4 @@
-"""What is searched, and what is fixed, from the overrides of a command line."""
+"""Divide the overrides of a command line into searched and fixed keys."""
 
 import itertools
 import logging
@@ -18,7 +18,7 @@ from restorelab.sweep.search.dimension import Choices, Range, discrete, interval
 log = logging.getLogger(__name__)
 
 LUCK = ("seed", "split_seed", "eval_seed")
-"""What must not be chosen by its result."""
+"""Keys that must not be chosen by their result."""
 
 FREE = tuple(key for key in NOT_IDENTITY if key not in ("length", "short"))
 """What may change while a search goes on, and is not worth one. A config that is resolved shows what became of `length`
@@ -49,7 +49,7 @@ class Space:
         return {key: values.value(kept[key]) for key, values in self.ranges.items()}
 
     def size(self) -> float:
-        """Number of different trials; infinite with an interval."""
+        """Return the number of different trials; infinite with an interval."""
         return math.prod(len(values.points()) or math.inf for values in self.ranges.values())
 
     def points(self) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ class Space:
         return [dict(zip(self.ranges, point, strict=True)) for point in product]
 
     def described(self) -> dict[str, str]:
-        """By key, what may not change while a search goes on: all that makes its results what they are."""
+        """Return by key what must not change while a search continues: everything that its results depend on."""
         fixed = (written.partition("=") for written, key in self.parts if key is None)
         told = {f"fixed {key}": value for key, _, value in fixed if not within(key.lstrip("+~"), FREE)}
         return {**told, **{f"searched {key}": str(values) for key, values in self.ranges.items()}}

@@ -1,4 +1,4 @@
-"""What a search may look at: a validation metric. The test images are for the end, and choose nothing."""
+"""The metric that a search may use: one of validation. Test images never choose anything."""
 
 from collections.abc import Iterable, Sequence
 
@@ -37,7 +37,7 @@ def checked(name: str | None, overrides: Sequence[str] = ()) -> tuple[str, Metri
 
 
 def _added(overrides: Sequence[str]) -> dict[str, bool]:
-    """The metrics that overrides add to the protocol's, by name: whether more is better."""
+    """Return the metrics that overrides add to the protocol's, by name, with whether more is better."""
     chosen = [override for override in overrides if override.lstrip("+~").startswith("metrics")]
     if not chosen:
         return {}
@@ -54,7 +54,7 @@ def _added(overrides: Sequence[str]) -> dict[str, bool]:
 
 
 def check_comparable(name: str, keys: Iterable[str]) -> None:
-    """Refuse to search the loss by its own value: the values of two losses are in different units.
+    """Refuse to search keys of the loss by the value of the loss: the values of two losses have different units.
 
     Raises:
         ConfigError: where the metric is the loss and a searched key belongs to it.

@@ -1,4 +1,4 @@
-"""What a search hands out, and a line of its table."""
+"""A trial of a search, and a line of its table."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
