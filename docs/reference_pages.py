@@ -34,6 +34,7 @@ TITLES = {
     "callbacks": "what else happens during training",
     "executor": "where `sweep.py` executes its runs",
     "test": "test sets apart from the training data",
+    "val": "a validation set apart from the training data",
 }
 """What each config group decides."""
 

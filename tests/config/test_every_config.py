@@ -30,6 +30,8 @@ WITH = {
     "data/sidd_medium": ["noise=none"],
     "test/sidd_val": ["noise=none"],
     "test/polyu": ["noise=none"],
+    "val/sidd_val": ["noise=none"],
+    "val/polyu": ["noise=none"],
     "model/mnist_mlp_ae": ["data=mnist"],
     "model/mlp_ae": ["data=svhn", "downsample=avg_pool"],
     "model/cnn": ["data=svhn", "downsample=avg_pool"],

@@ -10,13 +10,15 @@ import pytest
 from PIL import Image
 
 import runs
-from restorelab.config import build
+from restorelab.config import build, composition
 from restorelab.config.run_config import read_config
-from restorelab.exchange import export_set, score
+from restorelab.errors import ConfigError
+from restorelab.exchange import export_set, score, sets
 from restorelab.runs import comparable, keeping
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_identity import identity
 from restorelab.runs.samples import samples
+from restorelab.training import execute
 
 TARGET = "restorelab.data.sources.image_set.ImageSet"
 NAMES = ["a/gaussian_25", "a/gaussian_50", "b/gaussian_25", "b/gaussian_50"]
@@ -160,3 +162,51 @@ def test_crossing_measures_every_set(place: Path, tmp_path: Path) -> None:
     beside = Record("mine", tmp_path / "run").crossed
     assert beside is not None
     assert beside.per_image("b/gaussian_15").ids == ["0.png", "1.png", "2.png", "3.png"]
+
+
+def test_the_best_checkpoint_is_chosen_on_the_validation_set(place: Path, tmp_path: Path) -> None:
+    """Its value in metrics.csv is what the best checkpoint scores on that set, and none of the training images is."""
+    val = f"+val.b={{_target_:{TARGET},root:{place / 'b'},images:4}}"
+    fixed = ["noise=gaussian", "evaluation=gaussian_25", "data.val=0"]
+    outcome = runs.run(tmp_path / "run", val, *fixed, "trainer.max_epochs=2")
+    assert outcome.status == "done", outcome.message
+    with (tmp_path / "run" / "metrics.csv").open() as stream:
+        validated = [float(row["val/psnr"]) for row in csv.DictReader(stream) if row["val/psnr"]]
+    config = read_config(tmp_path / "run")
+    measured = composition.compose([
+        *runs.TINY, *fixed[:2], f"ckpt={tmp_path / 'run'}", "train=false", f"run_dir={tmp_path / 'again'}",
+        f"+test.b={{_target_:{TARGET},root:{place / 'b'},images:4}}",
+    ])  # fmt: skip
+    assert execute.execute(measured).status == "done"
+    again = Record("again", tmp_path / "again")
+    assert max(validated) == pytest.approx(again.metric("b/gaussian_25", "psnr"), abs=1e-4)
+    assert identity(config) != identity({**config, "val": {}})
+    (frozen,) = sets.open_sets(config, "val")[1]
+    assert frozen.ids == ["0.png", "1.png", "2.png", "3.png"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (["val=set12", "test=[bsd68,set12]"], r"val=set12: it is the test set test\.set12\. "),
+        (
+            ["val=set12", "test=bsd68", "val.set12.root=/x", "test.bsd68.root=/x"],
+            r"val=set12: it is the test set test\.bsd68\. ",
+        ),
+        (["val=[set12,bsd68]"], r"val: expected one set, got set12, bsd68\."),
+    ],
+)
+def test_a_validation_set_that_is_tested_on_is_refused(chosen: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        runs.composed(chosen)
+
+
+def test_validation_images_that_are_test_images_are_refused_whatever_their_set_is_called(
+    place: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(place / "a", tmp_path / "copy")
+    images(tmp_path / "more", 1, (24, 24)).joinpath("0.png").rename(tmp_path / "copy" / "new.png")
+    val = f"+val.mine={{_target_:{TARGET},root:{tmp_path / 'copy'},images:4}}"
+    outcome = runs.run(tmp_path / "run", *overrides(place), val)
+    assert outcome.exit_status == 2
+    assert outcome.message.startswith("val.mine: 3 of its 4 images are images of test.a. ")

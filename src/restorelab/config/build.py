@@ -83,6 +83,7 @@ class Parts:
     protocol: Protocol
     trainer: "TrainerConfig"
     tests: dict[str, Dataset] = field(default_factory=dict)
+    val: Dataset | None = None
 
     @cached_property
     def measures(self) -> Measures:
@@ -140,6 +141,7 @@ class Parts:
             opened=opened,
             kept=kept,
             tests=self.tests if tests is None else tests,
+            val=self.val,
             needs=needs,
         )
 
@@ -183,22 +185,28 @@ def parts(config: Mapping[str, Any]) -> Parts:
         refuse_degrading(training, advice=advice)
         for name, evaluation in evaluations.items():
             refuse_degrading(evaluation.degradation, name)
-    tests = _tests(config, dataset, evaluations, objective)
-    return Parts(config, dataset, training, evaluations, objective, protocol, trainer, tests)
+    tests, val = (_sets(group, config, dataset, evaluations, objective) for group in ("test", "val"))
+    return Parts(
+        config, dataset, training, evaluations, objective, protocol, trainer, tests, next(iter(val.values()), None)
+    )
 
 
-def _tests(
-    config: Mapping[str, Any], dataset: Dataset, evaluations: Mapping[str, Evaluation], objective: Objective
+def _sets(
+    group: str,
+    config: Mapping[str, Any],
+    dataset: Dataset,
+    evaluations: Mapping[str, Evaluation],
+    objective: Objective,
 ) -> dict[str, Dataset]:
-    """Build the test sets of a config; none where the dataset's own test part is measured."""
-    tests = {}
-    for name, node in (config.get("test") or {}).items():
-        file_names.require("test", name)
+    """Build the sets of the group `test` or `val`; none where a part of the dataset itself is measured."""
+    sets = {}
+    for name, node in (config.get(group) or {}).items():
+        file_names.require(group, name)
         if not objective.restores:
-            raise ConfigError(f"test.{name}: {type(objective).__name__} restores no images; leave it out.")
-        source = make(f"test.{name}", node)
+            raise ConfigError(f"{group}.{name}: {type(objective).__name__} restores no images; leave it out.")
+        source = make(f"{group}.{name}", node)
         if getattr(source, "paired", False):
             for evaluation in evaluations.values():
-                refuse_degrading(evaluation.degradation, evaluation.name, holder=f"test.{name}")
-        tests[name] = dataset.whole(source)
-    return tests
+                refuse_degrading(evaluation.degradation, evaluation.name, holder=f"{group}.{name}")
+        sets[name] = dataset.whole(source)
+    return sets

@@ -114,8 +114,7 @@ def resolve(
         named |= {group: _short(options) for group, options in _lists(overrides).items()}
     settings["choices"] = (named | _replaced(settings, named, requested)) if named else settings.get("choices", {})
     settings.setdefault("evaluation", {noise_evaluation.OWN: {}})
-    settings.setdefault("test", {})  # test=null
-    for group in ("logger", "callbacks"):  # logger=[]
+    for group in ("test", "val", "logger", "callbacks"):  # test=null, logger=[]
         settings.setdefault(group, {})
     _note(settings if named else None, overrides)  # before anything is read from a run's folder
     if choices.get("model"):  # composed here from its groups, not the config of an existing run

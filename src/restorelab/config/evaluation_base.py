@@ -99,8 +99,9 @@ def _take(settings: dict[str, Any], run: Mapping[str, Any], requested: Requested
     from_checkpoint.take_groups(settings, run, groups, requested, overrides)
     if "data" in groups:
         settings |= {seed: run[seed] for seed in SEEDS if seed in run and not requested.under(seed)}
-        if "test" not in requested.groups and not requested.under("test"):
-            settings["test"] = copy.deepcopy(run.get("test") or {})
+        for group in ("test", "val"):
+            if group not in requested.groups and not requested.under(group):
+                settings[group] = copy.deepcopy(run.get(group) or {})
     if not {"evaluation", "noise"} & requested.groups.keys() and not requested.under("evaluation"):
         settings["evaluation"] = copy.deepcopy(run["evaluation"])
 

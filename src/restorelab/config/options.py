@@ -76,7 +76,8 @@ def described(file: Path) -> ConfFile:
     """Return `read(file)` with the comments that only the files of the same target have."""
     conf = read(file)
     group = file.parent.relative_to(conf_dir())
-    included = [conf_dir() / group / f"{name}.yaml" for name in conf.includes if ":" not in name and name != "_self_"]
+    names = [name.partition("@")[0] for name in conf.includes if ":" not in name and name != "_self_"]
+    included = [conf_dir() / (f"{name[1:]}.yaml" if name[0] == "/" else group / f"{name}.yaml") for name in names]
     inherited = {option.key: option for base in included for option in described(base).options}
     options = tuple(option if option.comment else _completed(option, inherited) for option in conf.options)
     comments = {option.key: option.comment for option in options}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 PLACES = ("data.root", "data_dir")
-"""Keys of folders, beside the root of each test set."""
+"""Keys of folders, beside the root of each test set and validation set."""
 
 STARTS = ("ckpt", "transfer")
 """Keys of weights at the root of a config."""
@@ -88,7 +88,7 @@ def _all(settings: dict[str, Any]) -> Iterator[tuple[Any, str]]:
             node = node.get(group)
         if isinstance(node, dict) and isinstance(node.get(key), str) and node[key]:
             yield node, key
-    for node in (settings.get("test") or {}).values():
+    for node in (*(settings.get("test") or {}).values(), *(settings.get("val") or {}).values()):
         if isinstance(node, dict) and isinstance(node.get("root"), str) and node["root"]:
             yield node, "root"
     for node, key, _ in list(weights(settings)):

@@ -72,11 +72,12 @@ def follow_moves(config: dict[str, Any]) -> None:
     """Bring a config that an earlier version wrote into today's form, in place.
 
     In version 0.1 `logger` was one object, under `logger=csv` too; now it holds loggers by name. A degradation had no
-    `jpeg`, and a run no `test`.
+    `jpeg`, and a run neither `test` nor `val`.
     """
     if "noise" in config:
         config.setdefault("jpeg", dict(NO_JPEG))
         config.setdefault("test", {})
+        config.setdefault("val", {})
     if isinstance(config.get("choices"), dict) and "noise" in config["choices"]:
         config["choices"].setdefault("jpeg", "none")
     logger = config.get("logger")

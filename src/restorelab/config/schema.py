@@ -29,6 +29,7 @@ GROUPS = (
     "model",
     "data",
     "test",
+    "val",
     "blur",
     "downsample",
     "noise",
@@ -46,7 +47,7 @@ GROUPS = (
 )
 """The config groups of a run, in the order in which they are reported."""
 
-NAMED = ("test", "evaluation", "callbacks", "metrics", "logger")
+NAMED = ("test", "val", "evaluation", "callbacks", "metrics", "logger")
 """Groups whose keys are names chosen by the user."""
 
 Node = dict[str, Any]
@@ -59,6 +60,7 @@ class Train:
     model: Node
     data: Node
     test: Node
+    val: Node
     blur: Node
     downsample: Node
     noise: Node
@@ -151,9 +153,24 @@ def check_names(config: Mapping[str, Any]) -> None:
     for group in NAMED:
         for name in config[group]:
             file_names.require(group, name)
+    _check_validation_set(config["val"], config["test"])
     metric_names.check(config["metrics"])
     for group in GROUPS:
         _walk(group, config[group], foreign=False)
+
+
+def _check_validation_set(val: Mapping[str, Any], test: Mapping[str, Any]) -> None:
+    """Refuse several validation sets, and one that is tested on: by its name, or by its folder."""
+    if len(val) > 1:
+        raise ConfigError(f"val: expected one set, got {', '.join(val)}. The best checkpoint is chosen on one.")
+    roots = {node.get("root"): name for name, node in test.items() if isinstance(node, Mapping) and node.get("root")}
+    for name, node in val.items():
+        tested = name if name in test else roots.get(node.get("root")) if isinstance(node, Mapping) else None
+        if tested:
+            raise ConfigError(
+                f"val={name}: it is the test set test.{tested}. The best checkpoint is chosen on the validation set, "
+                "and nothing may be chosen on test images. Choose another set, or val=null for a part of the dataset."
+            )
 
 
 def require_whole(config: Mapping[str, Any], file: Path) -> None:

@@ -98,6 +98,7 @@ class DataModule(LightningDataModule):
         opened: the result of `dataset.open`, if it was called before.
         kept: the split recorded in the run's folder, used in place of a new one.
         tests: test sets by name, each measured whole in place of the dataset's own test part.
+        val: a set that is measured whole in place of the dataset's own validation part.
         needs: returns the device memory that training takes, see `restorelab.training.footprint`.
 
     """
@@ -119,12 +120,14 @@ class DataModule(LightningDataModule):
         opened: Opened | None = None,
         kept: Kept | None = None,
         tests: Mapping[str, Dataset] | None = None,
+        val: Dataset | None = None,
         needs: Callable[[], Mapping[str, int] | None] = lambda: None,
     ) -> None:
         super().__init__()
         self.dataset, self.degradation, self.evaluations = dataset, degradation, evaluations
         self.seed, self.split_seed, self.eval_seed = seed, split_seed, eval_seed
-        self.protocol, self.device, self.smoke, self.tests = protocol, device, smoke, dict(tests or {})
+        self.protocol, self.device, self.smoke = protocol, device, smoke
+        self.tests, self.val = dict(tests or {}), val
         self.rank, self.world = rank, world
         self._draws: TorchDraws | None = None
         self._sets: dict[str, list[FrozenSet]] = {}
@@ -147,15 +150,20 @@ class DataModule(LightningDataModule):
     def frozen(self, part: str) -> list[FrozenSet]:
         """Return a frozen set of `part` (`val` or `test`) for each evaluation, stored on disk; [] for an empty part.
 
-        With test sets, those of `test` are theirs: of each set all evaluations, called `set12/gaussian_25`.
+        With test sets, those of `test` are theirs: of each set all evaluations, called `set12/gaussian_25`. With a
+        validation set, those of `val` are its.
 
         Raises:
             ConfigError: for an evaluation that would degrade real pairs.
             DataError: for a test set that is missing or incomplete.
         """
         if part not in self._sets:
-            own = part != "test" or not self.tests
-            self._sets[part] = self._of_part(part) if own else self._of_test_sets()
+            if part == "test" and self.tests:
+                self._sets[part] = [one for name, test in self.tests.items() for one in self._of_set(test, name)]
+            elif part == "val" and self.val:
+                self._sets[part] = self._of_set(self.val)
+            else:
+                self._sets[part] = self._of_part(part)
         return self._sets[part]
 
     def _of_part(self, part: str) -> list[FrozenSet]:
@@ -170,16 +178,18 @@ class DataModule(LightningDataModule):
             for e in self.evaluations.values()
         ]
 
-    def _of_test_sets(self) -> list[FrozenSet]:
-        sets = []
-        for name, dataset in self.tests.items():
-            table, rows = dataset.open(self.split_seed)
-            self._check_pairs(table)
-            shown = (rows.first(4 * self.dataset.batch_size) if self.smoke else rows)["test"]
-            for e in self.evaluations.values():
-                own = replace(e, name=named(name, e.name), of=None)
-                sets.append(FrozenSet(table, shown, own, part=name, seed=self.eval_seed, protocol=self.protocol))
-        return sets
+    def _of_set(self, dataset: Dataset, test: str | None = None) -> list[FrozenSet]:
+        """Return a frozen set of all images for each evaluation. test: of a test set the name, None for validation."""
+        table, rows = dataset.open(self.split_seed)
+        self._check_pairs(table)
+        shown = (rows.first(4 * self.dataset.batch_size) if self.smoke else rows)["test"]
+        evaluations = [
+            replace(e, name=named(test, e.name) if test else e.name, of=None) for e in self.evaluations.values()
+        ]
+        return [
+            FrozenSet(table, shown, e, part=test or "val", seed=self.eval_seed, protocol=self.protocol)
+            for e in evaluations
+        ]
 
     def _check_pairs(self, table: Table) -> None:
         if table.degraded_pixels is not None:

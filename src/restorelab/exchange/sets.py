@@ -11,7 +11,7 @@ from restorelab.data.small_images import refuse
 from restorelab.data.split_record import Kept
 from restorelab.degradations.labels import STAGES
 
-OF_IMAGES = ("data", "test", *STAGES, "evaluation", "protocol")
+OF_IMAGES = ("data", "test", "val", *STAGES, "evaluation", "protocol")
 """Groups that decide images and numbers."""
 
 SEEDS = ("split_seed", "eval_seed", "debug", "data_dir")
@@ -33,7 +33,7 @@ def open_sets(settings: Mapping[str, Any], part: str, kept: Kept | None = None) 
         DataError: for a dataset that is missing or has no image for the part.
     """
     built = build.parts(settings)
-    if part == "test" and built.tests:
+    if built.tests if part == "test" else built.val:
         return built, built.data().frozen(part)
     opened = built.dataset.open(settings["split_seed"], built.degradation, kept)
     require(*opened, [part])

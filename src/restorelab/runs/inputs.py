@@ -36,13 +36,13 @@ class Inputs:
             self._data[key] = _told(lambda: build.make("data", node).make_source(), node)
         return self._data[key]
 
-    def test_set(self, name: str, node: Mapping[str, Any]) -> str:
-        """What tells a test set from others; of one that is not there, its place. node: of `test` in a config."""
+    def image_set(self, path: str, node: Mapping[str, Any]) -> str:
+        """A hash of a set; of its place where it is missing. path: of its node in a config, such as `test.set12`."""
         key = json.dumps(node, sort_keys=True, default=str)
         if key not in self._data:
             from restorelab.config import build  # brings torch
 
-            self._data[key] = _told(lambda: build.make(f"test.{name}", node), node)
+            self._data[key] = _told(lambda: build.make(path, node), node)
         return self._data[key]
 
     def weights(self, path: str) -> str:

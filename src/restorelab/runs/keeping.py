@@ -84,6 +84,16 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
         write_json(folder.inputs, {**facts, "changes": list(dict.fromkeys(changes_so_far))})
 
 
+def refuse_tested(val: str, table: Table, tests: Mapping[str, Table]) -> None:
+    """Raise ConfigError if an image of the validation set is a test image. val, keys of tests: names of the sets."""
+    for name, test in tests.items():
+        if shared := len(set(table.contents.tolist()) & set(test.contents.tolist())):
+            raise ConfigError(
+                f"{val}: {shared} of its {len(table)} images are images of {name}. The best checkpoint is chosen on "
+                "the validation set, and nothing may be chosen on test images. Choose another set."
+            )
+
+
 def tell_of_trained(settings: Mapping[str, Any], opened: Opened, tests: Sequence[Table] = ()) -> None:
     """Warn of test images that this run, or a run whose weights it starts from, was trained on.
 

@@ -34,8 +34,9 @@ def identity(settings: Mapping[str, Any], inputs: Inputs | None = None) -> str:
         node[key] = inputs.weights(node[key])
     if "source" in settings.get("data", {}):
         plain["data"]["root"] = inputs.data(settings["data"])
-    if plain.get("test"):
-        plain["test"] = {name: inputs.test_set(name, node) for name, node in settings["test"].items()}
+    for group in ("test", "val"):
+        if plain.get(group):
+            plain[group] = {name: inputs.image_set(f"{group}.{name}", node) for name, node in settings[group].items()}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -52,8 +53,9 @@ def scientific(settings: Mapping[str, Any]) -> dict[str, Any]:
         plain["metrics"] = monitored
     if plain.get("jpeg") == NO_JPEG:  # as in configs from before that stage
         del plain["jpeg"]
-    if not plain.get("test", True):  # as in configs from before test sets
-        del plain["test"]
+    for group in ("test", "val"):  # as in configs from before there were such sets
+        if not plain.get(group, True):
+            del plain[group]
     if plain.get("max_time", "") is None:
         del plain["max_time"]
     return plain

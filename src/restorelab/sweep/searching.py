@@ -90,7 +90,7 @@ class Searching:
             msg = f"metric={self.search.metric}: no validation of these runs measures that. "
             raise ConfigError(msg + nearest(self.search.metric, measured))
         dataset, seed = built.dataset, run.settings["split_seed"]
-        if not dataset.val and not len(dataset.open(seed, built.degradation)[1]["val"]):
+        if not built.val and not dataset.val and not len(dataset.open(seed, built.degradation)[1]["val"]):
             msg = "data.val=0: a search looks at validation images only, and there are none. Raise data.val."
             raise ConfigError(msg)
 

@@ -64,7 +64,7 @@ def execute_parts(built: Parts, watch: Watch | None = None) -> Outcome:
         divided = before or keeping.of_checkpoint(settings)
         fits = partial(image_sizes.check, built, built.outline, parts=_parts(built))
         opened = built.dataset.open(settings["split_seed"], built.degradation, divided, fits)
-        tables = _open_tests(built)
+        tables = _open_sets(built)
         if not built.objective.restores:
             require_labels(opened)
     except (UserError, OSError) as error:
@@ -142,29 +142,34 @@ def _trains(built: Parts) -> bool:
 def _parts(built: Parts) -> tuple[str, ...]:
     """The parts of the dataset that the run needs images of; `data.val=0` and `data.test=0` train without them.
 
-    Test sets stand in place of the dataset's own test part.
+    Test sets stand in place of the dataset's own test part, a validation set in place of its validation part.
     """
-    test = () if built.tests else ("test",)
+    own = [part for part, given in (("val", built.val), ("test", built.tests)) if not given]
     if _trains(built):
-        return ("train", *(part for part in ("val", *test) if getattr(built.dataset, part)))
-    return ("val", *test) if tuning.wanted(built.outline) else test
+        return ("train", *(part for part in own if getattr(built.dataset, part)))
+    return tuple(part for part in own if part == "test" or tuning.wanted(built.outline))
 
 
-def _open_tests(built: Parts) -> list[Table]:
-    """Decode the test sets, and hold their sizes against the parts of the run as those of the dataset are.
+def _open_sets(built: Parts) -> list[Table]:
+    """Decode the test sets and the validation set, check that their sizes fit the run; return those of the test sets.
 
     Raises:
-        ConfigError, DataError: naming the set.
+        ConfigError, DataError: naming the set; also for validation images that are test images.
     """
     fits = partial(image_sizes.check, built, built.outline, parts=("test",))
-    tables = []
-    for name, dataset in built.tests.items():
+    sets = {f"test.{name}": dataset for name, dataset in built.tests.items()}
+    validated = [f"val.{name}" for name in built.config["val"]]
+    sets |= {name: built.val for name in validated if built.val}
+    tables: dict[str, Table] = {}
+    for name, dataset in sets.items():
         try:
-            tables.append(dataset.open(built.config["split_seed"], check=fits)[0])
+            tables[name] = dataset.open(built.config["split_seed"], check=fits)[0]
         except (ConfigError, DataError) as error:
-            msg = f"test.{name}: {error}"
+            msg = f"{name}: {error}"
             raise type(error)(msg) from error
-    return tables
+    for name in validated:
+        keeping.refuse_tested(name, tables.pop(name), tables)
+    return list(tables.values())
 
 
 def _folder(settings: Mapping[str, Any]) -> RunFolder:
