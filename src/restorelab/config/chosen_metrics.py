@@ -1,4 +1,4 @@
-"""A metric that a config names, as one with a value for each image."""
+"""Turn a metric that a config names into one with a value for each image."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from restorelab.metrics.per_image import PerImage
 
 
 def per_image(name: str, target: str, metric: Any) -> PerImage:
-    """Take what the target of `metrics.<name>` builds: the project's metrics as they are, others image by image.
+    """Build the target of `metrics.<name>`: the project's metrics unchanged, others applied to each image.
 
     Raises:
         ConfigError: for what is no metric of a restored and a clean image.

@@ -1,4 +1,4 @@
-"""Whether noise is clipped to [0, 1], where the chosen protocol says so: the literature's noise is not."""
+"""Set whether noise is clipped to [0, 1] by the protocol: in the literature's it is not."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from restorelab.config.requested import Requested
 
 KEY = "clip_noise"
-"""The key of a protocol's file: the value of `clip` for every noise that has it. It is no option of measuring."""
+"""The key in a protocol's file that sets `clip` of every noise that has it. It is not an option of measuring."""
 
 
 def apply(settings: Mapping[str, Any], requested: Requested) -> None:

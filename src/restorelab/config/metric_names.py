@@ -11,7 +11,7 @@ PROTOCOL = {
     "ssim": {"_target_": "restorelab.metrics.ssim.SSIM"},
     "mse": {"_target_": "restorelab.metrics.mse.MSE"},
 }
-"""What is always measured: by these three runs are compared, and by the first one checkpoints are chosen."""
+"""Metrics that are always measured: runs are compared by these three, and checkpoints chosen by the first one."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
@@ -20,11 +20,11 @@ TAKEN = (
     "inference_seconds", "peak_memory", "parameters", "macs", "id", "group", "evaluation", "step", "epoch", "lr",
     "gain",
 )  # fmt: skip
-"""What files and tables call something else."""
+"""Names that files and tables use for something else."""
 
 
 def check(node: Mapping[str, Any]) -> None:
-    """Hold the names of metrics against what a column may be called, and the three of the protocol against theirs.
+    """Check the names of metrics, which become columns, and that the protocol's three metrics are not redefined.
 
     Raises:
         ConfigError: naming the key.

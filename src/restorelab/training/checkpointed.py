@@ -1,4 +1,4 @@
-"""What a checkpoint was trained with: the parts of its run, and its network with its weights."""
+"""Rebuild from a checkpoint what it was trained with: the parts of its run, and its network with its weights."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,7 +41,7 @@ def parts(
 
 
 def _config_of(file: Path) -> dict[str, Any]:
-    """The config in the folder of the run that a checkpoint lies in, else the one that Lightning put into the file."""
+    """Return the config in the folder of a checkpoint's run, else the one that Lightning saved in the file."""
     if run := loading.run_of(file):
         return read_config(run)
     saved = weights.content(file)

@@ -1,4 +1,4 @@
-"""Whether the parts of a run fit each other, found out before any data is read."""
+"""Check that the parts of a run fit each other, before any data is read."""
 
 from math import lcm
 from pathlib import Path
@@ -23,14 +23,14 @@ from restorelab.training.loggers import required
 from restorelab.training.refusals import REFUSALS, first_line
 
 TRIED = 128
-"""Height and width, about, that a network is tried at where the data's sizes are mixed."""
+"""Height and width, approximately, at which a network is tried where the data has mixed sizes."""
 
 MEASURED = 256
-"""Height and width, at most, that a metric is tried at: none that is known refuses larger images than that."""
+"""The largest height and width at which a metric is tried; no known metric needs larger images."""
 
 
 def check_fit(built: Parts) -> None:
-    """Send a batch of the data's shape through network, objective and measure on the meta device; try the rest small.
+    """Send a batch of the data's shape through network, objective and metrics, on the meta device where possible.
 
     Raises:
         ConfigError: naming the parts that do not fit, and what would.
@@ -69,7 +69,7 @@ def learnable(net: nn.Module) -> bool:
 
 
 def check_network(built: Parts, net: nn.Module) -> None:
-    """Whether the network takes what the data and the degradation give, and gives the clean image's shape back."""
+    """Check that the network accepts the data's degraded images and returns images of the clean size."""
     shape, size = built.dataset.train_shape, getattr(net, "size", None)
     if size and built.dataset.size is None:
         verb = "gives" if getattr(net, "scale", 1) > 1 else "takes"
@@ -88,12 +88,12 @@ def check_network(built: Parts, net: nn.Module) -> None:
         with torch.no_grad():
             restored = probe(net.train(), torch.zeros(2, channels, *given, device="meta"))
     except NotImplementedError:
-        return  # an operator without a meta kernel: the first batch will tell
+        return  # an operator without a meta kernel; an error would appear at the first batch
     except REFUSALS as error:
         msg = f"{what}: the network does not take them ({first_line(error)}). {_advice(net, known=bool(shape))}"
         raise ConfigError(msg) from error
     if not restores and isinstance(restored, Tensor) and restored.ndim == 2:
-        return  # what the objective makes of it depends on the data's labels
+        return  # the objective's result depends on the labels of the data
     if not isinstance(restored, Tensor) or not restores or restored.shape != clean.shape:
         got = "x".join(map(str, restored.shape[1:])) if isinstance(restored, Tensor) else f"a {type(restored).__name__}"
         kind = "" if restores else f", and objective={built.config['choices'].get('objective', '?')} wants (B, classes)"
@@ -114,7 +114,7 @@ def check_network(built: Parts, net: nn.Module) -> None:
 
 
 def check_noise_level(built: Parts, net: nn.Module) -> None:
-    """Raise ConfigError where a network takes the noise level and a noise that it meets draws none."""
+    """Raise ConfigError if a network takes the noise level and one of its noises does not report any."""
     if not takes_sigma(net):
         return
     met = {f"evaluation.{name}": evaluation.degradation for name, evaluation in built.evaluations.items()}

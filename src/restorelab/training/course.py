@@ -1,4 +1,4 @@
-"""The course of a training, decided before it begins: how long, by which policy, measured by what."""
+"""The course of a training, decided before it begins: its length, what it is trained by, what is measured."""
 
 import logging
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Course:
 
     @property
     def change(self) -> Change | None:
-        """What is trained by otherwise than up to `begins`."""
+        """Return what differs from the policy up to `begins`."""
         before = self.begins.policy if self.begins else None
         return Change(before, self.policy) if before and before != self.policy else None
 
@@ -76,7 +76,7 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
 
 
 def _accumulation(callbacks: Mapping[str, Any]) -> dict[int, int]:
-    """Batches to one step from each epoch on, of Lightning's GradientAccumulationScheduler; empty without it."""
+    """Return by epoch the batches per step of Lightning's GradientAccumulationScheduler; empty without it."""
     for node in callbacks.values():
         if node["_target_"].endswith(".GradientAccumulationScheduler"):
             return {0: 1} | {int(epoch): int(batches) for epoch, batches in node["scheduling"].items()}
@@ -84,7 +84,7 @@ def _accumulation(callbacks: Mapping[str, Any]) -> dict[int, int]:
 
 
 def _batches(whole: int, lightning: Mapping[str, Any]) -> int:
-    """Batches of an epoch under `limit_train_batches` and `overfit_batches`, which Lightning counts so."""
+    """Return the batches of an epoch under `limit_train_batches` and `overfit_batches`, as Lightning does."""
     for name in ("overfit_batches", "limit_train_batches"):
         limit = lightning.get(name)
         if limit:

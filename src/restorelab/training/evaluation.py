@@ -19,13 +19,13 @@ from restorelab.restoring.inference import Restoring, exact
 from restorelab.training.finite import finite, refusal
 
 WARM_UP = 1
-"""Batches whose time does not count where there are others."""
+"""Batches that are not timed, if there are others."""
 
 REPEATS = ((3, 3.0), (5, 1.0))
 """Batches that are timed at least, each if repeating the first one for it takes no more than so many seconds."""
 
 LEAST = 3
-"""Timed batches from which there are quartiles."""
+"""The number of timed batches from which on quartiles are given."""
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -70,12 +70,12 @@ class Measured:
 
     @property
     def row(self) -> tuple[str, int, dict[str, float]]:
-        """Its line of a table: see `report.evaluations`."""
+        """Return its line of a table: see `report.evaluations`."""
         return self.name, len(self.frozen), self.metrics()
 
     @property
     def capped(self) -> int:
-        """Images whose PSNR is at the protocol's cap."""
+        """Return the number of images whose PSNR is at the protocol's cap."""
         return int((self.values["psnr"] >= PSNR_CAP).sum()) if "psnr" in self.values else 0
 
 
@@ -157,7 +157,7 @@ def evaluate(
 
 
 class _Clock:
-    """A network with a clock on it: what it computes is timed and nothing around it."""
+    """A network that measures the time of its own computation only."""
 
     def __init__(self, net: Callable[..., Tensor], device: torch.device) -> None:
         self.net, self.device, self.takes_sigma = net, device, takes_sigma(net)
@@ -183,12 +183,12 @@ class _Clock:
                 self(*self._first)
 
     def seconds(self, images: int) -> float:
-        """For so many images at the rate of all batches but the first, or of the only one."""
+        """Scale the time to this many images, by the rate of all batches except the first, or of the only one."""
         timed = self._batches[WARM_UP:] or self._batches
         return images * sum(seconds for _, seconds in timed) / max(sum(count for count, _ in timed), 1)
 
     def quartiles(self) -> tuple[float, float, float] | None:
-        """Of the seconds an image, over all batches but the first; None with too few."""
+        """Return quartiles of the seconds per image, over all batches except the first; None with too few batches."""
         each = [seconds / count for count, seconds in self._batches[WARM_UP:]]
         if len(each) < LEAST:
             return None

@@ -1,4 +1,4 @@
-"""An output that is NaN or infinite has no value: it is named, and never clamped to a score."""
+"""An output that is NaN or infinite gets no score: an error names the image."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from restorelab.data.frozen import FrozenSet
 from restorelab.errors import UserError
 
 SHOWN = 5
-"""Images that a message names."""
+"""The most images that a message names."""
 
 
 class NotFiniteError(UserError):
@@ -17,7 +17,7 @@ class NotFiniteError(UserError):
 
 
 def finite(output: Tensor) -> Tensor:
-    """Which outputs of a batch, `(B, ...)`, are finite in every value: `(B,)` bool."""
+    """Return which outputs of a batch, `(B, ...)`, are finite in every value: `(B,)` bool."""
     return torch.isfinite(output).flatten(1).all(dim=1)
 
 
@@ -33,7 +33,7 @@ def refusal(frozen: FrozenSet, places: Sequence[int]) -> NotFiniteError:
 
 
 def _described(image: Tensor) -> str:
-    """What may be wrong with an input."""
+    """Describe what may be wrong with an input."""
     if bad := int((~torch.isfinite(image)).sum()):
         return f"itself NaN or infinite in {bad} values"
     low, high = float(image.min()), float(image.max())

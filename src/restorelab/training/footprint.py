@@ -1,4 +1,4 @@
-"""What a training takes of its device's memory, estimated on the meta device before it begins."""
+"""Estimate the device memory of a training on the meta device, before it begins."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
@@ -52,7 +52,7 @@ def state_of(optimizer: Callable[..., Optimizer]) -> float:
     weight = nn.Parameter(torch.zeros(16, 16))
     weight.grad = torch.zeros_like(weight)
     built = optimizer([weight])
-    built.step(lambda: 0.0)  # LBFGS insists on a closure
+    built.step(lambda: 0.0)  # LBFGS requires a closure
     kept = [value for value in built.state[weight].values() if isinstance(value, Tensor) and value.ndim]
     return sum(value.numel() for value in kept) / weight.numel()
 

@@ -1,4 +1,4 @@
-"""How what was measured is written on a terminal."""
+"""Format measured values for the terminal."""
 
 MEASURED = {"loss": "loss {:.4g}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
-"""By metric, in the order in which a line has them."""
+"""Formats by metric, in the order of a line."""

@@ -9,17 +9,17 @@ import gc
 
 USUAL = gc.get_threshold()
 SPARING = 2_000_000
-"""New objects before the collector looks: more than all imports make, so that it still works where nobody settles."""
+"""New objects before the collector runs: more than all imports make, but still a limit if `settle` is never called."""
 
 
 def spare_imports() -> None:
-    """At the beginning of a process: leave imports alone, and whatever is there at the end to the system."""
+    """Skip collections during imports at the start of a process, and the collection at its end."""
     gc.set_threshold(SPARING)
     atexit.register(gc.freeze)
 
 
 def settle() -> None:
-    """After the imports, if they were spared: all that is there now stays, and what is new is looked at as usual."""
+    """After the imports, if they were spared, exempt all existing objects; new ones are collected as usual."""
     if gc.get_threshold()[0] == SPARING:
         gc.freeze()
         gc.set_threshold(*USUAL)

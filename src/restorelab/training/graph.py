@@ -1,4 +1,4 @@
-"""Degradation, network, loss and backward as one CUDA graph: the host launches one thing a step."""
+"""Run degradation, network, loss and backward as one CUDA graph, which the host launches once per step."""
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
@@ -11,14 +11,14 @@ from torch import Generator, Tensor
 from restorelab.data.sample import Sample
 
 WARMUP = 3
-"""Batches of a shape that are computed without a graph first: algorithms are chosen, and buffers made, in them."""
+"""Batches of a shape that are computed before a graph is recorded; they choose algorithms and allocate buffers."""
 
 Result = tuple[Sample, Tensor]
-"""The prepared batch, and its loss without its history."""
+"""The prepared batch, and its detached loss."""
 
 
 class Recorder(Protocol):
-    """How work is recorded and repeated."""
+    """The interface for recording and repeating work."""
 
     def warm(self, work: Callable[[], Result]) -> Result:
         """Do the work as it will be recorded."""
@@ -32,7 +32,7 @@ class CudaRecorder:
 
     def __init__(self) -> None:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        self._pool = torch.cuda.graph_pool_handle()  # graphs run one after another, and may share what they forget
+        self._pool = torch.cuda.graph_pool_handle()  # graphs run one after another and may share temporary memory
 
     def warm(self, work: Callable[[], Result]) -> Result:
         """See `Recorder`: on the stream of the recording."""

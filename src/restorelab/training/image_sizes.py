@@ -1,4 +1,4 @@
-"""Whether the parts of a run fit the sizes of its images, told from the files' headers before anything is decoded."""
+"""Check that the parts of a run fit the sizes of its images, by the headers of the files, before decoding."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ TRIED = 6
 
 
 def check(built: Parts, net: nn.Module, found: Table | Headers, rows: Division, parts: Sequence[str]) -> None:
-    """Hold what a run needs of its images against what there is.
+    """Check the requirements of a run against the images of its dataset.
 
     net: on the meta device. found: the dataset, decoded or not. parts: those that the run needs images of.
 
@@ -111,7 +111,7 @@ def _try_network(built: Parts, net: nn.Module, given: Size, clean: Size, *, trai
         with torch.no_grad():
             restored = probe(net.train() if training else Restoring(net), degraded)
     except NotImplementedError:
-        return  # an operator without a meta kernel: the first batch will tell
+        return  # an operator without a meta kernel; an error would appear at the first batch
     except REFUSALS as error:
         msg = f"the network does not take {given[0]}x{given[1]} ({first_line(error)}). {_advice(net, training)}"
         raise ConfigError(msg) from error

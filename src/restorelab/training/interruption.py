@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets a training step end and its state be saved, the second stops at once."""
+"""Handle Ctrl-C and SIGTERM: the first one saves the run after the current step, the second one stops at once."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ with several ranks, to each of which their launcher then passes on what it heard
 
 
 class Interrupted(BaseException):
-    """The run was asked to stop, and what it needs to go on is written. Not an Exception: nothing may swallow it."""
+    """The run was asked to stop, and its checkpoint is written. Not an Exception: nothing may swallow it."""
 
 
 class Interruption:
@@ -44,15 +44,15 @@ class Interruption:
             signal.signal(number, handler)
 
     def defer(self, on: bool) -> None:
-        """Start or end the stretch in which a first signal waits for the end of a batch."""
+        """Begin or end the period in which a first signal waits for the end of a batch."""
         self._deferring = on
-        if on and self._before:  # Lightning puts its own handlers in; ours go back in their place
+        if on and self._before:  # Lightning has installed its own handlers; install ours again
             for number in self._before:
                 signal.signal(number, self._handle)
 
     @property
     def exit_status(self) -> int:
-        """What a shell expects of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        """Return the exit status that a shell expects after a signal: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + (self.signal or signal.SIGINT)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -65,5 +65,5 @@ class Interruption:
 
 
 def _echoes(number: int) -> bool:
-    """Whether a signal may come from several sides at once; of a run in one process only a person sends Ctrl-C."""
+    """Return whether a signal may have several senders; in a run of one process only a user sends Ctrl-C."""
     return number == signal.SIGTERM or "TORCHELASTIC_RUN_ID" in os.environ

@@ -19,7 +19,7 @@ from restorelab.training import logs
 from restorelab.training.runner import FAILED, Outcome, execute_here
 
 SAVING = 110
-"""Seconds that ranks get to agree on a batch and save, before they are killed; a sweep and SLURM wait for 120."""
+"""Seconds that ranks have to save after a signal, before they are killed; a sweep and SLURM wait for 120."""
 
 
 def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
@@ -59,9 +59,9 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
 
 
 def _rank(settings: dict[str, Any], said: str) -> None:
-    """One rank's process."""
+    """Execute the run as one rank; the function of its process."""
     logs.set_up_for(settings, int(os.environ["RANK"]))
-    trust.note(settings)  # the parent, which hands them over, has checked them
+    trust.note(settings)  # the parent process, which passes them on, has checked them
     outcome = execute_here(settings, RunFolder(Path(settings["run_dir"])))
     if os.environ.get("RANK") == "0":
         facts = {"status": outcome.status, "exit_status": outcome.exit_status, "message": outcome.message,

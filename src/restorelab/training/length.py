@@ -1,4 +1,4 @@
-"""How long a training is: optimizer steps and epochs, from what limits it and from where it stands."""
+"""Compute how long a training is, in optimizer steps and epochs, from its limits and from what is done already."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -26,10 +26,10 @@ PROFILERS: Mapping[str, Any] = {"simple": SimpleProfiler, "advanced": AdvancedPr
 """Lightning's names of its profilers."""
 
 FOLLOWED = ("callbacks", "profilers")
-"""Parts of Lightning whose messages a run shows; which devices there are, and what is advertised, it leaves out."""
+"""Parts of Lightning whose messages are shown; messages about available devices and advertisements are not."""
 
 MONITORS = (DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor)
-"""Callbacks of Lightning's that refuse to work without a logger."""
+"""Callbacks of Lightning that require a logger."""
 
 
 def build(
@@ -63,17 +63,17 @@ def build(
 
 
 def shows_bar(callbacks: Sequence[Callback]) -> bool:
-    """Whether one of Lightning's progress bars is among the callbacks."""
+    """Return whether one of Lightning's progress bars is among the callbacks."""
     return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
 
 def needed_logger(callbacks: Sequence[Callback], folder: Path) -> Logger | bool:
-    """A logger for callbacks that only log, where the run has none: what they say is then in its `lightning` folder."""
+    """Return a logger for callbacks that only log, where the run has none; it writes into the folder `lightning`."""
     return CSVLogger(folder, name="lightning") if any(isinstance(one, MONITORS) for one in callbacks) else False
 
 
 def try_out(config: TrainerConfig, accumulate: int, clip: float | None) -> None:
-    """Build a Trainer where Lightning's own arguments are given, and forget it: before the run has a folder.
+    """Build a Trainer and discard it where Lightning's own arguments are given, to find errors before the run starts.
 
     Raises:
         ConfigError: for what Lightning refuses.
@@ -133,6 +133,6 @@ def _trainer(**given: Any) -> Trainer:
     for part in FOLLOWED:
         logging.getLogger(f"lightning.pytorch.{part}").setLevel(logging.INFO)
     with warnings.catch_warnings():
-        # "GPU available but not used": whoever says accelerator=cpu knows.
+        # "GPU available but not used": the user has set accelerator=cpu on purpose
         warnings.filterwarnings("ignore", message=".*available but not used.*")
         return Trainer(**given)

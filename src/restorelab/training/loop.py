@@ -1,4 +1,4 @@
-"""Lightning's loop over an epoch's batches, with what a step costs beside the computation cut down."""
+"""Lightning's loop over the batches of an epoch, with less overhead per step."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,10 +16,10 @@ HOOKS = (
     "on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward",
     "on_before_optimizer_step", "on_train_batch_end",
 )  # fmt: skip
-"""What Lightning tells callbacks of in a batch, in this order."""
+"""The events of a batch that callbacks get, in this order."""
 
 EARLY = HOOKS[:3]
-"""Events that are over when a CUDA graph has been launched."""
+"""Events that have already happened when a CUDA graph has been launched."""
 
 
 class StepLoop(_TrainingEpochLoop):
@@ -40,7 +40,7 @@ class StepLoop(_TrainingEpochLoop):
         self._listeners: dict[str, list[Callable[..., None]]] = {}
 
     def on_run_start(self, data_fetcher: Any) -> None:
-        """Find out who listens to what."""
+        """Find the callbacks that implement each event."""
         super().on_run_start(data_fetcher)
         callbacks: Iterable[Callback] = self.trainer.callbacks
         self._listeners = {name: [getattr(c, name) for c in callbacks if listens(c, name)] for name in HOOKS}
@@ -52,7 +52,7 @@ class StepLoop(_TrainingEpochLoop):
             )
 
     def advance(self, data_fetcher: Any) -> None:
-        """Take the steps of one iteration; the first after a resumption is Lightning's, which knows where it stood."""
+        """Take the steps of one iteration; after a resumption Lightning takes the first one, at its own position."""
         if self.restarting or self.automatic_optimization._skip_backward:  # which its StochasticWeightAveraging sets
             super().advance(data_fetcher)
             return
@@ -159,5 +159,5 @@ class StepLoop(_TrainingEpochLoop):
 
 
 def listens(callback: Callback, event: str) -> bool:
-    """Whether a callback has a method of its own for an event."""
+    """Return whether a callback implements an event."""
     return getattr(getattr(callback, event), "__func__", None) is not getattr(Callback, event)

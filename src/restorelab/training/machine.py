@@ -1,4 +1,4 @@
-"""What computed a run: the machine, its device, and the versions of what ran on it."""
+"""The machine that executed a run, its device, and the versions of the software."""
 
 import platform
 import resource
@@ -15,7 +15,7 @@ PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "k
 
 
 def facts(device: torch.device) -> dict[str, Any]:
-    """What result.json says of it."""
+    """Return the facts for result.json."""
     return {
         "peak_memory": peak_memory(device),
         "versions": versions() | {"python": platform.python_version()},
@@ -35,14 +35,14 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: torch.device) -> str:
-    """What computed: a GPU's name, or the CPU's architecture with the number of threads."""
+    """Return the name of the device: a GPU's name, or the CPU's architecture with the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: of the device's allocator on a GPU, of this process's resident set on a CPU."""
+    """Return the peak memory in bytes: of a GPU's allocator, or of this process's resident set on a CPU."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024

@@ -12,7 +12,7 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc so, for the rest of this process; False where there is no glibc or it refuses."""
+    """Configure glibc for the rest of this process; return False where there is no glibc or it refuses."""
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None)
@@ -23,9 +23,7 @@ def keep_freed_memory() -> bool:
 
 
 def release_freed_memory() -> None:
-    """Give everything that is free back to the kernel now: between phases whose blocks have other sizes, so that the
-    free blocks of one do not stand beside those of the next.
-    """
+    """Return free memory to the kernel now, between phases that allocate blocks of different sizes."""
     libc = ctypes.CDLL(None)
     if sys.platform.startswith("linux") and hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Whether a network, and the batches for it, fit the memory at hand: found out before either is made."""
+"""Check that a network and its batches fit into the available memory, before either is created."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ from restorelab.data import memory
 from restorelab.errors import ConfigError
 
 MOST_TENSORS = 6_000
-"""Weight tensors that a network may have; ResNet-1202 has 3,600."""
+"""The most weight tensors of a network; ResNet-1202 has 3,600."""
 
 FLOAT = 4
 """Bytes of a number."""
 
 
 def at_hand(device: torch.device) -> int:
-    """Bytes of a GPU, or those that this process may still take of the machine's memory."""
+    """Return the memory of a GPU in bytes, or what this process may still allocate of the machine's memory."""
     return torch.cuda.mem_get_info(device)[1] if device.type == "cuda" else memory.available()
 
 

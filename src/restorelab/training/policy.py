@@ -1,4 +1,4 @@
-"""What weights are trained by, and how a run goes on when that has changed between two of its sessions."""
+"""The policy by which weights are trained, and how a run continues when it has changed between two sessions."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ class Change:
         self.schedule = rate or any(before[key] != after[key] for key in ("scheduler", "total"))
 
     def prepare(self, checkpoint: dict[str, Any]) -> None:
-        """Take out of a checkpoint what does not count any more, before Lightning restores it."""
+        """Remove from a checkpoint the state that is no longer valid, before Lightning restores it."""
         self._rate = [group["lr"] for group in checkpoint["optimizer_states"][0]["param_groups"]]
         if not self.moments:
             checkpoint["optimizer_states"] = []
@@ -39,7 +39,7 @@ class Change:
             checkpoint["lr_schedulers"] = []
 
     def set_numbers(self, optimizer: Optimizer, build: Callable[..., Optimizer], net: nn.Module) -> None:
-        """Give an optimizer, whose state the checkpoint's numbers came back with, the numbers of its config."""
+        """Set the numbers of an optimizer, restored with those of the checkpoint, to those of its config."""
         if not self.optimizer and not self.schedule:
             return
         kept = ("params",) if self.schedule else ("params", "lr", "initial_lr")
@@ -50,7 +50,7 @@ class Change:
                 group.pop("initial_lr", None)
 
     def tell(self, optimizer: Optimizer, step: int) -> None:
-        """Log what the change does to the rate."""
+        """Log the effect of the change on the learning rate."""
         if not self.moments:
             log.info("resume: the optimizer is another one and starts without moments")
         if self.schedule:

@@ -1,4 +1,4 @@
-"""The processes that a launcher started for one run: torchrun, SLURM's srun, or `launch` on one machine."""
+"""The processes that a launcher has started for one run: torchrun, SLURM's srun, or `launch` on one machine."""
 
 import os
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from restorelab.errors import ConfigError
 from restorelab.runs.run_folder import RunFolder
 
 CHOSEN_FREELY = ("1", "-1", "auto")
-"""Values of `trainer.devices` that a launcher replaces by its number: the default, and "as many as there are"."""
+"""Values of `trainer.devices` that a launcher's number replaces: the default, and "all available devices"."""
 
 STARTS = (
     "torchrun --nnodes=NODES --nproc-per-node=DEVICES train.py ... on each machine, or, in a SLURM job, "
     "srun --nodes=NODES --ntasks-per-node=DEVICES python train.py ..."
 )
-"""How a run on several machines is started."""
+"""The commands that start a run on several machines."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Going on with a run: its own config counts, and how it is trained from here on may be changed."""
+"""Resume a run: its own config applies, except for keys that may change, such as the learning rate or the length."""
 
 import copy
 import logging
@@ -39,13 +39,13 @@ POLICY = (
     "trainer.deterministic", "trainer.matmul_precision", "trainer.benchmark", "trainer.gradient_clip_algorithm",
     "trainer.limit_val_batches", "trainer.min_steps", "trainer.min_epochs",
 )  # fmt: skip
-"""Keys by which the rest of a training may be done otherwise; config.yaml records the change under `sessions`.
+"""Keys that may change for the rest of a training; config.yaml records the change under `sessions`.
 
-Everything else (network, data, degradation, loss, seeds, devices) is what the run is.
+Everything else (network, data, degradation, loss, seeds, devices) defines the run.
 """
 
 UNCOMPARED = ("choices", "name", "experiment", "length", "short", "sessions", *FREE)
-"""What makes no difference between two configs by itself."""
+"""Values that count as equal in two configs."""
 
 
 def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
         merged["sessions"] = _sessions(old, done.steps, changes)
         said = "; ".join(f"{key}: {before} -> {after}" for key, (before, after) in changes.items())
         log.info("resume: from step %d on with other settings: %s", done.steps, said)
-    return {**merged, "trust": new["trust"]}  # whom to trust is never taken from a folder
+    return {**merged, "trust": new["trust"]}  # trusted packages are never taken from a folder
 
 
 def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], given: Sequence[str], folder: RunFolder) -> None:
@@ -104,12 +104,12 @@ def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], given: Sequen
 
 
 def _same_option(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:
-    """Whether a key is a group whose option is the one of before: its defaults do not replace what was changed then."""
+    """Return whether a key is a group with the same option as before: its defaults do not replace changed values."""
     return key in old["choices"] and old["choices"][key] == new["choices"].get(key)
 
 
 def _lift_limits(merged: dict[str, Any], given: Sequence[str], done: Standing | None) -> None:
-    """Of steps and epochs the one that is given replaces the other; a time that has run out goes with it."""
+    """Return the limits: of steps and epochs a new one replaces the other, and a time that has run out is removed."""
     steps, epochs = "max_steps" in given, "trainer.max_epochs" in given
     if steps and not epochs and merged["max_steps"] is not None:
         merged["trainer"]["max_epochs"] = None
@@ -121,7 +121,7 @@ def _lift_limits(merged: dict[str, Any], given: Sequence[str], done: Standing | 
 
 
 def _changes(old: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """What differs of the policy, by key: the value before and after."""
+    """Return the differences of the policy by key: the value before and after."""
     return {key: [before, after] for key, before, after in _differences(old, merged)}
 
 

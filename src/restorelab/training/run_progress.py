@@ -1,4 +1,4 @@
-"""How far a run is, as its last.ckpt says."""
+"""The progress of a run, read from its last.ckpt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from restorelab.errors import DataError
 from restorelab.runs.run_folder import RunFolder
 
 KEY = "restorelab_standing"
-"""Where last.ckpt says it."""
+"""The key of last.ckpt that holds the progress."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Standing:
     policy: Mapping[str, Any] | None = None
 
     def reaches(self, max_steps: int | None, max_epochs: int | None, max_time: float | None) -> bool:
-        """Whether one of these limits is reached."""
+        """Return whether one of these limits is reached."""
         limits = ((self.steps, max_steps), (self.epochs, max_epochs), (self.seconds, max_time))
         return any(limit is not None and done >= limit for done, limit in limits)
 
@@ -58,7 +58,7 @@ def read(file: Path) -> Standing | None:
 
 
 def require_whole(folder: RunFolder) -> None:
-    """Refuse to go on in a folder whose checkpoints cannot be read, before anything else is done to it.
+    """Refuse to resume in a folder whose checkpoints cannot be read, before anything in it is changed.
 
     Raises:
         DataError: naming the file, and what is left to go on from.
@@ -77,7 +77,7 @@ def require_whole(folder: RunFolder) -> None:
 
 
 def _left(file: Path, other: Path, which: str) -> str:
-    """What there is to go on from without a checkpoint. other: the one beside it, with the `which` weights."""
+    """Describe what can be resumed from without a checkpoint. other: the one beside it, with the `which` weights."""
     from restorelab.models import weights
 
     try:

@@ -1,11 +1,11 @@
-"""How far a run is, and where its time goes, for whoever looks from outside while it goes on."""
+"""The progress of a run and where its time goes, for observers outside the run."""
 
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:  # a sweep's parent, which imports this, needs no torch
+if TYPE_CHECKING:  # the parent process of a sweep imports this, and does not need torch
     from torch import Tensor
 
     from restorelab.data.frozen import FrozenSet
@@ -50,5 +50,5 @@ class Watch:
         """
 
     def facts(self) -> dict[str, Any]:
-        """The numbers as they are now."""
+        """Return the current numbers."""
         return {name: value for name, value in asdict(self).items() if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""One run in this process: build, fit, evaluate, write."""
+"""Execute a run in this process: build, fit, evaluate, write the results."""
 
 import logging
 import os
@@ -48,10 +48,10 @@ from restorelab.training.task import RestorationTask
 log = logging.getLogger(__name__)
 
 FAILED = 1
-"""Exit status of a run that failed for a reason of its own."""
+"""Exit status of a run that failed by itself."""
 
 EXPLAINED = (UserError, MisconfigurationException, Interrupted, KeyboardInterrupt)
-"""What ends a run with a message that needs no traceback."""
+"""Errors that end a run with a message and without a traceback."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def execute_here(
         except UserError as error:
             outcome = run.fail("failed", error, str(error), error.exit_status)
             return replace(outcome, trace=trace_of(error), repeats=True)
-        except MisconfigurationException as error:  # of Lightning, about what it was given
+        except MisconfigurationException as error:  # warnings of Lightning about its arguments
             outcome = run.fail("failed", error, f"Lightning refuses this: {error}", FAILED)
             return replace(outcome, trace=trace_of(error), repeats=True)
         except Exception as error:
@@ -104,7 +104,7 @@ def execute_here(
 
 
 class Run:
-    """One execution, in one process (one rank of several, where there are several)."""
+    """One execution of a run in one process (as one rank, where there are several)."""
 
     def __init__(
         self,
@@ -183,13 +183,13 @@ class Run:
     def _fit(
         self, built: Parts, net: nn.Module, data: DataModule, last: Standing | None, *, channels_last: bool
     ) -> float | None:
-        """Train; gives images per second. Ranks other than the first have nothing to do afterwards."""
+        """Train and return the images per second. Only the first rank has work to do afterwards."""
         settings, config = self.settings, built.trainer
         chosen = course(built, data, last)
         throughput = Throughput(built.dataset.batch_size)
         longest = seconds(settings["max_time"]) if settings["max_time"] else None
         limits = Limits(chosen.end.steps, longest, config.log_every, chosen.end.epochs)
-        # Checkpoints come last: what they hold is what the others have become.
+        # checkpoints come last, so that they contain the state that the other callbacks produce
         named = self._named_callbacks()
         bar = config.bar and not lightning_trainer.shows_bar(named)
         callbacks = [
@@ -215,7 +215,7 @@ class Run:
         module = RestorationTask.of(built, net, channels_last=channels_last, total=chosen.total, change=chosen.change)
         try:
             with warnings.catch_warnings():
-                # Of a training without validation images, which was asked for.
+                # a training without validation images, as configured
                 warnings.filterwarnings("ignore", message="Total length of .* across ranks is zero")
                 # Of evaluations that a limit or a rank leaves without a batch: their mean is NaN, and not counted.
                 warnings.filterwarnings("ignore", message="The ``compute`` method of metric .* was called before")
@@ -226,8 +226,8 @@ class Run:
                 )
         finally:
             self.interruption.defer(False)
-        net.float()  # which is how a network is measured, whatever trainer.precision trained
-        self.began -= limits.before  # the run took what its earlier sessions took, too
+        net.float()  # a network is always measured in exact float32, whatever trainer.precision was
+        self.began -= limits.before  # the run took the time of its earlier sessions as well
         if self.world > 1:
             torch.distributed.barrier()
             torch.distributed.destroy_process_group()
@@ -268,7 +268,7 @@ class Run:
                      "step": self.trainer.global_step if self.trainer else None}  # fmt: skip
             try:
                 write_json(self.folder.failure, facts)
-            except OSError as unwritten:  # a full disk is what may have ended the run in the first place
+            except OSError as unwritten:  # the full disk may be the reason why the run ended
                 log.error("%s: cannot be written (%s)", self.folder.failure, unwritten)
             self.loggers.finish({"status": status, "failure": message}, failed=True)
         return Outcome(status, exit_status, message, self.folder.path, trace)
@@ -285,6 +285,6 @@ def _out_of_memory(error: Exception) -> str | None:
 
 
 def trace_of(error: Exception) -> str | None:
-    """The traceback of an error that is the user's, where it is asked for."""
+    """Return the traceback of a user's error, if RESTORELAB_TRACEBACK asks for it."""
     asked = os.environ.get("RESTORELAB_TRACEBACK") == "1"
     return "".join(traceback.format_exception(error)) if asked else None

@@ -1,4 +1,4 @@
-"""When a learning rate schedule is stepped: this package's schedules, torch's, and anybody's by the same rules."""
+"""When a learning rate schedule is stepped: the same rules for this package's schedules, torch's and any others."""
 
 import inspect
 import warnings
@@ -95,13 +95,13 @@ class Schedule:
                     self.scheduler.step()
 
     def add(self, loss: Tensor) -> None:
-        """Take in the loss of a batch, where the schedule heeds it; it stays on its device."""
+        """Add the loss of a batch, if the schedule needs it; it stays on its device."""
         if self.plan.monitor == TRAIN_LOSS:
             self._sum = loss.detach() if self._sum is None else self._sum + loss.detach()
             self._count += 1
 
     def step(self, *, epoch_ends: bool, mean: Callable[[Tensor], Tensor]) -> None:
-        """Follow an optimizer step. mean: over all ranks."""
+        """Update the rate after an optimizer step. mean: over all ranks."""
         if self.plan.interval == "step":
             self.scheduler.step()
         elif self.plan.interval == "epoch" and epoch_ends:
@@ -112,17 +112,17 @@ class Schedule:
                 self._sum, self._count = None, 0
 
     def validated(self, metrics: Mapping[str, Tensor]) -> None:
-        """Follow a validation."""
+        """Update the rate after a validation."""
         if self.plan.interval == "validation":
             assert self.plan.monitor is not None
             self.scheduler.step(float(metrics[self.plan.monitor]))
 
     def state_dict(self) -> dict[str, Any]:
-        """The losses of the epoch under way; Lightning keeps the scheduler's own state."""
+        """Return the losses of the current epoch; Lightning keeps the scheduler's own state."""
         return {"sum": self._sum, "count": self._count}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Take up `state_dict`."""
+        """Restore the state that `state_dict` returned."""
         self._count = state["count"]
         self._sum = None if state["sum"] is None else state["sum"].to(device)
 

@@ -73,7 +73,8 @@ class RestorationTask(LightningModule):
         self.measures = measures or objective.measures(protocol)
         self._draws: TorchDraws | None = None
         self._converts = False
-        self._measured: list[nn.Module] = []  # in a list, or it would be a part of this module
+        # in a list, so that the network is not registered as a part of this module
+        self._measured: list[nn.Module] = []
 
     @classmethod
     def of(
@@ -147,7 +148,7 @@ class RestorationTask(LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: Any = None
     ) -> None:
-        """Clip as Lightning does, with a fused optimizer under bf16 as well."""
+        """Clip gradients as Lightning does, also with a fused optimizer under bf16."""
         clip_gradients(self.trainer.precision_plugin, optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
@@ -159,7 +160,7 @@ class RestorationTask(LightningModule):
         self.schedule.step(epoch_ends=self.trainer.is_last_batch, mean=mean)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what the schedule has seen of the epoch."""
+        """Add the state of the schedule to the checkpoint."""
         checkpoint["restorelab_schedule"] = self.schedule.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -191,20 +192,20 @@ class RestorationTask(LightningModule):
         return self._draws.reseed(self.seed, self.global_rank, sample.counter or 0, "objective")
 
     def training_step(self, sample: Sample, batch_idx: int) -> Tensor:
-        """Give the loss, which the schedule may heed."""
+        """Return the loss, and give it to a schedule that needs it."""
         loss = self.loss(sample)
         self.schedule.add(loss)
         return loss
 
     def loss(self, sample: Sample) -> Tensor:
-        """Give the loss; a pure function of the network, the sample and its counter."""
+        """Return the loss; a pure function of the network, the sample and its counter."""
         sample.degraded = self._lay_out(sample.degraded)
         with float32_constants():
             loss, _ = self.objective(self.net, sample, self.degradation, self.draws(sample))
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Begin with nothing measured: for each evaluation, its metrics and the loss."""
+        """Reset the metrics and the loss of each evaluation."""
         self._losses = [BatchMean().fresh(self.device) for _ in self.evaluations]
         self._taken = [self.measures.fresh(self.device) for _ in self.evaluations]
         sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
@@ -214,7 +215,7 @@ class RestorationTask(LightningModule):
         """Measure a frozen batch, image by image."""
         number, sample = batch
         if number is None:
-            return  # this rank has measured its images; the others have not
+            return  # this rank's images are measured, the other ranks' are not yet
         assert sample.degraded is not None
         sample.degraded = self._lay_out(self.protocol.prepare(sample.degraded))
         net = Restoring(self.measured_net) if self.objective.restores else self.measured_net
@@ -244,7 +245,7 @@ class RestorationTask(LightningModule):
                 raise refusal(frozen, flags.nonzero().flatten().tolist())
 
     def on_validation_end(self) -> None:
-        """Step a schedule that heeds what was measured."""
+        """Step a schedule that depends on what was measured."""
         if not self.trainer.sanity_checking:
             self.schedule.validated(self.trainer.callback_metrics)
 
@@ -257,7 +258,7 @@ class RestorationTask(LightningModule):
         return call(net, self._lay_out(degraded), sigma)
 
     def on_test_start(self) -> None:
-        """Measure in float32, with the objective's draws from their start."""
+        """Measure in float32, with the objective's random draws started anew."""
         self.net.float()
         self._test_draws = PhiloxDraws("objective", self.trainer.datamodule.eval_seed)  # type: ignore[attr-defined]
 

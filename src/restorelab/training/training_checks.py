@@ -1,4 +1,4 @@
-"""Whether optimizer, scheduler and callbacks fit the run, found out before any data is read."""
+"""Check that optimizer, scheduler and callbacks fit the run, before any data is read."""
 
 import inspect
 from collections.abc import Callable
@@ -20,11 +20,11 @@ UNFIT = {
     "LearningRateFinder": "would train beside the run's record. Compare rates: sweep.py optimizer.lr=1e-4,3e-4,1e-3.",
     "ModelPruning": "gives the weights names that the network of best.ckpt does not have. Prune the loaded network.",
 }
-"""Lightning's callbacks that a run cannot have, with the reason and what to do instead."""
+"""Callbacks of Lightning that a run cannot have, with the reason and an alternative."""
 
 
 def check_training(built: Parts) -> None:
-    """Build the optimizer and the scheduler on one number; they refuse what they do not take."""
+    """Build the optimizer and the scheduler for one number; they raise errors for unsuitable arguments."""
     optimizer = _try(built, "optimizer", make("optimizer", built.config["optimizer"]), [nn.Parameter(torch.zeros(1))])
     _check_closure(built, optimizer)
     measured = validation_names(list(built.evaluations), list(built.measures))
@@ -32,7 +32,7 @@ def check_training(built: Parts) -> None:
 
 
 def _check_closure(built: Parts, optimizer: torch.optim.Optimizer) -> None:
-    """Whether an optimizer that computes the loss several times in a step, as LBFGS does, can do so."""
+    """Check that an optimizer which computes the loss several times per step, as LBFGS does, can do so."""
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is None or closure.default is not inspect.Parameter.empty:
         return
@@ -59,7 +59,7 @@ def _try(built: Parts, key: str, make_it: Callable[..., Any], *given: Any) -> An
 
 
 def check_callbacks(built: Parts) -> None:
-    """Hold the named callbacks against what Lightning would only refuse when training has begun."""
+    """Check the named callbacks for what Lightning would refuse only when training has begun."""
     if not built.config["callbacks"]:
         return
     from lightning.pytorch.callbacks import Callback

@@ -1,4 +1,4 @@
-"""Networks whose weights are not float32 (`bf16-true`, `16-true`, `64-true`) among images and losses that are."""
+"""Networks with weights of another type (`bf16-true`, `16-true`, `64-true`) with float32 images and losses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def accept_float32(net: nn.Module) -> None:
-    """Have a network convert its images to the type of its weights, and its output to float32."""
+    """Make a network convert its images to the type of its weights, and its output to float32."""
     net.register_forward_pre_hook(_to_weights)
     net.register_forward_hook(_to_float32)
 

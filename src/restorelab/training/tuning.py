@@ -21,7 +21,7 @@ from restorelab.restoring.inference import exact, restore
 log = logging.getLogger(__name__)
 
 IMAGES = 24
-"""Validation images that candidates are compared on. All see the same ones: differences need few."""
+"""The number of validation images that candidates are compared on. Few suffice, as all candidates see the same ones."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was chosen under one evaluation.
+    """The chosen candidate under one evaluation.
 
     Attributes:
         values: the best candidate's.
@@ -54,7 +54,7 @@ class Tuned:
     edges: dict[str, str]
 
     def table(self) -> str:
-        """All candidates, a line each, the best one marked."""
+        """Return all candidates, one per line, the best one marked."""
         names = list(self.values)
         head = " ".join(f"{name:>10}" for name in names)
         lines = [f"{self.evaluation}, {self.images} validation images", f"{head} {'PSNR':>7}"]
@@ -65,7 +65,7 @@ class Tuned:
 
 
 def wanted(net: nn.Module) -> bool:
-    """Whether a network has open parameters, which `tuned` chooses."""
+    """Return whether a network has open parameters, which `tuned` chooses."""
     return isinstance(net, Tunable) and bool(net.settings.candidates)
 
 
@@ -117,7 +117,7 @@ def tuned(
 
 
 def combinations(net: nn.Module) -> int:
-    """How many candidates `tuned` tries; 0 where nothing is open."""
+    """Return how many candidates `tuned` tries; 0 where no parameter is open."""
     return math.prod(map(len, net.settings.candidates.values())) if isinstance(net, Tunable) and wanted(net) else 0
 
 
@@ -138,7 +138,7 @@ def _batches(val_set: FrozenSet, chosen: list[int], batch_size: int) -> Iterator
 
 
 def _psnr(net: nn.Module, batches: list[tuple[Tensor, Tensor]], protocol: Protocol, device: torch.device) -> float:
-    """The mean over all images, dB."""
+    """Return the mean over all images, in dB."""
     values = []
     with torch.inference_mode(), exact():
         for degraded, clean in batches:

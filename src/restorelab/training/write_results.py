@@ -1,4 +1,4 @@
-"""What a run leaves when it is done: numbers by image and by evaluation, pictures, and result.json last of all."""
+"""The results of a finished run: numbers by image and by evaluation, pictures, and result.json last of all."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ PICTURES = 4
 """Test images in the panel of each evaluation, where the config does not say (`pictures`)."""
 
 COSTS = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
-"""What the loggers are told of the run beside its metrics."""
+"""The final values of the run that the loggers get besides its metrics."""
 
 
 def write(
@@ -128,7 +128,7 @@ def write(
 
 
 def _undefined(result: Measured) -> Iterator[str]:
-    """Say which metrics are no number for some image, as their means then are none either."""
+    """Warn of metrics that are not finite for some image, as their means are then not finite either."""
     for name, values in result.values.items():
         if (bad := np.flatnonzero(np.isnan(values))).size:
             first = result.frozen.ids[bad[0]]
@@ -136,7 +136,7 @@ def _undefined(result: Measured) -> Iterator[str]:
 
 
 def _summary(measured: Sequence[Measured]) -> dict[str, float]:
-    """The first evaluation's metrics by their names, and every evaluation's with its own behind, for the loggers."""
+    """Return metrics for the loggers: the first evaluation's by name, all with their evaluation's name appended."""
     values = dict(measured[0].metrics()) if measured else {}
     if len(measured) > 1:
         for result in measured:

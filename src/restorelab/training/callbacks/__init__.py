@@ -1,1 +1,1 @@
-"""What happens beside the loop: the record, checkpoints, limits, the bar, pictures."""
+"""Callbacks of a run: its metrics file, checkpoints, limits, progress bar and pictures."""

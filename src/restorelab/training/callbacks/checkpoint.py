@@ -1,4 +1,4 @@
-"""best.ckpt, last.ckpt and what else is kept, each written whole under a temporary name and then renamed."""
+"""Write best.ckpt, last.ckpt and further checkpoints, each as a whole under a temporary name that is then renamed."""
 
 import logging
 import time
@@ -53,11 +53,11 @@ class Checkpoint(LightningCheckpoint):
         self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """The step that was validated last."""
+        """Return the step that was validated last."""
         return {"validated": self.validated}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up `state_dict`."""
+        """Restore the state that `state_dict` returned."""
         self.validated = state_dict["validated"]
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class Checkpoint(LightningCheckpoint):
             state["cuda"] = torch.cuda.get_rng_state(pl_module.device)
         checkpoint["restorelab_rng"] = state
         batches = self._batches
-        if batches is None:  # of somebody else's checkpoint
+        if batches is None:  # the checkpoint was made by another program
             ready = trainer.fit_loop.epoch_loop.batch_progress.current.ready
             batches = ready if ready < trainer.num_training_batches else 0
         checkpoint[run_progress.KEY] = {
@@ -87,7 +87,7 @@ class Checkpoint(LightningCheckpoint):
         self._rng = checkpoint.get("restorelab_rng")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the random state back, behind everything that may have drawn while the run was set up."""
+        """Restore the random state, after everything that may have drawn numbers while the run was set up."""
         state = self.__dict__.pop("_rng", None)
         if state:
             torch.set_rng_state(state["cpu"].cpu())
@@ -134,12 +134,12 @@ class Checkpoint(LightningCheckpoint):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """Copy the weights that were measured, before another callback may put others in their place."""
+        """Copy the weights that were measured, before another callback may replace them."""
         if trainer.is_global_zero and batch_idx + 1 == sum(trainer.num_val_batches):
             self._measured = {name: value.cpu().clone() for name, value in pl_module.measured_net.state_dict().items()}
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Keep the weights if they are the best yet."""
+        """Keep the weights if they are the best so far."""
         self.validated = trainer.global_step
         value = float(trainer.callback_metrics[self.monitor])
         if trainer.is_global_zero:
@@ -165,7 +165,7 @@ class Checkpoint(LightningCheckpoint):
         Without validation images the last step's weights are kept.
         """
         if any(isinstance(callback, StochasticWeightAveraging) for callback in trainer.callbacks):  # type: ignore[attr-defined]
-            self.validated = -1  # it has put the average in the weights' place
+            self.validated = -1  # the callback has replaced the weights by their average
         self._validate(trainer)
         if not self._validates(trainer) and trainer.is_global_zero:
             log.info("no validation images (data.val=0): the last step's weights are kept as best.ckpt")
@@ -192,7 +192,7 @@ class Checkpoint(LightningCheckpoint):
             trainer.save_checkpoint(temporary)
             if trainer.is_global_zero:
                 put(temporary, self.folder.last)
-        except OSError:  # a disk that is full must not stay so for what was in vain
+        except OSError:  # remove the incomplete file, so that it does not fill the disk
             temporary.unlink(missing_ok=True)
             raise
         finally:

@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, measured and kept in place of the last step's."""
+"""An exponential moving average of the weights, which is measured and saved in place of the last step's weights."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class EMA(Callback):
         self._step, self._count = -1, 0
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Begin with the network as it is, or take up the checkpoint's average."""
+        """Begin with a copy of the network, or with the average in the checkpoint."""
         self._average = AveragedModel(pl_module.net, use_buffers=True).eval()
         if any(weight.dtype != torch.float32 for weight in pl_module.net.parameters()):
             self._average.float()  # bfloat16 weights would not change by a thousandth of a difference
@@ -46,7 +46,7 @@ class EMA(Callback):
         pl_module.measure(self._average.module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Take in the weights after each optimizer step."""
+        """Update the average after each optimizer step."""
         if trainer.global_step == self._step or self._average is None:
             return
         self._step = trainer.global_step
@@ -55,7 +55,7 @@ class EMA(Callback):
         self._count += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """The average."""
+        """Return the average's state."""
         if self._average is None:
             return {}
         self._average.n_averaged.fill_(self._count)

@@ -1,4 +1,6 @@
-"""Stops a run whose loss is no number, and says where, at what rate and on what."""
+"""Stop training when the loss becomes NaN or infinite; report the step, the learning rate and the batch's value
+range.
+"""
 
 from typing import Any
 
@@ -11,7 +13,7 @@ from restorelab.data.loader import TrainLoader
 from restorelab.errors import UserError
 
 SHOWN = 5
-"""Images of a batch that a message names."""
+"""The most images of a batch that a message names."""
 
 
 class DivergedError(UserError):
@@ -28,7 +30,7 @@ class Guard(Callback):
         self._first_bad: Tensor | None = None
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Look at the loss of this batch."""
+        """Check the loss of this batch."""
         counter = trainer.fit_loop.epoch_loop.total_batch_idx
         detached = loss.detach()
         if detached.device.type == "cpu":
@@ -43,23 +45,24 @@ class Guard(Callback):
             self.check(trainer, pl_module)
 
     def check(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ask the device whether a batch was bad; called before a checkpoint is written, too."""
+        """Check on the device whether a batch was bad; called before a checkpoint is written as well."""
         if self._first_bad is not None and int(self._first_bad) >= 0:
             self._stop(trainer, pl_module, int(self._first_bad))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say it of the loss first: a network that has diverged gives images that are not finite."""
+        """Report a diverged loss before its consequence, images that are not finite."""
         self.check(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
-        """Refuse to write weights that a bad batch has touched."""
+        """Refuse to save weights that a bad batch has changed."""
         self.check(trainer, pl_module)
 
     def _stop(self, trainer: Any, pl_module: LightningModule, counter: int) -> None:
         loader = trainer.train_dataloader
         facts = ""
         if isinstance(loader, TrainLoader) and trainer.datamodule is not None:
-            epoch, place = divmod(counter, trainer.num_training_batches)  # fewer than there are, where that is limited
+            # fewer than the dataset has, where a limit applies
+            epoch, place = divmod(counter, trainer.num_training_batches)
             batch = loader.batch(epoch * len(loader) + place)
             sample = trainer.datamodule.prepare(batch.to(pl_module.device))
             names = [trainer.datamodule.table.ids[row] for row in sample.index.tolist()]

@@ -1,4 +1,4 @@
-"""Says when a part of a network is dead: a ReLU in the middle that gives nothing for any image cannot come back."""
+"""Warn when a part of a network is dead: a hidden ReLU that is 0 for every image cannot recover."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Health(Callback):
-    """Ask a network that can say so (`diagnose`: name to share of positive values) at each validation's first batch."""
+    """Ask a network that has `diagnose` (name to share of positive values) at the first batch of each validation."""
 
     def __init__(self) -> None:
         self.dead: set[str] = set()
@@ -20,7 +20,7 @@ class Health(Callback):
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """Look, and warn once of each part."""
+        """Check each part, and warn of each dead part once."""
         if batch_idx or not hasattr(pl_module.net, "diagnose"):
             return
         degraded = batch[1].degraded.to(next(pl_module.net.parameters()).dtype)  # of `bf16-true` weights, for one

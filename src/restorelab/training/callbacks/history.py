@@ -1,4 +1,4 @@
-"""metrics.csv: what a run measured on its way, appended as it goes and cut back to the checkpoint on resume."""
+"""metrics.csv: what a run measures during training, appended row by row and cut back to the checkpoint on resume."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class History(Callback):
         self._step = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Rows written, and the loss since the last of them."""
+        """Return the number of rows written, and the loss since the last of them."""
         total, count = self._epoch
         return {
             "rows": self.rows,
@@ -45,12 +45,12 @@ class History(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up where `state_dict` was made."""
+        """Continue from the state that `state_dict` returned."""
         self.rows, self._sum, self._count = state_dict["rows"], state_dict["sum"], state_dict["count"]
         self._epoch = state_dict.get("epoch", (None, 0))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Cut the file back to the checkpoint's rows, or begin it."""
+        """Cut the file back to the checkpoint's rows, or create it."""
         self._step = trainer.global_step
         if self._sum is not None:
             self._sum = self._sum.to(pl_module.device)
@@ -80,7 +80,7 @@ class History(Callback):
                 self._write(trainer, {})
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let the others know what the row of this validation will say."""
+        """Put the numbers of this validation's row into `callback_metrics`, for other callbacks."""
         self._tell(trainer, self._mean(trainer, self._sum, self._count))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -89,7 +89,7 @@ class History(Callback):
         self._write(trainer, measured)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let the others know the mean of the epoch."""
+        """Put the mean loss of the epoch into `callback_metrics`, for other callbacks."""
         self._close()
         self._tell(trainer, self._mean(trainer, *self._epoch))
         self._epoch = (None, 0)
@@ -106,7 +106,7 @@ class History(Callback):
             trainer.callback_metrics["train/loss"] = loss
 
     def _close(self) -> None:
-        """Begin a new mean; the epoch's goes on."""
+        """Start a new mean for the next row; that of the epoch continues."""
         total, count = self._epoch
         if self._sum is not None:
             self._epoch = (self._sum if total is None else total + self._sum, count + self._count)

@@ -31,13 +31,13 @@ class Kept:
         self._few: dict[int, float] = {}
 
     def open(self) -> None:
-        """Read what an earlier session left."""
+        """Read the checkpoints of an earlier session."""
         self._best = self._read(self.folder.best)
         few = [self._read(file) for file in self._files() if file.name.startswith("best_")]
         self._few = {step: value for value, step in filter(None, few)}
 
     def clear(self) -> None:
-        """Remove everything, for a run that begins anew."""
+        """Remove all checkpoints, for a run that starts from the beginning."""
         for file in (self.folder.best, *self._files()):
             file.unlink(missing_ok=True)
 
@@ -45,7 +45,7 @@ class Kept:
         return [file for file in self.folder.best.parent.glob("*.ckpt") if NUMBERED.fullmatch(file.name)]
 
     def _read(self, file: Path) -> tuple[float, int] | None:
-        """The value and the step of a file's weights."""
+        """Return the value and the step of a file's weights."""
         if not file.is_file():
             return None
         facts = torch.load(file, map_location="cpu", weights_only=True, mmap=True)["restorelab"]

@@ -1,4 +1,4 @@
-"""The end of a training, at a step or after a time, between two batches."""
+"""End a training at a step or after a time, between two batches."""
 
 import time
 from typing import Any
@@ -28,15 +28,15 @@ class Limits(Callback):
         return self.before + time.monotonic() - self._began
 
     def state_dict(self) -> dict[str, Any]:
-        """Seconds so far."""
+        """Return the seconds of fitting so far."""
         return {"seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Count on."""
+        """Continue counting from an earlier session."""
         self.before = state_dict["seconds"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock; a run that is past its limits already ends at once."""
+        """Start the clock; end a run at once that is already past its limits."""
         self._began = time.monotonic()
         over = self.max_time is not None and self.seconds >= self.max_time
         if trainer.world_size > 1:
@@ -59,7 +59,7 @@ class Limits(Callback):
                 trainer.should_stop = True
 
     def _passes(self, trainer: Trainer, batch_idx: int) -> bool:
-        """Whether a pass without steps goes on, or comes after this batch."""
+        """Return whether a pass without optimizer steps is under way, or follows this batch."""
         if self.max_epochs is None or (trainer.fit_loop.max_epochs or 0) <= self.max_epochs:
             return False
         return bool(trainer.fit_loop._skip_backward) or batch_idx + 1 == trainer.num_training_batches

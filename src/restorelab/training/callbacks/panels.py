@@ -36,7 +36,7 @@ class Panels(Callback):
 
     @torch.no_grad()
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Draw and hand over."""
+        """Draw the panels and hand them to the loggers."""
         self._validations += 1
         if (
             not self.loggers.take_images

@@ -30,7 +30,7 @@ class Progress(Callback):
         self._mark = (0.0, 0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the bar at the step that the run stands at."""
+        """Open the bar at the step where the run starts or resumes."""
         self._mark = (time.monotonic(), trainer.global_step)
         self.watch.enter("training")
         self.watch.step, self.watch.steps = trainer.global_step, self.total_steps
@@ -43,7 +43,7 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Refresh when it is time."""
+        """Refresh the bar, if it is time to."""
         now = time.monotonic()
         if now < self._next:
             return
@@ -59,7 +59,7 @@ class Progress(Callback):
         self._bar.refresh()
 
     def _rate(self, trainer: Trainer, now: float) -> float:
-        """Images a second over all ranks, since the last look."""
+        """Return the images per second over all ranks, since the last refresh."""
         then, step = self._mark
         if now - then > 4:  # a window of some seconds: steady, and quick to show a change
             self._mark = (now, trainer.global_step)
@@ -67,7 +67,7 @@ class Progress(Callback):
         return images / max(now - then, 1e-9)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say what was measured."""
+        """Print what was measured."""
         measured = [name for name in trainer.callback_metrics if name.startswith("val/") and name != "val/loss"]
         for name in measured[:1]:
             self.watch.metric, self.watch.value = name, float(trainer.callback_metrics[name])

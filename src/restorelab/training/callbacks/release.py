@@ -7,12 +7,12 @@ from restorelab.training.malloc import release_freed_memory
 
 
 class Release(Callback):
-    """Where freed memory is kept (`trainer.keep_memory`), give it back around each validation: the peak stays low."""
+    """Return memory that `trainer.keep_memory` keeps to the system around each validation, to lower the peak."""
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Training's free blocks."""
+        """Return the free blocks of training."""
         release_freed_memory()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Validation's."""
+        """Return the free blocks of validation."""
         release_freed_memory()

@@ -1,4 +1,4 @@
-"""How many images a second training took, validation and the first batches left out."""
+"""Measure the images per second of training, without validation and the first batches."""
 
 import time
 from typing import Any
@@ -7,11 +7,11 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 WARMUP = 5
-"""Batches of a session that are not counted: kernels are chosen and memory is first touched."""
+"""Batches of a session that are not counted, in which kernels are chosen and memory is touched first."""
 
 
 class Throughput(Callback):
-    """Time from batch end to batch end within epochs; on a GPU the epoch's end waits for the device."""
+    """Measure time from batch end to batch end within epochs; on a GPU the end of the epoch waits for the device."""
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
@@ -22,18 +22,18 @@ class Throughput(Callback):
 
     @property
     def rate(self) -> float | None:
-        """Images a second over all ranks, None where too few batches ran to say."""
+        """Return images per second over all ranks; None where too few batches ran."""
         return self.images / self.seconds if self.seconds > 0 else None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the epoch's clock, but not before the warm-up is over."""
+        """Start the clock of the epoch, once the warm-up is over."""
         self._since = time.perf_counter() if self._seen >= WARMUP else None
         self._batches = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Count."""
+        """Count the images of the batch."""
         self._seen += 1
         self._batches += self._since is not None
         if self._since is None and self._seen >= WARMUP:

@@ -1,1 +1,1 @@
-"""Where a run is shown besides its own folder."""
+"""Loggers: where a run is shown in addition to its own folder."""

@@ -44,7 +44,7 @@ class MLFlow(MLFlowLogger):
 
     def begin(self, start: RunStart) -> None:
         """Create the run in its store, or continue the one that the folder names."""
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # else MLflow reports its use
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # otherwise MLflow sends usage statistics
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         runs_dir = Path(start.config.get("runs_dir") or start.folder.parent).resolve()
@@ -83,7 +83,7 @@ class MLFlow(MLFlowLogger):
             self.experiment.set_tag(self.run_id, "failure", str(summary.get("failure")))
 
     def where(self) -> str:
-        """What shows it."""
+        """Return the command that shows the run."""
         uri = self.experiment.tracking_uri
         shown = f"mlflow ui --backend-store-uri {uri}" if uri.startswith("sqlite:") else uri
         return f"run {self.run_id} ({shown})"

@@ -1,4 +1,4 @@
-"""Whether the loggers that a config names can be used here, before anything slow is begun."""
+"""Check that the loggers of a config can be used, before anything slow begins."""
 
 from collections.abc import Mapping
 from importlib import import_module

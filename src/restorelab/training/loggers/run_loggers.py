@@ -1,4 +1,4 @@
-"""The loggers of one run: any of Lightning's, told the same rows as metrics.csv, none of which can end the run."""
+"""The loggers of one run. They get the rows of metrics.csv, and an error of a logger does not end the run."""
 
 import inspect
 import logging
@@ -63,7 +63,7 @@ class RunLoggers:
                     logger.log_hyperparams(flat(start.config))
             except UserError:
                 raise
-            except Exception as error:  # of a service, in whatever shape it comes
+            except Exception as error:  # errors of a service, of any type
                 msg = (
                     f"logger.{name}: cannot be opened ({type(error).__name__}: {error}). ~logger.{name} leaves it out."
                 )
@@ -91,7 +91,7 @@ class RunLoggers:
 
     @property
     def take_images(self) -> bool:
-        """Whether any logger takes pictures."""
+        """Return whether any logger takes pictures."""
         return any(hasattr(logger, "log_image") for logger in self.named.values())
 
     def log(self, values: Mapping[str, float], step: int) -> None:
@@ -119,7 +119,7 @@ class RunLoggers:
             self._call(name, self._finalize.pop(name), "failed" if failed else "success")
 
     def describe(self) -> dict[str, str]:
-        """Where to look, by the loggers' names."""
+        """Return where each logger shows the run, by the loggers' names."""
         return {name: self._where(name, logger) for name, logger in self.named.items()}
 
     def _where(self, name: str, logger: Any) -> str:
@@ -129,7 +129,7 @@ class RunLoggers:
 
 
 def _save_dir(node: Mapping[str, Any], start: RunStart) -> dict[str, str]:
-    """The run's folder, for a logger that cannot do without a `save_dir` and is not given one."""
+    """Return the run's folder, for a logger that requires a `save_dir` and is not given one."""
     module, _, name = node["_target_"].rpartition(".")
     taken = inspect.signature(getattr(import_module(module), name)).parameters.get("save_dir")
     needed = taken is not None and taken.default is taken.empty and "save_dir" not in node

@@ -1,4 +1,4 @@
-"""What a logger of this package is told when its run begins."""
+"""What a logger of this package gets when its run begins."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunStart:
-    """A run that begins, or goes on.
+    """A run that begins or continues.
 
     Attributes:
         config: resolved.

@@ -42,5 +42,5 @@ class TensorBoard(TensorBoardLogger):
             self.log_hyperparams(self.hparams, numbers(summary), step)
 
     def where(self) -> str:
-        """What shows it."""
+        """Return the command that shows the run."""
         return f"tensorboard --logdir {Path(self.log_dir)}"

@@ -55,7 +55,7 @@ class WandB(WandbLogger):
         self.experiment.log({**metrics} if step is None else {**metrics, "step": step})
 
     def log_hyperparams(self, params: Any) -> None:
-        """Add to the run's config, where there is a run."""
+        """Add to the run's config, if there is a run."""
         if self._experiment is not None:
             super().log_hyperparams(params)
 
@@ -77,5 +77,5 @@ class WandB(WandbLogger):
         self._experiment = None
 
     def where(self) -> str:
-        """Where to look."""
+        """Return where to look at the run."""
         return self._where

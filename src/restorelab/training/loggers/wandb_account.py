@@ -1,4 +1,4 @@
-"""Who we are at Weights & Biases, and whether its server can be reached."""
+"""The user's account at Weights & Biases, and whether its server can be reached."""
 
 import netrc
 import os
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from wandb import Settings
 
 Mode = Literal["disabled", "offline", "online", "shared"]
-"""What W&B is told; `shared` is online, with several writers of one run."""
+"""W&B's modes; `shared` is online, with several writers of one run."""
 
 MODES: dict[str, Mode] = {"dryrun": "offline", "run": "online", "offline": "offline", "online": "online",
                           "shared": "shared", "disabled": "disabled"}  # fmt: skip
-"""What WANDB_MODE and W&B's settings files may say, and what it means."""
+"""The values of WANDB_MODE and W&B's settings files, with their meanings."""
 
 PROJECT = "restorelab"
-"""The project where nobody names one."""
+"""The project if none is given."""
 
 CONNECT = 5.0
-"""Seconds in which the server's door must open."""
+"""Seconds within which the server must accept a connection."""
 
 ANSWER = 45.0
-"""Seconds in which it must have said whether it knows us: importing wandb, and the ten seconds that wandb waits."""
+"""Seconds within which the server must accept or refuse the key: importing wandb, and wandb's own ten seconds."""
 
 LOGIN = "import wandb; wandb.login(verify=True, prompt=False)"
 
@@ -61,7 +61,7 @@ def server() -> str:
 
 
 def key_place() -> str | None:
-    """Where a key is: the environment, or the login to a server in ~/.netrc; None without one."""
+    """Return where the API key is: the environment, or the login to a server in ~/.netrc; None without one."""
     for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
         if os.environ.get(name):
             return f"{name} is set"
@@ -79,7 +79,7 @@ def off() -> str | None:
     """Where W&B is disabled, what says so; then nothing of W&B is started, written or sent."""
     if os.environ.get("WANDB_DISABLED", "").strip().lower() not in ("", "0", "false", "no", "off"):
         return f"WANDB_DISABLED={os.environ['WANDB_DISABLED']}"
-    if os.environ.get("WANDB_MODE") == "disabled":  # known without importing wandb
+    if os.environ.get("WANDB_MODE") == "disabled":  # this is known without importing wandb
         return "WANDB_MODE=disabled"
     return "`wandb disabled`; `wandb enabled` undoes it" if settings().mode == "disabled" else None
 
@@ -136,7 +136,7 @@ def require() -> None:
         msg = f"W&B: no API key for {address}. Run `wandb login`, or set WANDB_API_KEY."
         raise UserError(msg)
     _knock(address)
-    # In a process of its own: W&B's settings are fixed for a process at the first look.
+    # in a process of its own, because W&B reads its settings once per process
     command = [sys.executable, "-c", LOGIN]
     try:
         said = subprocess.run(command, capture_output=True, text=True, env=online(), timeout=ANSWER, check=False)
@@ -154,7 +154,7 @@ def require() -> None:
 
 
 def online() -> dict[str, str]:
-    """The environment for a W&B command that talks to the server: quick to give up, and not offline."""
+    """Return the environment for a W&B command that uses the network: it gives up soon, and is not offline."""
     left = ("WANDB_SILENT", "WANDB_SERVICE")  # the last is this process's own, with its own settings
     environment = {name: value for name, value in os.environ.items() if name not in left}
     environment["WANDB_MODE"] = "online"  # over the settings files, too

@@ -46,7 +46,7 @@ def log_leaderboard(
         if wandb_account.off():
             return None
         return _log(tables, sweep_dir.resolve(), loggers[name], page)
-    except Exception as error:  # nothing that W&B may do is worth a sweep
+    except Exception as error:  # no error of W&B may end a sweep
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         log.warning("W&B: the leaderboard was not logged (%s); it stands in %s", reason, sweep_dir)
         return None
@@ -67,7 +67,7 @@ def _log(tables: Sequence[Table], sweep_dir: Path, logger: Mapping[str, Any], pa
     mode, _ = wandb_account.choose_mode(logger.get("mode", "auto"))
     folder = Path(wandb_account.folder(sweep_dir))
     for earlier in (folder / "wandb").glob(f"offline-run-*-{run_id}"):
-        shutil.rmtree(earlier)  # the same tables, before the sweep was gone on with
+        shutil.rmtree(earlier)  # the same tables from before the sweep was continued
     with _kept_below(folder / "wandb"), _own_service():
         run = wandb.init(
             project=project,

@@ -1,4 +1,4 @@
-"""A run of W&B, offline or online, in the folder of ours. Knows nothing of Lightning, which takes seconds to import."""
+"""A W&B run, offline or online, in the run's folder. Does not import Lightning, which takes seconds."""
 
 import logging
 import os
@@ -16,10 +16,10 @@ from restorelab.training.loggers.run_start import RunStart
 log = logging.getLogger(__name__)
 
 HOW = ("trainer", "protocol", "logger", "callbacks")
-"""Groups that say how a run is carried out, not what it is: no tags, and no column of their own."""
+"""Groups that describe how a run is executed, not what it is: they become neither tags nor columns."""
 
 LONGEST = {"name": 128, "tag": 64}
-"""Characters; W&B's server refuses more."""
+"""The most characters of a tag; W&B's server refuses more."""
 
 
 def open_run(
@@ -51,7 +51,7 @@ def open_run(
     identity = run_dir / "wandb" / "id.txt"
     continued = start.resumed and identity.is_file()
     run_id = identity.read_text().strip() if continued else ""
-    if refusal(run_id):  # none yet, or damaged: it becomes a folder's name
+    if refusal(run_id):  # there is no result yet, or it is damaged: the text becomes a folder's name
         continued, run_id = False, secrets.token_hex(4)
     identity.parent.mkdir(parents=True, exist_ok=True)
     identity.write_text(run_id)

@@ -24,7 +24,7 @@ Those that are uploaded already, or still being written, are left out; a second 
 """
 
 QUIET = 120.0
-"""Seconds without a write after which a run without an end is taken for killed: W&B writes every 15 s."""
+"""Seconds without a write after which a run without an end counts as killed; W&B writes every 15 s."""
 
 BATCH = 10
 """Runs handed to one `wandb sync`, which takes a second to start and uploads several at a time."""
@@ -114,12 +114,12 @@ def written(sessions: Sequence[Session]) -> dict[str, str]:
 
 
 def _open_files() -> dict[Path, str]:
-    """The `.wandb` files that processes of this machine hold open, as far as Linux shows them."""
+    """Return the `.wandb` files that processes of this machine have open, as far as Linux shows them."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             targets = [link.readlink() for link in (process / "fd").iterdir()]
-        except OSError:  # it ended meanwhile, or is somebody else's
+        except OSError:  # the process has ended meanwhile, or belongs to another user
             continue
         found.update({target: process.name for target in targets if target.suffix == ".wandb"})
     return found

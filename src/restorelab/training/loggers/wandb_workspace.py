@@ -34,17 +34,17 @@ and the image panels. Each call saves a new one.
 KEYS = ("project", "entity", "name")
 
 COLUMNS = ("model_name", "data_name", "noise_name", "loss_name", "seed")
-"""What is compared where no run's config is at hand to see what differs."""
+"""The columns if no run's config is available to compare."""
 
 MOST = 8
-"""Axes of the parallel coordinates that are still told apart, and panels of images."""
+"""The most axes of the parallel coordinates that can be distinguished, and the most panels of images."""
 
 INSTALL = "pip install 'restorelab[workspace]'"
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a workspace is about.
+    """The content of a workspace.
 
     Attributes:
         groups: names of the sweeps as W&B knows them; empty: the whole project. name: of the workspace.
@@ -77,7 +77,7 @@ def run(argv: Sequence[str]) -> int:
         entity = content.entity or _own_entity()
         workspace: Any = build(content, entity)
         saved = workspace.save()
-    except Exception as error:  # of the server, in whatever shape the package hands it on
+    except Exception as error:  # errors of the server, of any type that the package passes on
         msg = f"W&B: the workspace was not saved: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         raise UserError(msg) from error
     print(saved.url)
