@@ -2,47 +2,17 @@
 
 import io
 import struct
-import threading
-import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 from PIL import Image, ImageOps
 from reading import read
 
-from restorelab.data import warned
+from data.image_files import chunk, noise, png, tiff, write
 from restorelab.data.decode import BadImage
 from restorelab.data.item import Slice
-from restorelab.errors import ConfigError
-
-
-def noise(shape: tuple[int, ...], dtype: type = np.uint8, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(pixels: np.ndarray, extra: bytes = b"") -> bytes:
-    """A PNG written by hand: no library at hand writes 16-bit samples with colour or alpha. Rows are unfiltered but
-    every second one is filtered "up", so that a decoder must know the bytes per pixel and the rows' order."""
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    height, width, samples = pixels.shape
-    big = pixels.astype(pixels.dtype.newbyteorder(">"))
-    rows, above = [], np.zeros(width * samples * pixels.itemsize, np.uint8)
-    for y in range(height):
-        row = np.frombuffer(big[y].tobytes(), np.uint8)
-        rows.append(b"\2" + (row - above).tobytes() if y % 2 else b"\0" + row.tobytes())
-        above = row
-    kind = {1: 0, 2: 4, 3: 2, 4: 6}[samples]
-    header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, kind, 0, 0, 0)
-    body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(b"".join(rows))) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def exif(orientation: int) -> bytes:
@@ -64,17 +34,6 @@ def lzw_tiff(pixels: np.ndarray) -> bytes:
     place = 8 + len(strip) + len(tail)
     directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return b"II*\0" + struct.pack("<I", place) + strip + tail + directory + bytes(4)
-
-
-def write(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
-
-
-def tiff(pixels: np.ndarray, **options: object) -> bytes:
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, pixels, **options)
-    return stream.getvalue()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -269,124 +228,3 @@ def test_slice_of_a_file(tmp_path: Path):
     assert np.array_equal(read(Slice(path, 700, len(stream.getvalue())), 1)[0], pixels)
     with pytest.raises(BadImage, match=r"the file ends after .* bytes"):
         read(Slice(path, 700, 10_000_000), 1)
-
-
-@pytest.mark.parametrize("kind", ["jpg", "png", "tif", "bmp", "pgm", "webp", "png16", "tif16"])
-@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_truncated(tmp_path: Path, kind: str, share: float):
-    if kind == "png16":
-        data = png(noise((100, 80, 3), np.uint16))
-    elif kind == "tif16":
-        data = tiff(noise((100, 80, 3), np.uint16), photometric="rgb")
-    else:
-        stream = io.BytesIO()
-        names = {"jpg": "JPEG", "tif": "TIFF", "pgm": "PPM"}
-        Image.fromarray(noise((100, 80))).save(stream, names.get(kind, kind.upper()))
-        data = stream.getvalue()
-    path = write(tmp_path / f"a.{kind}", data)
-    read(path, 1)
-    path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(BadImage) as caught:
-        read(path, 1)
-    assert caught.value.name == str(path)
-    assert str(path) in str(caught.value)
-
-
-def test_flipped_bits_of_a_png(tmp_path: Path):
-    for pixels in (noise((60, 60)), noise((60, 60, 3), np.uint16)):
-        data = bytearray(png(pixels))
-        data[len(data) // 2] ^= 0x55
-        with pytest.raises(BadImage, match="cannot be decoded"):
-            read(write(tmp_path / "a.png", bytes(data)), 1)
-
-
-def huge(kind: str) -> bytes:
-    if kind == "png":
-        header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
-        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
-    if kind == "pgm":
-        return b"P5 20000 20000 255\n" + bytes(100)
-    if kind == "bmp":
-        return b"BM" + struct.pack("<IHHIIiiHHIIIIII", 100, 0, 0, 54, 40, 20000, 20000, 1, 24, 0, 0, 0, 0, 0, 0)
-    data = bytearray(tiff(np.zeros((8, 8), np.uint8)))
-    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
-        for tag in (256, 257):
-            entry = file.pages[0].tags[tag]
-            struct.pack_into("<I" if entry.dtype == 4 else "<H", data, entry.offset + 8, 20000)
-    return bytes(data)
-
-
-@pytest.mark.parametrize("kind", ["png", "pgm", "bmp", "tif"])
-def test_huge_is_refused_by_its_header_without_a_warning(tmp_path: Path, kind: str):
-    path = write(tmp_path / f"a.{kind}", huge(kind))
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        with pytest.raises(BadImage, match=r"damaged: its (header|tags) promises? 20000x20000 pixels"):
-            read(path, 1)
-    assert told == []
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [(b"", "empty file"), (b"\0\0\0\x0cjP  " + bytes(50), "known format"), (b"<html>", "known format")],
-)
-def test_no_image_at_all(tmp_path: Path, data: bytes, reason: str):
-    with pytest.raises(BadImage, match=reason):
-        read(write(tmp_path / "a.jpg", data), 1)
-
-
-def test_missing_placeholder_wrong_size_and_kind(tmp_path: Path):
-    with pytest.raises(BadImage, match="no such file"):
-        read(tmp_path / "none.png", 1)
-    Image.new("L", (1, 1)).save(tmp_path / "a.png")
-    with pytest.raises(BadImage, match="1x1 pixels: a placeholder"):
-        read(tmp_path / "a.png", 1, (100, 100), "stretch")
-    with pytest.raises(BadImage, match="is 20x30, not 30x20"):
-        read(noise((20, 30)), 1, (30, 20), "none")
-    with pytest.raises(BadImage, match=r"from -1 to 0; expected 0 to 1. Set data.white"):
-        read(write(tmp_path / "a.tif", tiff(np.float32([[0] * 8 + [-1]] * 9))), 1)
-    with pytest.raises(BadImage, match="int64 samples, whose white level is not known"):
-        read(np.zeros((9, 9), np.int64), 1)
-
-
-def test_settings_that_mean_nothing():
-    for arguments in ((0, None, "none"), (1, (8, 8), "fit"), (1, None, "crop"), (1, (0, 8), "stretch")):
-        with pytest.raises(ConfigError):
-            read(noise((9, 9)), *arguments)
-
-
-def test_broken_exif_neither_warns_nor_stops(tmp_path: Path):
-    pixels = noise((24, 24))
-    tags = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">HHHIHHI", 9, 0x0112, 3, 1, 3, 0, 0) + b"\xff\x01\x69"
-    path = tmp_path / "a.jpg"
-    Image.fromarray(pixels).save(path, exif=tags)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        with Image.open(path) as image:
-            image.getexif()
-            expected = np.asarray(image)[::-1, ::-1]
-        assert told, "the file must be one that Pillow warns about"
-        told.clear()
-        found = read(path, 1)[0]
-    assert told == []
-    assert np.array_equal(found, expected)  # the one tag that is whole, a half turn, is obeyed
-
-
-def test_quiet_restores_the_filters_after_overlapping_threads():
-    before = list(warnings.filters)
-    first, second = threading.Event(), threading.Event()
-
-    def long() -> None:
-        with warned.quiet():
-            first.set()
-            second.wait(5)
-
-    thread = threading.Thread(target=long)
-    thread.start()
-    first.wait(5)
-    with warned.quiet():
-        pass
-    assert list(warnings.filters) != before  # the long one is still inside
-    second.set()
-    thread.join()
-    assert list(warnings.filters) == before
