@@ -11,9 +11,9 @@ import yaml
 import restorelab
 import runs
 from restorelab.cli import compare, main
-from restorelab.config import build, composition, trust
+from restorelab.config import build, composition, own_keys, trust
 from restorelab.errors import ConfigError, UserError
-from restorelab.exchange import export_set, own_options
+from restorelab.exchange import export_set
 from restorelab.sweep import worker
 from restorelab.training import execute, resumption
 
@@ -192,7 +192,7 @@ def test_every_shipped_config_may_be_read_back():
 
 
 def test_compare_takes_the_packages_to_trust():
-    assert own_options.listed(compare.parse([".", "trust=[a,b.c]"]).trust) == ["a", "b.c"]
+    assert own_keys.listed(compare.parse([".", "trust=[a,b.c]"]).trust) == ["a", "b.c"]
 
 
 def test_a_package_beside_conf_is_importable_and_shadows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -119,7 +119,7 @@ def test_a_full_disk_is_found_before(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ([], "say where to, out=FOLDER"),
         (["out=x", "part=train"], "part=train: .*Allowed: test, val"),
-        (["out=x", "prt=val"], "prt: unknown key. Did you mean 'part'"),
+        (["out=x", "prt=val"], "prt=val: unknown key 'prt'. Did you mean 'part'"),
         (["out=x", "clean=yes"], "clean=yes: .*true"),
         (["out=x", "noise=impulze"], "Did you mean 'impulse'"),
         (["out=x", "out=y"], "given twice"),

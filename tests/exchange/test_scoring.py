@@ -139,7 +139,7 @@ def test_without_out_a_new_folder_in_runs_dir(made: Made, tmp_path: Path):
         (["set=s", "name=m"], "first comes the folder"),
         (["{made}", "name=m"], "set= is missing"),
         (["{made}", "set=s"], "name= is missing"),
-        (["{made}", "set=s", "nam=m"], "nam: unknown key. Did you mean 'name'"),
+        (["{made}", "set=s", "nam=m"], "nam=m: unknown key 'nam'. Did you mean 'name'"),
         (["/nowhere", "set=s", "name=m"], "no such folder"),
         (["{made}", "set={set}", "name=m", "parameters=1e6"], "parameters=1e6: expected a whole number"),
         (["{made}", "set={set}", "name=m", "seconds=fast"], "seconds=fast"),

@@ -42,10 +42,10 @@ def test_the_file_holds_every_key_with_its_meaning() -> None:
 def test_the_command_line_is_divided() -> None:
     sweep, rest = keys.split(
         ["model=ae,dual_ae", "workers=2", "noise=glob(*)", "seed=range(3)", "~callbacks.panels", "+model.width=1,2",
-         "dry=true", "optimizer.lr=interval(1,2)", "length=short", "resume=false", "experiment=x", "++a.b=3"]
+         "dry=true", "optimizer.lr=interval(1,2)", "length=short", "resume=false", "experiment=x", "++model.b=3"]
     )  # fmt: skip
     assert rest == ["model=ae,dual_ae", "noise=glob(*)", "seed=range(3)", "~callbacks.panels", "+model.width=1,2",
-                    "optimizer.lr=interval(1,2)", "length=short", "experiment=x", "++a.b=3"]  # fmt: skip
+                    "optimizer.lr=interval(1,2)", "length=short", "experiment=x", "++model.b=3"]  # fmt: skip
     assert (sweep.workers, sweep.dry, sweep.resume) == (2, True, False)
     assert keys.split([])[0] == keys.defaults()
     assert keys.defaults().resume is True
@@ -108,7 +108,7 @@ def test_options_of_an_executor_are_kept_apart() -> None:
         (["devices=0,0"], ["devices=[0, 0]", "each once"]),
         (["devices=-1"], ["devices=[-1]"]),
         (["dry=yes"], ["dry='yes'", "true or false"]),
-        (["dry"], ["dry", "a value"]),
+        (["dry"], ["dry", "dry=..."]),
         (["model"], ["model", "key=value"]),
         (["-m"], ["-m", "no -m"]),
         (["sweep_dir="], ["sweep_dir", "empty"]),

@@ -6,9 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restorelab.config import trust
+from restorelab.config import own_keys, trust
 from restorelab.errors import ConfigError
-from restorelab.exchange import own_options
 from restorelab.training import gc_tuning
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def parse(argv: Sequence[str]) -> Options:
     """
     keys = [field.name for field in fields(Options) if field.name != "folders"]
     named = [word for word in argv if Path(word).is_dir() or "=" not in word or "/" in word.partition("=")[0]]
-    given, _ = own_options.split("compare", [word for word in argv if word not in named], keys, of_run=False)
+    given, _ = own_keys.split("compare", [word for word in argv if word not in named], keys, of_run=False)
     options = Options(tuple(map(Path, named)), **given)
     if not options.folders:
         msg = "compare: say which runs, such as restorelab compare runs/sweeps/NAME."
@@ -80,8 +79,8 @@ def run(argv: Sequence[str]) -> int:
     inside = options.folders[0] if len(options.folders) == 1 else Path()
     folder = Path(options.out).expanduser() if options.out else inside / "comparison"
     began = time.monotonic()
-    trust.trust(own_options.listed(options.trust))
-    evaluations = own_options.listed(options.evaluations)
+    trust.trust(own_keys.listed(options.trust))
+    evaluations = own_keys.listed(options.evaluations)
     compared = build(
         options.folders, baseline=options.baseline or None, evaluations=evaluations or None,
         metric=options.metric or None,

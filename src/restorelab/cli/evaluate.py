@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from restorelab.config import own_keys
 from restorelab.errors import ConfigError, nearest
-from restorelab.exchange import own_options
 
 USAGE = """\
 restorelab evaluate WEIGHTS [key=value ...]: measure trained weights by the protocol, into a run folder of its own.
@@ -39,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     sources = [argument for argument in argv if "=" not in argument and not argument.startswith(("-", "~", "+"))]
-    given, overrides = own_options.split("evaluate", [word for word in argv if word not in sources], OWN)
+    given, overrides = own_keys.split("evaluate", [word for word in argv if word not in sources], OWN)
     if len(sources) != 1:
         said = f"it got {len(sources)}: {', '.join(sources)}" if sources else "such as runs/mine or weights.pth"
         raise ConfigError(f"evaluate: expected one run folder or file of weights, {said}.")

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import composition
+from restorelab.config import composition, own_keys
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.exchange import own_options
 
 USAGE = """\
 restorelab preview [key=value ...]: a panel of degraded images and what they measure, before anyone trains.
@@ -74,7 +73,7 @@ def parse(argv: Sequence[str]) -> tuple[Options, list[str]]:
     Raises:
         ConfigError: for a value that an option does not take, and a key that neither preview nor a run has.
     """
-    text, overrides = own_options.split("preview", argv, list(READ))
+    text, overrides = own_keys.split("preview", argv, list(READ))
     return Options(**{key: READ[key](value) for key, value in text.items()}), overrides
 
 

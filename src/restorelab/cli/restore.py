@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from restorelab.config import own_keys
 from restorelab.errors import ConfigError, nearest
-from restorelab.exchange import own_options
 from restorelab.restoring import packaged
 from restorelab.restoring.photograph import FORMATS
 
@@ -108,10 +108,10 @@ def parse(argv: Sequence[str]) -> Request:
     words = [word for word in argv if word not in pairs]
     if flags := [word for word in words if word.startswith("-") and not Path(word).exists()]:
         raise ConfigError(f"restore {flags[0]}: expected files, key=value, or --help.")
-    given, _ = own_options.split("restore", pairs, OWN, of_run=False)
+    given, _ = own_keys.split("restore", pairs, OWN, of_run=False)
     if not words:
         raise ConfigError("restore: name the files, folders or patterns to restore, such as photo.jpg.")
-    truths = {key: own_options.truth(key, given[key]) for key in ("overwrite", "force", "x8", "lossy", "page")
+    truths = {key: own_keys.truth(key, given[key]) for key in ("overwrite", "force", "x8", "lossy", "page")
               if key in given}  # fmt: skip
     options: dict[str, Any] = {key: truths[key] for key in ("force", "x8") if key in truths}
     options |= {"color": given["color"]} if "color" in given else {}
@@ -120,8 +120,8 @@ def parse(argv: Sequence[str]) -> Request:
         options["sigma"] = _number("sigma", given["sigma"])
     tile = given.get("tile", "auto")
     if tile not in ("auto", "check"):
-        options["tile"] = own_options.whole("tile", tile)
-    wanted: dict[str, Any] = {key: own_options.whole(key, given[key]) for key in ("depth", "quality") if key in given}
+        options["tile"] = own_keys.whole("tile", tile)
+    wanted: dict[str, Any] = {key: own_keys.whole(key, given[key]) for key in ("depth", "quality") if key in given}
     wanted |= {"lossy": truths.get("lossy", False)}
     wanted |= {"format": _format(given["format"])} if "format" in given else {}
     if wanted.get("depth") not in (None, 8, 16, 32):
@@ -133,7 +133,7 @@ def parse(argv: Sequence[str]) -> Request:
         raise ConfigError(f"device={device}: {nearest(device, ['auto', 'cpu', 'cuda'])}")
     return Request(
         words, given.get("model", "auto"), Path(given["out"]).expanduser() if "out" in given else None, device,
-        own_options.listed(given.get("trust", "")), truths.get("overwrite", False), truths.get("page", False),
+        own_keys.listed(given.get("trust", "")), truths.get("overwrite", False), truths.get("page", False),
         tile == "check", options, wanted,
     )  # fmt: skip
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from restorelab.config import conf_files, options, schema, signatures
+from restorelab.config import conf_files, options, own_keys, schema, signatures
 from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import UserError
-from restorelab.exchange import own_options
 
 USAGE = """\
 restorelab schema [out=conf.schema.json]: write a JSON schema of the config files, for editors.
@@ -43,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(USAGE, end="")
         return 0
-    given, _ = own_options.split("schema", argv, ("out",), of_run=False)
+    given, _ = own_keys.split("schema", argv, ("out",), of_run=False)
     file = Path(given.get("out", "conf.schema.json")).expanduser()
     new = file.with_name(f".{file.name}.tmp")
     try:

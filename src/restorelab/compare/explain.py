@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restorelab.config import build, conf_files
+from restorelab.config import build, conf_files, own_keys
 from restorelab.data.set_names import degradation_of, set_of
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.exchange import own_options
 from restorelab.metrics.protocol import Protocol
 from restorelab.report.text_table import aligned, ruled
 from restorelab.restoring.inference import exact, restore
@@ -114,11 +113,11 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     folders = [word for word in argv if "=" not in word]
-    given, _ = own_options.split("explain", [word for word in argv if word not in folders], OWN, of_run=False)
+    given, _ = own_keys.split("explain", [word for word in argv if word not in folders], OWN, of_run=False)
     if len(folders) != (1 if "published" in given else 2):
         raise ConfigError("explain: expected two runs, or one run and published=NUMBER.")
     first = Record("A", Path(folders[0]).expanduser())
-    names = own_options.listed(given.get("evaluation", ""))
+    names = own_keys.listed(given.get("evaluation", ""))
     name = names[0] if names else first.evaluations[0]
     own = conventions(first.config, first.evaluation(name))
     if "published" in given:
@@ -181,9 +180,9 @@ def _conventions(own: Conventions, given: Mapping[str, str]) -> Conventions:
         wanted = {key: value for key, value in node.items() if key in WORDS}
         wanted |= {"noise_clip": node["clip_noise"]} if "clip_noise" in node else {}
     for key in ("noise_clip", "clip_input", "self_ensemble", "quantize", "pooled"):
-        wanted |= {key: own_options.truth(key, given[key])} if key in given else {}
+        wanted |= {key: own_keys.truth(key, given[key])} if key in given else {}
     for key in ("border", "seed"):
-        wanted |= {key: own_options.whole(key, given[key])} if key in given else {}
+        wanted |= {key: own_keys.whole(key, given[key])} if key in given else {}
     if "color" in given:
         if given["color"] not in ("rgb", "y"):
             raise ConfigError(f"color={given['color']}: {nearest(given['color'], ['rgb', 'y'])}")

@@ -36,6 +36,11 @@ def options(group: str) -> list[str]:
     return sorted({file.relative_to(f).with_suffix("").as_posix() for f in folders for file in f.rglob("*.yaml")})
 
 
+def is_group(name: str) -> bool:
+    """Return whether a name is that of a config group: a folder of conf/, ours or the user's."""
+    return any((folder / name).is_dir() for folder in conf_dirs())
+
+
 def find(group: str, name: str) -> Path:
     """Return the file GROUP/NAME.yaml, the user's own before the shipped one.
 

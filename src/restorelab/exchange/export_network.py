@@ -5,9 +5,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from restorelab.config import trust
+from restorelab.config import own_keys, trust
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.exchange import own_options
 
 USAGE = """\
 restorelab export RUN out=FILE [key=value ...]: a trained network as a file, checked on test images before it is kept.
@@ -54,19 +53,19 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     sources = [argument for argument in argv if "=" not in argument and not argument.startswith("-")]
-    given, _ = own_options.split("export", [word for word in argv if word not in sources], OWN, of_run=False)
+    given, _ = own_keys.split("export", [word for word in argv if word not in sources], OWN, of_run=False)
     if len(sources) != 1 or "out" not in given:
         raise ConfigError("export: expected one network and where it goes, such as runs/mine out=mine.onnx.")
     out = Path(given["out"]).expanduser()
     kind = _kind(given.get("format"), out)
     sigma = _sigma(given["sigma"], kind) if "sigma" in given else None
-    count = own_options.whole("images", given.get("images", str(IMAGES)))
+    count = own_keys.whole("images", given.get("images", str(IMAGES)))
     if not count:
         raise ConfigError("images=0: a file that was not compared with the network is not written.")
-    replace = own_options.truth("overwrite", given.get("overwrite", "false"))
+    replace = own_keys.truth("overwrite", given.get("overwrite", "false"))
     _check_place(out, kind, replace=replace)
     texts: dict[str, str] = {key: given[key] for key in ("summary", "licence") if key in given}
-    with trust.trusting(own_options.listed(given.get("trust", ""))):
+    with trust.trusting(own_keys.listed(given.get("trust", ""))):
         print(export(sources[0], out, kind, sigma=sigma, count=count, texts=texts))
     return 0
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import composition, trust
+from restorelab.config import composition, own_keys, trust
 from restorelab.config.run_config import read_config
 from restorelab.config.schema import require_whole
 from restorelab.errors import ConfigError, UserError, nearest
-from restorelab.exchange import own_options
 from restorelab.runs import run_folder
 
 USAGE = """\
@@ -40,12 +39,12 @@ def run(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(USAGE, end="")
         return 0
-    given, overrides = own_options.split("export-set", argv, OWN)
+    given, overrides = own_keys.split("export-set", argv, OWN)
     if "out" not in given:
         msg = "export-set: say where to, out=FOLDER."
         raise ConfigError(msg)
-    trust.trust(own_options.listed(given.get("trust", "")))
-    part, clean = given.get("part", "test"), own_options.truth("clean", given.get("clean", "false"))
+    trust.trust(own_keys.listed(given.get("trust", "")))
+    part, clean = given.get("part", "test"), own_keys.truth("clean", given.get("clean", "false"))
     if part not in PARTS:
         msg = f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images."
         raise ConfigError(msg)

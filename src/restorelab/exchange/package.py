@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from restorelab import file_names
-from restorelab.config import build
+from restorelab.config import build, own_keys
 from restorelab.errors import ConfigError, UserError
-from restorelab.exchange import own_options
 from restorelab.judge import bootstrap
 from restorelab.models import weights
 from restorelab.restoring import inference, packaged
@@ -58,7 +57,7 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     plain = [word for word in argv if "=" not in word]
-    given, _ = own_options.split("package", [word for word in argv if "=" in word], OWN, of_run=False)
+    given, _ = own_keys.split("package", [word for word in argv if "=" in word], OWN, of_run=False)
     missing = [f"{key}=TEXT" for key in REQUIRED if key not in given]
     if len(plain) != 2 or missing:
         raise ConfigError(f"package {' '.join(plain)}: expected RUN NAME {' '.join(missing)}".rstrip())

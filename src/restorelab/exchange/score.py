@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restorelab.config import trust
+from restorelab.config import own_keys, trust
 from restorelab.errors import ConfigError, DataError, nearest
-from restorelab.exchange import own_options
 
 if TYPE_CHECKING:
     from restorelab.data.frozen import FrozenSet
@@ -62,7 +61,7 @@ def run(argv: Sequence[str]) -> int:
     if "=" in first and not Path(first).expanduser().is_dir():
         msg = f"score {first}: first comes the folder of the outputs, score DIR set=FOLDER name=METHOD."
         raise ConfigError(msg)
-    given, _ = own_options.split("score", rest, OWN, of_run=False)
+    given, _ = own_keys.split("score", rest, OWN, of_run=False)
     for key in ("set", "name"):
         if key not in given:
             msg = f"score: {key}= is missing; score DIR set=FOLDER name=METHOD."
@@ -71,8 +70,8 @@ def run(argv: Sequence[str]) -> int:
     if not folder.is_dir():
         msg = f"score {first}: there is no such folder."
         raise ConfigError(msg)
-    trust.trust(own_options.listed(given.get("trust", "")))
-    copy = own_options.truth("copy", given.get("copy", "false"))
+    trust.trust(own_keys.listed(given.get("trust", "")))
+    copy = own_keys.truth("copy", given.get("copy", "false"))
     root = given.get("root")
     print(score(folder, Path(given["set"]).expanduser(), _method(given), out, runs_dir=given.get("runs_dir", "runs"),
                 copy=copy, root=root))  # fmt: skip
@@ -80,7 +79,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _method(given: Mapping[str, str]) -> Method:
-    counts = {key: own_options.whole(key, given[key]) for key in ("parameters", "macs", "seed") if key in given}
+    counts = {key: own_keys.whole(key, given[key]) for key in ("parameters", "macs", "seed") if key in given}
     seconds = None
     if "seconds" in given:
         try:

@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import composition
+from restorelab.config import composition, own_keys
 from restorelab.config.overrides import parse
 from restorelab.data.set_names import set_of
 from restorelab.errors import ConfigError, DataError
-from restorelab.exchange import own_options
 from restorelab.exchange.certificates import Certificate, load, names
 from restorelab.report.text_table import aligned, ruled
 from restorelab.runs.run_folder import write_json
@@ -73,7 +72,7 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     asked = [word for word in argv if "=" not in word and not word.startswith(("-", "~", "+"))]
-    given, overrides = own_options.split("verify", [word for word in argv if word not in asked], OWN)
+    given, overrides = own_keys.split("verify", [word for word in argv if word not in asked], OWN)
     certificates = [load(name) for name in asked or names()]
     began = time.strftime("%Y%m%d-%H%M%S")
     base = composition.compose([word for word in overrides if not word.startswith("test.")])

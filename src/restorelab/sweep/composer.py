@@ -21,7 +21,6 @@ from restorelab import quoting
 from restorelab.config import composition, conf_files, hydra_errors
 from restorelab.config.overrides import parse
 from restorelab.config.schema import conf_dir
-from restorelab.sweep.grid import is_group
 
 UNSAID = "<FOLDER>"
 """Stands for a `data.root` that was not given, where the runs are only listed."""
@@ -143,4 +142,4 @@ def _is_for_hydra(override: Override) -> bool:
     """Return whether an override chooses from a group, or is one that only Hydra can apply or refuse."""
     if override.is_hydra_override() or override.is_sweep_override() or override.package is not None:
         return True
-    return is_group(override.key_or_group) and not isinstance(override.value(), dict)
+    return conf_files.is_group(override.key_or_group) and not isinstance(override.value(), dict)

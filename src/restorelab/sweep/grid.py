@@ -123,16 +123,13 @@ def values(override: Override) -> list[str]:
     return found
 
 
-def is_group(name: str) -> bool:
-    """Return whether a key names a config group: a folder of conf/, of restorelab or of the user."""
-    return any((folder / name).is_dir() for folder in conf_files.conf_dirs())
-
-
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a readable name for each point, safe as a file name, unique for each set of values."""
     prefixes = {keys: _prefixes(keys) for keys in {tuple(point) for point in points}}
     keys = dict.fromkeys(key for point in points for key in point)
-    ends = {key: {} if is_group(key) else _ends([point[key] for point in points if key in point]) for key in keys}
+    ends = {
+        key: {} if conf_files.is_group(key) else _ends([point[key] for point in points if key in point]) for key in keys
+    }
     texts = []
     for point in points:
         shown = [_text(ends[key].get(value, value) if ends[key] else value) for key, value in point.items()]
@@ -167,7 +164,7 @@ def _marked(text: str, key: str) -> str:
 
 def _prefixes(keys: Sequence[str]) -> list[str]:
     """Return the prefix of each key's value: none for a config group's option, whose name is clear by itself."""
-    return ["" if is_group(key) else f"{short_key(key, keys)}_" for key in keys]
+    return ["" if conf_files.is_group(key) else f"{short_key(key, keys)}_" for key in keys]
 
 
 def short_key(key: str, keys: Sequence[str]) -> str:

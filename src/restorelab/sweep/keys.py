@@ -1,13 +1,12 @@
 """The sweep's own keys: defaults from conf/sweep.yaml, changes on the command line, and what is left for the runs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin
 
 from restorelab import quoting
-from restorelab.config import conf_files, schema, signatures
-from restorelab.config.schema import DURATION, Train
+from restorelab.config import conf_files, own_keys, signatures
+from restorelab.config.schema import DURATION
 from restorelab.errors import ConfigError, nearest
 from restorelab.sweep import grid
 
@@ -46,9 +45,6 @@ KEYS = tuple(key for key in TYPES if key != "resume")
 
 LEAST = {"workers": 1, "per_device": 1, "retries": 0, "trials": 1, "search_seed": 0}
 
-WORD = re.compile(r"(\w+)[\w.]*(?:=.*)?", re.DOTALL)
-"""A plain override; its first word is a key of the sweep, a key of a run, or a mistake."""
-
 
 def split(arguments: Sequence[str]) -> tuple[Sweep, list[str]]:
     """Divide a command line into the sweep's own keys and the overrides of the runs, which stay as they are.
@@ -56,22 +52,18 @@ def split(arguments: Sequence[str]) -> tuple[Sweep, list[str]]:
     Raises:
         ConfigError: for an unknown key, a value that does not fit, or keys that exclude each other.
     """
+    for argument in arguments:
+        if argument in ("-m", "--multirun"):
+            raise ConfigError(f"{argument}: several values need no -m; a sweep takes key=value only.")
+    mine, rest = own_keys.part("sweep", arguments, [*TYPES, "executor."], of_run=True)
     own: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    rest: list[str] = []
-    for argument in arguments:
-        key, equals, text = argument.partition("=")
-        root, _, inner = key.partition(".")
-        if root in TYPES and not equals:
-            msg = f"{argument}: expected a value, {key}=..."
-            raise ConfigError(msg)
-        if root == "executor" and inner:
-            options[inner] = _plain(argument)
-        elif root in TYPES and not inner:
-            own[root] = _read(root, text, argument)
+    for argument in mine:
+        key, _, text = argument.partition("=")
+        if key in TYPES:
+            own[key] = _read(key, text, argument)
         else:
-            _check_word(argument)
-            rest.append(argument)
+            options[key.removeprefix("executor.")] = _plain(argument)
     sweep = defaults()
     given = {name: getattr(sweep, name) for name in TYPES} | own
     given["executor_options"] = {**(given["executor_options"] or {}), **options}
@@ -122,24 +114,6 @@ def _plain(argument: str) -> Any:
 def _unquoted(text: str) -> str:
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
-
-
-def _check_word(argument: str) -> None:
-    """Refuse an unknown key before Hydra reads it, as Hydra does not know the keys of the sweep."""
-    if argument.startswith("-"):
-        msg = f"{argument}: a sweep takes key=value only; several values need no -m."
-        raise ConfigError(msg)
-    found = WORD.fullmatch(argument)
-    if not found:
-        return
-    word = found.group(1)
-    known = {*KEYS, *(field.name for field in fields(Train)), "experiment"} - set(schema.HIDDEN)
-    if word not in known | {"hydra"} and not grid.is_group(word):
-        msg = f"{argument}: unknown key {word!r}. {nearest(word, known)}"
-        raise ConfigError(msg)
-    if "=" not in argument:
-        msg = f"{argument}: not of the form key=value."
-        raise ConfigError(msg)
 
 
 def _checked(given: Mapping[str, Any], where: str) -> Sweep:

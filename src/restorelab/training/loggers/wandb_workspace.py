@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from restorelab.config import own_keys
 from restorelab.config.run_config import follow_moves
 from restorelab.data.set_names import named
-from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.errors import ConfigError, UserError
 from restorelab.runs.run_identity import scientific
 from restorelab.training.loggers import wandb_account
 from restorelab.training.loggers.run_start import flat
@@ -86,17 +87,8 @@ def run(argv: Sequence[str]) -> int:
 
 def read(argv: Sequence[str]) -> Content:
     """What the arguments ask for: `key=value`, folders of sweeps, names of groups."""
-    said: dict[str, str] = {}
-    sweeps = []
-    for argument in argv:
-        key, equals, value = argument.partition("=")
-        if not equals or Path(argument).is_dir():
-            sweeps.append(argument)
-        elif key not in KEYS:
-            msg = f"workspace {argument}: {nearest(key, KEYS)}"
-            raise ConfigError(msg)
-        else:
-            said[key] = value
+    sweeps = [argument for argument in argv if "=" not in argument or Path(argument).is_dir()]
+    options, _ = own_keys.split("workspace", [word for word in argv if word not in sweeps], KEYS, of_run=False)
     groups: list[str] = []
     configs: list[dict[str, Any]] = []
     for sweep in sweeps:
@@ -110,14 +102,14 @@ def read(argv: Sequence[str]) -> Content:
         for test_set in config.get("test") or [""]
         for name in config.get("evaluation") or {}
     )
-    project, entity = wandb_account.place(*(said.get(key) or logger.get(key) for key in ("project", "entity")))
+    project, entity = wandb_account.place(*(options.get(key) or logger.get(key) for key in ("project", "entity")))
     return Content(
         groups=tuple(dict.fromkeys(groups)),
         columns=differing(configs) or COLUMNS,
         evaluations=tuple(evaluations),
         project=project,
         entity=entity,
-        name=said.get("name") or ", ".join(dict.fromkeys(groups)) or "all runs",
+        name=options.get("name") or ", ".join(dict.fromkeys(groups)) or "all runs",
     )
 
 
