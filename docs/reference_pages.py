@@ -89,9 +89,23 @@ def named_page(group: str, title: str, command: str) -> str:
     parts = [f"# {title}", f"`{command.format('NAME')}`; each is a file of `conf/{group}/`."]
     for file in options.files(group):
         conf = options.read(file)
-        title = str(conf_files.read_yaml(file).get("title", ""))
-        parts += [f"## {conf.name.partition('/')[2]}", text(title), *_head(conf)]
+        content = conf_files.read_yaml(file)
+        title = f"**{text(content['title'])}**" if "title" in content else ""
+        parts += [f"## {conf.name.partition('/')[2]}", title, *_head(conf)]
+        parts += published(content) if group == "verify" else []
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def published(content: dict[str, Any]) -> list[str]:
+    """Return the published numbers of a certificate as a table, and what they belong to."""
+    weights = content.get("weights")
+    needed = f"Weights: {text(weights['url'])}; licence: {text(weights['licence'])}." if weights else "No weights."
+    rows = [f"| `{name.replace('/', '` | `')}` | {value} |" for name, value in content["published"].items()]
+    return [
+        "\n".join(["| Test set | Evaluation | Published PSNR (dB) |", "| --- | --- | --- |", *rows]),
+        f"Source: {text(content['source'])}. A measured number agrees within {content['tolerance']} dB.",
+        needed,
+    ]
 
 
 def command_line_page() -> str:

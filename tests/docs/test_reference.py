@@ -80,6 +80,15 @@ def test_every_experiment_and_study_is_there() -> None:
         assert set(re.findall(r"^## (\S+)$", page, re.MULTILINE)) == names
 
 
+def test_a_certificate_shows_its_published_numbers() -> None:
+    page = reference_pages.named_page("verify", "", "{}")
+    section = page.partition("## dncnn_25\n")[2].partition("\n## ")[0]
+    assert "| `set12` | `gaussian_25_unclipped` | 30.44 |" in section
+    assert "agrees within 0.05 dB" in section
+    assert "licence: MIT" in section
+    assert page.count("| Test set |") == len(list((conf_dir() / "verify").glob("*.yaml")))
+
+
 def test_a_comment_keeps_its_code_and_escapes_the_rest() -> None:
     assert reference_pages.text("of `a_b|c` or <x> in [0, 1]") == r"of `a_b\|c` or &lt;x&gt; in \[0, 1\]"
 
