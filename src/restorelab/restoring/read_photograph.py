@@ -54,9 +54,8 @@ def read(path: Path, reserve: Callable[[int], None] = lambda size: None) -> Phot
         file = open_bytes(data, 3)
         if not isinstance(file, Raster | Tiff):
             raise Refused("a NumPy array, not a photograph; use restorelab.restore from Python")
-        need = len(data) + 2 * file.need(1)
-        require(need, str(path))
-        reserve(need)
+        require(len(data) + file.need(1), str(path))
+        reserve(len(data) + 2 * file.need(1))
         lost = losses(file)
         if isinstance(file, Tiff):
             return _of_tiff(file, lost)
