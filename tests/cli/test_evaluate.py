@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import tifffile
 import torch
 from PIL import Image
 
+import restorelab
 import runs
 from restorelab.cli.main import main
+from restorelab.data.frozen import FrozenSet
+from restorelab.exchange import sets
 
 QUICK = ("logger=csv", "trainer.accelerator=cpu", "threads=1", "pictures=0")
 
@@ -97,10 +101,49 @@ def test_a_file_from_elsewhere_needs_its_network(tmp_path: Path, capsys: pytest.
     assert found["trained_noise"] is None
 
 
+def frozen(*words: str) -> FrozenSet:
+    """All images of a folder, degraded as they are in an evaluation."""
+    (images,) = sets.open_sets(runs.composed([*words, "data.test=all", "data.val=0"]), "test")[1]
+    return images
+
+
+def test_a_packaged_network_is_measured_as_its_card_says(tmp_path: Path) -> None:
+    words = [f"data.root={pictures(tmp_path / 'set', **{'.': 2})}", "data=folder", "evaluation=gaussian_25_unclipped"]
+    found = evaluation(tmp_path / "named", "denoise_gray", *words)
+    net, images, psnr = restorelab.load("denoise_gray"), frozen(*words), []
+    for place in range(2):
+        with torch.inference_mode():
+            restored = net(images.image(place)[None], torch.tensor([25 / 255]))[0]
+        psnr.append(-10 * torch.log10((restored - images.clean(place)).square().mean()).item())
+    assert found["metrics"]["test/psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
+    assert found["trained_noise"]["sigma"] == [0, 75]
+    assert "400 Berkeley photographs" in (tmp_path / "named" / "report.html").read_text()
+    again = evaluation(tmp_path / "again", f"model={tmp_path / 'named'}", *words)  # the weights that a run measured
+    assert again["metrics"] == found["metrics"]
+
+
+def test_a_classical_baseline_needs_no_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["data=folder", f"data.root={pictures(tmp_path / 'set', **{'.': 2})}", "evaluation=impulse_30"]
+    found = evaluation(tmp_path / "run", "model=median", *words, "images=all")
+    assert found["parameters"] == 0
+    images = frozen(*words)
+    for place, name in enumerate(images.ids):
+        (file,) = (tmp_path / "run" / "restored").rglob(f"{Path(name).stem}.tif")
+        expected = scipy.ndimage.median_filter(images.image(place)[0].numpy(), 3, mode="mirror")
+        assert np.allclose(tifffile.imread(file), expected, atol=1e-6)
+    assert main(["evaluate", "model=tv", *words]) == 2
+    assert "model.weight=null is chosen on validation images" in capsys.readouterr().err
+    assert main(["evaluate", "model=dncnn", *words]) == 2
+    assert "has weights to learn. Name them: restorelab evaluate WEIGHTS" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], ["expected one run", "runs/mine"]),
+        (["model=denoise_gry"], ["model=denoise_gry", "'denoise_gray'"]),
+        (["model=bm3"], ["model=bm3", "'bm3d'"]),
+        (["denoise_gry"], ["there is no denoise_gry", "'denoise_gray'"]),
         (["RUN", "RUN"], ["it got 2"]),
         (["RUN", "images=al"], ["images=al", "'all'"]),
         (["RUN", "max_steps=3"], ["max_steps", "nothing is trained"]),

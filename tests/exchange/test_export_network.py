@@ -13,8 +13,8 @@ import yaml
 import restorelab
 import runs
 from restorelab.cli.main import main
+from restorelab.config import packaged
 from restorelab.exchange import dtmodel, exported_file
-from restorelab.restoring import packaged
 from restorelab.restoring.inference import restore
 
 TAKES_SIGMA = ("model.widths=[4,8]", "model.blocks=[1,1]", "model.noise_level=true")

@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save_file
 from scoring import Made
 
 import restorelab
+from restorelab.config import packaged
 from restorelab.errors import ConfigError, DataError
 from restorelab.exchange import package
-from restorelab.restoring import packaged
 from restorelab.runs.record import Record
 
 TEXTS = ["summary=removes noise", "data=photographs", "licence=CC0", "command=python train.py noise=gaussian"]

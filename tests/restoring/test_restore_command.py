@@ -11,8 +11,8 @@ from PIL import Image
 
 from restorelab.cli import restore
 from restorelab.cli.main import main
+from restorelab.config import packaged
 from restorelab.errors import ConfigError
-from restorelab.restoring import packaged
 from restorelab.restoring.batch import Job, Wanted, run
 from restorelab.restoring.read_photograph import read
 from restorelab.restoring.restorer import Options, Restorer

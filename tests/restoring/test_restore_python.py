@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import restorelab
+from restorelab.config import packaged
 from restorelab.errors import ConfigError
-from restorelab.restoring import packaged
 
 
 @pytest.fixture(scope="module")

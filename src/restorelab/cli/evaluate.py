@@ -1,15 +1,18 @@
 """`restorelab evaluate`: measure trained weights, on the test images of their run or on others."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from restorelab.config import own_keys
+from restorelab.config import conf_files, own_keys, packaged
 from restorelab.errors import ConfigError, nearest
 
 USAGE = """\
 restorelab evaluate WEIGHTS [key=value ...]: measure trained weights by the protocol, into a run folder of its own.
 
-  WEIGHTS           a run's folder (its best checkpoint), a checkpoint in one, or a file of weights from elsewhere
-  model=dncnn       the network of a file from elsewhere, with data.channels=3 for RGB; a run's own is known
+  WEIGHTS           a run's folder (its best checkpoint), a checkpoint in one, the name of a packaged network
+                    (restorelab restore --help lists them), or a file of weights from elsewhere
+  model=dncnn       the network of a file from elsewhere, with data.channels=3 for RGB; a run's own is known.
+                    Without WEIGHTS: a classical baseline, such as model=bm3d, or what WEIGHTS may be, model=runs/mine
   data=folder data.root=FOLDER    other images: a folder without train/, val/ and test/ is measured whole;
                     left out: the test images of the run, as it divided them
   evaluation=[gaussian_25,jpeg_10]    degradations to measure under; left out: those of the run
@@ -21,6 +24,8 @@ restorelab evaluate WEIGHTS [key=value ...]: measure trained weights by the prot
 Everything else is as for train; what is left out is that of the run that trained the weights.
 
   restorelab evaluate runs/mine data=folder data.root=set12 evaluation=gaussian_levels
+  restorelab evaluate denoise_gray data=folder data.root=set12 evaluation=gaussian_25_unclipped
+  restorelab evaluate model=bm3d model.sigma=25 data=folder data.root=set12 evaluation=gaussian_25_unclipped
   restorelab evaluate weights.pth model=dncnn data=folder data.root=set12 evaluation=gaussian_25_unclipped images=all
 """
 
@@ -40,9 +45,12 @@ def run(argv: Sequence[str]) -> int:
         return 0
     sources = [argument for argument in argv if "=" not in argument and not argument.startswith(("-", "~", "+"))]
     given, overrides = own_keys.split("evaluate", [word for word in argv if word not in sources], OWN)
-    if len(sources) != 1:
-        said = f"it got {len(sources)}: {', '.join(sources)}" if sources else "such as runs/mine or weights.pth"
-        raise ConfigError(f"evaluate: expected one run folder or file of weights, {said}.")
+    named = [word for word in overrides if word.startswith("model=")]
+    if len(sources) > 1 or not (sources or named):
+        received = f"it got {len(sources)}: {', '.join(sources)}" if sources else "such as runs/mine or weights.pth"
+        raise ConfigError(f"evaluate: expected one run folder or file of weights, {received}.")
+    if not sources and (weights := _weights(named[-1].removeprefix("model="))):
+        sources, overrides = [weights], [word for word in overrides if word not in named]
     images = given.get("images", "none")
     if images not in IMAGES:
         raise ConfigError(f"images={images}: {nearest(images, IMAGES)}")
@@ -50,7 +58,7 @@ def run(argv: Sequence[str]) -> int:
     from restorelab.training.restored_files import RestoredFiles
     from restorelab.training.run_status import Watch
 
-    settings = evaluation_base.compose(sources[0], overrides)
+    settings = evaluation_base.compose(sources[0] if sources else None, overrides)
     watch = RestoredFiles(depth=8 if settings["protocol"].get("quantize") else 32) if images == "all" else Watch()
     from restorelab.cli import main
 
@@ -58,3 +66,17 @@ def run(argv: Sequence[str]) -> int:
     if isinstance(watch, RestoredFiles) and watch.folder is not None and status == 0:
         print(f"restored: {watch.written} images in {watch.folder}")
     return status
+
+
+def _weights(model: str) -> str | None:
+    """The source of weights that `model=` names; None where it names an option of the config group.
+
+    Raises:
+        ConfigError: for a name that is neither.
+    """
+    known = conf_files.options("model")
+    if model in known:
+        return None
+    if model in packaged.names() or Path(model).expanduser().exists():
+        return model
+    raise ConfigError(f"model={model}: {nearest(model, [*known, *packaged.names()])}")

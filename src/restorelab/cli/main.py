@@ -22,7 +22,7 @@ restorelab: compose, train, measure and compare image restoration networks.
   restorelab train [key=value ...]      one run; -m for several; the same as python train.py
   restorelab sweep [key=a,b ...]        every combination, a search, or study=NAME: a report's runs; sweep --help
   restorelab compare FOLDER ...         a page that holds runs and sweeps against each other
-  restorelab evaluate WEIGHTS [...]     measure a run or a file of weights, on its own test images or on others
+  restorelab evaluate WEIGHTS [...]     measure a run, a packaged network or a file of weights, on any test images
   restorelab export RUN out=FILE        a trained network for other programs: ONNX, darktable, PyTorch, model card
   restorelab restore FILE ...           photographs through a trained network: a run's, a file's, or a packaged one
   restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE

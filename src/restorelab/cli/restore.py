@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restorelab.config import own_keys
+from restorelab.config import own_keys, packaged
 from restorelab.errors import ConfigError, nearest
-from restorelab.restoring import packaged
 from restorelab.restoring.photograph import FORMATS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import composition, from_checkpoint
+from restorelab.config import composition, from_checkpoint, packaged
 from restorelab.config.conf_files import options
 from restorelab.config.requested import Requested
 from restorelab.errors import ConfigError, nearest
@@ -38,10 +38,11 @@ OF_TRAINING = (
 """Keys that have no meaning where nothing is trained, or that the command sets."""
 
 
-def compose(source: str, overrides: Sequence[str]) -> dict[str, Any]:
+def compose(source: str | None, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the resolved config that evaluates the weights of `source`.
 
-    source: a run's folder, a checkpoint in one, or any file of weights, which needs `model=` among the overrides.
+    source: a run's folder, a checkpoint in one, the name of a packaged network, or any file of weights, which needs
+    `model=` among the overrides. None for a classical baseline, which `model=` names.
 
     Raises:
         ConfigError: for a file of weights without a network, a key that belongs to training, and invalid overrides.
@@ -50,8 +51,8 @@ def compose(source: str, overrides: Sequence[str]) -> dict[str, Any]:
     for key in OF_TRAINING:
         if requested.under(key):
             raise ConfigError(f"evaluate: {key} does not apply, because nothing is trained. Leave it out.")
-    source, run = trained_source(source)
-    if run is None and "model" not in requested.groups and not requested.under("model._target_"):
+    source, run = (None, None) if source is None else trained_source(source)
+    if source is not None and run is None and "model" not in requested.groups and not requested.under("model._target_"):
         raise ConfigError(
             f"{source} lies in no run folder, so nothing says which network its weights belong to. Name one, such as "
             "model=dncnn data.channels=3."
@@ -61,7 +62,7 @@ def compose(source: str, overrides: Sequence[str]) -> dict[str, Any]:
     placed = [f"data.root={root}"] if root and not requested.under("data.root") else []
     added = [*(f"{group}={option}" for group, option in chosen.items()), *placed]
     weights = "model.ckpt" if requested.groups.get("model") == RECOGNIZED else "ckpt"
-    settings = composition.compose([*added, *overrides, "train=false", f"{weights}={source}"])
+    settings = composition.compose([*added, *overrides, "train=false", *([f"{weights}={source}"] if source else [])])
     if run is not None:
         _take(settings, run, requested, overrides)
     if not same_data(settings, run) and not (requested.under("data.test") or requested.under("data.val")):
@@ -75,12 +76,14 @@ def trained_source(source: str) -> tuple[str, Mapping[str, Any] | None]:
     The config is None for weights from elsewhere.
 
     Raises:
-        ConfigError: if there is no such file or folder.
+        ConfigError: if there is no such file, folder or packaged network.
     """
     path = Path(source).expanduser()
     if not path.exists():
-        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-        raise ConfigError(f"evaluate: there is no {source}. {near}".rstrip())
+        if source in packaged.names():
+            return trained_source(str(packaged.find(source).file))
+        names = [*(p.name for p in path.parent.glob("*")), *(packaged.names() if len(path.parts) == 1 else ())]
+        raise ConfigError(f"evaluate: there is no {source}. {nearest(path.name, names)}")
     run = from_checkpoint.run_of(str(path))
     evaluated = run.get("ckpt") if run is not None and path.is_dir() and not run.get("train", True) else None
     return trained_source(str(evaluated)) if evaluated else (str(path), run)
@@ -95,14 +98,17 @@ def _options(run: Mapping[str, Any], requested: Requested) -> dict[str, str]:
 
 def _take(settings: dict[str, Any], run: Mapping[str, Any], requested: Requested, overrides: Sequence[str]) -> None:
     """Replace what was not requested by what the run has; changes `settings`."""
-    groups = [group for group in BASE if group != "data" or group not in requested.groups or same_data(settings, run)]
+    with_data = "source" in (run.get("data") or {})  # a model card only knows the channels
+    own_data = with_data and ("data" not in requested.groups or same_data(settings, run))
+    groups = [group for group in BASE if group != "data" or own_data]
     from_checkpoint.take_groups(settings, run, groups, requested, overrides)
     if "data" in groups:
         settings |= {seed: run[seed] for seed in SEEDS if seed in run and not requested.under(seed)}
         for group in ("test", "val"):
             if group not in requested.groups and not requested.under(group):
                 settings[group] = copy.deepcopy(run.get(group) or {})
-    if not {"evaluation", "noise"} & requested.groups.keys() and not requested.under("evaluation"):
+    named = {"evaluation", "noise"} & requested.groups.keys() or requested.under("evaluation")
+    if "evaluation" in run and not named:
         settings["evaluation"] = copy.deepcopy(run["evaluation"])
 
 
@@ -117,6 +123,7 @@ def _measure_whole(settings: dict[str, Any], requested: Requested) -> None:
     """Have every image of a dataset without official parts measured, as nobody trains on it here; changes `settings`.
 
     Raises:
+        ConfigError: for a baseline whose parameters would be chosen on validation images, which there are none of then.
         DataError: if the dataset is missing.
     """
     from restorelab.config import build  # brings torch
@@ -125,3 +132,10 @@ def _measure_whole(settings: dict[str, Any], requested: Requested) -> None:
     if not any(item.split for item in items):
         limit = settings["data"]["limit"] if requested.under("data.limit") else None
         settings["data"] |= {"test": "all", "val": 0, "limit": limit}
+        model = settings["model"]
+        for name, values in (model.get("grid") or {}).items():
+            if model.get(name) is None and not settings["val"]:
+                raise ConfigError(
+                    f"evaluate: model.{name}=null is chosen on validation images, and all of these are test images. "
+                    f"Give a value, such as model.{name}={values[len(values) // 2]} (of {values}), or validation images, val=set12."
+                )

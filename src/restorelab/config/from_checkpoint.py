@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from restorelab.config import packaged
 from restorelab.config.overrides import parse
 from restorelab.config.requested import Requested
 from restorelab.config.run_config import CONFIG, read_config
@@ -21,11 +22,15 @@ Planned = Mapping[str, Mapping[str, Any]]
 def run_of(ckpt: str | None, planned: Planned | None = None) -> Mapping[str, Any] | None:
     """Return the config of the run that a checkpoint belongs to; None for weights from elsewhere.
 
-    ckpt: a run's folder, or a file in its `checkpoints/`.
+    Of weights with a model card beside them, return what the card says.
+
+    ckpt: a run's folder, a file in its `checkpoints/`, or a file of weights.
     """
     if not ckpt:
         return None
     path = Path(ckpt).expanduser()
+    if packaged.has_card(path):
+        return packaged.read(path).config
     for folder in (path, path.parent.parent if path.parent.name == "checkpoints" else path):
         if planned and str(folder.absolute()) in planned:
             return planned[str(folder.absolute())]
@@ -126,7 +131,7 @@ def lines(settings: Mapping[str, Any]) -> Iterator[str]:
         return
     run = run_of(settings["ckpt"])
     if run is None:
-        yield f"ckpt: {settings['ckpt']} is not in a run folder, so what it was trained on is not known"
+        yield f"ckpt: {settings['ckpt']} has no run folder and no model card, so what it was trained on is not known"
         return
     pairs = {group: (settings[group], run.get(group)) for group in GROUPS}
     pairs["data.channels"] = (settings["data"].get("channels"), (run.get("data") or {}).get("channels"))

@@ -7,13 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from restorelab.config import build, composition
+from restorelab.config import build, composition, packaged
 from restorelab.config.conf_files import options
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, DataError
 from restorelab.exchange import package, sets
 from restorelab.metrics.protocol import Protocol
-from restorelab.restoring import packaged
 from restorelab.runs import loading
 from restorelab.runs.record import Record
 from restorelab.runs.run_folder import RunFolder

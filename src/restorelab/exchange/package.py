@@ -1,6 +1,6 @@
 """Make a packaged network from a finished run: `python -m restorelab.exchange.package RUN NAME`.
 
-It writes NAME.safetensors and NAME.json (the model card); see `restorelab.restoring.packaged`. The weights are stored
+It writes NAME.safetensors and NAME.json (the model card); see `restorelab.config.packaged`. The weights are stored
 in half precision if no restored test image changes by more than `LOSS` dB by that.
 """
 
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from restorelab import file_names
-from restorelab.config import build, own_keys
+from restorelab.config import build, own_keys, packaged
 from restorelab.errors import ConfigError, UserError
 from restorelab.judge import bootstrap
 from restorelab.models import weights
-from restorelab.restoring import inference, packaged
+from restorelab.restoring import inference
 from restorelab.runs import run_folder
 from restorelab.runs.record import Record
 from restorelab.runs.samples import Sample

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import trainer_arguments
+from restorelab.config import packaged, trainer_arguments
 from restorelab.config.from_checkpoint import run_of
 from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
@@ -26,6 +26,9 @@ def trained(config: Mapping[str, Any], result: Mapping[str, Any], folder: RunFol
 
 def _origin(ckpt: Path) -> str:
     """Which run a checkpoint is from and what that was trained on. ckpt: a run's folder, or a file in one."""
+    if packaged.has_card(ckpt):
+        card = packaged.read(ckpt).card
+        return f"of which the model card says that it was trained on {card.get('data', 'data that it does not name')}"
     folder = RunFolder(ckpt if ckpt.is_dir() else ckpt.parent.parent)
     config = run_of(str(ckpt))
     if config is None:

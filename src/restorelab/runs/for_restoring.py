@@ -8,10 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from restorelab.config import build
+from restorelab.config import build, packaged
 from restorelab.config.run_config import CONFIG, read_config
 from restorelab.errors import ConfigError
-from restorelab.restoring import packaged
 from restorelab.restoring.onnx_network import OnnxNetwork
 from restorelab.runs import loading
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from restorelab.config import build, composition, trust
+from restorelab.config import build, composition, packaged, trust
 from restorelab.config.run_config import read_config
 from restorelab.errors import ConfigError
 from restorelab.models import spandrel, weights
-from restorelab.restoring import packaged
 from restorelab.runs import run_folder
 
 

@@ -213,7 +213,7 @@ def _check_weights(built: Parts, net: nn.Module) -> None:
     if ckpt is not None:
         weights.fitted(net, Path(ckpt))
     elif learnable(net) and not built.config["train"]:
-        msg = f"train=false: {_name(built)} has weights to learn; say whose, ckpt=RUN/checkpoints/best.ckpt."
+        msg = f"train=false: {_name(built)} has weights to learn. Name them: restorelab evaluate WEIGHTS, or ckpt=FILE."
         raise ConfigError(msg)
 
 

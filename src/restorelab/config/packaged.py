@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from restorelab.degradations.labels import STAGES
 from restorelab.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:  # so that --help lists the networks without torch
@@ -46,6 +47,18 @@ class Packaged:
         given = self.card.get("sigma")
         return None if given is None else (float(given[0]), float(given[1]))
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """What is known of the config of the run that trained it: the network, its channels and the degradation."""
+        trained = self.card.get("trained") or {}
+        chosen = trained.get("choices") or {}
+        return {
+            "model": self.card["model"],
+            "data": {"channels": self.card["channels"]},
+            **{stage: trained[stage] for stage in STAGES if stage in trained},
+            "choices": {group: chosen[group] for group in ("model", *STAGES) if group in chosen},
+        }
+
 
 def names() -> list[str]:
     """The packaged networks, in alphabetical order."""
@@ -80,11 +93,16 @@ def of(source: Path) -> Packaged | None:
         ConfigError: for a bare name that there is not.
         DataError: for a damaged card.
     """
-    if source.suffix == WEIGHTS and source.with_suffix(CARD).is_file() and source.is_file():
+    if has_card(source):
         return read(source)
     if source.exists() or source.suffix or len(source.parts) != 1:
         return None
     return find(str(source))
+
+
+def has_card(file: Path) -> bool:
+    """Whether a path is that of weights with a card beside them."""
+    return file.suffix == WEIGHTS and file.is_file() and file.with_suffix(CARD).is_file()
 
 
 def read(file: Path) -> Packaged:
@@ -102,7 +120,7 @@ def read(file: Path) -> Packaged:
         raise DataError(f"model: {place} cannot be read as a model card ({error}).") from error
     node = card.get("model") if isinstance(card, dict) else None
     if not isinstance(node, dict) or "_target_" not in node or card.get("channels") not in (1, 3):
-        raise DataError(f"model: {place} is damaged: it has no `model` with a _target_, or no `channels` of 1 or 3.")
+        raise DataError(f"model: {place} is not a model card: no `model` with a _target_, or no `channels` of 1 or 3.")
     if card.get("schema") != SCHEMA:
         raise DataError(f"model: {place} is of schema {card.get('schema')!r}; this version reads {SCHEMA}.")
     return Packaged(file.stem, file, card)
