@@ -137,5 +137,6 @@ def _measure_whole(settings: dict[str, Any], requested: Requested) -> None:
             if model.get(name) is None and not settings["val"]:
                 raise ConfigError(
                     f"evaluate: model.{name}=null is chosen on validation images, and all of these are test images. "
-                    f"Give a value, such as model.{name}={values[len(values) // 2]} (of {values}), or validation images, val=set12."
+                    f"Give a value, such as model.{name}={values[len(values) // 2]} (of {values}), or name validation "
+                    "images, such as val=set12."
                 )
