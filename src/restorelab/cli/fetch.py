@@ -9,9 +9,10 @@ USAGE = """\
 restorelab fetch data=NAME [key=value ...]: bring a dataset to its folder; what is there already is not fetched again.
 restorelab fetch test=NAME [key=value ...]: bring a test set to its folder.
 
-  data=mnist        which dataset: mnist, svhn, stl10, gopro, imdb_wiki, bsd500, div2k, flickr2k; or folder and faces
-                    with an archive of yours
-  test=[set12,bsd68]            which test sets: set12, bsd68, kodak24, div2k_val; of others it says where they are
+  data=mnist        which dataset: mnist, svhn, stl10, gopro, imdb_wiki, bsd400, bsd500, div2k, flickr2k; or folder
+                    and faces with an archive of yours
+  test=[set12,bsd68]            which test sets: set12, bsd68, kodak24, mcmaster, div2k_val; of others it says where
+                                they are
   data.root=FOLDER  where it goes; else <data_dir>/<name>
   data_dir=data     the folder of all datasets; the environment's RESTORELAB_DATA, where that is set
   data.source.part=wiki         of imdb_wiki: wiki, imdb or both

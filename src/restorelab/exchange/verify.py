@@ -1,5 +1,6 @@
 """`restorelab verify`: measure published weights on the published sets, beside the published numbers."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,8 @@ from restorelab.errors import ConfigError, DataError
 from restorelab.exchange.certificates import Certificate, load, names
 from restorelab.report.text_table import aligned, ruled
 from restorelab.runs.run_folder import write_json
+
+log = logging.getLogger(__name__)
 
 USAGE = """\
 restorelab verify [NAME ...] [key=value ...]: measure published weights on the published sets, beside what is printed.
@@ -77,7 +80,8 @@ def run(argv: Sequence[str]) -> int:
     began = time.strftime("%Y%m%d-%H%M%S")
     base = composition.compose([word for word in overrides if not word.startswith("test.")])
     folder = Path(given["weights_dir"] if "weights_dir" in given else Path(base["data_dir"]) / "weights").expanduser()
-    rows = [row for certificate in certificates for row in measure(certificate, folder, overrides)]
+    plans = [plan(certificate, folder, overrides) for certificate in certificates]
+    rows = [row for planned in plans for row in measure(planned)]
     print("\n".join(ruled(aligned([HEAD, *(row.cells for row in rows)], left=(0, 1, 5)))))
     notes = dict.fromkeys(f"{row.certificate}: {row.note}" for row in rows if row.note)
     print("\n".join(["", *notes]) if notes else "")
@@ -115,20 +119,42 @@ def _record(began: str, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def measure(certificate: Certificate, folder: Path, overrides: Sequence[str]) -> Iterator[Row]:
-    """Yield a row for each published number. folder: of the weights. overrides: of the user, for every certificate."""
-    file, note = None, certificate.note
-    if certificate.weights is not None:
-        file = certificate.weights.find(folder)
-        if file is None:
-            note = f"no {' or '.join(certificate.weights.files)} in {folder}; it comes from {certificate.weights.url}"
-            yield from _missing(certificate, certificate.published, note)
-            return
-        note = ""
-        if certificate.weights.differs(file):
-            note = f"{file} is another file than the one that the certificate was measured with"
-    settings = _composed(certificate, file, overrides)
-    yield from _measured(certificate, settings, note)
+@dataclass(frozen=True)
+class Plan:
+    """How a certificate is measured: by its composed config; None where its weights are missing, as `note` says."""
+
+    certificate: Certificate
+    settings: dict[str, Any] | None
+    note: str
+
+
+def plan(certificate: Certificate, folder: Path, overrides: Sequence[str]) -> Plan:
+    """Look for the weights and compose the config, so that a wrong override ends the command before it measures.
+
+    folder: of the weights. overrides: of the user, for every certificate.
+    """
+    weights, note = certificate.weights, certificate.note
+    file = weights.find(folder) if weights else None
+    if weights and file is None:
+        missing = (
+            f"no {' or '.join(weights.files)} in {folder}; it comes from {weights.url} (licence: {weights.licence})"
+        )
+        return Plan(certificate, None, missing)
+    if weights and file:
+        other = f"{file} is another file than the one that the certificate was measured with"
+        note = other if weights.differs(file) else ""
+    return Plan(certificate, _composed(certificate, file, overrides), note)
+
+
+def measure(planned: Plan) -> Iterator[Row]:
+    """Yield a row for each published number."""
+    if planned.settings is None:
+        yield from _missing(planned.certificate, planned.certificate.published, planned.note)
+        return
+    for row in _measured(planned.certificate, planned.settings, planned.note):
+        if row.ours is not None:
+            log.info("%s, %s: %.2f dB, published %.2f", row.certificate, row.evaluation, row.ours, row.published)
+        yield row
 
 
 def _composed(certificate: Certificate, file: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
