@@ -195,7 +195,9 @@ def test_a_metric_that_nobody_knew_is_learned(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("restorelab.runs.metric.METRICS", dict(METRICS))
     with pytest.raises(ConfigError, match="my_error"):
         metric_of("my_error")
-    learn({"my_error": False, "psnr": False})
+    learn({"my_error": False, "psnr": True})
+    with pytest.raises(ConfigError, match=r"metrics\.my_error: more of it is better in one config and less in another"):
+        learn({"my_error": True})
     try:
         assert (metric_of("my_error").source, metric_of("my_error").higher) == ("image", False)
         assert "my_error" in LOWER

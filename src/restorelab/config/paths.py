@@ -11,7 +11,7 @@ PLACES = ("data.root", "data_dir")
 STARTS = ("ckpt", "transfer")
 """Keys of weights at the root of a config."""
 
-USERS = ("loss", "objective", "model")
+USERS = ("loss", "objective", "model", "metrics")
 """Groups in which a key `ckpt`, at any depth, names weights."""
 
 

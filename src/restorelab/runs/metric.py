@@ -65,6 +65,8 @@ METRICS: dict[str, Metric] = {
     "vif": Metric("VIF", "image", True, False, 0.001, "{:.4f}"),
     "uqi": Metric("UQI", "image", True, False, 0.001, "{:.4f}"),
     "scc": Metric("SCC", "image", True, False, 0.001, "{:.4f}"),
+    "lpips": Metric("LPIPS", "image", False, False, 0.001, "{:.4f}"),
+    "dists": Metric("DISTS", "image", False, False, 0.001, "{:.4f}"),
     "accuracy": Metric("accuracy", "image", True, False, 0.001, "{:.1%}"),
     "entropy": Metric("cross-entropy", "image", False, True, 0.01, "{:.4g}"),
     "loss": Metric("loss", "evaluation", False, True, 0.01, "{:.4g}"),
@@ -90,10 +92,18 @@ LOWER = {name for name, metric in METRICS.items() if not metric.higher}
 
 
 def learn(higher: Mapping[str, bool]) -> None:
-    """Register metrics that configs added, by name, with whether more is better. Their threshold is 0."""
-    for name in higher.keys() - METRICS.keys():
-        METRICS[name] = Metric(name, "image", higher[name], False, 0.0, "{:.4g}")
-        if not higher[name]:
+    """Register metrics that configs added, by name, with whether more is better. Their threshold is 0.
+
+    Raises:
+        ConfigError: for two metrics of one name that differ in that.
+    """
+    for name, more in higher.items():
+        if METRICS.setdefault(name, Metric(name, "image", more, False, 0.0, "{:.4g}")).higher != more:
+            raise ConfigError(
+                f"metrics.{name}: more of it is better in one config and less in another, so two metrics have this "
+                "name. Give one of them another name."
+            )
+        if not more:
             LOWER.add(name)
 
 

@@ -1,0 +1,80 @@
+"""Deep image structure and texture similarity."""
+
+from pathlib import Path
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchmetrics.functional import image as functional
+
+from restorelab.metrics.features import rgb, vgg16
+from restorelab.metrics.per_image import PerImage
+
+WEIGHTS = Path(functional.__file__).with_name("dists_models") / "weights.pt"
+"""The weights of structure (beta) and texture (alpha), which torchmetrics brings."""
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's images in [0, 1], by which they are normalized."""
+
+CONSTANT = 1e-6
+"""Added to numerators and denominators."""
+
+
+class DISTS(PerImage):
+    """How unlike two images are in structure and texture, in the features of VGG16; 0 for identical images.
+
+    ckpt: torchvision's weights of VGG16, a file or its address, see `features.WEIGHTS`.
+
+    Source: Ding et al., "Image Quality Assessment: Unifying Structure and Texture Similarity", TPAMI 2022. Unlike their
+    script, images are not resized to 256 pixels first. Raises ConfigError without weights. Gray images are compared as
+    gray RGB images.
+    """
+
+    higher_is_better = False
+
+    def __init__(self, ckpt: str | None = None) -> None:
+        super().__init__()
+        self.net = vgg16(_RootMeanSquare)
+        self.net.load(ckpt, "vgg", "ckpt")
+        self.weights = torch.load(WEIGHTS, map_location="cpu", weights_only=True)
+
+    def fresh(self, device: torch.device) -> Self:
+        """See the base; the network is brought to the device."""
+        other = super().fresh(device)
+        if device.type != "mps":  # images are measured on the CPU then
+            other.net.to(device)
+        return other
+
+    def each(self, preds: Tensor, target: Tensor) -> Tensor:
+        """Compare `(B, C, H, W)` in [0, 1] twice, with C 1 or 3, `(B,)`."""
+        mean, deviation = (preds.new_tensor(values, dtype=torch.float32).view(3, 1, 1) for values in (MEAN, DEVIATION))
+        ours, theirs = ([rgb(x), *self.net((rgb(x) - mean) / deviation)] for x in (preds, target))
+        compared = [_compared(x, y) for x, y in zip(ours, theirs, strict=True)]
+        texture, structure = (torch.cat(values, dim=1) for values in zip(*compared, strict=True))
+        alpha, beta = (self.weights[name].to(preds.device).flatten() for name in ("alpha", "beta"))
+        return 1 - (texture @ alpha + structure @ beta) / (alpha.sum() + beta.sum())
+
+
+def _compared(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+    """Compare two features (B, C, h, w): their means, and their deviations from them, (B, C) each."""
+    means = [x.mean((2, 3), keepdim=True) for x in (ours, theirs)]
+    variances = [(x - mean).square().mean((2, 3)) for x, mean in zip((ours, theirs), means, strict=True)]
+    first, second = (mean.flatten(1) for mean in means)
+    covariance = (ours * theirs).mean((2, 3)) - first * second
+    texture = (2 * first * second + CONSTANT) / (first.square() + second.square() + CONSTANT)
+    return texture, (2 * covariance + CONSTANT) / (variances[0] + variances[1] + CONSTANT)
+
+
+class _RootMeanSquare(nn.Module):
+    """Halves an image (B, C, H, W) by the root of the mean square under a window of Hann, in place of the maximum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        line = torch.hann_window(5, periodic=False)[1:-1]
+        window = torch.outer(line, line)
+        self.register_buffer("window", (window / window.sum()).repeat(channels, 1, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        window: Tensor = self.window  # type: ignore[assignment]
+        return (F.conv2d(image.square(), window, stride=2, padding=1, groups=len(window)) + 1e-12).sqrt()
