@@ -10,9 +10,9 @@ import numpy as np
 from restorelab.judge.importance import Grid, Search, importance
 from restorelab.report.charts.data import Bar, Bars
 from restorelab.report.table import Cell, Table
-from restorelab.report.table_cells import NAMES, p_value, written
+from restorelab.report.table_cells import p_value, written
 from restorelab.runs import naming
-from restorelab.runs.metric import LOWER
+from restorelab.runs.metric import LOWER, heading
 from restorelab.runs.record import Runs
 
 
@@ -59,7 +59,7 @@ def _of_grid(grid: Grid, metric: str) -> Importance:
             Cell(labels[axis]), _share(effect.share), p_value(effect.p), Cell(naming.text(levels[axis][best_level])),
             Cell(written(metric, at_best), value=at_best), Cell(written(metric, spread), value=spread),
         ])  # fmt: skip
-    head = ["key", "explains", "p", "best value", f"mean {NAMES.get(metric, metric)} there", "best to worst"]
+    head = ["key", "explains", "p", "best value", f"mean {heading(metric)} there", "best to worst"]
     notes = [f"{caption} p: F test against the seeds, not corrected." if repeated else
              f"{caption} One seed each: the unknown effect of the seed is attributed to the keys."]  # fmt: skip
     title = "Which keys mattered"

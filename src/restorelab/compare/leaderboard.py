@@ -19,9 +19,10 @@ import numpy as np
 from restorelab.compare.significance import Against, cell
 from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
-from restorelab.report.table_cells import INPUT, NAMES, large
+from restorelab.report.table_cells import INPUT, large
 from restorelab.runs import seed_values
 from restorelab.runs.board import OVERALL, Board, Column
+from restorelab.runs.metric import heading
 from restorelab.runs.record import Record
 from restorelab.runs.seed_values import SeedValues
 
@@ -71,7 +72,7 @@ def tables(board: Board, best: Against | None) -> list[Table]:
     made = []
     for metrics in parts:
         columns = [(column, metric) for column in _groups(board) for metric in metrics]
-        part_title = title if len(parts) == 1 else f"{title}: {NAMES.get(metrics[0], metrics[0])}"
+        part_title = title if len(parts) == 1 else f"{title}: {heading(metrics[0])}"
         made.append(_table(part_title, board, columns, best if board.metric in metrics else None, notes))
     made.insert(1, _table_of_costs(f"{title}: costs", board))
     return made
@@ -86,7 +87,7 @@ def _groups(board: Board) -> list[Column | None]:
 def _table(
     title: str, board: Board, columns: Sequence[tuple[Column | None, str]], best: Against | None, notes: list[str]
 ) -> Table:
-    head = ["", *(f"{column.label if column else OVERALL}\n{NAMES.get(metric, metric)}" for column, metric in columns)]
+    head = ["", *(f"{column.label if column else OVERALL}\n{heading(metric)}" for column, metric in columns)]
     head += [f"{board.decides}\nagainst {best.reference}"] if best else []
     by_column = [_column(board, column, metric) for column, metric in columns]
     rows = []
@@ -193,7 +194,7 @@ def _costs(board: Board, name: str) -> list[Cell]:
 
 
 def _notes(board: Board) -> list[str]:
-    notes = [f"Sorted by {NAMES.get(board.metric, board.metric)}: {board.ranked_by}. Bold: the best of its column."]
+    notes = [f"Sorted by {heading(board.metric)}: {board.ranked_by}. Bold: the best of its column."]
     if any(board.classical(name) for name in board.names):
         notes[0] += " Underlined (in Markdown italic): the best classical baseline."
     if any(len(board.runs[name]) > 1 for name in board.names):

@@ -15,8 +15,8 @@ from restorelab.degradations.labels import essence
 from restorelab.degradations.strength import stretches
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Lines, Series, Span
-from restorelab.report.table_cells import NAMES
 from restorelab.runs.board import Board, Column
+from restorelab.runs.metric import heading
 
 UNITS = {
     "sigma": "sigma, 8-bit units",
@@ -96,7 +96,7 @@ def _chart(board: Board, ladder: Ladder) -> Lines | None:
     shown = series[:MOST]
     if input_points:
         shown.append(Series("degraded input", [x for x, _ in input_points], [y for _, y in input_points]))
-    metric = NAMES.get(board.metric, board.metric)
+    metric = heading(board.metric)
     noise = ladder.noise.rpartition(".")[2]
     caption = "Shaded: the strengths that the runs were trained on. Band: from the lowest seed to the highest."
     caption += f" The {MOST} best of {len(series)} runs are shown." if len(series) > MOST else ""

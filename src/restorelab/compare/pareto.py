@@ -6,9 +6,8 @@ import numpy as np
 
 from restorelab.compare.leaderboard import costs, image_seconds, sizes
 from restorelab.report.charts.data import Dot, Scatter
-from restorelab.report.table_cells import NAMES
 from restorelab.runs.board import Board
-from restorelab.runs.metric import LOWER
+from restorelab.runs.metric import LOWER, heading
 from restorelab.runs.seed_values import SeedValues
 
 AXES = {
@@ -70,7 +69,7 @@ def _chart(
 ) -> Scatter:
     higher = board.metric not in LOWER
     on_front = front([(x, y.mean) for x, y in dots.values()], higher=higher)
-    metric = NAMES.get(board.metric, board.metric)
+    metric = heading(board.metric)
     made = []
     for (name, (x, y)), front_dot in zip(dots.items(), on_front, strict=True):
         spread = float(np.std(y.values, ddof=1)) if len(y.values) > 1 else None

@@ -4,8 +4,9 @@ import numpy as np
 
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Box, Boxes
-from restorelab.report.table_cells import INPUT, NAMES
+from restorelab.report.table_cells import INPUT
 from restorelab.runs.board import Board, Column
+from restorelab.runs.metric import heading
 
 MOST = 40
 """Boxes of one chart."""
@@ -43,7 +44,7 @@ def _chart(board: Board, column: Column) -> Boxes | None:
             boxes.append(made)
     if not boxes:
         return None
-    metric = NAMES.get(board.metric, board.metric)
+    metric = heading(board.metric)
     caption = (
         "Each box holds the middle half of the test images (an image's value is the mean over the seeds), its line is "
         f"the median; whiskers reach {WHISKER} times the box, images beyond are dots, the {OUTLIERS} farthest at most."

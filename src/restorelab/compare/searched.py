@@ -10,8 +10,8 @@ from typing import Any
 from restorelab.report import table_cells
 from restorelab.report.charts.data import Dot, Scatter
 from restorelab.report.table import Cell, Mark, Table
-from restorelab.report.table_cells import NAMES
 from restorelab.runs import naming
+from restorelab.runs.metric import heading
 from restorelab.runs.record import Runs
 from restorelab.sweep.request import FILE
 
@@ -128,7 +128,7 @@ def table(search: Searched) -> Table:
 
 def _named(search: Searched) -> str:
     part, metric, *rest = search.metric.split("/")
-    return " ".join([part, NAMES.get(metric, metric), *rest])
+    return " ".join([part, heading(metric), *rest])
 
 
 def _rank(trial: Trial, *, higher: bool) -> tuple[bool, bool, float]:

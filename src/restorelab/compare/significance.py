@@ -15,9 +15,9 @@ from restorelab.errors import DataError, UserError
 from restorelab.judge.bootstrap import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
 from restorelab.judge.verdict_rule import MEANING, Comparison, compare, correct
 from restorelab.report.table import Cell, Mark, Table
-from restorelab.report.table_cells import NAMES, p_value
+from restorelab.report.table_cells import p_value
 from restorelab.runs.board import Board, Column
-from restorelab.runs.metric import METRICS
+from restorelab.runs.metric import METRICS, heading
 from restorelab.runs.naming import listed
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import INPUT, Sample, samples
@@ -191,7 +191,7 @@ def table(against: Against, board: Board) -> Table:
     """Every run against the reference: all numbers of what ranks, and the verdict under each evaluation."""
     decides = board.decides
     labels = list(dict.fromkeys([decides, *(column for _, column in against.verdicts)])) if against.verdicts else []
-    metric = NAMES.get(against.metric, against.metric)
+    metric = heading(against.metric)
     head = [
         "",
         f"{decides}\nagainst {against.reference}",

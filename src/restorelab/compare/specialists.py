@@ -8,9 +8,9 @@ from restorelab.compare.levels import stages, trained_on
 from restorelab.compare.transfer_map import families, within
 from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
-from restorelab.report.table_cells import NAMES
 from restorelab.runs import seed_values
 from restorelab.runs.board import Board, Column
+from restorelab.runs.metric import heading
 from restorelab.runs.seed_values import SeedValues
 
 TITLE = "Each network under the noise it was trained on"
@@ -119,7 +119,7 @@ def _table(group: Sequence[Place], untrained: dict[str, list[str]], where: dict[
     kinds = {title: "external" if any(where[name].external(name) for name in names) else "classical"
              for title, names in untrained.items() if names}  # fmt: skip
     rows = [[Cell(title, kinds.get(title, "")), *(own.get(title, Cell("")) for own in cells)] for title in titles]
-    head = ["", *(f"{label}\n{NAMES.get(metric, metric)}" for label in _labels(columns))]
+    head = ["", *(f"{label}\n{heading(metric)}" for label in _labels(columns))]
     data = (group[0].board.runs[group[0].name][0].config.get("choices") or {}).get("data", "")
     notes = [
         "Each network as trained on the column's noise, under the evaluations that lie within it. Bold: the best of "

@@ -7,9 +7,9 @@ import numpy as np
 
 from restorelab.errors import UserError
 from restorelab.report.charts.data import Lines, Series
-from restorelab.report.table_cells import NAMES
 from restorelab.runs.board import Board
 from restorelab.runs.curves import over_seeds
+from restorelab.runs.metric import heading
 from restorelab.runs.record import Record
 from restorelab.runs.samples import same_loss
 
@@ -25,7 +25,7 @@ def charts(board: Board) -> list[Lines]:
     sets: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name in board.names:
         sets[tuple(board.runs[name][0].evaluations)].append(name)
-    metric = NAMES.get(board.metric, board.metric)
+    metric = heading(board.metric)
     made = []
     for evaluations, names in sets.items():
         where = f" under {', '.join(evaluations[:4])}" + (" and others" if len(evaluations) > 4 else "")
@@ -67,16 +67,12 @@ def line(label: str, records: Sequence[Record], column: str) -> Series | None:
             continue
     if not seeds:
         return None
-    steps, values = over_seeds(seeds)
-    if not steps.size:
+    band = over_seeds(seeds)
+    if not band.steps.size:
         return None
-    if steps.size > POINTS:
-        shown = np.unique(np.linspace(0, steps.size - 1, POINTS).round().astype(int))
-        steps, values = steps[shown], values[:, shown]
-    mean = _rounded(values.mean(axis=0))
-    if len(seeds) == 1:
-        return Series(label, _rounded(steps), mean)
-    return Series(label, _rounded(steps), mean, _rounded(values.min(axis=0)), _rounded(values.max(axis=0)))
+    shown = np.unique(np.linspace(0, band.steps.size - 1, min(band.steps.size, POINTS)).round().astype(int))
+    steps, mean, low, high = (_rounded(values[shown]) for values in band)
+    return Series(label, steps, mean) if len(seeds) == 1 else Series(label, steps, mean, low, high)
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -11,11 +11,11 @@ from restorelab.degradations.strength import stretches
 from restorelab.report import table_cells
 from restorelab.report.charts.data import HeatMap
 from restorelab.report.table import Cell, Mark, Table
-from restorelab.report.table_cells import DIGITS, NAMES
+from restorelab.report.table_cells import DIGITS
 from restorelab.runs import naming, seed_values
 from restorelab.runs.board import Board, Column
 from restorelab.runs.find import learning
-from restorelab.runs.metric import LOWER, METRICS
+from restorelab.runs.metric import LOWER, METRICS, heading
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.seed_values import SeedValues
 
@@ -85,7 +85,7 @@ def _most(board: Board) -> float | None:
 
 
 def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> HeatMap:
-    metric = NAMES.get(board.metric, board.metric)
+    metric = heading(board.metric)
     degraded = [_value(board.degraded_input(column, board.metric)) for column in board.columns]
     values = [
         [_value(board.measured(name, column, board.metric)) for column in board.columns] for name in rows.values()
@@ -97,9 +97,9 @@ def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> H
     caption += f", full at {table_cells.written(board.metric, most)}. " if known and most else ". " if known else ""
     if any(mark for row in marks for mark in row):
         caption += f"{TRAINED} the evaluation's noise lies within the run's training noise."
-    heading = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
+    chart_title = f"{title}: {metric} by training and test noise" if title else f"{metric} by run and evaluation"
     return HeatMap(
-        heading + board.suffix, row_label,
+        chart_title + board.suffix, row_label,
         "measured under", list(rows), [column.label for column in board.columns], values,
         metric.partition("(")[2].rstrip(")"), [degraded] * len(values) if known else None, marks, caption.strip(),
         lower=board.metric in LOWER, most=most, digits=DIGITS.get(board.metric, 3),
@@ -161,7 +161,7 @@ def table(board: Board) -> Table | None:
     """The map as numbers: each run under each evaluation, and its gain over the degraded input."""
     if len(board.columns) < 2:
         return None
-    metric = NAMES.get(board.metric, board.metric)
+    metric = heading(board.metric)
     trained = _noises({name: board.runs[name][0] for name in board.names})
     rows = []
     for name in board.names:

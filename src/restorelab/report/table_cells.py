@@ -8,10 +8,6 @@ import numpy as np
 from restorelab.report.table import Cell, Mark
 from restorelab.runs.seed_values import SeedValues, best
 
-NAMES = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE", "loss": "loss", "accuracy": "accuracy",
-         "entropy": "cross-entropy", "ms_ssim": "MS-SSIM", "vif": "VIF", "uqi": "UQI", "scc": "SCC"}  # fmt: skip
-"""Metrics as a head calls them."""
-
 DIGITS = {"psnr": 2, "ssim": 3, "mse": 5, "loss": 4, "entropy": 4, "accuracy": 3, "parameters": 0, "macs": 0}
 """Decimals that a metric is printed with; others get three."""
 

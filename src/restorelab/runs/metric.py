@@ -107,6 +107,14 @@ def learn(higher: Mapping[str, bool]) -> None:
             LOWER.add(name)
 
 
+def heading(name: str) -> str:
+    """Return a metric of images as the head of a column or an axis names it: `PSNR (dB)`; others by their key."""
+    metric = METRICS.get(name)
+    if metric is None or metric.machine or metric.fixed or metric.source == "picture":
+        return name
+    return f"{metric.label} ({metric.unit.strip()})" if metric.unit else metric.label
+
+
 def metric_of(name: str, key: str = "metric") -> Metric:
     """The metric of a name.
 

@@ -6,8 +6,8 @@ from typing import Any
 from restorelab.errors import ConfigError, UserError
 from restorelab.judge.claims import training
 from restorelab.report.table import Cell, Table
-from restorelab.report.table_cells import NAMES, cell, written
-from restorelab.runs.metric import METRICS
+from restorelab.report.table_cells import cell, written
+from restorelab.runs.metric import METRICS, heading
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import Sample, samples
 from restorelab.runs.seed_values import SeedValues, best_classical, by_seed, top
@@ -64,7 +64,7 @@ class Beside:
             between = Cell(written(metric, ours.mean - report, sign=True), value=ours.mean - report)
         cells = [
             Cell(entry.get("label") or (f"{run}, {place}" if place else run)),
-            Cell(NAMES.get(metric, metric)),
+            Cell(heading(metric)),
             cell(metric, SeedValues(given.values[:1])) if given.values else Cell(""),
             Cell(written(metric, rival[1]), rival[0], rival[1]) if rival else Cell(""),
             shown, cell(metric, ours), between,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
-from restorelab.report.table_cells import INPUT, NAMES, large
+from restorelab.report.table_cells import INPUT, large
 from restorelab.runs import seed_values
 from restorelab.runs.board import OVERALL
+from restorelab.runs.metric import heading
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned
 from restorelab.runs.seed_values import SeedValues
@@ -37,7 +38,7 @@ class Compared:
     def table(self, title: str) -> Table:
         """All rows: input, runs with the report's numbers below them, and the networks' lead."""
         columns = {column: self._column(*column) for column in self._columns()}
-        head = ["", *(f"{evaluation}\n{NAMES.get(metric, metric)}" for evaluation, metric in columns)]
+        head = ["", *(f"{evaluation}\n{heading(metric)}" for evaluation, metric in columns)]
         rows = [[Cell(INPUT), *(column[INPUT] for column in columns.values()), *[Cell("")] * (len(COSTS) + 1)]]
         for name in self.names:
             rows.append([self._name(name), *(column[name] for column in columns.values()), *self._costs(name)])

@@ -5,7 +5,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.markers import MarkerStyle
 
+from restorelab.report import plots
 from restorelab.report.charts.heat_map import STEPS
 from restorelab.report.charts.look import COLOURS
 from restorelab.report.page import asset
@@ -69,6 +71,13 @@ def test_lines_can_be_seen_and_told_apart_with_any_vision(theme: str) -> None:
         seen = [oklab(np.array(matrix) @ linear(colour)) for colour in palette]
         nearest = min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2))
         assert nearest >= (0.07 if vision == "tritan" else 0.1), vision  # a just noticeable difference is about 0.02
+
+
+def test_plotted_figures_have_the_colours_of_the_light_page() -> None:
+    assert tuple(named(f"c{number}", "light") for number in range(COLOURS)) == plots.COLOURS
+    markers = {plots.marker(number) for number in range(COLOURS)}
+    assert len(markers) == COLOURS
+    assert markers <= set(MarkerStyle.markers)
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from restorelab.errors import ConfigError, DataError
+from restorelab.report import plots
 from restorelab.report.pixels import rendered
 from restorelab.runs.record import Record, Runs
-from restorelab.study.figures import style
 from restorelab.study.figures.learning_curves import Curves
 from study.figures.drawn_figures import size
 from synthetic import groups, write
@@ -119,11 +119,11 @@ def test_no_curves_at_all() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0.02, 0.3), (0.2, 0.35), (1.0, 4.5), (3e-4, 0.2), (1e-6, 1.0)])
 def test_a_logarithmic_axis_has_numbers_that_can_be_read(low: float, high: float) -> None:
-    figure = style.blank(2.0)
+    figure = plots.blank(2.0)
     axis = figure.subplots()
     axis.set_xscale("log")
     axis.set_xlim(low, high)
-    style.plain_log(axis.xaxis, low, high)
+    plots.plain_log(axis.xaxis, low, high)
     rendered(figure)
     edges = (low * (1 - 1e-9), high * (1 + 1e-9))
     ticks = zip(axis.get_xticks(), axis.xaxis.get_ticklabels(), strict=True)

@@ -12,16 +12,16 @@ DASHES = ("", "7 3", "2 2.6", "1.5 3 6 3", "4 2", "12 4", "1 4", "9 2.5 2 2.5 2 
 """Of lines; the first is solid."""
 
 MARKERS = {
-    "circle": "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",
-    "square": "M-3.6 -3.6H3.6V3.6H-3.6Z",
-    "up": "M0 -4.8L4.6 3.4H-4.6Z",
-    "diamond": "M0 -5L5 0L0 5L-5 0Z",
-    "down": "M0 4.8L4.6 -3.4H-4.6Z",
-    "plus": "M-1.5 -4.8H1.5V-1.5H4.8V1.5H1.5V4.8H-1.5V1.5H-4.8V-1.5H-1.5Z",
-    "hexagon": "M-4.6 0L-2.3 -4H2.3L4.6 0L2.3 4H-2.3Z",
-    "star": "M0 -5.4L1.5 -1.7L5.2 -1.7L2.3 .8L3.3 4.6L0 2.4L-3.3 4.6L-2.3 .8L-5.2 -1.7L-1.5 -1.7Z",
+    "o": "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",
+    "s": "M-3.6 -3.6H3.6V3.6H-3.6Z",
+    "^": "M0 -4.8L4.6 3.4H-4.6Z",
+    "D": "M0 -5L5 0L0 5L-5 0Z",
+    "v": "M0 4.8L4.6 -3.4H-4.6Z",
+    "P": "M-1.5 -4.8H1.5V-1.5H4.8V1.5H1.5V4.8H-1.5V1.5H-4.8V-1.5H-1.5Z",
+    "h": "M-4.6 0L-2.3 -4H2.3L4.6 0L2.3 4H-2.3Z",
+    "*": "M0 -5.4L1.5 -1.7L5.2 -1.7L2.3 .8L3.3 4.6L0 2.4L-3.3 4.6L-2.3 .8L-5.2 -1.7L-1.5 -1.7Z",
 }
-"""Shapes around (0, 0), about 9 pixels large, of about one area."""
+"""Shapes around (0, 0), about 9 pixels large, of about one area, by the names that matplotlib has for them."""
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from restorelab.errors import ConfigError, nearest
-from restorelab.report.table_cells import INPUT, NAMES, written
-from restorelab.runs.metric import LOWER
+from restorelab.report import plots
+from restorelab.report.table_cells import INPUT, written
+from restorelab.runs.metric import LOWER, heading
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned, same_images
-from restorelab.study.figures import style
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Boxes:
         values = {self.labels.get(name, name): self._values(runs, name, self.metric) for name in self.runs}
         if self._has(runs, f"input_{self.metric}"):
             values = {INPUT: self._values(runs, self.runs[0], f"input_{self.metric}", seeds=1)} | values
-        figure = style.blank(0.9 + 0.42 * len(values))
+        figure = plots.blank(0.9 + 0.42 * len(values))
         axis = figure.subplots()
         drawn = axis.boxplot(
             list(values.values()), orientation="horizontal", tick_labels=list(values), patch_artist=True, widths=0.6,
@@ -51,16 +51,16 @@ class Boxes:
         )  # fmt: skip
         first = len(values) - len(self.runs)
         for number, box in enumerate(drawn["boxes"]):
-            box.set(facecolor="#dddddd" if number < first else style.colour(number - first), alpha=0.75, lw=0.8)
+            box.set(facecolor="#dddddd" if number < first else plots.colour(number - first), alpha=0.75, lw=0.8)
         if self.log and self.metric in LOWER:
             axis.set_xscale("log")
-            style.plain_log(axis.xaxis, *axis.get_xlim())
+            plots.plain_log(axis.xaxis, *axis.get_xlim())
         axis.invert_yaxis()
-        unit = NAMES.get(self.metric, self.metric)
+        unit = heading(self.metric)
         images = len(runs[self.runs[0]][0].per_image(self.evaluation).ids)
         seeds = max(len(runs[name]) for name in self.runs if learned(runs[name]) or len(self.runs) == 1)
         words = f"{images:,} test images" + (f", {seeds} seeds each" if seeds > 1 else "")
-        style.tidy(axis, xlabel=f"{unit} of an image under {self.evaluation}; {words}")
+        plots.tidy(axis, xlabel=f"{unit} of an image under {self.evaluation}; {words}")
         axis.grid(visible=False, axis="y")
         axis.tick_params(axis="y", labelsize=8.5, length=0)
         right = axis.secondary_yaxis("right")

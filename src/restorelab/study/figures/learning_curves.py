@@ -10,21 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter
 
 from restorelab.errors import ConfigError, DataError
-from restorelab.runs.curves import over_seeds
+from restorelab.report import plots
+from restorelab.runs.curves import Band, over_seeds, smoothed
+from restorelab.runs.metric import heading
 from restorelab.runs.record import Record, Runs
-from restorelab.study.figures import style
-
-NAMES = {"loss": "loss", "mse": "MSE", "psnr": "PSNR (dB)", "ssim": "SSIM", "accuracy": "accuracy", "lr": "rate"}
-"""Metrics as an axis calls them."""
-
-RANGE = 20
-"""How many times its least value a loss must reach before its axis becomes logarithmic by itself."""
-
-Line = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Steps, mean, lowest and highest over the seeds."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +52,16 @@ class Curves:
             ConfigError: for a run or a column that is not there.
             DataError: for a run that did not train, or has nothing within the steps shown.
         """
-        lines = {name: {c: self._line(runs[name], c) for row in self.columns for c in row} for name in self.runs}
+        lines = {
+            name: {c: over_seeds([self._seed(r, c) for r in runs[name]]) for row in self.columns for c in row}
+            for name in self.runs
+        }
         entries = self._legend(runs)
-        width = style.WIDTH if len(self.columns) > 1 else 6.2
+        width = plots.WIDTH if len(self.columns) > 1 else 6.2
         # A letter of the legend takes about 0.073 inches, a line and its gaps seven more.
         widest = (max(len(str(entry.get_label())) for entry in entries) + 7) * 0.073
         lines_below = math.ceil(len(entries) / max(1, int(width / widest)))
-        figure = style.blank(2.75 + 0.2 * lines_below, width)
+        figure = plots.blank(2.75 + 0.2 * lines_below, width)
         for axis, columns in zip(figure.subplots(1, len(self.columns), squeeze=False)[0], self.columns, strict=True):
             alone = all(column.startswith("train/") for column in columns)
             for number, name in enumerate(self.runs):
@@ -81,13 +75,9 @@ class Curves:
         )  # fmt: skip
         return figure
 
-    def _line(self, records: Sequence[Record], column: str) -> Line:
-        steps, values = over_seeds([self._seed(record, column) for record in records])
-        return steps, values.mean(axis=0), values.min(axis=0), values.max(axis=0)
-
     def _seed(self, record: Record, column: str) -> tuple[np.ndarray, np.ndarray]:
         steps, measured = record.curve(column)
-        values = _smoothed(measured, self.smooth)
+        values = smoothed(measured, self.smooth)
         kept = (steps >= self.skip_first) & (steps <= (self.x_max or np.inf))
         if not kept.any():
             of = f"run {record.name}, seed {record.seed}: {column}"
@@ -97,7 +87,7 @@ class Curves:
 
     def _legend(self, runs: Runs) -> list[Line2D | Patch]:
         entries: list[Line2D | Patch] = [
-            Line2D([], [], color=style.colour(i), marker=style.marker(i), ms=4.5, lw=1.8, label=self.labels.get(n, n))
+            Line2D([], [], color=plots.colour(i), marker=plots.marker(i), ms=4.5, lw=1.8, label=self.labels.get(n, n))
             for i, n in enumerate(self.runs)
         ]
         shown = {column.partition("/")[0] for columns in self.columns for column in columns}
@@ -111,29 +101,25 @@ class Curves:
             entries.append(Patch(color="#555555", alpha=0.2, lw=0, label=f"lowest to highest of {most} seeds"))
         return entries
 
-    def _finish(self, axis: Axes, columns: Sequence[str], lines: Sequence[Line]) -> None:
-        names = dict.fromkeys(NAMES.get(part, part) for part in (column.split("/")[1] if "/" in column else column
-                                                                 for column in columns))  # fmt: skip
+    def _finish(self, axis: Axes, columns: Sequence[str], lines: Sequence[Band]) -> None:
+        metrics = [column.split("/")[1] if "/" in column else column for column in columns]
+        names = dict.fromkeys("learning rate" if metric == "lr" else heading(metric) for metric in metrics)
         places = dict.fromkeys(column.split("/")[2] for column in columns if column.count("/") > 1)
         title = ", ".join(names) + (f" under {', '.join(places)}" if places else "")
         parts = {column.partition("/")[0] for column in columns}
         only = {"train": "training ", "val": "validation "}.get(next(iter(parts)), "") if len(parts) == 1 else ""
-        style.tidy(axis, title=f"{only}{title}", xlabel="optimizer steps")
-        axis.xaxis.set_major_formatter(FuncFormatter(_thousands))
-        axis.locator_params(axis="x", nbins=5, integer=True)
-        errors = all(column.split("/")[-1 if column.count("/") < 2 else 1] in ("loss", "mse") for column in columns)
-        values = np.concatenate([line[1] for line in lines])
-        wide = bool(values.min() > 0 and values.max() > RANGE * values.min())
-        if errors and (wide if self.log is None else self.log):
+        plots.over_steps(axis, title=f"{only}{title}")
+        means = np.concatenate([line.mean for line in lines])
+        if set(metrics) <= {"loss", "mse"} and (plots.is_wide(means) if self.log is None else self.log):
             axis.set_yscale("log")
-            style.plain_log(axis.yaxis, values.min(), values.max())
+            plots.plain_log(axis.yaxis, means.min(), means.max())
         axis.set_xlim(self.skip_first, self.x_max)
 
 
-def _draw(axis: Axes, number: int, line: Line, *, dashed: bool, behind: bool) -> None:
+def _draw(axis: Axes, number: int, line: Band, *, dashed: bool, behind: bool) -> None:
     """One run's line; `behind` others it is thin, without band and markers."""
     steps, mean, low, high = line
-    colour = style.colour(number)
+    colour = plots.colour(number)
     if not behind and (high > low).any():
         axis.fill_between(steps, low, high, color=colour, alpha=0.16, lw=0)
     look: dict[str, Any] = {"ls": (0, (4, 2)) if dashed else "-", "lw": 1.1 if behind else 1.8}
@@ -141,18 +127,4 @@ def _draw(axis: Axes, number: int, line: Line, *, dashed: bool, behind: bool) ->
     if not behind:
         # A few markers, at other places for each run, so that lines on top of each other are told apart.
         places = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 6)).round().astype(int))
-        axis.plot(steps[places], mean[places], color=colour, marker=style.marker(number), ms=4.5, ls="", clip_on=False)
-
-
-def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean of each value with those before it, up to `window` in all."""
-    if window == 1:
-        return values
-    sums = np.cumsum(np.concatenate([[0.0], values]))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - window, 0)
-    return (sums[ends] - sums[starts]) / (ends - starts)
-
-
-def _thousands(value: float, place: int | None) -> str:
-    return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
+        axis.plot(steps[places], mean[places], color=colour, marker=plots.marker(number), ms=4.5, ls="", clip_on=False)
