@@ -47,7 +47,7 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 
 HELP = [
-    ("train", ("-m", "run_dir=", "resume=", "max_steps=", "== Configuration groups")),
+    ("train", ("-m", "run_dir=", "resume=", "max_steps=", "The config groups", "model: ")),
     ("sweep", ("study=", "dry=", "workers=", "search=", "studies: ")),
     ("compare", ("out=", "baseline=", "evaluations=", "metric=", "pictures=")),
     ("preview", ("find=", "images=", "part=", "out=")),
@@ -159,7 +159,7 @@ def test_the_traceback_is_there_for_those_who_ask(
 @pytest.mark.parametrize(
     ("argv", "status", "word"),
     [
-        (["--help"], 0, "Configuration groups"),
+        (["--help"], 0, "The config groups"),
         (["--cfg", "job"], 0, "_target_: restorelab.models.dncnn.DnCNN"),
         (["noise.sgma=3"], 2, "'sigma'"),
         (["seed=abc"], 2, "a whole number"),

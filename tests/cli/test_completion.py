@@ -39,6 +39,8 @@ def offered(script: Path, line: str) -> list[str]:
         ("restorelab compare basel", ["baseline="]),
         ("restorelab preview find", ["find="]),
         ("restorelab cache cl", ["clean"]),
+        ("restorelab restore model=denoise_", ["denoise_color", "denoise_gray"]),
+        ("restorelab verify dncnn", ["dncnn_25"]),
         ("restorelab train model=dncnn optimizer.l", ["optimizer.lr="]),
         ("python other.py noise=ga", []),
         ("restorelab train no_such_word", []),
@@ -51,6 +53,59 @@ def test_bash_offers(script: Path, line: str, expected: list[str] | None) -> Non
         assert all(word.startswith("mod") for word in words)
     else:
         assert words == expected
+
+
+ZSH = """
+words=(${{=line}}); [[ $line == *" " ]] && words+=("")
+CURRENT=$#words PREFIX=$words[-1]
+compdef() {{ }}; _files() {{ }}
+compadd() {{
+    [[ "$1" == -S ]] && shift 2; shift
+    for word in "$@"; do [[ $word == $PREFIX* ]] && print -- $word; done
+}}
+source "{script}"
+_restorelab
+"""
+"""Calls the completion function as zsh does, with a `compadd` that prints the words that match."""
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("restorelab tr", ["train"]),
+        ("restorelab train noise=ga", ["noise=gaussian", "noise=gaussian_impulse"]),
+        ("python train.py max_s", ["max_steps="]),
+        ("restorelab restore model=denoise_", ["model=denoise_color", "model=denoise_gray"]),
+        ("python other.py noise=ga", []),
+    ],
+)
+def test_zsh_offers(line: str, expected: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "_restorelab"
+    file.write_text(completion._zsh(completion.words()))
+    asked = f"line='{line}'\n{ZSH.format(script=file)}"
+    done = subprocess.run(["zsh", "-f", "-c", asked], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (expected, "")
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("restorelab tr", ["train"]),
+        ("restorelab train noise=ga", ["noise=gaussian", "noise=gaussian_impulse"]),
+        ("python train.py max_s", ["max_steps="]),
+        ("restorelab verify dncnn", ["dncnn_25"]),
+    ],
+)
+def test_fish_offers(line: str, expected: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "restorelab.fish"
+    file.write_text(completion._fish(completion.words()))
+    asked = f"source {file}; complete --do-complete '{line}'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", asked], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert [word.partition("\t")[0] for word in done.stdout.splitlines()] == expected
 
 
 def test_every_option_of_every_group_is_a_word() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from restorelab.report.table import Table
 
 USAGE = """\
-restorelab compare RUN_OR_SWEEP ... [key=value ...]: one page that holds runs and sweeps against each other.
+restorelab compare RUN_OR_SWEEP ... [key=value ...]: one HTML page that compares runs and sweeps.
 
   RUN_OR_SWEEP ...  folders of runs, of sweeps or studies, or folders of those
   out=FOLDER        where the page, its tables (CSV, Markdown, LaTeX) and leaderboard.json go; by default `comparison`,

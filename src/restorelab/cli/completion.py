@@ -1,7 +1,8 @@
-"""`restorelab completion`: words for the Tab key of a shell, from the config files and the help of each command."""
+"""`restorelab completion`: completion scripts for shells, made of the config files and the help of each command."""
 
 import ast
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 from restorelab.config import conf_files
 from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
+from restorelab.restoring import packaged
 
 SHELLS = ("bash", "zsh", "fish")
 
 USAGE = """\
-restorelab completion SHELL: print what makes the Tab key complete restorelab, train.py and sweep.py.
+restorelab completion SHELL: print the script that completes restorelab, train.py and sweep.py with Tab.
 
   bash            source <(restorelab completion bash)
   zsh             source <(restorelab completion zsh)
@@ -58,7 +60,10 @@ def words() -> dict[str, list[str]]:
         every[name] |= set(_run_words())
     every[SWEEP] |= set(_keys(conf_files.read_yaml(conf_dir() / "sweep.yaml"), ""))
     every[SWEEP] |= {f"{group}={option}" for group in ("study", "executor") for option in conf_files.options(group)}
-    every["fetch"] |= {f"data={option}" for option in conf_files.options("data")}
+    every["fetch"] |= {f"{group}={option}" for group in ("data", "test") for option in conf_files.options(group)}
+    every["verify"] |= set(conf_files.options("verify"))
+    every["restore"] |= {f"model={name}" for name in ("auto", *packaged.names())}
+    every["export"] |= set(packaged.names())
     every["cache"].add("clean")
     every["completion"] |= set(SHELLS)
     every[""] = {*commands, "--help", "--version"}
@@ -114,7 +119,7 @@ _restorelab_words() {{
     printf '%s\\n' $words
 }}
 _restorelab() {{
-    local line="${{COMP_LINE:0:COMP_POINT}}" word command="" part
+    local line="${{COMP_LINE:0:$COMP_POINT}}" word command="" part
     word="${{line##*[[:space:]]}}"
     for part in $line; do
         case "$part" in
@@ -143,8 +148,46 @@ complete -o bashdefault -o default -F _restorelab restorelab train.py sweep.py p
 
 
 def _zsh(taken: Mapping[str, Sequence[str]]) -> str:
-    """Return the script for zsh: bash's, read by zsh's own emulation of it."""
-    return f"autoload -Uz bashcompinit && bashcompinit\n{_bash(taken)}"
+    """Return the script for zsh, which offers keys first, and behind a key's `=` whole words."""
+    cases = "\n".join(
+        f"        {name}) reply=({' '.join(map(shlex.quote, own))}) ;;" for name, own in taken.items() if name
+    )
+    return f"""\
+# Made by `restorelab completion zsh`.
+_restorelab_words() {{
+    case "$1" in
+{cases}
+        *) reply=({" ".join(taken[""])}) ;;
+    esac
+}}
+_restorelab() {{
+    local command="" part
+    local -a reply keys plain
+    for part in "${{(@)words[1,CURRENT-1]}}"; do
+        case "$part" in
+            restorelab|*/restorelab|python*|*/python*|-*) ;;
+            train.py|*/train.py) command=train; break ;;
+            sweep.py|*/sweep.py) command=sweep; break ;;
+            *) command="$part"; break ;;
+        esac
+    done
+    if [[ "$command" != (train|sweep) && "$words[1]" == (python*|*/python*) ]]; then
+        _files
+        return
+    fi
+    _restorelab_words "$command"
+    if [[ "$PREFIX" == *=* ]]; then
+        compadd -- "${{(@)reply:#*=}}" || _files
+        return
+    fi
+    keys=("${{(@u)${{(@M)reply:#*=*}}/=*/=}}")
+    plain=("${{(@)reply:#*=*}}")
+    compadd -S "" -- $keys
+    compadd -- $plain
+    _files
+}}
+compdef _restorelab restorelab train.py sweep.py python python3
+"""
 
 
 def _fish(taken: Mapping[str, Sequence[str]]) -> str:

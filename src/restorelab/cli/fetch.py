@@ -1,4 +1,4 @@
-"""`restorelab fetch data=NAME`: bring a dataset to its folder. Torch is imported late."""
+"""`restorelab fetch data=NAME`: download a dataset into its folder. Torch is imported late."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from restorelab.config import composition, conf_files
 from restorelab.errors import ConfigError, nearest
 
 USAGE = """\
-restorelab fetch data=NAME [key=value ...]: bring a dataset to its folder; what is there already is not fetched again.
-restorelab fetch test=NAME [key=value ...]: bring a test set to its folder.
+restorelab fetch data=NAME [key=value ...]: download a dataset; files that exist are not fetched again.
+restorelab fetch test=NAME [key=value ...]: download a test set.
 
   data=mnist        which dataset: mnist, svhn, stl10, gopro, imdb_wiki, bsd400, bsd500, div2k, flickr2k; or folder
                     and faces with an archive of yours

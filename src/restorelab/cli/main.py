@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 USAGE = """\
 restorelab: compose, train, measure and compare image restoration networks.
 
-  restorelab train [key=value ...]      one run; -m for several; the same as python train.py
-  restorelab sweep [key=a,b ...]        every combination, a search, or study=NAME: a report's runs; sweep --help
-  restorelab compare FOLDER ...         a page that holds runs and sweeps against each other
+  restorelab train [key=value ...]      train and measure one network; -m for several; the same as python train.py
+  restorelab sweep [key=a,b ...]        many runs: every combination, a search, or study=NAME, the runs of a report
+  restorelab compare FOLDER ...         one HTML page that compares runs and sweeps
   restorelab evaluate WEIGHTS [...]     measure a run, a packaged network or a file of weights, on any test images
-  restorelab export RUN out=FILE        a trained network for other programs: ONNX, darktable, PyTorch, model card
-  restorelab restore FILE ...           photographs through a trained network: a run's, a file's, or a packaged one
-  restorelab preview [key=value ...]    degraded images and their PSNR, before anyone trains; find=20dB, out=FILE
-  restorelab fetch data=NAME            bring a dataset to its folder
-  restorelab export-set [key=value ...] out=FOLDER     the inputs of the evaluations, for a method of your own
-  restorelab score DIR set=FOLDER name=METHOD          measure its outputs, and have it stand beside the runs
-  restorelab verify [NAME ...]          are our numbers the published ones? Published weights on published sets
-  restorelab explain A B                why two results differ: A measured again with B's conventions, step by step
-  restorelab sync [FOLDER ...]          upload offline runs to Weights & Biases
-  restorelab workspace [project=NAME]   a saved W&B workspace that compares the runs of a sweep
-  restorelab cache [clean [NAME ...]]   what decoded datasets take up, and removing them
-  restorelab schema [out=FILE]          the JSON schema of the configs, for editors that complete YAML
-  restorelab completion SHELL           what makes the Tab key of bash, zsh or fish complete these commands
+  restorelab export RUN out=FILE        write a trained network for other programs: ONNX, darktable, PyTorch, model card
+  restorelab restore FILE ...           restore photographs with a packaged network or one of your own
+  restorelab preview [key=value ...]    show degraded images and their PSNR before training; find=20dB, out=FILE
+  restorelab fetch data=NAME            download a dataset; test=NAME a test set
+  restorelab export-set [key=value ...] out=FOLDER     write the degraded test images, for another method
+  restorelab score DIR set=FOLDER name=METHOD          measure that method's outputs, to compare it with runs
+  restorelab verify [NAME ...]          measure published weights on published sets beside the printed numbers
+  restorelab explain A B                explain why two results differ: A is measured with B's conventions, step by step
+  restorelab sync [FOLDER ...]          upload offline runs to Weights & Biases (W&B)
+  restorelab workspace [project=NAME]   save a W&B workspace that compares the runs of a sweep
+  restorelab cache [clean [NAME ...]]   list or remove decoded datasets and degraded test images
+  restorelab schema [out=FILE]          write the JSON schema of the configs, for editors that complete YAML
+  restorelab completion SHELL           print the script for Tab completion in bash, zsh or fish
   restorelab --version
 
-COMMAND --help says what a command takes; train --help lists the config groups; train --cfg job prints the config.
+COMMAND --help lists the options of a command, and train --help all config groups with their options.
 RESTORELAB_TRACEBACK=1 shows the traceback behind an error message.
 """
 
@@ -62,13 +62,13 @@ MODULES = {
 
 
 def entry(*command: str) -> NoReturn:
-    """What a process runs: `main` with a command and the process's arguments, and the end of the process."""
+    """Run `main` with a command and the process's arguments, and end the process."""
     gc_tuning.spare_imports()
     sys.exit(main([*command, *sys.argv[1:]]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit status: 0 done, 1 failed, 2 a bad configuration, 130 interrupted."""
+    """Run one command; return the exit status: 0 done, 1 failed, 2 a bad configuration, 130 interrupted."""
     command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     commands: dict[str, Callable[[list[str]], int]] = {"train": train, "preview": preview, "cache": cache}
     commands |= {name: _of(module) for name, module in MODULES.items()}
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output has closed it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (the interpreter flushes it at exit)
         return 0
 
@@ -106,16 +106,17 @@ FOLDERLESS = (
     "hydra.run.dir=.", "hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra.job.chdir=false",
     "hydra/job_logging=none", "hydra/hydra_logging=none",
 )  # fmt: skip
-"""What train.yaml says of Hydra, said for any other config: it manages no folders and no logging."""
+"""Hydra's settings in train.yaml, for any other config: Hydra manages no folders and no logging."""
 
 
 TRAIN = """\
-restorelab train [key=value ...]: one run; the same as python train.py.
+restorelab train [key=value ...]: train and measure one network; the same as python train.py.
 
-  -m                      a run for each of several values (a,b, range(3)), and the page that compares them
-  --cfg job               print the composed config instead
-  group=option            choose a part of the run, see the groups below
-  group.key=value         change one value of a part
+  group=option            choose a part of the run, such as model=unet; the groups are listed below
+  group.key=value         change one value of a part, such as optimizer.lr=1e-4
+  -m                      a run for each of several values (model=ae,unet or seed=range(3)), and the page that
+                          compares them
+  --cfg job               print the composed config and do nothing else
 
 The other keys of a run, with their defaults:
 
@@ -147,13 +148,13 @@ def train(argv: list[str]) -> int:
             settings = composition.resolve(composed, HydraConfig.get().runtime.choices, overrides)
             runs_dir = runs_dir or settings["runs_dir"]
             statuses.append(run_one(settings, overrides, finished))
-        except UserError as error:  # one run of several never takes the others with it
+        except UserError as error:  # an error of one run does not end the others
             _complain(error)
             statuses.append(error.exit_status)
         if several and statuses[-1] >= 128:
             raise KeyboardInterrupt
 
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises and we explain
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises errors, which are explained below
     if {"-h", "--help"} & set(argv):
         print(TRAIN.replace("OPTIONS", usage.options(schema.conf_dir() / "train.yaml")))
     own = ["--config-dir", str(conf_files.user_conf())] if conf_files.user_conf() and not _has_dir(argv) else []
@@ -162,12 +163,12 @@ def train(argv: list[str]) -> int:
     # `hydra.main`, the one public entrance to -m, --cfg, --info, --help and completion, reads sys.argv.
     before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
     try:
-        with tempfile.TemporaryDirectory() as scratch:  # the sweeper insists on a folder for its multirun.yaml
+        with tempfile.TemporaryDirectory() as scratch:  # the sweeper requires a folder for its multirun.yaml
             sys.argv += [f"hydra.sweep.dir='{scratch}'"] if several else []
             hydra.main(config_path=str(schema.conf_dir()), config_name="train", version_base="1.3")(job)()
     except hydra_errors.CAUGHT as error:
         if began and not isinstance(error, HydraException):
-            raise  # of a run, not of composing it
+            raise  # the error of a run, not of its composition
         raise hydra_errors.explained(error, argv) from error
     finally:
         sys.argv = before
@@ -183,14 +184,14 @@ def train(argv: list[str]) -> int:
 
 
 def _is_override(argument: str) -> bool:
-    """Whether it is a change of the config; flags and their values must stand before these, or argparse stumbles."""
+    """Return whether an argument changes the config; argparse requires flags and their values before these."""
     return argument.startswith("~") or ("=" in argument and not argument.startswith("-"))
 
 
 def _prepared(arguments: list[str], *, several: bool) -> list[str]:
     """Overrides with paths quoted and with those of an evaluated checkpoint's run, but for where flags are among them.
 
-    several: a comma parts several values.
+    several: whether a comma separates several values.
     """
     from restorelab import quoting
     from restorelab.config import composition
@@ -209,9 +210,9 @@ def _has_dir(argv: Sequence[str]) -> bool:
 def run_one(
     settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None, watch: "Watch | None" = None
 ) -> int:
-    """Execute one composed config and say how it ended; the folder of a run that is done is added to `finished`.
+    """Execute one composed config and print how it ended; the folder of a finished run is added to `finished`.
 
-    watch: is told how far it is.
+    watch: is kept up to date with the run's progress.
     """
     from restorelab.training import process_group
 
@@ -225,9 +226,9 @@ def run_one(
             settings = resumption.settings(settings, overrides)
             schema.check_names(settings)
         built = build.parts(process_group.joined(settings, group))
-        checks.check_fit(built)  # before Lightning is imported: a misfit should not take long to say
+        checks.check_fit(built)  # before the slow import of Lightning
     except ConfigError as error:
-        if group.local_rank == 0:  # the others of a machine have the same to say
+        if group.local_rank == 0:  # the other ranks of a machine have the same error
             raise
         return error.exit_status
     from restorelab.training import execute
@@ -242,7 +243,7 @@ def run_one(
         return 0
     if outcome.trace:
         print(outcome.trace, file=sys.stderr)
-    if outcome.message:  # of several ranks the first one says what all of them found
+    if outcome.message:  # the first rank reports the errors that all ranks found
         print(f"error{f' of rank {group.rank}' if group.rank else ''}: {outcome.message}", file=sys.stderr)
     if outcome.run_dir is not None and group.rank == 0:
         print(f"run: {outcome.run_dir}", file=sys.stderr)
@@ -250,7 +251,7 @@ def run_one(
 
 
 def _of(module: str) -> Callable[[list[str]], int]:
-    """The command that a module's `run` is."""
+    """Return the `run` of a module as a command."""
 
     def command(argv: list[str]) -> int:
         logs.set_up()
@@ -270,10 +271,10 @@ def preview(argv: list[str]) -> int:
 
 
 CACHE = """\
-restorelab cache [clean [NAME ...]]: what decoded datasets and frozen test images take up on the disk.
+restorelab cache [clean [NAME ...]]: disk space of decoded datasets and degraded test images.
 
   (nothing)         list the entries: size, last use, kind, name
-  clean             remove all of them; what is needed is made again
+  clean             remove all of them; needed ones are made again
   clean NAME ...    remove these
 
 The cache lies in RESTORELAB_CACHE, by default ~/.cache/restorelab.
@@ -281,7 +282,7 @@ The cache lies in RESTORELAB_CACHE, by default ~/.cache/restorelab.
 
 
 def cache(argv: list[str]) -> int:
-    """`restorelab cache [clean [NAME ...]]`: list or remove what was decoded and frozen."""
+    """`restorelab cache [clean [NAME ...]]`: list or remove decoded datasets and degraded test images."""
     from restorelab.data import cache as cached
 
     action, *names = argv or ["list"]

@@ -1,4 +1,4 @@
-"""`restorelab preview`: what a degradation does to a dataset, before anyone trains on it. Torch is imported late."""
+"""`restorelab preview`: show what a degradation does to a dataset, before training. Torch is imported late."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from restorelab.config import composition, own_keys
 from restorelab.errors import ConfigError, UserError, nearest
 
 USAGE = """\
-restorelab preview [key=value ...]: a panel of degraded images and what they measure, before anyone trains.
+restorelab preview [key=value ...]: a panel of degraded images with their PSNR and SSIM, before training.
 
   noise=impulse data=photos ...   the run, as for train: its own degradation and its evaluations are shown
   find=20dB       the noise's strength at which the degraded images measure 20 dB on average

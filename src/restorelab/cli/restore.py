@@ -1,4 +1,4 @@
-"""`restorelab restore`: photographs through a trained network. Torch is imported late."""
+"""`restorelab restore`: restore photographs with a trained network. Torch is imported late."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from restorelab.restoring.restorer import Restorer
 
 USAGE = """\
-restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: photographs through a trained network.
+restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: restore photographs with a trained network.
 
   model=auto      a run folder, a checkpoint, an exported file (.onnx, .safetensors), or the name of a packaged network;
                   auto takes denoise_gray for gray images, denoise_color for others
@@ -31,7 +31,7 @@ restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: photographs through 
   format=FORMAT   of the results: FORMATS; by default that of each file
   depth=BITS      of the results: 8, 16, or 32 (floating-point TIFF); by default that of each file
   quality=95      of JPEG and WebP, 1 to 100
-  lossy=false     true: go on where something of a file cannot be kept, such as a palette, animation, pages or CMYK
+  lossy=false     true: restore files of which something cannot be kept, such as a palette, animation, pages or CMYK
   tile=auto       pixels of the sides of tiles; auto: by the free memory; check: only print what tiles change, in dB
   page=false      true: a page with the pictures before and after, restored.html, in out or the current folder
   device=auto     cpu or cuda; auto takes a GPU if there is one
