@@ -8,10 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from restorelab.config import conf_files
+from restorelab.config import conf_files, packaged
 from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
-from restorelab.restoring import packaged
 
 SHELLS = ("bash", "zsh", "fish")
 
