@@ -12,7 +12,7 @@ from skimage import data as photographs
 
 from restorelab.compare.comparison import Comparison
 from restorelab.report.charts.data import Bar, Bars, Box, Boxes, Dot, HeatMap, Lines, Scatter, Series, Span
-from restorelab.report.gallery import Case, Gallery, Tile, View
+from restorelab.report.gallery import Case, Gallery, GalleryView, Tile
 from restorelab.report.page import Section
 from restorelab.report.table import Cell, Table
 from restorelab.runs.record import Record, Runs
@@ -148,7 +148,7 @@ def crops(labels: Sequence[str], side: int = 64, evaluations: Sequence[str] = EV
             ends = Tile("degraded", webp(noisy), 14.2, 0.21), Tile("truth", webp(clean))
             shown = webp(np.asarray(thumb) / 255)
             cases.append(Case(f"{photo}.png", why, shown, size, (x, y, side, side), *ends, tiles))
-        views.append(View(evaluation, cases, ["bm3d-gaussian is left out: its outputs are not at hand."]))
+        views.append(GalleryView(evaluation, cases, ["bm3d-gaussian is left out: its outputs are not at hand."]))
     return Gallery(views, ["Each run is shown by its first seed."])
 
 

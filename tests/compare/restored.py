@@ -8,7 +8,7 @@ from skimage import data as photographs
 from torch import Tensor, nn
 
 from restorelab.metrics.protocol import Protocol
-from restorelab.runs.record import PerImage, Runs
+from restorelab.runs.record import PerImageValues, Runs
 
 GAUSSIAN = "gaussian_50"
 
@@ -86,8 +86,8 @@ class Stands:
     def metric(self, evaluation: str, name: str) -> float:
         return float(self.columns[name].mean())
 
-    def per_image(self, evaluation: str) -> PerImage:
-        return PerImage(self._frozen.ids, self._frozen.ids, self.columns)
+    def per_image(self, evaluation: str) -> PerImageValues:
+        return PerImageValues(self._frozen.ids, self._frozen.ids, self.columns)
 
     def frozen(self, evaluation: str) -> Any:
         return self._frozen

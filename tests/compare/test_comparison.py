@@ -7,7 +7,8 @@ import pytest
 
 import folders
 import runs as real
-from restorelab.compare import comparison
+from restorelab.compare.assemble import build
+from restorelab.compare.write_comparison import write
 from restorelab.config import composition
 from restorelab.errors import ConfigError, DataError
 from restorelab.report.charts.data import Bars, Boxes, HeatMap, Lines, Scatter
@@ -28,7 +29,7 @@ def grid(folder: Path, seeds: int = 3) -> None:
 
 def test_every_section_has_its_charts_and_tables(tmp_path: Path) -> None:
     grid(tmp_path)
-    found = comparison.build([tmp_path], baseline="ae lr=0.01")
+    found = build([tmp_path], baseline="ae lr=0.01")
     assert [section.id for section in found.sections] == SECTIONS
     kinds = {section.id: {type(chart) for chart in section.charts} for section in found.sections}
     assert kinds == {
@@ -46,15 +47,15 @@ def test_every_section_has_its_charts_and_tables(tmp_path: Path) -> None:
 
 def test_the_table_against_the_best_says_that_the_best_was_picked_on_these_images(tmp_path: Path) -> None:
     grid(tmp_path)
-    first, second = comparison.build([tmp_path], baseline="ae lr=0.01").section("significance").tables
+    first, second = build([tmp_path], baseline="ae lr=0.01").section("significance").tables
     assert any("chosen on these same images" in note for note in first.notes)
     assert not any("chosen on these same images" in note for note in second.notes)
 
 
 def test_files(tmp_path: Path) -> None:
     grid(tmp_path / "runs")
-    found = comparison.build([tmp_path / "runs"])
-    page = comparison.write(found, tmp_path / "out")
+    found = build([tmp_path / "runs"])
+    page = write(found, tmp_path / "out")
     assert page == tmp_path / "out" / "index.html"
     assert "dual_ae lr=0.1" in page.read_text()
     written = {file.name for file in (tmp_path / "out" / "tables").iterdir()}
@@ -67,29 +68,29 @@ def test_files(tmp_path: Path) -> None:
 
 def test_tables_that_are_no_more_are_removed_and_others_files_stay(tmp_path: Path) -> None:
     grid(tmp_path / "runs")
-    comparison.write(comparison.build([tmp_path / "runs"], baseline="ae lr=0.01"), tmp_path / "out")
+    write(build([tmp_path / "runs"], baseline="ae lr=0.01"), tmp_path / "out")
     held = tmp_path / "out" / "tables"
     (held / "mine.csv").write_text("")
     before = {file.name for file in held.iterdir()}
-    comparison.write(comparison.build([tmp_path / "runs"]), tmp_path / "out")
+    write(build([tmp_path / "runs"]), tmp_path / "out")
     gone = before - {file.name for file in held.iterdir()}
     assert gone == {f"significance-psnr-db-against-ae-lr-0-01.{kind}" for kind in ("csv", "md", "tex")}
 
 
 def test_one_run_of_one_seed(tmp_path: Path) -> None:
     path = folders.write(tmp_path, folders.config(), {"gaussian_50": 25})
-    found = comparison.build([path])
+    found = build([path])
     assert [section.id for section in found.sections] == SECTIONS
     assert all(section.text or section.tables or section.charts for section in found.sections)
-    comparison.write(found, tmp_path / "out")
+    write(found, tmp_path / "out")
 
 
 def test_a_method_that_learns_nothing_alone(tmp_path: Path) -> None:
     folders.write(tmp_path, folders.config("median"), {"gaussian_50": 25}, parameters=0, macs=None)
-    found = comparison.build([tmp_path])
+    found = build([tmp_path])
     assert found.section("curves").charts == []
     assert "no curve" in found.section("curves").text[0]
-    comparison.write(found, tmp_path / "out")
+    write(found, tmp_path / "out")
 
 
 def test_a_mixture_of_all_kinds_is_no_exception(tmp_path: Path) -> None:
@@ -107,12 +108,12 @@ def test_a_mixture_of_all_kinds_is_no_exception(tmp_path: Path) -> None:
     result = json.loads((path / "result.json").read_text())
     result["evaluations"][0]["metrics"] = {"test/loss": 1.0}
     (path / "result.json").write_text(json.dumps(result))
-    found = comparison.build([tmp_path])
+    found = build([tmp_path])
     said = " | ".join(found.refused)
     for words in ("specs s-gaussian_50 and other-gaussian_50 differ", "failed: the loss is not finite", "strange"):
         assert words in said
     assert next(iter(found.runs)) == "theirs"
-    comparison.write(found, tmp_path / "out")
+    write(found, tmp_path / "out")
 
 
 def test_crossed_evaluations_are_in_the_map_and_not_in_the_leaderboard(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_crossed_evaluations_are_in_the_map_and_not_in_the_leaderboard(tmp_path:
         result = json.loads((other / "result.json").read_text())
         (other / "result.json").write_text(json.dumps(result | {"skipped": {"blurred": "the sizes do not fit."}}))
         other.rename(path / "cross")
-    found = comparison.build([tmp_path / "runs"])
+    found = build([tmp_path / "runs"])
     (chart,) = found.section("transfer").charts
     assert chart.columns == ["gaussian_50", "gaussian_90", "impulse_30"]
     assert chart.values[0][2] == pytest.approx(10, abs=0.2 + 3)
@@ -136,17 +137,17 @@ def test_crossed_evaluations_are_in_the_map_and_not_in_the_leaderboard(tmp_path:
 def test_names_that_are_not_there(tmp_path: Path) -> None:
     grid(tmp_path, seeds=1)
     with pytest.raises(ConfigError, match=r"Did you mean 'dual_ae lr=0\.1'"):
-        comparison.build([tmp_path], baseline="dual_a lr=0.1")
+        build([tmp_path], baseline="dual_a lr=0.1")
     with pytest.raises(ConfigError, match="Did you mean 'psnr'"):
-        comparison.build([tmp_path], metric="pnsr")
+        build([tmp_path], metric="pnsr")
     with pytest.raises(ConfigError, match="Did you mean 'gaussian_50'"):
-        comparison.build([tmp_path], evaluations=["gausian_50"])
+        build([tmp_path], evaluations=["gausian_50"])
 
 
 def test_nothing_finished_says_what_became_of_them(tmp_path: Path) -> None:
     folders.fail(tmp_path, "x", folders.config())
     with pytest.raises(DataError, match=r"none of 1 runs can be compared.*the loss is not finite"):
-        comparison.build([tmp_path])
+        build([tmp_path])
 
 
 def test_real_runs(tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_real_runs(tmp_path: Path) -> None:
     rest = [word for word in real.TINY if not word.startswith("model")]
     median = [*rest, "model=median", "evaluation=[gaussian_25,gaussian_50]", f"run_dir={tmp_path}/runs/median"]
     assert execute.execute(composition.compose(median)).status == "done"
-    found = comparison.build([tmp_path / "runs"])
+    found = build([tmp_path / "runs"])
     held = {name: len(records) for name, records in found.runs.items()}
     assert held == {"dncnn features=2": 2, "dncnn features=4": 2, "median": 1}
     table = found.section("leaderboard").tables[0]
@@ -168,4 +169,4 @@ def test_real_runs(tmp_path: Path) -> None:
     assert found.section("levels").charts[0].series[0].x == [25, 50]
     assert found.section("curves").charts
     assert found.refused == []
-    comparison.write(found, tmp_path / "out")
+    write(found, tmp_path / "out")

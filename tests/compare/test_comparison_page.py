@@ -17,7 +17,7 @@ from compare.page_material import EVALUATIONS, MODELS, NOISES, comparison, crops
 from restorelab.compare.comparison import Comparison
 from restorelab.compare.comparison_page import PICTURES, looks_of, page
 from restorelab.report.charts.data import Bars, Lines, Series
-from restorelab.report.gallery import Case, Gallery, Tile, View
+from restorelab.report.gallery import Case, Gallery, GalleryView, Tile
 from restorelab.report.page import Section
 from restorelab.report.table import Cell, Table
 from restorelab.runs.record import Runs
@@ -175,7 +175,10 @@ def test_pictures_are_kept_bit_by_bit(tmp_path: Path) -> None:
     case = Case(EVIL, "Hardest: 3 dB", buffer.getvalue(), (300, 200), (30, 50, 30, 20), tile, tile,
                 [tile, dataclasses.replace(tile, label=EVIL)])  # fmt: skip
     found = Tags(
-        page(empty(tmp_path), Gallery([View(EVIL, [case], [EVIL]), View("other", [], ["its dataset is gone"])]))
+        page(
+            empty(tmp_path),
+            Gallery([GalleryView(EVIL, [case], [EVIL]), GalleryView("other", [], ["its dataset is gone"])]),
+        )
     )
     source = next(str(attrs["src"]) for attrs in found.of("img") if "31.42 dB" in str(attrs.get("alt")))
     kept = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))

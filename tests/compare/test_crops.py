@@ -14,7 +14,7 @@ from torch import Tensor
 from compare.restored import GAUSSIAN, Frozen, Stands, of, photo, small
 from restorelab.compare import patch
 from restorelab.compare.crops import Case, crops
-from restorelab.compare.restoring import LARGE, WINDOW
+from restorelab.compare.restored_crops import LARGE, WINDOW
 from restorelab.errors import DataError
 from restorelab.exchange import stored_outputs
 from restorelab.runs.record import Record, Runs

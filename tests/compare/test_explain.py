@@ -29,7 +29,7 @@ def test_the_steps_lead_from_one_run_to_the_other(place: Path, capsys: pytest.Ca
     a, b = (Record(name, place / name) for name in ("a", "b"))
     own = explain.conventions(a.config, a.evaluation("gaussian_25"))
     wanted = explain.conventions(b.config, b.evaluation("gaussian_25_unclipped"))
-    measured = explain.Measured(a, "gaussian_25")
+    measured = explain.MeasuredAnew(a, "gaussian_25")
     assert measured.psnr(own) == pytest.approx(a.metric("gaussian_25", "psnr"), abs=1e-4)
     steps = list(explain.explain(measured, own, wanted))
     assert [step.key for step in steps] == ["noise_clip", "seed", "quantize", "border"]
@@ -44,7 +44,7 @@ def test_pooling_averages_the_squared_error_over_all_images(place: Path) -> None
     a = Record("a", place / "a")
     own = explain.conventions(a.config, a.evaluation("gaussian_25"))
     by_image = a.per_image("gaussian_25").columns["mse"]  # patches of one size, so that all weigh alike
-    pooled = explain.Measured(a, "gaussian_25").psnr(explain.replace(own, pooled=True))
+    pooled = explain.MeasuredAnew(a, "gaussian_25").psnr(explain.replace(own, pooled=True))
     assert pooled == pytest.approx(float(-10 * np.log10(by_image.mean())), abs=1e-4)
 
 

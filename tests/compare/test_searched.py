@@ -8,7 +8,7 @@ import pytest
 
 import folders
 from restorelab.compare import searched
-from restorelab.compare.comparison import build
+from restorelab.compare.assemble import build
 from restorelab.runs.find import find
 
 VALUES = {0: 20.0, 1: 24.0, 2: 22.0, 3: 25.0, 4: 12.0, 5: None}

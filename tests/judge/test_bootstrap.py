@@ -8,7 +8,7 @@ from scipy import stats
 
 from restorelab.errors import DataError
 from restorelab.judge.bootstrap import Estimate, estimate, holm
-from restorelab.runs.samples import Sample
+from restorelab.runs.samples import MetricSample
 from synthetic import groups
 
 
@@ -19,7 +19,7 @@ def crossed(rng, *, seeds=3, of=40, each=1, by_seed=0.0, by_group=0.0, by_image=
         + np.repeat(rng.normal(0, 1, of) * by_group, each)
         + rng.normal(0, by_image, (seeds, of * each))
     )
-    return Sample("run", values, groups(of, each), learned)
+    return MetricSample("run", values, groups(of, each), learned)
 
 
 CASES = {
@@ -50,7 +50,7 @@ def test_seeds_alone_give_the_interval_and_p_of_welchs_t_test():
     rng = np.random.default_rng(0)
     for _ in range(5):
         one, other = rng.normal(1.0, 0.3, 12), rng.normal(0.6, 0.5, 9)
-        found = estimate([Sample("a", one[:, None]), Sample("b", other[:, None])], (1, -1), resamples=4000)
+        found = estimate([MetricSample("a", one[:, None]), MetricSample("b", other[:, None])], (1, -1), resamples=4000)
         welch = stats.ttest_ind(one, other, equal_var=False)
         low, high = welch.confidence_interval()
         assert found.value == pytest.approx(one.mean() - other.mean())
@@ -64,7 +64,7 @@ def test_images_alone_give_the_t_interval_of_their_differences():
     level = rng.normal(0, 5, 200)
     one, other = level + rng.normal(0.1, 0.5, 200), level + rng.normal(0, 0.5, 200)
     names = [f"g{i}" for i in range(200)]
-    pair = [Sample("a", v[None], names, learned=False) for v in (one, other)]
+    pair = [MetricSample("a", v[None], names, learned=False) for v in (one, other)]
     found = estimate(pair, (1, -1), resamples=8000)
     low, high = stats.ttest_rel(one, other).confidence_interval()
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.05 * (high - low))
@@ -75,8 +75,8 @@ def test_images_alone_give_the_t_interval_of_their_differences():
 def test_images_of_a_group_go_together():
     rng = np.random.default_rng(2)
     values = np.repeat(rng.normal(0, 1, (1, 30)), 10, axis=1) + rng.normal(0, 0.1, (3, 300))
-    wide = estimate([Sample("a", values, groups(30, 10))], [1])
-    narrow = estimate([Sample("a", values, [f"g{i}" for i in range(300)])], [1])
+    wide = estimate([MetricSample("a", values, groups(30, 10))], [1])
+    narrow = estimate([MetricSample("a", values, [f"g{i}" for i in range(300)])], [1])
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)  # sqrt(10) = 3.2 without the noise
     assert wide.value == narrow.value
     assert (wide.images, wide.groups) == (300, 30)
@@ -85,9 +85,9 @@ def test_images_of_a_group_go_together():
 def test_groups_of_different_sizes_count_by_their_images():
     sizes = [1, 1, 1, 1, 16]
     values = np.repeat([0.0, 0, 0, 0, 1.0], sizes)[None]
-    found = estimate([Sample("a", values, list(np.repeat(list("abcde"), sizes)), learned=False)], [1])
+    found = estimate([MetricSample("a", values, list(np.repeat(list("abcde"), sizes)), learned=False)], [1])
     assert found.value == pytest.approx(0.8)
-    level = estimate([Sample("a", np.ones((1, 20)), list(np.repeat(list("abcde"), sizes)))], [1])
+    level = estimate([MetricSample("a", np.ones((1, 20)), list(np.repeat(list("abcde"), sizes)))], [1])
     np.testing.assert_allclose(level.draws, 1)  # a mean over the images that were drawn, however many
 
 
@@ -95,7 +95,7 @@ def test_one_seed_is_told_and_leaves_the_interval_to_the_images():
     rng = np.random.default_rng(3)
     pair = [crossed(rng, seeds=1), crossed(rng, seeds=1)]
     found = estimate(pair, (1, -1))
-    fixed = estimate([Sample("a", s.values, s.groups, learned=False) for s in pair], (1, -1))
+    fixed = estimate([MetricSample("a", s.values, s.groups, learned=False) for s in pair], (1, -1))
     assert (found.seeds, found.powered) == (1, False)
     assert fixed.powered
     assert (found.low, found.high) == (fixed.low, fixed.high)
@@ -103,9 +103,9 @@ def test_one_seed_is_told_and_leaves_the_interval_to_the_images():
 
 def test_what_learns_nothing_has_no_seeds_to_draw():
     rows = np.array([[1.0], [2.0], [3.0]])
-    found = estimate([Sample("a", rows, learned=False)], [1])
+    found = estimate([MetricSample("a", rows, learned=False)], [1])
     assert (found.low, found.high, found.exact) == (2, 2, True)
-    assert not estimate([Sample("a", rows)], [1]).exact
+    assert not estimate([MetricSample("a", rows)], [1]).exact
 
 
 def test_the_same_call_gives_the_same_bits_and_another_seed_others():
@@ -117,17 +117,17 @@ def test_the_same_call_gives_the_same_bits_and_another_seed_others():
 
 def test_a_ratio_is_that_of_the_means_and_needs_positive_numbers():
     values = np.array([[1.0, 3.0, 2.0, 2.0]])
-    pair = [Sample("a", 10 * values, list("abcd")), Sample("b", values, list("abcd"))]
+    pair = [MetricSample("a", 10 * values, list("abcd")), MetricSample("b", values, list("abcd"))]
     found = estimate(pair, (1, -1), log=True)
     assert np.exp(found.value) == pytest.approx(10)
     assert np.exp([found.low, found.high]) == pytest.approx([10, 10])  # proportional in every resample
     with pytest.raises(DataError, match="run b: a ratio needs positive"):
-        estimate([pair[0], Sample("b", 0 * values, list("abcd"))], (1, -1), log=True)
+        estimate([pair[0], MetricSample("b", 0 * values, list("abcd"))], (1, -1), log=True)
 
 
 def test_one_group_says_nothing_about_others():
     with pytest.raises(DataError, match="all 4 test images are of one group"):
-        estimate([Sample("a", np.ones((3, 4)), ["g"] * 4)], [1])
+        estimate([MetricSample("a", np.ones((3, 4)), ["g"] * 4)], [1])
 
 
 def test_it_is_quick():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from restorelab.metrics.protocol import Protocol
 from restorelab.report import detail, panels, sheet
-from restorelab.report.panels import RANGES, Row, colours, panel, reach
+from restorelab.report.panels import RANGES, PanelRow, colours, panel, reach
 from restorelab.report.pixels import rendered
 
 
@@ -74,7 +74,7 @@ def test_the_error_is_drawn_in_the_colours_of_the_bar_and_the_bar_says_its_range
     clean = stripes(sheet.CELL // 3, 0.4)
     degraded = clean + 0.1  # root mean squared error 0.1: the range is 0 to 0.1
     restored = clean + 0.05
-    figure = panel([Row("a/name", degraded, restored, clean)], Protocol(), "run: evaluation")
+    figure = panel([PanelRow("a/name", degraded, restored, clean)], Protocol(), "run: evaluation")
     words = [text.get_text() for text in figure.texts]
     assert {"0", "0.05", "0.1 or more", "absolute error", "mean error 0.0500"} <= set(words)
     array = rendered(figure)
@@ -86,7 +86,7 @@ def test_the_error_is_drawn_in_the_colours_of_the_bar_and_the_bar_says_its_range
 def test_of_a_large_image_the_part_with_detail_is_shown_and_named() -> None:
     clean = torch.full((1, 300, 400), 0.2)
     clean[:, 180:240, 300:380] = stripes(80)[:, :60]
-    figure = panel([Row("large", clean, clean, clean)], Protocol(), "run")
+    figure = panel([PanelRow("large", clean, clean, clean)], Protocol(), "run")
     assert "large\n192x192 of its 400x300 pixels" in [text.get_text() for text in figure.texts]
     shown = figure.images[2].get_array()
     assert shown.shape[:2] == (sheet.CELL, sheet.CELL)
@@ -96,7 +96,7 @@ def test_of_a_large_image_the_part_with_detail_is_shown_and_named() -> None:
 def test_names_are_broken_into_lines_and_never_cut() -> None:
     name = "a_folder/with/IMG20231204111111111111111111111111111111111111111111111.jpeg"
     clean = stripes()
-    figure = panel([Row(name, clean, clean, clean)], Protocol(), "run_" * 40)
+    figure = panel([PanelRow(name, clean, clean, clean)], Protocol(), "run_" * 40)
     words = [text.get_text() for text in figure.texts]
     assert name in [word.replace("\n", "") for word in words]
     assert "run_" * 40 in [word.replace("\n", "") for word in words]

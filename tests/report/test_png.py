@@ -9,7 +9,7 @@ from PIL import Image
 
 from restorelab.report.pixels import pixels, rendered, shown_bands
 from restorelab.report.png import encoded, palette, png
-from restorelab.report.sheet import MARGIN, Picture, sheet
+from restorelab.report.sheet import MARGIN, SheetPicture, sheet
 
 
 def opened(content: bytes) -> Image.Image:
@@ -64,11 +64,11 @@ def test_of_many_bands_the_first_three_are_shown_and_named() -> None:
 
 def test_a_png_keeps_every_value_and_a_palette_is_smaller() -> None:
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    gray = Image.open(io.BytesIO(png(sheet([[Picture(ramp, 160, 160)]]))))
+    gray = Image.open(io.BytesIO(png(sheet([[SheetPicture(ramp, 160, 160)]]))))
     assert gray.mode == "L"
     assert set(np.asarray(gray).ravel().tolist()) >= set(range(256))
     noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3)).astype(np.uint8)
-    content = png(sheet([[Picture(noise, 160, 160)]]))
+    content = png(sheet([[SheetPicture(noise, 160, 160)]]))
     coloured = Image.open(io.BytesIO(content))
     assert coloured.mode == "RGB"
     assert np.array_equal(np.asarray(coloured)[MARGIN : MARGIN + 160, MARGIN : MARGIN + 160], noise)

@@ -84,7 +84,7 @@ def test_a_time_has_its_quartiles(done: Path) -> None:
 
 def test_panels_show_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network of the panels is given its input as the protocol says."""
-    rows: list[panels.Row] = []
+    rows: list[panels.PanelRow] = []
     draw = write_results.panel
     monkeypatch.setattr(write_results, "panel", lambda given, *rest: draw(rows.__iadd__(given), *rest))
     rest = [*(one for one in runs.TINY if not one.startswith("model")), "pictures=4"]

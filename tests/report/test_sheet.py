@@ -7,7 +7,7 @@ from matplotlib.transforms import Bbox
 
 from restorelab.report import sheet
 from restorelab.report.pixels import rendered
-from restorelab.report.sheet import Picture, wrapped
+from restorelab.report.sheet import SheetPicture, wrapped
 
 
 @pytest.mark.parametrize(("size", "zoom"), [((28, 28), 7), ((96, 96), 2), ((192, 10), 1), ((500, 400), 1)])
@@ -32,7 +32,7 @@ def test_words_are_broken_behind_their_parts(text: str, letters: int, lines: lis
 
 def test_each_pixel_is_drawn_as_large_as_the_picture_says() -> None:
     values = np.arange(6, dtype=np.uint8).reshape(2, 3) * 50
-    large = sheet.enlarged(Picture(values, 4, 9))
+    large = sheet.enlarged(SheetPicture(values, 4, 9))
     assert large.shape == (4, 9, 3)
     assert np.array_equal(large[..., 1], values.repeat(2, 0).repeat(3, 1))
 
@@ -44,7 +44,7 @@ def test_a_smaller_image_fills_the_place_with_larger_pixels() -> None:
 
 def test_pictures_stand_in_their_rows_and_columns() -> None:
     colours = [[(200, 0, 0), (0, 200, 0)], [(0, 0, 200), (90, 90, 0)]]
-    rows = [[Picture(np.full((1, 1, 3), colour, np.uint8), 40, 40) for colour in row] for row in colours]
+    rows = [[SheetPicture(np.full((1, 1, 3), colour, np.uint8), 40, 40) for colour in row] for row in colours]
     array = rendered(sheet.sheet(rows, [("left", "soft"), ("right", "")], labels=["up", "down"], title="title"))
     places = {}
     for row in range(2):
@@ -58,7 +58,7 @@ def test_pictures_stand_in_their_rows_and_columns() -> None:
 
 def test_words_on_a_sheet_do_not_run_into_each_other() -> None:
     gray = np.full((8, 8), 128, np.uint8)
-    picture = Picture(gray, 64, 64, "mean, channels 29, 36, 37, 38, 42, 50")
+    picture = SheetPicture(gray, 64, 64, "mean, channels 29, 36, 37, 38, 42, 50")
     names = [("method_one_with_a_long_name", ""), ("unbreakablename", ""), ("clean", "")]
     figure = sheet.sheet([[picture] * 3] * 2, names, labels=["gaussian_50:\nsome_network", "impulse_30"], title="title")
     width, height = (figure.get_size_inches() * figure.dpi).tolist()

@@ -14,6 +14,7 @@ from restorelab.config import build, composition
 from restorelab.config.run_config import read_config
 from restorelab.errors import ConfigError
 from restorelab.exchange import export_set, score, sets
+from restorelab.exchange.method import Method
 from restorelab.runs import comparable, keeping
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_identity import identity
@@ -142,7 +143,7 @@ def test_a_method_from_elsewhere_is_scored_on_every_set(place: Path, tmp_path: P
     export_set.export(read_config(place / "run"), tmp_path / "set")
     for name in NAMES[1:]:
         shutil.copytree(tmp_path / "set" / name / "input_exact", tmp_path / "outputs" / name)
-    text = score.score(tmp_path / "outputs", tmp_path / "set", score.Method("theirs"), tmp_path / "theirs", copy=True)
+    text = score.score(tmp_path / "outputs", tmp_path / "set", Method("theirs"), tmp_path / "theirs", copy=True)
     assert "a/gaussian_25" in text.partition("not scored")[2]
     theirs = Record("theirs", tmp_path / "theirs")
     assert theirs.evaluations == NAMES[1:]

@@ -32,7 +32,7 @@ restorelab compare RUN_OR_SWEEP ... [key=value ...]: one HTML page that compares
 
 
 @dataclass(frozen=True)
-class Options:
+class CompareOptions:
     """What a command line asks for."""
 
     folders: tuple[Path, ...] = ()
@@ -44,16 +44,16 @@ class Options:
     trust: str = ""
 
 
-def parse(argv: Sequence[str]) -> Options:
+def parse(argv: Sequence[str]) -> CompareOptions:
     """Read a command line. An existing folder counts as one even where its name has an equals sign.
 
     Raises:
         ConfigError: for a key that is not there, and without a folder.
     """
-    keys = [field.name for field in fields(Options) if field.name != "folders"]
+    keys = [field.name for field in fields(CompareOptions) if field.name != "folders"]
     named = [word for word in argv if Path(word).is_dir() or "=" not in word or "/" in word.partition("=")[0]]
     given, _ = own_keys.split("compare", [word for word in argv if word not in named], keys, of_run=False)
-    options = Options(tuple(map(Path, named)), **given)
+    options = CompareOptions(tuple(map(Path, named)), **given)
     if not options.folders:
         msg = "compare: say which runs, such as restorelab compare runs/sweeps/NAME."
         raise ConfigError(msg)
@@ -67,13 +67,14 @@ def run(argv: Sequence[str]) -> int:
     """Compare, write, and say where; gives the exit status.
 
     Raises:
-        ConfigError, DataError: see `comparison.build`.
+        ConfigError, DataError: see `assemble.build`.
     """
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0
     options = parse(argv)
-    from restorelab.compare.comparison import build, write  # brings torch
+    from restorelab.compare.assemble import build  # brings torch
+    from restorelab.compare.write_comparison import write
 
     gc_tuning.settle()
     inside = options.folders[0] if len(options.folders) == 1 else Path()

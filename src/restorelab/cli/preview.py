@@ -26,7 +26,7 @@ FORMATS = (".jpeg", ".jpg", ".pdf", ".png", ".svg")
 
 
 @dataclass(frozen=True)
-class Options:
+class PreviewOptions:
     """What preview takes beside the overrides of a run; `find` in dB."""
 
     find: float | None = None
@@ -67,14 +67,14 @@ def run(argv: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def parse(argv: Sequence[str]) -> tuple[Options, list[str]]:
+def parse(argv: Sequence[str]) -> tuple[PreviewOptions, list[str]]:
     """Part preview's own options from the overrides of a run.
 
     Raises:
         ConfigError: for a value that an option does not take, and a key that neither preview nor a run has.
     """
     text, overrides = own_keys.split("preview", argv, list(READ))
-    return Options(**{key: READ[key](value) for key, value in text.items()}), overrides
+    return PreviewOptions(**{key: READ[key](value) for key, value in text.items()}), overrides
 
 
 def _decibels(value: str) -> float:
@@ -114,7 +114,7 @@ READ: dict[str, Callable[[str], Any]] = {"find": _decibels, "images": _count, "o
 """How each of preview's own options is read."""
 
 
-def _title(settings: dict[str, Any], options: Options, images: Sequence[Any]) -> str:
+def _title(settings: dict[str, Any], options: PreviewOptions, images: Sequence[Any]) -> str:
     chosen = settings["choices"]
     what = " ".join(
         f"{stage}={chosen.get(stage, '?')}"

@@ -49,15 +49,16 @@ def write(sweep: Sweep, sweep_plan: SweepPlan, runs: Sequence[Planned]) -> Path 
 
 def _compared(sweep: Sweep, sweep_plan: SweepPlan, done: Sequence[Planned]) -> Path:
     """The comparison's page: the sweep's own, or beside the study's. W&B gets its tables."""
-    from restorelab.compare import comparison
+    from restorelab.compare import write_comparison
+    from restorelab.compare.assemble import build
+    from restorelab.compare.comparison import tables
     from restorelab.compare.crops import crops
     from restorelab.training.loggers.wandb_leaderboard import log_leaderboard
 
     title = sweep_plan.study.title if sweep_plan.study else sweep_plan.folder.name
-    compared = comparison.build([sweep_plan.folder], baseline=sweep.baseline, title=title)
+    compared = build([sweep_plan.folder], baseline=sweep.baseline, title=title)
     folder = sweep_plan.folder / "comparison" if sweep_plan.study else sweep_plan.folder
-    page = comparison.write(compared, folder, crops(compared.runs))
-    tables = list(comparison.tables(compared).values())
-    if place := log_leaderboard(tables, sweep_plan.folder, done[0].settings["logger"], page):
+    page = write_comparison.write(compared, folder, crops(compared.runs))
+    if place := log_leaderboard(list(tables(compared).values()), sweep_plan.folder, done[0].settings["logger"], page):
         log.info("W&B: the comparison is %s", place)
     return page

@@ -37,14 +37,24 @@ MOST = 8
 """Boards that get charts and tests; runs that share no evaluation with others make many boards."""
 
 
-def comparison(
+def build(
     folders: Sequence[Path],
-    baseline: str | None,
-    evaluations: Sequence[str] | None,
-    metric: str | None,
-    title: str | None,
+    *,
+    baseline: str | None = None,
+    evaluations: Sequence[str] | None = None,
+    metric: str | None = None,
+    title: str | None = None,
 ) -> Comparison:
-    """See `comparison.build`."""
+    """Compare all runs in the folders: of runs, sweeps, studies, or folders of these.
+
+    baseline: the name of a run (or `input`) that every run is tested against, beside the best. evaluations: those that
+    count. metric: that ranks and is tested; psnr where runs have it. A mixture of runs that cannot be compared gives
+    several tables and says why.
+
+    Raises:
+        ConfigError: for a name that is not there.
+        DataError: for folders that are not there, or hold no finished run.
+    """
     if metric is not None and metric not in SHOWN:
         msg = f"metric={metric}: {nearest(metric, SHOWN)}"
         raise ConfigError(msg)

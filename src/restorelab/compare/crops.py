@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from restorelab.compare import patch
-from restorelab.compare.restoring import Image, Restorer
+from restorelab.compare.restored_crops import CroppedImage, CropRestorer
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import DataError
-from restorelab.report.gallery import Case, Gallery, Tile, View
+from restorelab.report.gallery import Case, Gallery, GalleryView, Tile
 from restorelab.report.pixels import shown_bands
 from restorelab.runs.naming import listed
 from restorelab.runs.record import Record, Runs
@@ -49,7 +49,7 @@ def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0)
     if len(counts) > VIEWS:
         text.append(f"Shown are {VIEWS} of {len(counts)} evaluations, those that most runs were measured under.")
     tiles = sum(min(most, counts[evaluation]) + 2 for evaluation in chosen) * images
-    restorer, began, views = Restorer(), time.monotonic(), []
+    restorer, began, views = CropRestorer(), time.monotonic(), []
     for number, evaluation in enumerate(chosen, start=1):
         until = began + seconds * number / len(chosen)
         try:
@@ -58,7 +58,7 @@ def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0)
             )
         except Exception as error:  # a page without some pictures is better than no page
             log.debug("no pictures of %s", evaluation, exc_info=True)
-            views.append(View(evaluation, [], [f"No pictures: {_first_line(error)}"]))
+            views.append(GalleryView(evaluation, [], [f"No pictures: {_first_line(error)}"]))
     return Gallery(views, text)
 
 
@@ -97,8 +97,15 @@ def choose(psnr: np.ndarray, degraded: np.ndarray, count: int) -> list[tuple[int
 
 
 def _view(
-    records: dict[str, Record], evaluation: str, restorer: Restorer, *, most: int, images: int, side: int, until: float
-) -> View:
+    records: dict[str, Record],
+    evaluation: str,
+    restorer: CropRestorer,
+    *,
+    most: int,
+    images: int,
+    side: int,
+    until: float,
+) -> GalleryView:
     shown = {name: record for name, record in records.items() if evaluation in record.evaluations}
     shown, text = _comparable(shown, evaluation)
     shown, left_out = _best(shown, evaluation, most)
@@ -125,7 +132,7 @@ def _view(
         text += _agreement(image, evaluation, shown)
         cases.append(_case(image, why, shown, evaluation))
         took = time.monotonic() - began
-    return View(evaluation, cases, text)
+    return GalleryView(evaluation, cases, text)
 
 
 def _comparable(measured: dict[str, Record], evaluation: str) -> tuple[dict[str, Record], list[str]]:
@@ -164,7 +171,7 @@ def _column(record: Record, evaluation: str, column: str, ids: Sequence[str]) ->
     return np.array([values.get(image, np.nan) for image in ids])
 
 
-def _agreement(image: Image, evaluation: str, records: dict[str, Record]) -> list[str]:
+def _agreement(image: CroppedImage, evaluation: str, records: dict[str, Record]) -> list[str]:
     """Images whose PSNR is not the one that was measured: other weights, another version, or another machine."""
     sentences = []
     for name, restored in image.psnr.items():
@@ -176,7 +183,7 @@ def _agreement(image: Image, evaluation: str, records: dict[str, Record]) -> lis
     return sentences
 
 
-def _case(image: Image, why: str, records: dict[str, Record], evaluation: str) -> Case:
+def _case(image: CroppedImage, why: str, records: dict[str, Record], evaluation: str) -> Case:
     first = next(iter(records.values()))
     degraded = Tile("degraded", patch.webp(image.degraded), _value(first, evaluation, "input_psnr", image.id),
                     _value(first, evaluation, "input_ssim", image.id))  # fmt: skip

@@ -126,7 +126,7 @@ def run(argv: Sequence[str]) -> int:
         second = Record("B", Path(folders[1]).expanduser())
         other = names[-1] if names else name if name in second.evaluations else second.evaluations[0]
         target, wanted = second.metric(other, "psnr"), conventions(second.config, second.evaluation(other))
-    measured = Measured(first, name)
+    measured = MeasuredAnew(first, name)
     steps = list(explain(measured, own, wanted))
     print("\n".join(_lines(first.metric(name, "psnr"), steps, target, "published" in given)))
     if "published" in given and "seed" not in given:
@@ -146,7 +146,7 @@ def _lines(began: float, steps: Sequence[Step], target: float, printed: bool) ->
     yield from ruled(aligned([("", "PSNR (dB)", "step (dB)"), *rows]))
 
 
-def explain(measured: "Measured", own: Conventions, wanted: Conventions) -> Iterator[Step]:
+def explain(measured: "MeasuredAnew", own: Conventions, wanted: Conventions) -> Iterator[Step]:
     """Change one convention after another to the wanted one, and yield what PSNR that gives."""
     now = own
     for key in WORDS:
@@ -199,7 +199,7 @@ def _number(key: str, value: str) -> float:
         raise ConfigError(f"{key}={value}: expected a PSNR in dB, such as 29.23.") from None
 
 
-class Measured:
+class MeasuredAnew:
     """A run's network on one of its evaluations, by any conventions; an input is restored once."""
 
     def __init__(self, record: Record, evaluation: str) -> None:

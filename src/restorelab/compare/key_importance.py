@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from restorelab.judge.importance import Grid, Search, importance
+from restorelab.judge.importance import GridImportance, SearchImportance, importance
 from restorelab.report.charts.data import Bar, Bars
 from restorelab.report.table import Cell, Table
 from restorelab.report.table_cells import p_value, written
@@ -30,10 +30,10 @@ def shown(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Importance:
     result = importance(runs, metric, pruned)
     if isinstance(result, str):
         return Importance([], [], [result])
-    return _of_grid(result, metric) if isinstance(result, Grid) else _of_search(result, metric)
+    return _of_grid(result, metric) if isinstance(result, GridImportance) else _of_search(result, metric)
 
 
-def _of_grid(grid: Grid, metric: str) -> Importance:
+def _of_grid(grid: GridImportance, metric: str) -> Importance:
     keys, levels, cells, shares_of = grid.keys, grid.levels, grid.cells, grid.shares
     labels = [naming.label(key, keys) for key in keys]
     shares = {" x ".join(labels[axis] for axis in effect.axes): effect.share for effect in shares_of.effects}
@@ -68,7 +68,7 @@ def _of_grid(grid: Grid, metric: str) -> Importance:
     )
 
 
-def _of_search(search: Search, metric: str) -> Importance:
+def _of_search(search: SearchImportance, metric: str) -> Importance:
     keys, best, points = list(search.divergences), search.best, search.points
     leaders = [point.config for point, leads in zip(points, best, strict=True) if leads]
     total = sum(divergence.value for divergence in search.divergences.values())

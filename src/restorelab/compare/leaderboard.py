@@ -38,7 +38,7 @@ def short(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostColumn:
     """A column of what a run costs.
 
     Attributes:
@@ -55,12 +55,12 @@ class Cost:
 
 
 COSTS = (
-    Cost("parameters", "parameters", whole),
-    Cost("macs", "MACs", large, of_networks=True),
-    Cost("seconds", "time (s)", whole),
-    Cost("images_per_second", "images/s", whole, of_networks=True),
-    Cost("image_seconds", "ms/image", short, unit=1e-3),
-    Cost("peak_memory", "memory (MiB)", whole, unit=2**20),
+    CostColumn("parameters", "parameters", whole),
+    CostColumn("macs", "MACs", large, of_networks=True),
+    CostColumn("seconds", "time (s)", whole),
+    CostColumn("images_per_second", "images/s", whole, of_networks=True),
+    CostColumn("image_seconds", "ms/image", short, unit=1e-3),
+    CostColumn("peak_memory", "memory (MiB)", whole, unit=2**20),
 )
 """The columns of the table of costs, to which the number of seeds is added."""
 

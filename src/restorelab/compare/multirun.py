@@ -20,12 +20,13 @@ def compared(folders: Sequence[Path], runs_dir: str) -> str:
     if len(folders) < 2:
         return f"no page: a comparison needs two finished runs, and there {'is one' if folders else 'are none'}."
     logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has logged its data already
-    from restorelab.compare import comparison
+    from restorelab.compare.assemble import build
     from restorelab.compare.crops import crops
+    from restorelab.compare.write_comparison import write
 
     try:
-        compared_runs = comparison.build(folders, title=f"{len(folders)} runs of a multirun")
-        return f"page: {comparison.write(compared_runs, choose(runs_dir, FOLDER), crops(compared_runs.runs))}"
+        compared_runs = build(folders, title=f"{len(folders)} runs of a multirun")
+        return f"page: {write(compared_runs, choose(runs_dir, FOLDER), crops(compared_runs.runs))}"
     except (UserError, OSError) as error:
         command = shlex.join(["restorelab", "compare", *map(str, folders)])
         return f"no page: {error}\n{command} makes it."

@@ -17,7 +17,7 @@ from restorelab.sweep.request import FILE
 
 
 @dataclass(frozen=True)
-class Trial:
+class SearchedTrial:
     """One trial. label: the name of its run on the page, or its number. swept: what was searched, by key."""
 
     number: int
@@ -33,18 +33,18 @@ class Searched:
 
     metric: str
     higher: bool
-    trials: list[Trial]
+    trials: list[SearchedTrial]
 
     @property
-    def best(self) -> Trial | None:
+    def best(self) -> SearchedTrial | None:
         """Of those that are done the best; of equal ones the first."""
         done = [trial for trial in self.trials if trial.state == "done" and math.isfinite(trial.value)]
         return max(done, key=lambda trial: self._sign * trial.value, default=None)
 
     @property
-    def leaders(self) -> list[Trial]:
+    def leaders(self) -> list[SearchedTrial]:
         """Those that were better than all before them when they ended."""
-        leading: list[Trial] = []
+        leading: list[SearchedTrial] = []
         for trial in self.trials:
             better = not leading or self._sign * trial.value > self._sign * leading[-1].value
             if trial.state == "done" and math.isfinite(trial.value) and better:
@@ -67,7 +67,7 @@ def _read(sweep: Path, names: dict[Path, str]) -> Searched | None:
     try:
         search = json.loads((sweep / FILE).read_text())["search"]
         trials = [
-            Trial(
+            SearchedTrial(
                 int(entry["number"]),
                 names.get(sweep / str(entry["run"]), f"trial {entry['number']}"),
                 str(entry["state"]),
@@ -131,7 +131,7 @@ def _named(search: Searched) -> str:
     return " ".join([part, heading(metric), *rest])
 
 
-def _rank(trial: Trial, *, higher: bool) -> tuple[bool, bool, float]:
+def _rank(trial: SearchedTrial, *, higher: bool) -> tuple[bool, bool, float]:
     return trial.state != "done", math.isnan(trial.value), -trial.value if higher else trial.value
 
 

@@ -20,7 +20,7 @@ from restorelab.runs.board import Board, Column
 from restorelab.runs.metric import METRICS, heading
 from restorelab.runs.naming import listed
 from restorelab.runs.record import Runs
-from restorelab.runs.samples import INPUT, Sample, samples
+from restorelab.runs.samples import INPUT, MetricSample, samples
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def against(board: Board, references: Sequence[str]) -> list[Against]:
     ]  # fmt: skip
 
 
-def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -> list[Sample]:
+def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -> list[MetricSample]:
     """The runs that were measured under all of the columns, image by image in one order, after the degraded input."""
     evaluations = [column.evaluation for column in columns]
     names, unusable = [], []
@@ -132,7 +132,7 @@ def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -
 
 
 def _column(
-    measured: Sequence[Sample],
+    measured: Sequence[MetricSample],
     label: str,
     reference: str,
     metric: str,

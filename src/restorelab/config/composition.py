@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from restorelab import quoting
-from restorelab.config import clipping, from_checkpoint, metric_names, noise_evaluation, paths, retargeting, trust
+from restorelab.config import from_checkpoint, metric_names, noise_clipping, noise_evaluation, paths, retargeting, trust
 from restorelab.config import schema as configs
 from restorelab.config.conf_files import find, options, read_yaml, searched
 from restorelab.config.hydra_errors import CAUGHT, explained
@@ -119,7 +119,7 @@ def resolve(
     _note(settings if named else None, overrides)  # before anything is read from a run's folder
     if choices.get("model"):  # composed here from its groups, not the config of an existing run
         from_checkpoint.take(settings, overrides, requested, planned)
-    clipping.apply(settings, requested)
+    noise_clipping.apply(settings, requested)
     settings["metrics"] = metric_names.whole(settings.get("metrics"))
     configs.check_names(settings)
     if choices.get("model"):

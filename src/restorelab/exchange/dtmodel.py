@@ -1,6 +1,6 @@
 """The package that darktable 5.6 and later imports (preferences, AI): a zip with `ID/config.json` and `ID/model.onnx`.
 
-Source: darktable, src/ai/README.md ("config.json Format", "Task: Denoise") and src/ai/backend_common.c, and the
+ExportSource: darktable, src/ai/README.md ("config.json Format", "Task: Denoise") and src/ai/backend_common.c, and the
 pipeline reference of darktable-ai, which builds the official packages. The model takes `input` (1, 3, H, W) float32,
 RGB with sRGB's curve in [0, 1], and gives `output` of the same shape; darktable cuts tiles of 256 to 2048 pixels.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.errors import ConfigError
-from restorelab.exchange.export_source import Source
+from restorelab.exchange.export_source import ExportSource
 from restorelab.noise_level import takes_sigma
 
 CONFIG, MODEL = "config.json", "model.onnx"
@@ -27,7 +27,7 @@ FIELDS = {"id": str, "name": str, "description": str, "task": str, "version": st
 """The fields of config.json that darktable and its catalogue read, with their types; `id` and `name` must be there."""
 
 
-def check(source: Source, sigma: float | None) -> None:
+def check(source: ExportSource, sigma: float | None) -> None:
     """Raise ConfigError for a network that darktable cannot use."""
     if source.card["channels"] != 3:
         raise ConfigError(

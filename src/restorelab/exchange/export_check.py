@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from restorelab.errors import ConfigError
-from restorelab.exchange.export_source import Source
+from restorelab.exchange.export_source import ExportSource
 from restorelab.noise_level import takes_sigma
 from restorelab.restoring.inference import exact, restore
 
@@ -57,7 +57,7 @@ class Check:
 
 
 @torch.inference_mode()
-def compare(source: Source, run: Run, sigma: float | None, count: int) -> Check:
+def compare(source: ExportSource, run: Run, sigma: float | None, count: int) -> Check:
     """Restore up to `count` test images of each evaluation by both. sigma: the constant level, in 8-bit units.
 
     Raises:

@@ -22,7 +22,7 @@ USUAL = "gaussian_25"
 
 
 @dataclass(frozen=True)
-class Source:
+class ExportSource:
     """A network to export.
 
     Attributes:
@@ -38,7 +38,7 @@ class Source:
     protocol: Protocol
 
 
-def open_source(source: str, texts: Mapping[str, str]) -> Source:
+def open_source(source: str, texts: Mapping[str, str]) -> ExportSource:
     """Open a finished run, a checkpoint in one, or a packaged network. texts: what the card says beside what is known.
 
     Raises:
@@ -59,10 +59,10 @@ def open_source(source: str, texts: Mapping[str, str]) -> Source:
         raise ConfigError(f"export: {run} trained a network that restores no images.")
     protocol: Protocol = build.make("protocol", record.config["protocol"])
     card = package.card_of(record, net, texts, [record])
-    return Source(net, card, lambda: [record.frozen(name) for name in record.evaluations], protocol)
+    return ExportSource(net, card, lambda: [record.frozen(name) for name in record.evaluations], protocol)
 
 
-def _of_package(network: packaged.Packaged, texts: Mapping[str, str]) -> Source:
+def _of_package(network: packaged.Packaged, texts: Mapping[str, str]) -> ExportSource:
     """The photographs of scikit-image stand in for test images, under the evaluations that the card names."""
     named = [row.get("evaluation") for row in network.card.get("numbers") or []]
     evaluations = [name for name in dict.fromkeys(named) if name in options("evaluation")] or [USUAL]
@@ -72,4 +72,4 @@ def _of_package(network: packaged.Packaged, texts: Mapping[str, str]) -> Source:
     ])  # fmt: skip
     protocol: Protocol = build.make("protocol", settings["protocol"])
     net = packaged.load(network)
-    return Source(net, {**network.card, **texts}, lambda: sets.open_sets(settings, "test")[1], protocol)
+    return ExportSource(net, {**network.card, **texts}, lambda: sets.open_sets(settings, "test")[1], protocol)

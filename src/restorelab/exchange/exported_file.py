@@ -17,7 +17,7 @@ from restorelab.config import build
 from restorelab.errors import ConfigError, UserError
 from restorelab.exchange import dtmodel
 from restorelab.exchange.export_check import Run
-from restorelab.exchange.export_source import Source
+from restorelab.exchange.export_source import ExportSource
 from restorelab.models import weights
 from restorelab.noise_level import takes_sigma
 from restorelab.restoring.inference import exact, restore
@@ -60,7 +60,7 @@ def _filled(image: Tensor, axis: int, multiple: int) -> Tensor:
     return image.index_select(axis, torch.where(places < side, places, 2 * side - 2 - places).clamp(min=0))
 
 
-def write(source: Source, card: Mapping[str, Any], file: Path, kind: str, sigma: float | None) -> None:
+def write(source: ExportSource, card: Mapping[str, Any], file: Path, kind: str, sigma: float | None) -> None:
     """Write a file of a format.
 
     Raises:
@@ -85,7 +85,7 @@ def write(source: Source, card: Mapping[str, Any], file: Path, kind: str, sigma:
     file.write_bytes(data if kind == "onnx" else dtmodel.packed(data, card, sigma))
 
 
-def opened(source: Source, file: Path, kind: str, sigma: float | None) -> Run:
+def opened(source: ExportSource, file: Path, kind: str, sigma: float | None) -> Run:
     """Return a written file as a callable, read from the disk again."""
     if kind in ("torch", "safetensors"):
         net: nn.Module = build.make("model", source.card["model"])
@@ -134,7 +134,7 @@ def _metadata(net: nn.Module, card: Mapping[str, Any], sigma: float | None) -> d
 
 
 def _onnx(
-    source: Source, sigma: float | None, inputs: list[str], outputs: list[str], metadata: dict[str, str]
+    source: ExportSource, sigma: float | None, inputs: list[str], outputs: list[str], metadata: dict[str, str]
 ) -> bytes:
     """Return an ONNX file of the network with any batch, height and width."""
     try:

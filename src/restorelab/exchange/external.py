@@ -16,11 +16,11 @@ from restorelab.data.split_record import Kept, contents_of
 from restorelab.errors import UserError
 from restorelab.exchange import outputs, stored_outputs
 from restorelab.exchange.measuring import Scored
-from restorelab.exchange.score import Method
+from restorelab.exchange.method import Method
 from restorelab.file_names import file_names
 from restorelab.models.identity import Identity
 from restorelab.report.detail import places
-from restorelab.report.panels import Row, panel
+from restorelab.report.panels import PanelRow, panel
 from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
 from restorelab.runs import split_file
@@ -145,6 +145,6 @@ def _draw(file: Path, one: Scored, folder: Path, built: Parts, method: Method) -
     for place in places(len(frozen), frozen.clean, write_results.PICTURES):
         channels, height, width = shapes[place]
         image = outputs.read(folder / one.files[ids[place]]["file"], (channels, height, width)).image
-        rows.append(Row(ids[place], frozen.image(place), image, frozen.clean(place)))
+        rows.append(PanelRow(ids[place], frozen.image(place), image, frozen.clean(place)))
     file.parent.mkdir(exist_ok=True)  # of a test set
     write_bytes(file, encoded(rendered(panel(rows, built.protocol, f"{method.name}: {one.measured.name}"))))

@@ -21,7 +21,7 @@ from restorelab.models import weights
 from restorelab.restoring import inference
 from restorelab.runs import run_folder
 from restorelab.runs.record import Record
-from restorelab.runs.samples import Sample
+from restorelab.runs.samples import MetricSample
 
 USAGE = """\
 python -m restorelab.exchange.package RUN NAME [key=value ...]: a packaged network from a finished run.
@@ -175,7 +175,7 @@ def _numbers(record: Record) -> list[dict[str, Any]]:
             values = images.columns[metric]
             row[metric], row[f"input_{metric}"] = float(values.mean()), float(images.columns[f"input_{metric}"].mean())
             if len(set(images.groups)) > 1:
-                estimate = bootstrap.estimate([Sample(name, values[None], images.groups)], [1.0])
+                estimate = bootstrap.estimate([MetricSample(name, values[None], images.groups)], [1.0])
                 row[f"{metric}_interval"] = [estimate.low, estimate.high]
         numbers.append(row)
     return numbers

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restorelab.config import own_keys, trust
 from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.exchange.method import Method
 
 if TYPE_CHECKING:
     from restorelab.data.frozen import FrozenSet
@@ -31,20 +31,6 @@ restorelab score DIR set=FOLDER name=METHOD [key=value ...]: measure any method'
 """
 
 OWN = ("set", "name", "out", "runs_dir", "copy", "root", "parameters", "macs", "seconds", "seed", "trust")
-
-
-@dataclass(frozen=True)
-class Method:
-    """What is said of a method; None where it is not known.
-
-    parameters: trainable; 0 for a method that learns nothing. macs: of one image. seconds: of its training.
-    """
-
-    name: str
-    parameters: int | None = None
-    macs: int | None = None
-    seconds: float | None = None
-    seed: int = 0
 
 
 def run(argv: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ import numpy as np
 
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import DataError
-from restorelab.runs.samples import Sample
+from restorelab.runs.samples import MetricSample
 
 RESAMPLES = 2000
 MOST = 50_000
@@ -113,7 +113,7 @@ class Resampled:
     groups: int
 
 
-def resample(samples: Sequence[Sample], resamples: int = RESAMPLES) -> Resampled:
+def resample(samples: Sequence[MetricSample], resamples: int = RESAMPLES) -> Resampled:
     """Draw the groups of images for all runs at once; they are on the same images, in the same order.
 
     Raises:
@@ -125,7 +125,7 @@ def resample(samples: Sequence[Sample], resamples: int = RESAMPLES) -> Resampled
 
 
 def estimate(
-    samples: Sequence[Sample],
+    samples: Sequence[MetricSample],
     weights: Sequence[float],
     *,
     log: bool = False,
@@ -181,7 +181,7 @@ def _over(moving: int, learned: int, groups: int) -> str:
     return " and ".join([seeds] * bool(moving) + ["groups of images"] * bool(groups))
 
 
-def _codes(sample: Sample) -> tuple[np.ndarray, int]:
+def _codes(sample: MetricSample) -> tuple[np.ndarray, int]:
     """The groups as numbers, (images), and how many there are."""
     names, codes = np.unique(np.array(sample.groups), return_inverse=True)
     if len(names) < 2:
@@ -191,7 +191,7 @@ def _codes(sample: Sample) -> tuple[np.ndarray, int]:
 
 
 def _resampled_means(
-    samples: Sequence[Sample], codes: np.ndarray, groups: int, resamples: int, generator: np.random.Generator
+    samples: Sequence[MetricSample], codes: np.ndarray, groups: int, resamples: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
     """Means over the images of resampled groups: of each run (resamples, seeds)."""
     rows = np.concatenate([sample.values for sample in samples])
@@ -212,7 +212,7 @@ def _resampled_means(
 
 
 def _group_deviations(
-    samples: Sequence[Sample],
+    samples: Sequence[MetricSample],
     weights: Sequence[float],
     curve: Callable[[np.ndarray], np.ndarray],
     value: float,
@@ -258,7 +258,7 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def win_rate(sample: Sample, other: Sample, *, higher: bool) -> float:
+def win_rate(sample: MetricSample, other: MetricSample, *, higher: bool) -> float:
     """Share of the images on which `sample` is better, seeds averaged, equal ones counting half."""
     ahead = sample.values.mean(axis=0) - other.values.mean(axis=0)
     return float((np.sign(ahead if higher else -ahead) / 2 + 0.5).mean())

@@ -17,7 +17,7 @@ from restorelab.config.run_config import read_config
 from restorelab.degradations.labels import STAGES
 from restorelab.errors import UserError
 from restorelab.judge import anova, divergence
-from restorelab.runs import differences, history, naming
+from restorelab.runs import config_differences, history, naming
 from restorelab.runs.metric import LOWER
 from restorelab.runs.record import Runs
 from restorelab.runs.run_folder import RunFolder
@@ -41,7 +41,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridImportance:
     """Runs that are a full grid of `keys`: the values of each, the results by combination in C order, the shares."""
 
     keys: list[str]
@@ -51,7 +51,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchImportance:
     """Configs that a search tried (not all of a grid), the best quarter of them, and how its values differ."""
 
     points: list[Point]
@@ -59,7 +59,7 @@ class Search:
     divergences: dict[str, divergence.Divergence]
 
 
-def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Grid | Search | str:
+def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> GridImportance | SearchImportance | str:
     """Find the keys that vary among runs validated on the same images, and how much each matters; else the reason.
 
     pruned: folders of runs that a search ended early: their best so far counts in a search, and in a grid nothing does
@@ -76,7 +76,7 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Grid | S
         shares = anova.decompose(cells, [len(own) for own in levels])
         if shares.total == 0:
             return f"All runs have the same {metric} on the validation images."
-        return Grid(keys, levels, cells, shares)
+        return GridImportance(keys, levels, cells, shares)
     keys = _keys(points)
     if not keys:
         return "The runs differ in their seed only."
@@ -107,7 +107,9 @@ def _on_same_images(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Poi
             )
     for path in pruned:
         try:
-            config = differences.like(read_config(path), path, [record for name in runs for record in runs[name]])
+            config = config_differences.like(
+                read_config(path), path, [record for name in runs for record in runs[name]]
+            )
             column = history.read(RunFolder(path).metrics)[f"val/{metric}"]
         except (OSError, KeyError, ValueError, UserError):
             continue
@@ -193,10 +195,12 @@ def _grid(points: Sequence[Point], keys: Sequence[str]) -> tuple[np.ndarray, lis
     return cells, levels
 
 
-def _search(points: list[Point], keys: Sequence[str], metric: str) -> Search:
+def _search(points: list[Point], keys: Sequence[str], metric: str) -> SearchImportance:
     values = np.array([point.value for point in points])
     order = np.argsort(values if metric in LOWER else -values, kind="stable")
     best = np.zeros(len(points), dtype=bool)
     best[order[: round(divergence.BEST * len(points))]] = True
     values_of = {key: [point.config.get(key, naming.ABSENT) for point in points] for key in keys}
-    return Search(points, best, {key: divergence.divergence(values, best) for key, values in values_of.items()})
+    return SearchImportance(
+        points, best, {key: divergence.divergence(values, best) for key, values in values_of.items()}
+    )

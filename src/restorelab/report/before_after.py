@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from restorelab.report import detail
-from restorelab.report.gallery import Case, Gallery, Tile, View
+from restorelab.report.gallery import Case, Gallery, GalleryView, Tile
 from restorelab.report.page import Part, Section, render
 from restorelab.restoring.photograph import white
 from restorelab.restoring.write_photograph import whole
@@ -41,7 +41,7 @@ def case(name: str, before: np.ndarray, after: np.ndarray) -> Case:
 
 def write(cases: Sequence[Case], file: Path) -> None:
     """Write the page, whole or not at all."""
-    gallery = Gallery([View("Before and after", list(cases))])
+    gallery = Gallery([GalleryView("Before and after", list(cases))])
     text = render("page", "Before and after", [Section("pictures", "Pictures", parts=[Part("gallery", gallery)])])
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole(file) as stream:

@@ -31,7 +31,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class View:
+class GalleryView:
     """The images of one evaluation; `text` says what is left out, and why there are none."""
 
     evaluation: str
@@ -43,5 +43,5 @@ class View:
 class Gallery:
     """The pictures of all evaluations."""
 
-    views: list[View]
+    views: list[GalleryView]
     text: list[str] = field(default_factory=list)

@@ -11,7 +11,7 @@ from torch import Tensor
 from restorelab.metrics.protocol import Protocol
 from restorelab.report.detail import Box, busiest, cut, detail
 from restorelab.report.pixels import shown_bands
-from restorelab.report.sheet import CELL, DPI, GAP, MARGIN, Picture, sheet, shown, times
+from restorelab.report.sheet import CELL, DPI, GAP, MARGIN, SheetPicture, sheet, shown, times
 
 RANGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Absolute errors that the brightest colour may stand for."""
@@ -24,7 +24,7 @@ BAR = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """One image of a panel: `degraded`, `restored`, `clean` are (C, H, W) in [0, 1]; `title` is its name."""
 
     title: str
@@ -33,7 +33,7 @@ class Row:
     clean: Tensor
 
 
-def panel(rows: Sequence[Row], protocol: Protocol, title: str) -> Figure:
+def panel(rows: Sequence[PanelRow], protocol: Protocol, title: str) -> Figure:
     """Draw a panel. The error is the absolute difference, its mean over the channels.
 
     The colours of the error reach to the degraded images' root mean squared error, rounded up to one of `RANGES`: it is
@@ -53,11 +53,11 @@ def panel(rows: Sequence[Row], protocol: Protocol, title: str) -> Figure:
         images = (cut(row.degraded, box, scale), cut(row.restored, box), cut(row.clean, box))
         line = [shown(image, size, zoom, CELL, note) for image, note in zip(images, notes, strict=True)]
         coloured = colours(cut(error, box).numpy() / most)
-        line.append(Picture(coloured, size[0] * zoom, size[1] * zoom, f"mean error {float(error.mean()):.4f}"))
+        line.append(SheetPicture(coloured, size[0] * zoom, size[1] * zoom, f"mean error {float(error.mean()):.4f}"))
         lines.append(line)
     wide = max(picture.width for line in lines for picture in line)
-    nothing = Picture(np.full((1, 1), 255, np.uint8), BAR, wide)
-    bar = Picture(colours(np.linspace(0, 1, 256)[None]), BAR, wide)
+    nothing = SheetPicture(np.full((1, 1), 255, np.uint8), BAR, wide)
+    bar = SheetPicture(colours(np.linspace(0, 1, 256)[None]), BAR, wide)
     heads = [("degraded", ""), ("restored", ""), ("clean", ""), ("absolute error", "")]
     bands = shown_bands(len(rows[0].clean))
     title = f"{title} ({bands})" if bands else title
@@ -76,7 +76,7 @@ def colours(share: np.ndarray) -> np.ndarray:
     return np.asarray(matplotlib.colormaps[COLOURS](np.nan_to_num(share, nan=1.0), bytes=True))[..., :3]
 
 
-def _box(row: Row) -> Box:
+def _box(row: PanelRow) -> Box:
     height, width = row.clean.shape[-2:]
     if max(height, width) <= CELL:
         return 0, 0, width, height

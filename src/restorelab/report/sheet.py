@@ -27,7 +27,7 @@ FEW, MANY = 11, 18
 
 
 @dataclass(frozen=True)
-class Picture:
+class SheetPicture:
     """One picture: `pixels` uint8 (h, w) or (h, w, 3), shown `height` x `width` pixels large, and what stands under it.
 
     Sharp where `height` and `width` are whole multiples of h and w.
@@ -53,16 +53,16 @@ def middle(picture: Tensor, whole: Sequence[int], most: int = CELL) -> Tensor:
     return picture
 
 
-def shown(image: Tensor, whole: Sequence[int], zoom: int, most: int, note: str = "") -> Picture:
+def shown(image: Tensor, whole: Sequence[int], zoom: int, most: int, note: str = "") -> SheetPicture:
     """An image (C, h, w) in [0, 1] as a picture: the middle `most` pixels of `whole` (H, W), each `zoom` pixels wide.
 
     An image that is smaller than `whole` fills the same place with larger pixels.
     """
     height, width = (min(side, most) * zoom for side in whole)
-    return Picture(pixels(middle(image, whole, most)), height, width, note)
+    return SheetPicture(pixels(middle(image, whole, most)), height, width, note)
 
 
-def enlarged(picture: Picture) -> np.ndarray:
+def enlarged(picture: SheetPicture) -> np.ndarray:
     """The pixels of a picture as it is shown, (height, width, 3) uint8: each takes the value of the nearest."""
     rows = np.arange(picture.height) * picture.pixels.shape[0] // picture.height
     columns = np.arange(picture.width) * picture.pixels.shape[1] // picture.width
@@ -93,7 +93,7 @@ def _pieces(word: str, letters: int) -> list[str]:
 
 
 def sheet(
-    rows: Sequence[Sequence[Picture]],
+    rows: Sequence[Sequence[SheetPicture]],
     heads: Sequence[tuple[str, str]] = (),
     *,
     labels: Sequence[str] = (),

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from restorelab.errors import DataError, UserError, nearest
-from restorelab.runs import differences, naming
+from restorelab.runs import config_differences, naming
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_folder import RunFolder
 
@@ -222,7 +222,7 @@ def _common(records: Sequence[Record]) -> dict[int, str]:
     the weights is part of the identity of all runs of that config.
     """
     common = {id(record): _same_run(record) for record in records}
-    weights = {id(record): differences.contents(record) for record in records}
+    weights = {id(record): config_differences.contents(record) for record in records}
     seen: dict[tuple[str, int], dict[str, str]] = {}
     several = set()
     for record in records:
@@ -243,7 +243,7 @@ def _same_run(record: Record) -> str:
     if record.external:
         images = sorted((entry["spec"], entry["bits"]) for entry in record.result["evaluations"])
         return f"external {record.config.get('name', record.path.name)} {images}"
-    return differences.seedless(learning(record), record.path)
+    return config_differences.seedless(learning(record), record.path)
 
 
 def _named(grouped: Sequence[tuple[str, Record]]) -> Runs:
@@ -251,10 +251,10 @@ def _named(grouped: Sequence[tuple[str, Record]]) -> Runs:
     records: dict[str, list[Record]] = {}
     for same, record in grouped:
         records.setdefault(same, []).append(record)
-    differences.label(records)
+    config_differences.label(records)
     settings: dict[str, dict[str, Any]] = {}
     for same, (record, *_) in records.items():
-        name = record.config.get("name") or re.sub(r"-\d+$", "", differences.short(record.path))
+        name = record.config.get("name") or re.sub(r"-\d+$", "", config_differences.short(record.path))
         settings[same] = {**record.shown_config, "name": name}
     names = naming.names(settings)
     for same, record in grouped:

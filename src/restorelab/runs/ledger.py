@@ -116,7 +116,7 @@ class Ledger:
             alive = beats != attempt.beats or now - since < self.patience
         return "running" if alive else "lost"
 
-    def claim(self, run: str) -> "Claim | None":
+    def claim(self, run: str) -> "ClaimedRun | None":
         """Begin the next attempt at a run; None if another process works on it or has just begun it."""
         before = self.last(run)
         if before is not None and self.state(before) == "running":
@@ -138,7 +138,7 @@ class Ledger:
             raise ConfigError(msg) from error
         finally:
             temporary.unlink(missing_ok=True)
-        return Claim(self, attempt)
+        return ClaimedRun(self, attempt)
 
     def settle(self, attempt: Attempt, state: State, reason: str, *, repeats: bool = False) -> Attempt:
         """Record how another process's attempt ended, where that process cannot do so because it is gone."""
@@ -191,7 +191,7 @@ class Ledger:
             return Attempt(run, number, "lost", Owner("?", "?", 0, ""), 0.0, 0.0, reason="its file is damaged")
 
 
-class Claim:
+class ClaimedRun:
     """A run that this process works on. Not thread-safe, except that one other thread may call `beat`."""
 
     def __init__(self, ledger: Ledger, attempt: Attempt) -> None:

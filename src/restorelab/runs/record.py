@@ -26,7 +26,7 @@ CROSS = "cross"
 
 
 @dataclass(frozen=True)
-class PerImage:
+class PerImageValues:
     """One evaluation of one run, image by image: `ids` and `groups` (N), and `columns` by name, each (N) float64."""
 
     ids: list[str]
@@ -116,7 +116,7 @@ class Record:
         return float("nan") if value is None else float(value)
 
     @cached_property
-    def _per_image(self) -> dict[str, PerImage]:
+    def _per_image(self) -> dict[str, PerImageValues]:
         try:
             with self.folder.per_image.open(newline="") as stream:
                 head, *rows = csv.reader(stream)
@@ -130,10 +130,12 @@ class Record:
         by_evaluation = {}
         for name in dict.fromkeys(shown):
             own = shown == name
-            by_evaluation[name] = PerImage(list(ids[own]), list(groups[own]), {c: v[own] for c, v in numbers.items()})
+            by_evaluation[name] = PerImageValues(
+                list(ids[own]), list(groups[own]), {c: v[own] for c, v in numbers.items()}
+            )
         return by_evaluation
 
-    def per_image(self, evaluation: str) -> PerImage:
+    def per_image(self, evaluation: str) -> PerImageValues:
         """The test images of an evaluation."""
         self.evaluation(evaluation)
         if evaluation not in self._per_image:

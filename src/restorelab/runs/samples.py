@@ -16,7 +16,7 @@ INPUT = "input"
 
 
 @dataclass(frozen=True)
-class Sample:
+class MetricSample:
     """A metric of one run.
 
     Attributes:
@@ -34,7 +34,7 @@ class Sample:
     steps: int | None = None
 
 
-def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence[str] | None) -> list[Sample]:
+def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence[str] | None) -> list[MetricSample]:
     """A metric of several runs, image by image in one order; its mean over the images is that over the evaluations.
 
     names: of runs, or `input`. evaluations: None for all that the first run was measured under. The images of
@@ -142,7 +142,7 @@ def learned(records: Sequence[Record]) -> bool:
 
 def _sample(
     records: Sequence[Record], metric: str, kind: Metric, evaluations: Sequence[str], order: list[str] | None
-) -> Sample:
+) -> MetricSample:
     groups: list[str] | None = None
     if kind.source == "run":
         rows = [np.array([_number(record, record.result.get(metric), metric)]) for record in records]
@@ -160,7 +160,7 @@ def _sample(
         groups = _groups(records[0], evaluations, order)
     values = np.stack(rows)
     _finite(values, records, metric)
-    return Sample(records[0].name, values, groups, learned(records) and not kind.fixed, steps_of(records))
+    return MetricSample(records[0].name, values, groups, learned(records) and not kind.fixed, steps_of(records))
 
 
 def _number(record: Record, value: float | None, metric: str) -> float:
@@ -221,7 +221,7 @@ def _groups(record: Record, evaluations: Sequence[str], order: list[str]) -> lis
     return [by_id[name] for name in order]
 
 
-def _input(record: Record, metric: str, evaluations: Sequence[str]) -> Sample:
+def _input(record: Record, metric: str, evaluations: Sequence[str]) -> MetricSample:
     """Return the values of the degraded input, taken from a run that was measured on it."""
     order = _order(record, evaluations)
     column = f"{INPUT}_{metric}"
@@ -230,7 +230,7 @@ def _input(record: Record, metric: str, evaluations: Sequence[str]) -> Sample:
         each = [10 ** (-_column(record, e, f"{INPUT}_psnr", order) / 10) for e in evaluations]
     else:
         each = [_column(record, e, column, order) for e in evaluations]
-    return Sample(INPUT, _averaged(each)[None], _groups(record, evaluations, order), learned=False)
+    return MetricSample(INPUT, _averaged(each)[None], _groups(record, evaluations, order), learned=False)
 
 
 def _finite(values: np.ndarray, records: Sequence[Record], metric: str) -> None:

@@ -9,7 +9,7 @@ from restorelab.report.table import Cell, Table
 from restorelab.report.table_cells import cell, written
 from restorelab.runs.metric import METRICS, heading
 from restorelab.runs.record import Runs
-from restorelab.runs.samples import Sample, samples
+from restorelab.runs.samples import MetricSample, samples
 from restorelab.runs.seed_values import SeedValues, best_classical, by_seed, top
 from restorelab.study import printed, verdict_marks
 from restorelab.study.verdict_marks import Pair
@@ -82,7 +82,7 @@ class Beside:
         return str(entry.get("evaluation", ""))
 
 
-def _ours(runs: Runs, entry: dict[str, Any]) -> tuple[SeedValues, Sample | None]:
+def _ours(runs: Runs, entry: dict[str, Any]) -> tuple[SeedValues, MetricSample | None]:
     """Our values by seed, and what a verdict on them rests on; no verdict is given on numbers of the run itself."""
     run, metric = entry["run"], entry.get("metric", "")
     try:

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from matplotlib.figure import Figure
 
 from restorelab.errors import UserError
-from restorelab.judge.claims.judged import MEANING, Judged
+from restorelab.judge.claims.judged import Judged
+from restorelab.judge.verdict_rule import MEANING
 from restorelab.report.page import Part, Png, Section, render
 from restorelab.report.png import palette, png
 from restorelab.report.table import Cell, Table

@@ -12,9 +12,9 @@ from restorelab.report.table import Cell
 from restorelab.report.table_cells import marked
 from restorelab.runs.metric import METRICS, Metric
 from restorelab.runs.record import Runs
-from restorelab.runs.samples import Sample, samples
+from restorelab.runs.samples import MetricSample, samples
 
-Pair = tuple[Sample, Sample, Metric]
+Pair = tuple[MetricSample, MetricSample, Metric]
 """Who is asked about, whom it is held against, and by what."""
 
 
@@ -29,9 +29,9 @@ def against_run(runs: Runs, one: str, other: str, metric: str, evaluations: Sequ
     return ours, theirs, METRICS[metric]
 
 
-def against_number(ours: Sample, number: float, kind: Metric) -> Pair:
+def against_number(ours: MetricSample, number: float, kind: Metric) -> Pair:
     """A run and a number, which is as a run without seeds that measured it on every image."""
-    return ours, Sample("report", np.full((1, ours.values.shape[1]), number), ours.groups, learned=False), kind
+    return ours, MetricSample("report", np.full((1, ours.values.shape[1]), number), ours.groups, learned=False), kind
 
 
 def judged(cells: Sequence[Cell], pairs: Sequence[Pair | None]) -> list[Cell]:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from restorelab.config import trust
 from restorelab.config.run_config import follow_moves, read_config
 from restorelab.errors import UserError
-from restorelab.runs.ledger import Claim, Ledger
+from restorelab.runs.ledger import ClaimedRun, Ledger
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training import logs
 from restorelab.training.interruption import Interrupted
@@ -117,7 +117,7 @@ def _settled(settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
         return settings
 
 
-def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], bool] | None) -> int:
+def _execute(settings: Mapping[str, Any], claim: ClaimedRun, orphaned: Callable[[], bool] | None) -> int:
     logs.set_up(logging.DEBUG)  # log.txt has the details
     tqdm.set_lock(threading.RLock())  # its own one is a semaphore of the system's, which a kill would leave behind
     if "CUDA_VISIBLE_DEVICES" in os.environ:
@@ -144,7 +144,7 @@ def _execute(settings: Mapping[str, Any], claim: Claim, orphaned: Callable[[], b
     return outcome.exit_status
 
 
-def _interrupted(claim: Claim, progress: Mapping[str, Any]) -> int:
+def _interrupted(claim: ClaimedRun, progress: Mapping[str, Any]) -> int:
     """Record that the run was asked to stop before it could save, or twice."""
     claim.end("interrupted", 143, progress, "interrupted before anything new was saved")
     return 143
@@ -153,7 +153,7 @@ def _interrupted(claim: Claim, progress: Mapping[str, Any]) -> int:
 class _Heart(threading.Thread):
     """Writes the ledger's file every second, and notices requests to stop while the run computes."""
 
-    def __init__(self, claim: Claim, watch: Watch, orphaned: Callable[[], bool]) -> None:
+    def __init__(self, claim: ClaimedRun, watch: Watch, orphaned: Callable[[], bool]) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.claim, self.watch, self.orphaned = claim, watch, orphaned
         self._over = threading.Event()

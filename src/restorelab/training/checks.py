@@ -19,7 +19,7 @@ from restorelab.models import weights
 from restorelab.noise_level import probe, takes_sigma
 from restorelab.runs.metric import learn
 from restorelab.training import memory_bounds, training_checks
-from restorelab.training.loggers import required
+from restorelab.training.loggers import logger_checks
 from restorelab.training.refusals import REFUSALS, first_line
 
 TRIED = 128
@@ -47,7 +47,7 @@ def check_fit(built: Parts) -> None:
     _check_weights(built, net)
     training_checks.check_training(built)
     training_checks.check_callbacks(built)
-    required.check(built.config["logger"])
+    logger_checks.check(built.config["logger"])
 
 
 def _check_memory(built: Parts, device: torch.device) -> None:

@@ -22,7 +22,7 @@ from restorelab.degradations.rng import PhiloxDraws
 from restorelab.metrics import cost
 from restorelab.report.detail import places
 from restorelab.report.evaluations import table
-from restorelab.report.panels import Row, panel
+from restorelab.report.panels import PanelRow, panel
 from restorelab.report.pixels import rendered
 from restorelab.report.png import encoded
 from restorelab.report.run_curves import curves
@@ -192,7 +192,7 @@ def _write_panel(
         given = built.protocol.prepare(degraded[None]).to(built.trainer.device)
         ensemble = built.protocol.self_ensemble
         restored = restore(net, given, frozen.sigma(place), self_ensemble=ensemble)[0].float().cpu()
-        rows.append(Row(frozen.ids[place], degraded, restored, frozen.clean(place)))
+        rows.append(PanelRow(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     file = folder.images / f"{result.name}.png"
     file.parent.mkdir(exist_ok=True)  # of a test set

@@ -11,8 +11,9 @@ from restorelab.judge import claims
 from restorelab.judge.bootstrap import holm
 from restorelab.judge.claims import AtStep, Better, Close, DeadPixels, Factor, Faster, Reaches, judge
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part
+from restorelab.judge.claims.deciding import FindingPart
 from restorelab.judge.claims.judged import Verdict
+from restorelab.judge.verdict_rule import MEANING
 from restorelab.runs.hardware import Machine, of_report
 from restorelab.runs.record import Runs
 from synthetic import study, write
@@ -54,7 +55,7 @@ class Fixed(Claim):
         return []
 
     def parts(self, runs, resamples):
-        return [Part("holds" if self.p < 0.05 else "undecided", self.p, "n", 3, powered=True)]
+        return [FindingPart("holds" if self.p < 0.05 else "undecided", self.p, "n", 3, powered=True)]
 
 
 def test_what_holm_leaves_undecided_says_what_it_would_be_alone(three):
@@ -142,7 +143,7 @@ def test_markdown(three):
     assert len(lines) == 4
     assert "a \\| b" in lines[2]
     assert "**holds**" in lines[2]
-    assert set(get_args(Verdict)) <= set(claims.MEANING)
+    assert set(get_args(Verdict)) <= set(MEANING)
 
 
 NODES = [

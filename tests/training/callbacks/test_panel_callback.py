@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from restorelab.errors import ConfigError
 from restorelab.metrics.protocol import Protocol
-from restorelab.report.panels import Row, panel
+from restorelab.report.panels import PanelRow, panel
 from restorelab.report.pixels import rendered
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training.callbacks.panels import Panels
@@ -85,7 +85,7 @@ def drawn(callback: Panels, sets: list[Frozen], validations: int = 1) -> list[tu
 
 
 def expected(places: list[tuple[Frozen, int]], step: int) -> np.ndarray:
-    rows = [Row(f"{frozen.ids[place]}\n{frozen.evaluation.name}", frozen.image(place), frozen.image(place) / 2,
+    rows = [PanelRow(f"{frozen.ids[place]}\n{frozen.evaluation.name}", frozen.image(place), frozen.image(place) / 2,
                 frozen.clean(place)) for frozen, place in places]  # fmt: skip
     return rendered(panel(rows, Protocol(), f"validation, step {step}"))
 

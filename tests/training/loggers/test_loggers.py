@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import runs
 from restorelab.config import composition, trust
 from restorelab.errors import ConfigError, UserError
-from restorelab.training.loggers import required
+from restorelab.training.loggers import logger_checks
 from restorelab.training.loggers.run_loggers import RunLoggers
 from restorelab.training.loggers.run_start import RunStart, flat
 from training.loggers import offline
@@ -175,13 +175,13 @@ def test_a_logger_that_cannot_be_opened_is_an_error_at_the_start(tmp_path: Path)
 
 
 def test_a_missing_package_and_a_class_that_is_no_logger_are_said_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(required, "find_spec", lambda name: None)
+    monkeypatch.setattr(logger_checks, "find_spec", lambda name: None)
     for name in ("tensorboard", "mlflow"):
         with pytest.raises(UserError, match=rf"logger\.{name}: .*pip install 'restorelab\[{name}\]'"):
-            required.check(composition.compose([f"logger={name}"])["logger"])
-    required.check(composition.compose(["logger=wandb"])["logger"])
+            logger_checks.check(composition.compose([f"logger={name}"])["logger"])
+    logger_checks.check(composition.compose(["logger=wandb"])["logger"])
     with pytest.raises(ConfigError, match=r"logger\.mine: expected a subclass .*Logger; torch\.nn\.ReLU is none"):
-        required.check({"mine": {"_target_": "torch.nn.ReLU"}})
+        logger_checks.check({"mine": {"_target_": "torch.nn.ReLU"}})
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,12 @@ from restorelab.judge.claims.dead_pixels import DeadPixels
 from restorelab.judge.claims.drop import Drop
 from restorelab.judge.claims.factor import Factor
 from restorelab.judge.claims.faster import Faster
-from restorelab.judge.claims.judged import MEANING, Judged, judge, markdown
+from restorelab.judge.claims.judged import Judged, markdown
+from restorelab.judge.claims.judging import judge
 from restorelab.judge.claims.reaches import Reaches
 from restorelab.judge.claims.sooner import Sooner
 
 __all__ = [
-    "MEANING", "AtStep", "Better", "Change", "Close", "DeadPixels", "Drop", "Factor", "Faster", "Judged", "Reaches",
+    "AtStep", "Better", "Change", "Close", "DeadPixels", "Drop", "Factor", "Faster", "Judged", "Reaches",
     "Sooner", "judge", "markdown",
 ]  # fmt: skip

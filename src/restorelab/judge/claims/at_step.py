@@ -7,7 +7,7 @@ import numpy as np
 from restorelab.judge.bootstrap import estimate
 from restorelab.judge.claims import training
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
+from restorelab.judge.claims.deciding import FindingPart, part
 from restorelab.runs.record import Runs
 
 
@@ -43,7 +43,7 @@ class AtStep(Claim):
         """The runs that it is about."""
         return [self.higher, self.lower]
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         pair = self.about
         training.same_loss(runs, pair, self.column)

@@ -7,8 +7,8 @@ import numpy as np
 from restorelab.errors import ConfigError
 from restorelab.judge.bootstrap import Resampled, resample
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
-from restorelab.judge.claims.differences import by_evaluation, difference, names, subject
+from restorelab.judge.claims.deciding import FindingPart, part
+from restorelab.judge.claims.metric_difference import by_evaluation, difference, names, subject
 from restorelab.runs.metric import METRICS, metric_of
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import samples
@@ -73,11 +73,11 @@ class Better(Claim):
     def _sets(self) -> list[list[str] | None]:
         return [[name] for name in self.evaluations] if self.each and self.evaluations else [self.evaluations]
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         return [rival_part for evaluations in self._sets for rival_part in self._against(runs, evaluations, resamples)]
 
-    def _against(self, runs: Runs, evaluations: list[str] | None, resamples: int) -> list[Part]:
+    def _against(self, runs: Runs, evaluations: list[str] | None, resamples: int) -> list[FindingPart]:
         """A part for each rival; of more than two only the nearest one's numbers are told."""
         pooled = samples(runs, list(dict.fromkeys(self.about)), self.metric, evaluations)
         shared = resample(pooled, resamples) if pooled[0].groups is not None else None
@@ -93,7 +93,7 @@ class Better(Claim):
 
     def _one(
         self, runs: Runs, than: str, evaluations: list[str] | None, resamples: int, shared: Resampled | None
-    ) -> tuple[float, Part]:
+    ) -> tuple[float, FindingPart]:
         """By how much it is ahead, more being better, and what that decides."""
         kind = METRICS[self.metric]
         between, text = difference(runs, [self.better], [than], self.metric, evaluations, resamples, shared)

@@ -8,7 +8,7 @@ from restorelab.errors import ConfigError, DataError
 from restorelab.judge.bootstrap import estimate
 from restorelab.judge.claims import training
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
+from restorelab.judge.claims.deciding import FindingPart, part
 from restorelab.runs.record import Record, Runs
 
 
@@ -55,7 +55,7 @@ class Change(Claim):
         """The runs that it is about."""
         return [self.run]
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         ratios = training.by_seed(runs, self.run, self._ratio)
         change = estimate([ratios], [1], log=True, resamples=resamples)

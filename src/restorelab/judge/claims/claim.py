@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from restorelab.errors import UserError
 from restorelab.judge.bootstrap import ENOUGH, draws_for
-from restorelab.judge.claims.deciding import Part, conjunction
+from restorelab.judge.claims.deciding import FindingPart, conjunction
 from restorelab.judge.claims.judged import Judged
 from restorelab.runs import hardware
 from restorelab.runs.metric import METRICS
@@ -39,7 +39,7 @@ class Claim(ABC):
         """The runs that it is about, `input` among them where it stands for one."""
 
     @abstractmethod
-    def parts(self, runs: Runs, resamples: int) -> Sequence[Part]:
+    def parts(self, runs: Runs, resamples: int) -> Sequence[FindingPart]:
         """All that the finding says, each decided on its own; it holds where all of them do."""
 
     @property

@@ -6,8 +6,8 @@ import numpy as np
 
 from restorelab.errors import ConfigError
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
-from restorelab.judge.claims.differences import difference, subject
+from restorelab.judge.claims.deciding import FindingPart, part
+from restorelab.judge.claims.metric_difference import difference, subject
 from restorelab.runs.metric import METRICS, metric_of
 from restorelab.runs.record import Runs
 
@@ -50,7 +50,7 @@ class Close(Claim):
         """The runs that it is about."""
         return [self.one, self.other]
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         between, text = difference(runs, [self.one], [self.other], self.metric, self.evaluations, resamples)
         limit = float(np.log1p(self.within)) if METRICS[self.metric].relative else self.within

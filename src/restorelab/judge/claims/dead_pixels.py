@@ -7,7 +7,7 @@ import numpy as np
 from restorelab.errors import ConfigError, DataError
 from restorelab.judge.bootstrap import ENOUGH
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part
+from restorelab.judge.claims.deciding import FindingPart
 from restorelab.judge.verdict_rule import Outcome
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import learned
@@ -56,7 +56,7 @@ class DeadPixels(Claim):
         """The run that it is about."""
         return [self.run]
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         records = runs[self.run]
         counts, shares = [], []
@@ -78,4 +78,4 @@ class DeadPixels(Claim):
                          for count, share in zip(counts, shares, strict=True))  # fmt: skip
         powered = len(counts) >= ENOUGH or not learned(records)
         outcome: Outcome = "holds" if all(fits) else "undecided" if any(fits) else "reversed"
-        return [Part(outcome, None, f"{self.run}: {listed} by seed", len(counts), powered)]
+        return [FindingPart(outcome, None, f"{self.run}: {listed} by seed", len(counts), powered)]

@@ -15,7 +15,7 @@ ORDER: tuple[Outcome, ...] = ("reversed", "undecided", "tie", "holds")
 
 
 @dataclass(frozen=True)
-class Part:
+class FindingPart:
     """One statement of a finding, decided: `outcome` regardless of the number of seeds, `p` against it.
 
     numbers: the measured numbers in words. interval: the kind of the interval, as a sentence; empty without one.
@@ -29,10 +29,10 @@ class Part:
     interval: str = ""
 
 
-def part(estimate: Estimate, low: float, high: float, numbers: str, *, threshold: float | None = None) -> Part:
+def part(estimate: Estimate, low: float, high: float, numbers: str, *, threshold: float | None = None) -> FindingPart:
     """Decide whether a number lies between `low` and `high`; see `verdict_rule.decide`."""
     decision = decide(estimate, low, high, threshold=threshold)
-    return Part(decision.outcome, decision.p, numbers, estimate.seeds, estimate.powered, interval(estimate))
+    return FindingPart(decision.outcome, decision.p, numbers, estimate.seeds, estimate.powered, interval(estimate))
 
 
 def interval(estimate: Estimate) -> str:
@@ -46,7 +46,7 @@ def interval(estimate: Estimate) -> str:
     return f"{CONFIDENCE:.0%} interval over {estimate.over}{alone} ({estimate.resamples:,} resamples, {how})."
 
 
-def conjunction(parts: Sequence[Part], *, with_remarks: bool = True) -> Part:
+def conjunction(parts: Sequence[FindingPart], *, with_remarks: bool = True) -> FindingPart:
     """The conjunction of all parts: it holds where each does, and is reversed where any is.
 
     Where some do not hold and none is reversed, it is a tie if all of these are ties, and else undecided. p of "holds"
@@ -66,4 +66,4 @@ def conjunction(parts: Sequence[Part], *, with_remarks: bool = True) -> Part:
     numbers = "; ".join(member.numbers + remarks.get(member.outcome, "") for member in parts if member.numbers)
     intervals = " ".join(dict.fromkeys(member.interval for member in parts if member.interval))
     powered = all(member.powered for member in parts)
-    return Part(outcome, p, numbers, min(member.seeds for member in parts), powered, intervals)
+    return FindingPart(outcome, p, numbers, min(member.seeds for member in parts), powered, intervals)

@@ -6,8 +6,8 @@ import numpy as np
 
 from restorelab.errors import ConfigError
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
-from restorelab.judge.claims.differences import difference, names, where
+from restorelab.judge.claims.deciding import FindingPart, part
+from restorelab.judge.claims.metric_difference import difference, names, where
 from restorelab.runs.metric import METRICS, metric_of
 from restorelab.runs.record import Runs
 
@@ -69,7 +69,7 @@ class Drop(Claim):
         """One, and one elsewhere."""
         return 1 if self.elsewhere is None else 2
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         of, to = names(self.of, "of"), names(self.to, "to")
         between, text = difference(runs, to, of, self.metric, [self.evaluation], resamples)

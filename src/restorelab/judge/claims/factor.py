@@ -6,8 +6,8 @@ import numpy as np
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
-from restorelab.judge.claims.differences import difference, subject
+from restorelab.judge.claims.deciding import FindingPart, part
+from restorelab.judge.claims.metric_difference import difference, subject
 from restorelab.runs.metric import METRICS, metric_of
 from restorelab.runs.record import Runs
 
@@ -58,7 +58,7 @@ class Factor(Claim):
         """The runs that it is about."""
         return [self.larger, self.smaller]
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         between, text = difference(runs, [self.larger], [self.smaller], self.metric, self.evaluations, resamples)
         decided = part(between, float(np.log(self.factor * (1 - self.tolerance))), np.inf, text)

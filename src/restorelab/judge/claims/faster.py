@@ -6,8 +6,8 @@ from typing import Literal
 from restorelab.errors import ConfigError, nearest
 from restorelab.judge.claims.better import Better
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part
-from restorelab.judge.claims.differences import names
+from restorelab.judge.claims.deciding import FindingPart
+from restorelab.judge.claims.metric_difference import names
 from restorelab.runs.metric import METRICS
 from restorelab.runs.record import Runs
 
@@ -65,6 +65,6 @@ class Faster(Claim):
     def _better(self) -> Better:
         return Better(self.finding, self.faster, self.slower, self.key, threshold=self.threshold)
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         return self._better.parts(runs, resamples)

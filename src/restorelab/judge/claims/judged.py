@@ -1,17 +1,8 @@
-"""Findings of a report, judged: what was tested, the verdict, and the numbers it rests on."""
+"""A finding of a report, judged: what was tested, the verdict, and the numbers it rests on."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
-
-from restorelab.judge.verdict_rule import MEANING, correct
-from restorelab.runs import hardware
-from restorelab.runs.record import Runs
-
-if TYPE_CHECKING:
-    from restorelab.judge.claims.claim import Claim
-
-__all__ = ["MEANING", "Judged", "Verdict", "judge", "markdown"]
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 Verdict = Literal["holds", "reversed", "tie", "undecided", "underpowered", "not judged"]
 
@@ -37,31 +28,6 @@ class Judged:
     seeds: int
     p: float | None = None
     corrected: float | None = None
-
-
-def judge(claims: Iterable["Claim"], runs: Runs, machine: hardware.Machine | None = None) -> list[Judged]:
-    """Judge all claims of a study, with Holm's correction over all of them; see `restorelab.judge.verdict_rule`.
-
-    machine: of the report. Times are judged on such machines only, and on a stand-in no absolute number is.
-    """
-    claims = list(claims)
-    judged = [claim(runs, len(claims), _withheld(claim, runs, machine)) for claim in claims]
-    corrections = correct([each.verdict for each in judged], [each.p for each in judged])
-    return [_corrected(each, *corrected) for each, corrected in zip(judged, corrections, strict=True)]
-
-
-def _withheld(claim: "Claim", runs: Runs, machine: hardware.Machine | None) -> str:
-    """Why a claim's numbers may not be compared with the report's; empty where they may."""
-    if claim.absolute and runs.stand_in:
-        return f"a number of the report's own data, and these runs stand in for them ({runs.stand_in[0].rstrip('.')})"
-    return hardware.differs(claim.records(runs), machine) if claim.timed else ""
-
-
-def _corrected(judged: Judged, verdict: Verdict, p: float | None) -> Judged:
-    if verdict == judged.verdict:
-        return replace(judged, corrected=p)
-    numbers = f"{judged.numbers}; alone it would be called {judged.verdict!r}, by Holm's correction p is {p:.2g}"
-    return replace(judged, corrected=p, verdict=verdict, numbers=numbers)
 
 
 def markdown(judged: Sequence[Judged]) -> str:

@@ -9,8 +9,8 @@ from restorelab.errors import ConfigError, nearest
 from restorelab.judge.bootstrap import estimate
 from restorelab.judge.claims import training
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
-from restorelab.judge.claims.differences import subject
+from restorelab.judge.claims.deciding import FindingPart, part
+from restorelab.judge.claims.metric_difference import subject
 from restorelab.runs.metric import METRICS, Metric, metric_of
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import samples
@@ -74,7 +74,7 @@ class Reaches(Claim):
     def _kind(self) -> Metric:
         return METRICS[self.metric] if self.column is None else training.kind_of(self.column)
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         kind, column = self._kind, self.column
         if column is None:

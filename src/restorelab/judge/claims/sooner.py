@@ -8,7 +8,7 @@ from restorelab.errors import ConfigError, DataError
 from restorelab.judge.bootstrap import estimate
 from restorelab.judge.claims import training
 from restorelab.judge.claims.claim import Claim
-from restorelab.judge.claims.deciding import Part, part
+from restorelab.judge.claims.deciding import FindingPart, part
 from restorelab.runs.record import Record, Runs
 
 
@@ -53,7 +53,7 @@ class Sooner(Claim):
         """The runs that it is about."""
         return [self.sooner, self.later]
 
-    def parts(self, runs: Runs, resamples: int) -> list[Part]:
+    def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
         """Decide it."""
         pair = self.about
         training.same_loss(runs, pair, self.column)

@@ -10,7 +10,7 @@ from restorelab.judge.bootstrap import Estimate
 from restorelab.runs import samples
 from restorelab.runs.metric import METRICS, Metric, metric_of
 from restorelab.runs.record import Record, Runs
-from restorelab.runs.samples import Sample, steps_of
+from restorelab.runs.samples import MetricSample, steps_of
 
 NEAR = 0.1
 """How far, as a share of the step, a measurement may lie from the step that is asked for."""
@@ -69,10 +69,10 @@ def reached(record: Record, column: str, level: float) -> float | None:
     return float(steps[last - 1] + share * (steps[last] - steps[last - 1]))
 
 
-def by_seed(runs: Runs, name: str, number: Callable[[Record], float]) -> Sample:
+def by_seed(runs: Runs, name: str, number: Callable[[Record], float]) -> MetricSample:
     """One number of each seed of a run, for `statistics.estimate`."""
     records = runs[name]
-    return Sample(name, np.array([[number(record)] for record in records]), steps=steps_of(records))
+    return MetricSample(name, np.array([[number(record)] for record in records]), steps=steps_of(records))
 
 
 def same_loss(runs: Runs, names: Sequence[str], column: str) -> None:
@@ -91,7 +91,7 @@ def gap(column: str, estimate: Estimate) -> str:
     return replace(kind_of(column), relative=False).difference(estimate.value, estimate.low, estimate.high)
 
 
-def mean_text(sample: Sample, text: Callable[[float], str]) -> str:
+def mean_text(sample: MetricSample, text: Callable[[float], str]) -> str:
     """Name and mean over the seeds."""
     return f"{sample.run} {text(float(sample.values.mean()))}"
 

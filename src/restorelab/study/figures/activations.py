@@ -11,7 +11,7 @@ from torch import Tensor
 
 from restorelab.errors import ConfigError, nearest
 from restorelab.report.pixels import pixels
-from restorelab.report.sheet import Picture, sheet
+from restorelab.report.sheet import SheetPicture, sheet
 from restorelab.runs.record import Runs
 from restorelab.study.figures.image_rows import Images, ShownImages, pictures
 
@@ -86,12 +86,12 @@ def montage(maps: Tensor, chosen: list[int]) -> Tensor:
     return torch.cat([torch.cat(tiles[i : i + side], dim=1) for i in range(0, side**2, side)], dim=0)[None]
 
 
-def _fitted(square: Tensor, like: Picture, note: str) -> Picture:
+def _fitted(square: Tensor, like: SheetPicture, note: str) -> SheetPicture:
     """A montage about as large as another picture, each of its pixels a whole number of the sheet's where it fits."""
     height, width = square.shape[-2:]
     times = min(like.height // height, like.width // width)
     size = (height * times, width * times) if times else (like.height, like.width)
-    return Picture(pixels(square), *size, note)
+    return SheetPicture(pixels(square), *size, note)
 
 
 def _full(tile: Tensor) -> Tensor:

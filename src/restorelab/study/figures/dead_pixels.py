@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from restorelab.errors import DataError
-from restorelab.report.sheet import GAP, MARGIN, Picture, sheet
+from restorelab.report.sheet import GAP, MARGIN, SheetPicture, sheet
 from restorelab.runs.record import Record, Runs
 from restorelab.study.figures.image_rows import WIDTH
 
@@ -47,7 +47,7 @@ class DeadPixels:
         if len(drawn) <= per_row:
             return sheet([drawn], names)
         per_row = math.ceil(len(drawn) / math.ceil(len(drawn) / per_row))
-        noted = [Picture(picture.pixels, picture.height, picture.width, f"{name}\n{picture.note}")
+        noted = [SheetPicture(picture.pixels, picture.height, picture.width, f"{name}\n{picture.note}")
                  for picture, (name, _) in zip(drawn, names, strict=True)]  # fmt: skip
         return sheet([noted[i : i + per_row] for i in range(0, len(noted), per_row)])
 
@@ -68,7 +68,7 @@ class DeadPixels:
             raise DataError(msg)
         return np.load(file)
 
-    def _picture(self, records: list[Record], dead: np.ndarray | None, shape: tuple[int, ...]) -> Picture:
+    def _picture(self, records: list[Record], dead: np.ndarray | None, shape: tuple[int, ...]) -> SheetPicture:
         share = np.zeros(shape[-2:]) if dead is None else dead.mean(axis=0)
         pixels = (1 - share[..., None]) * np.array(ALIVE) + share[..., None] * np.array(DEAD)
         counts = [self._count(record) for record in records]
@@ -77,4 +77,4 @@ class DeadPixels:
         if len(counts) > 1:
             note += f"\nseeds: {', '.join(f'{count:,}' for count in counts)}"
         times = max(1, SIDE // max(shape[-2:]))
-        return Picture(pixels.round().astype(np.uint8), shape[-2] * times, shape[-1] * times, note)
+        return SheetPicture(pixels.round().astype(np.uint8), shape[-2] * times, shape[-1] * times, note)

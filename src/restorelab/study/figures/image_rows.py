@@ -11,7 +11,7 @@ from restorelab.config import build
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, nearest
 from restorelab.metrics.protocol import Protocol
-from restorelab.report.sheet import GAP, LABEL, MANY, MARGIN, Picture, shown
+from restorelab.report.sheet import GAP, LABEL, MANY, MARGIN, SheetPicture, shown
 from restorelab.restoring.inference import Restoring, exact
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.samples import same_images
@@ -134,7 +134,7 @@ class _First(nn.Module):
 def pictures(
     images: Sequence[Tensor], like: Sequence[Tensor], notes: Sequence[str], columns: int, *, zoom: int | None = None,
     labels: Sequence[str] = (),
-) -> list[Picture]:  # fmt: skip
+) -> list[SheetPicture]:  # fmt: skip
     """Images as pictures that fit `columns` to a sheet, each as large as the clean one in `like`.
 
     zoom: pixels of the sheet to one of a clean image; null: what fits. The middle is shown of what does not fit.

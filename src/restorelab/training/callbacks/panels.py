@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError
 from restorelab.report.detail import places
-from restorelab.report.panels import Row, panel
+from restorelab.report.panels import PanelRow, panel
 from restorelab.report.pixels import rendered
 from restorelab.restoring.inference import restore
 from restorelab.runs.run_folder import RunFolder
@@ -57,6 +57,8 @@ class Panels(Callback):
             degraded = frozen.image(place)
             given = pl_module.protocol.prepare(degraded[None]).to(pl_module.device)
             restored = restore(pl_module.measured_net, given, frozen.sigma(place))[0].float().cpu()
-            rows.append(Row(f"{frozen.ids[place]}\n{frozen.evaluation.name}", degraded, restored, frozen.clean(place)))
+            rows.append(
+                PanelRow(f"{frozen.ids[place]}\n{frozen.evaluation.name}", degraded, restored, frozen.clean(place))
+            )
         figure = panel(rows, pl_module.protocol, f"validation, step {trainer.global_step}")
         self.loggers.image("val/panel", rendered(figure), trainer.global_step)

@@ -9,7 +9,7 @@ from restorelab.errors import ConfigError
 from restorelab.judge.bootstrap import RESAMPLES, Estimate, Resampled, estimate, win_rate
 from restorelab.runs.metric import METRICS, metric_of
 from restorelab.runs.record import Runs
-from restorelab.runs.samples import Sample, samples
+from restorelab.runs.samples import MetricSample, samples
 
 
 def names(value: Any, key: str) -> list[str]:
@@ -76,13 +76,13 @@ def by_evaluation(runs: Runs, one: str, other: str, metric: str, chosen: Sequenc
     return ", ".join(parts)
 
 
-def value_text(compared: Sequence[Sample], metric: str) -> str:
+def value_text(compared: Sequence[MetricSample], metric: str) -> str:
     """Names and mean value of runs."""
     mean = float(np.mean([sample.values.mean() for sample in compared]))
     return f"{', '.join(sample.run for sample in compared)} {metric_of(metric).text(mean)}"
 
 
-def unequal_steps(compared: Sequence[Sample]) -> str:
+def unequal_steps(compared: Sequence[MetricSample]) -> str:
     """A warning where runs that trained had different numbers of optimizer steps."""
     steps = {sample.run: sample.steps for sample in compared if sample.steps is not None}
     if len(set(steps.values())) < 2:

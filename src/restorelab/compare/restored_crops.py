@@ -25,7 +25,7 @@ MARGIN = 24
 
 
 @dataclass(frozen=True)
-class Image:
+class CroppedImage:
     """One test image, cut to `box`: `degraded`, `clean` and by run `restored`, each (C, h, w) float32.
 
     whole: the clean image, (C, H, W). size: (W, H). psnr: by run, of the whole image restored anew, where it was.
@@ -43,7 +43,7 @@ class Image:
     text: list[str] = field(default_factory=list)
 
 
-class Restorer:
+class CropRestorer:
     """Networks by run, each loaded when it is first asked for; what cannot be loaded is remembered with its reason."""
 
     def __init__(self) -> None:
@@ -52,8 +52,8 @@ class Restorer:
 
     def image(
         self, records: Mapping[str, Record], evaluation: str, frozen: FrozenSet, place: int, *, side: int, until: float
-    ) -> Image:
-        """Image number `place` of a set through all runs, cut to where they differ most.
+    ) -> CroppedImage:
+        """Return image number `place` of a set through all runs, cut to where they differ most.
 
         side: pixels of the crop. until: of `time.monotonic`; runs that come after it are left out.
         """
@@ -86,7 +86,7 @@ class Restorer:
             text.append(f"Of images beyond {LARGE} pixels a window of {WINDOW} was restored for the pictures.")
         box = self._place(made, detail.cut(clean, window), window, side, scale, whole=window[2:] == (width, height))
         inner = (box[0] - window[0], box[1] - window[1], box[2], box[3])
-        return Image(
+        return CroppedImage(
             frozen.ids[place], clean, (width, height), box, detail.cut(degraded, box, scale), detail.cut(clean, box),
             {name: detail.cut(image, inner) for name, image in made.items()}, psnr, text,
         )  # fmt: skip
