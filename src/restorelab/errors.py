@@ -21,6 +21,19 @@ class DataError(UserError):
     """A dataset that is missing, incomplete or unreadable."""
 
 
+REFUSALS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+    UserError,
+)  # fmt: skip
+"""What a network, a loss or a metric may raise for an image that it does not take."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message; its type if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
 MANY = 40
 """The most names that a message lists."""
 

@@ -16,9 +16,9 @@ from restorelab.config.build import Parts
 from restorelab.config.schema import conf_dir
 from restorelab.data.datamodule import DataModule
 from restorelab.data.sample import Sample
+from restorelab.training.evaluation import validation_names
 from restorelab.training.schedule import plan
 from restorelab.training.task import RestorationTask
-from restorelab.training.validation import validation_names
 
 EXPERIMENTS = sorted(file.relative_to(conf_dir() / "experiment") for file in conf_dir().glob("experiment/*/*.yaml"))
 

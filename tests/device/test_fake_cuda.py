@@ -38,9 +38,9 @@ from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import restore
 from restorelab.training import checks
 from restorelab.training.callbacks.ema import EMA
+from restorelab.training.evaluation import validation_names
 from restorelab.training.schedule import plan
 from restorelab.training.task import RestorationTask
-from restorelab.training.validation import validation_names
 
 __all__ = ["classifier"]  # a fixture
 

@@ -25,8 +25,8 @@ from restorelab.models.unet import UNet
 from restorelab.noise_level import call, noise_level
 from restorelab.objectives.supervised import Supervised
 from restorelab.restoring.inference import restore
-from restorelab.training.clipping import clip_gradients
 from restorelab.training.evaluation import evaluate
+from restorelab.training.precision import clip_gradients
 
 SIDE = 64
 

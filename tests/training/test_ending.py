@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 import runs
 from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
-from restorelab.training.length import length
+from restorelab.training.course import length
 from restorelab.training.run_progress import Standing
 
 EPOCHS = "trainer.max_epochs=null"  # the tiny run's epochs, which are of 6 steps, are not asked for

@@ -26,8 +26,7 @@ from restorelab.runs import inputs, split_file
 from restorelab.runs.record import Record
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training import tuning, write_results
-from restorelab.training.evaluation import Measured
-from restorelab.training.finite import NotFiniteError
+from restorelab.training.evaluation import Measured, NotFiniteError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from restorelab.duration import words
 from restorelab.runs.ledger import Attempt, State, count
 from restorelab.sweep.planned import Planned
-from restorelab.training.formatting import MEASURED
+from restorelab.training.run_status import MEASURED
 
 COLOURS: dict[State, str] = {
     "done": "green", "running": "cyan", "queued": "dim", "failed": "red", "pruned": "yellow",

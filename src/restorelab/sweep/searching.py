@@ -82,7 +82,7 @@ class Searching:
     def _check_metric(self, run: Planned) -> None:
         """Refuse a metric that the validation of the runs does not measure."""
         from restorelab.config import build
-        from restorelab.training.validation import validation_names  # brings torch
+        from restorelab.training.evaluation import validation_names  # brings torch
 
         built = build.parts(run.settings)
         measured = validation_names(list(built.evaluations), list(built.measures))

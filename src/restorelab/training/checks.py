@@ -13,14 +13,13 @@ from restorelab.data.sample import Sample
 from restorelab.degradations.mixture import draws_sigma
 from restorelab.degradations.pipeline import Degradation
 from restorelab.degradations.rng import TorchDraws
-from restorelab.errors import ConfigError
+from restorelab.errors import REFUSALS, ConfigError, first_line
 from restorelab.metrics.ssim import SSIM_WINDOW
 from restorelab.models import weights
 from restorelab.noise_level import probe, takes_sigma
 from restorelab.runs.metric import learn
 from restorelab.training import memory_bounds, training_checks
 from restorelab.training.loggers import logger_checks
-from restorelab.training.refusals import REFUSALS, first_line
 
 TRIED = 128
 """Height and width, approximately, at which a network is tried where the data has mixed sizes."""

@@ -8,13 +8,27 @@ from typing import Any
 from restorelab.config.build import Parts
 from restorelab.data.datamodule import DataModule
 from restorelab.errors import ConfigError
-from restorelab.training.length import Length, length, scheduled, steps_in
+from restorelab.training.evaluation import validation_names
 from restorelab.training.policy import Change
 from restorelab.training.run_progress import Standing
 from restorelab.training.schedule import Plan, plan
-from restorelab.training.validation import validation_names
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Length:
+    """The end of a training.
+
+    Attributes:
+        steps: optimizer steps in all, those of earlier sessions included; the schedule is over as many.
+        epochs: that it enters, the last of them perhaps not to its end.
+        reason: which limit ends it, and which one would have ended it later.
+    """
+
+    steps: int
+    epochs: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -53,8 +67,10 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
     max_steps, max_epochs = (2, None) if settings["debug"] else (settings["max_steps"], trainer.max_epochs)
     batches = _batches(len(data.train_dataloader()), trainer.lightning)
     end = length(batches, settings["accumulate"], max_steps, max_epochs, begins)
-    if factors := _accumulation(settings["callbacks"]):
-        end = scheduled(batches, lambda epoch: factors[max(e for e in factors if e <= epoch)], max_steps, max_epochs)
+    for node in settings["callbacks"].values():
+        if node["_target_"].endswith(".GradientAccumulationScheduler"):
+            factors = {0: 1} | {int(epoch): int(factor) for epoch, factor in node["scheduling"].items()}
+            end = scheduled(batches, factors, max_steps, max_epochs)
     for name, most in (("min_steps", end.steps), ("min_epochs", end.epochs)):
         if (least := trainer.lightning.get(name)) and least > most:
             msg = f"trainer.{name}={least}: the run has {most}, as {end.reason}."
@@ -75,14 +91,6 @@ def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
     return Course(end, schedule, total, policy, measured, begins)
 
 
-def _accumulation(callbacks: Mapping[str, Any]) -> dict[int, int]:
-    """Return by epoch the batches per step of Lightning's GradientAccumulationScheduler; empty without it."""
-    for node in callbacks.values():
-        if node["_target_"].endswith(".GradientAccumulationScheduler"):
-            return {0: 1} | {int(epoch): int(batches) for epoch, batches in node["scheduling"].items()}
-    return {}
-
-
 def _batches(whole: int, lightning: Mapping[str, Any]) -> int:
     """Return the batches of an epoch under `limit_train_batches` and `overfit_batches`, as Lightning does."""
     for name in ("overfit_batches", "limit_train_batches"):
@@ -94,3 +102,44 @@ def _batches(whole: int, lightning: Mapping[str, Any]) -> int:
                 raise ConfigError(msg)
             return batches
     return whole
+
+
+def length(
+    batches: int, accumulate: int, max_steps: int | None, max_epochs: int | None, standing: Standing | None = None
+) -> Length:
+    """The end by whichever limit comes first.
+
+    batches: of one epoch, on each device. accumulate: batches to one step; the last step of an epoch may have fewer.
+    standing: where the run goes on from, None for its start.
+    """
+    at = standing or Standing()
+    each = steps_in(batches, accumulate)
+    left = steps_in(batches, accumulate) - at.batches // accumulate  # of the epoch that is under way
+    whole = None if max_epochs is None else at.steps + left + each * (max_epochs - at.epochs - 1)
+    if max_steps is not None and (whole is None or max_steps <= whole):
+        further = max(0, -(-(max_steps - at.steps - left) // each))
+        other = "" if whole is None else f", before trainer.max_epochs={max_epochs} would at step {max(whole, 0):,}"
+        reason = f"max_steps={max_steps} ends it{other}"
+        return Length(max_steps, at.epochs + 1 + further, reason)
+    assert whole is not None
+    assert max_epochs is not None
+    other = "" if max_steps is None else f", before max_steps={max_steps}"
+    return Length(
+        max(whole, at.steps), max(max_epochs, at.epochs + 1), f"trainer.max_epochs={max_epochs} ends it{other}"
+    )
+
+
+def scheduled(batches: int, factors: Mapping[int, int], max_steps: int | None, max_epochs: int | None) -> Length:
+    """The end under Lightning's GradientAccumulationScheduler. factors: batches to one step, from each epoch on."""
+    steps = epochs = 0
+    while (max_steps is None or steps < max_steps) and (max_epochs is None or epochs < max_epochs):
+        steps += steps_in(batches, factors[max(epoch for epoch in factors if epoch <= epochs)])
+        epochs += 1
+    if max_steps is not None and steps >= max_steps:
+        return Length(max_steps, epochs, f"max_steps={max_steps} ends it")
+    return Length(steps, epochs, f"trainer.max_epochs={max_epochs} ends it")
+
+
+def steps_in(batches: int, accumulate: int) -> int:
+    """Optimizer steps of an epoch."""
+    return -(-batches // accumulate)

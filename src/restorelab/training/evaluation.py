@@ -1,7 +1,10 @@
-"""Measure a network on a frozen set by the protocol; needs no Trainer."""
+"""Measure a network on a frozen set by the protocol, without a Trainer; name what a validation measures.
+
+An output that is NaN or infinite gets no score: an error names the image.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +14,12 @@ from torch import Tensor, nn
 from restorelab.data.batching import BatchSize
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.sample import Sample
+from restorelab.errors import UserError
 from restorelab.metrics.measures import INPUT, ImageMeasures, Measures
 from restorelab.metrics.protocol import Protocol
 from restorelab.metrics.psnr import PSNR_CAP
 from restorelab.noise_level import call, takes_sigma
 from restorelab.restoring.inference import Restoring, exact
-from restorelab.training.finite import finite, refusal
 
 WARM_UP = 1
 """Batches that are not timed, if there are others."""
@@ -28,6 +31,9 @@ LEAST = 3
 """The number of timed batches from which on quartiles are given."""
 
 QUARTILES = (0.25, 0.5, 0.75)
+
+SHOWN = 5
+"""The most images that a message names."""
 
 Loss = Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]]
 
@@ -147,7 +153,7 @@ def evaluate(
     whole = torch.cat(finites).cpu().numpy()[order]
     whole &= ~np.isnan([values[name] for name in taken.defined]).any(axis=0)
     if not whole.all():
-        raise refusal(frozen, np.flatnonzero(~whole).tolist())
+        raise not_finite(frozen, np.flatnonzero(~whole).tolist())
     mean = float("nan")
     if losses:
         sizes = map(len, places)
@@ -194,3 +200,47 @@ class _Clock:
             return None
         low, middle, high = (float(value) for value in np.quantile(each, QUARTILES))
         return low, middle, high
+
+
+class NotFiniteError(UserError):
+    """A network gave NaN or infinite values for an image."""
+
+
+def finite(output: Tensor) -> Tensor:
+    """Return which outputs of a batch, `(B, ...)`, are finite in every value: `(B,)` bool."""
+    return torch.isfinite(output).flatten(1).all(dim=1)
+
+
+def not_finite(frozen: FrozenSet, places: Sequence[int]) -> NotFiniteError:
+    """The error that names the images of a set whose outputs, or measured values, are not finite."""
+    names = [frozen.ids[place] for place in places[:SHOWN]]
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    part = {"val": "validation", "test": "test"}.get(frozen.part, frozen.part)
+    degraded = frozen.image(places[0])
+    low, high = float(degraded.min()), float(degraded.max())
+    state = f"constant ({low:.3g})" if low == high else f"finite, in [{low:.3g}, {high:.3g}]"
+    if bad := int((~torch.isfinite(degraded)).sum()):
+        state = f"itself NaN or infinite in {bad} values"
+    return NotFiniteError(
+        f"evaluation {frozen.evaluation.name}: the output is NaN or infinite for {len(places)} of {len(frozen)} {part} "
+        f"images: {', '.join(names)}{more}. The degraded input of {names[0]} is {state}."
+    )
+
+
+def validation_values(evaluations: Sequence[str], metrics: Sequence[str], means: Tensor) -> dict[str, float]:
+    """Name the means: `val/psnr` over all evaluations, `val/psnr/impulse_30` for one of several.
+
+    means: (evaluations, 1 + metrics), of the loss and of each metric; NaN for an evaluation that was left out
+    (`trainer.limit_val_batches`).
+    """
+    names = ("loss", *metrics)
+    values = {f"val/{name}": float(value) for name, value in zip(names, means.nanmean(dim=0), strict=True)}
+    if len(evaluations) > 1:
+        for evaluation, row in zip(evaluations, means, strict=True):
+            values |= {f"val/{name}/{evaluation}": float(value) for name, value in zip(names, row, strict=True)}
+    return values
+
+
+def validation_names(evaluations: Sequence[str], metrics: Sequence[str]) -> list[str]:
+    """The names that `validation_values` gives, in its order."""
+    return list(validation_values(evaluations, metrics, torch.zeros(len(evaluations), 1 + len(metrics))))

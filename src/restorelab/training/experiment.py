@@ -27,6 +27,8 @@ class Experiment:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
+        self._task: RestorationTask | None = None
+        self._data: DataModule | None = None
 
     @cached_property
     def parts(self) -> Parts:
@@ -37,19 +39,15 @@ class Experiment:
 
     def task(self) -> RestorationTask:
         """The LightningModule, the same one each time: `fit` trains it, and `test` measures what was trained."""
+        if self._task is None:
+            built = self.parts
+            seed_everything(self.config["seed"], verbose=False)
+            net, channels_last = built.trainer.lay_out(built.net())
+            self._task = RestorationTask.of(built, net, channels_last=channels_last, told=True)
         return self._task
 
     def data(self) -> DataModule:
         """The LightningDataModule, the same one each time."""
+        if self._data is None:
+            self._data = self.parts.data(needs=partial(footprint.needs, self.parts))
         return self._data
-
-    @cached_property
-    def _task(self) -> RestorationTask:
-        built = self.parts
-        seed_everything(self.config["seed"], verbose=False)
-        net, channels_last = built.trainer.lay_out(built.net())
-        return RestorationTask.of(built, net, channels_last=channels_last, told=True)
-
-    @cached_property
-    def _data(self) -> DataModule:
-        return self.parts.data(needs=partial(footprint.needs, self.parts))

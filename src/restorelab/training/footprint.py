@@ -11,9 +11,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.optim import Optimizer
 
 from restorelab.config.build import Parts, make
+from restorelab.errors import REFUSALS
 from restorelab.noise_level import probe
 from restorelab.training import checks
-from restorelab.training.refusals import REFUSALS
 
 AVERAGES = ("EMA", "WeightAveraging", "EMAWeightAveraging")
 """Callbacks that keep a second network: this package's, and Lightning's."""
@@ -73,6 +73,7 @@ def _activations(built: Parts, net: nn.Module, clean: tuple[int, int], given: tu
 def saved(beside: Iterable[Tensor]) -> Iterator[dict[int, Tensor]]:
     """Collect what autograd saves inside the block: a tensor for each storage, but for those of `beside`."""
     kept: dict[int, Tensor] = {}
+    # Private: of a storage on the meta device `_cdata` is all that tells it from others; its `data_ptr` is 0.
     known = {tensor.untyped_storage()._cdata for tensor in beside}
 
     def pack(tensor: Tensor) -> Tensor:

@@ -91,7 +91,8 @@ class Gradients:
 
     def __call__(self, stored: Sample) -> Result:
         """See the class. stored: on the device, as the loader gives it."""
-        shape = _shape(stored)
+        tensors = _tensors(stored)
+        shape = stored.counts, *((name, tensor.shape, tensor.dtype) for name, tensor in tensors.items())
         if shape not in self._recorded:
             self._forget()
             if self._seen.setdefault(shape, 0) < WARMUP:
@@ -99,7 +100,8 @@ class Gradients:
                 return self.recorder.warm(lambda: self._compute(stored))
             self._recorded[shape] = self._record(stored)
         recorded = self._recorded[shape]
-        _copy(stored, recorded.stored)
+        for name, tensor in _tensors(recorded.stored).items():
+            tensor.copy_(tensors[name], non_blocking=True)
         for owner in (self.data, self.task):
             owner.draws(stored)
         recorded.replay()
@@ -115,8 +117,8 @@ class Gradients:
         return sample, loss.detach()
 
     def _record(self, stored: Sample) -> Recorded:
-        own: dict[str, Any] = {name: tensor.clone() for name, tensor in _tensors(stored).items()}
-        stored = replace(stored, **own)
+        clones: dict[str, Any] = {name: tensor.clone() for name, tensor in _tensors(stored).items()}
+        stored = replace(stored, **clones)
         # While a graph is recorded a generator may only be given the seed that it has.
         generators = [owner.draws(stored).generator for owner in (self.data, self.task)]
         (sample, loss), replay = self.recorder.record(lambda: self._compute(stored), generators)
@@ -131,14 +133,3 @@ class Gradients:
 def _tensors(sample: Sample) -> dict[str, Tensor]:
     fields = {name: getattr(sample, name) for name in ("index", "clean", "degraded", "label")}
     return {name: tensor for name, tensor in fields.items() if tensor is not None}
-
-
-def _shape(sample: Sample) -> Hashable:
-    tensors = _tensors(sample)
-    return sample.counts, *((name, tensor.shape, tensor.dtype) for name, tensor in tensors.items())
-
-
-def _copy(source: Sample, target: Sample) -> None:
-    tensors = _tensors(target)
-    for name, tensor in _tensors(source).items():
-        tensors[name].copy_(tensor, non_blocking=True)

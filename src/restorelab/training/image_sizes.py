@@ -14,11 +14,10 @@ from restorelab.data.pairing import Division
 from restorelab.data.required import require
 from restorelab.data.small_images import refuse
 from restorelab.degradations.pipeline import Degradation
-from restorelab.errors import ConfigError, UserError
+from restorelab.errors import REFUSALS, ConfigError, UserError, first_line
 from restorelab.noise_level import probe
 from restorelab.restoring.inference import Restoring
 from restorelab.training import checks
-from restorelab.training.refusals import REFUSALS, first_line
 
 Size = tuple[int, int]
 """Height and width."""

@@ -57,13 +57,10 @@ class Interruption:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         now, again = time.monotonic(), self.requested
-        if again and now - self._asked < ECHO and _echoes(number):
+        # Of a run in one process only a person sends Ctrl-C, and twice on purpose.
+        echoes = number == signal.SIGTERM or "TORCHELASTIC_RUN_ID" in os.environ
+        if again and now - self._asked < ECHO and echoes:
             return
         self.signal, self.requested, self._asked = number, True, now
         if again or not self._deferring:
             raise Interrupted
-
-
-def _echoes(number: int) -> bool:
-    """Return whether a signal may have several senders; in a run of one process only a user sends Ctrl-C."""
-    return number == signal.SIGTERM or "TORCHELASTIC_RUN_ID" in os.environ

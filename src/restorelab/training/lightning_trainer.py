@@ -29,7 +29,7 @@ FOLLOWED = ("callbacks", "profilers")
 """Parts of Lightning whose messages are shown; messages about available devices and advertisements are not."""
 
 MONITORS = (DeviceStatsMonitor, LearningRateMonitor, ThroughputMonitor)
-"""Callbacks of Lightning that require a logger."""
+"""Callbacks of Lightning that require a logger; where the run has none, one writes into the folder `lightning`."""
 
 
 def build(
@@ -46,14 +46,15 @@ def build(
     max_epochs: that training may enter; the `Limits` callback ends it at its last step. folder: the run's, for what
     Lightning's own parts write.
     """
-    given = _arguments(config, accumulate, clip, max_epochs)
-    if given.get("profiler") in PROFILERS:
-        given["profiler"] = PROFILERS[given["profiler"]](dirpath=folder, filename="profile")
+    arguments = _arguments(config, accumulate, clip, max_epochs)
+    if arguments.get("profiler") in PROFILERS:
+        arguments["profiler"] = PROFILERS[arguments["profiler"]](dirpath=folder, filename="profile")
+    monitors = any(isinstance(callback, MONITORS) for callback in callbacks)
     trainer = _trainer(
-        **given,
+        **arguments,
         callbacks=list(callbacks),
         default_root_dir=folder,
-        logger=list(loggers) or needed_logger(callbacks, folder),
+        logger=list(loggers) or (CSVLogger(folder, name="lightning") if monitors else False),
         enable_checkpointing=True,
         enable_progress_bar=shows_bar(callbacks),
     )
@@ -67,11 +68,6 @@ def shows_bar(callbacks: Sequence[Callback]) -> bool:
     return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
 
-def needed_logger(callbacks: Sequence[Callback], folder: Path) -> Logger | bool:
-    """Return a logger for callbacks that only log, where the run has none; it writes into the folder `lightning`."""
-    return CSVLogger(folder, name="lightning") if any(isinstance(one, MONITORS) for one in callbacks) else False
-
-
 def try_out(config: TrainerConfig, accumulate: int, clip: float | None) -> None:
     """Build a Trainer and discard it where Lightning's own arguments are given, to find errors before the run starts.
 
@@ -81,8 +77,7 @@ def try_out(config: TrainerConfig, accumulate: int, clip: float | None) -> None:
     if not config.lightning:
         return
     try:
-        given = _arguments(config, accumulate, clip, 1)
-        _trainer(**given, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+        _bare(config, accumulate, clip)
     except Exception as error:
         shown = " ".join(f"trainer.{name}={value}" for name, value in config.lightning.items())
         msg = f"{shown}: Lightning's Trainer refuses these values ({type(error).__name__}: {error})."
@@ -97,15 +92,19 @@ def join(config: TrainerConfig, accumulate: int, clip: float | None) -> Strategy
     Raises:
         UserError: where the processes do not find each other.
     """
-    strategy = _trainer(
-        **_arguments(config, accumulate, clip, 1), logger=False, enable_checkpointing=False, enable_progress_bar=False
-    ).strategy
+    strategy = _bare(config, accumulate, clip).strategy
     try:
         strategy.setup_environment()
     except (RuntimeError, ValueError) as error:  # torch.distributed's own errors are RuntimeErrors
         msg = f"the processes of this run do not find each other ({type(error).__name__}: {error})."
         raise UserError(msg) from error
     return strategy
+
+
+def _bare(config: TrainerConfig, accumulate: int, clip: float | None) -> Trainer:
+    """A Trainer with the run's arguments that is not going to train."""
+    arguments = _arguments(config, accumulate, clip, 1)
+    return _trainer(**arguments, logger=False, enable_checkpointing=False, enable_progress_bar=False)
 
 
 def _arguments(config: TrainerConfig, accumulate: int, clip: float | None, max_epochs: int) -> dict[str, Any]:
@@ -128,11 +127,11 @@ def _arguments(config: TrainerConfig, accumulate: int, clip: float | None, max_e
     return own | dict(config.lightning)
 
 
-def _trainer(**given: Any) -> Trainer:
+def _trainer(**arguments: Any) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for part in FOLLOWED:
         logging.getLogger(f"lightning.pytorch.{part}").setLevel(logging.INFO)
     with warnings.catch_warnings():
         # "GPU available but not used": the user has set accelerator=cpu on purpose
         warnings.filterwarnings("ignore", message=".*available but not used.*")
-        return Trainer(**given)
+        return Trainer(**arguments)

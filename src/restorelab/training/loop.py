@@ -9,8 +9,8 @@ from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from torch import Tensor
 
 from restorelab.data.sample import Sample
-from restorelab.training.clipping import clip_gradients
 from restorelab.training.graph import Gradients
+from restorelab.training.precision import clip_gradients
 
 HOOKS = (
     "on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward",
@@ -31,6 +31,10 @@ class StepLoop(_TrainingEpochLoop):
     the epoch's end or the training's is due. So the results, and what a checkpoint holds, do not depend on `steps`.
 
     graph: whether a CUDA graph gives the gradients; callbacks are told of what happens in it when it has been launched.
+
+    Lightning has no public class for a loop over batches, so this one uses private names of Lightning 2.6: the base
+    class, the logger connector and the loop's counters. tests/training/test_steps.py holds the two loops to equal bits.
+    A run has it only with `trainer.steps_per_call` or `trainer.graph`; otherwise the loop is Lightning's own.
     """
 
     def __init__(self, trainer: Trainer, steps: int, *, graph: bool) -> None:

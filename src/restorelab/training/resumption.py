@@ -66,34 +66,36 @@ def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     old = read_config(folder.path)
     require_whole(old, folder.config)
     keys = dict.fromkeys(override.lstrip("+~").split("=")[0] for override in overrides)
-    given = [key for key in keys if not _same_option(old, new, key)]
-    _refuse_others(old, new, given, folder)
+    # A group whose option is the one of before: its defaults do not replace what was changed then.
+    same = [key for key in keys if key in old["choices"] and old["choices"][key] == new["choices"].get(key)]
+    chosen = [key for key in keys if key not in same]
+    _refuse_others(old, new, chosen, folder)
     merged = copy.deepcopy(old)
-    for key in (key for key in given if within(key, (*FREE, *POLICY))):
+    for key in (key for key in chosen if within(key, (*FREE, *POLICY))):
         _put(merged, new, key)
     done = run_progress.read(folder.last)
-    _lift_limits(merged, given, done)
-    changes = _changes(old, merged)
+    _lift_limits(merged, chosen, done)
+    changes = {key: [before, after] for key, before, after in _differences(old, merged)}
     if changes and done is not None:
         merged["sessions"] = _sessions(old, done.steps, changes)
-        said = "; ".join(f"{key}: {before} -> {after}" for key, (before, after) in changes.items())
-        log.info("resume: from step %d on with other settings: %s", done.steps, said)
+        shown = "; ".join(f"{key}: {before} -> {after}" for key, (before, after) in changes.items())
+        log.info("resume: from step %d on with other settings: %s", done.steps, shown)
     return {**merged, "trust": new["trust"]}  # trusted packages are never taken from a folder
 
 
-def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], given: Sequence[str], folder: RunFolder) -> None:
-    """Raise ConfigError for the given keys that would change what the run is; one that is as it was is no change."""
+def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[str], folder: RunFolder) -> None:
+    """Raise ConfigError for keys that would change what the run is; one that is as it was is no change."""
     refused = {}
-    for key in given:
+    for key in keys:
         if key in ("experiment", "length"):  # it stands for many keys
-            chosen = [config["choices"].get(key) if key == "experiment" else config[key] for config in (old, new)]
-            found = [] if chosen[0] == chosen[1] else [(key, *chosen)]
+            options = [config["choices"].get(key) if key == "experiment" else config[key] for config in (old, new)]
+            changes = [] if options[0] == options[1] else [(key, *options)]
         elif within(key, (*FREE, *POLICY)):
             continue
         else:
-            found = list(_differences(_at(old, key), _at(new, key), key))
-        if found:
-            refused[key] = ", ".join(f"{name}: {_shown(a)} -> {_shown(b)}" for name, a, b in found[:3])
+            changes = list(_differences(_at(old, key), _at(new, key), key))
+        if changes:
+            refused[key] = ", ".join(f"{name}: {_shown(a)} -> {_shown(b)}" for name, a, b in changes[:3])
     if refused:
         msg = (
             f"resume=true: {folder.path} was begun with other values: {'; '.join(refused.values())}. What a run learns "
@@ -103,26 +105,16 @@ def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], given: Sequen
         raise ConfigError(msg)
 
 
-def _same_option(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:
-    """Return whether a key is a group with the same option as before: its defaults do not replace changed values."""
-    return key in old["choices"] and old["choices"][key] == new["choices"].get(key)
-
-
-def _lift_limits(merged: dict[str, Any], given: Sequence[str], done: Standing | None) -> None:
-    """Return the limits: of steps and epochs a new one replaces the other, and a time that has run out is removed."""
-    steps, epochs = "max_steps" in given, "trainer.max_epochs" in given
+def _lift_limits(merged: dict[str, Any], keys: Sequence[str], done: Standing | None) -> None:
+    """Adjust the limits: of steps and epochs a new one replaces the other, and a time that has run out is removed."""
+    steps, epochs = "max_steps" in keys, "trainer.max_epochs" in keys
     if steps and not epochs and merged["max_steps"] is not None:
         merged["trainer"]["max_epochs"] = None
     if epochs and not steps and merged["trainer"]["max_epochs"] is not None:
         merged["max_steps"] = None
     spent = done is not None and merged["max_time"] is not None and done.seconds >= seconds(merged["max_time"])
-    if (steps or epochs) and spent and "max_time" not in given:
+    if (steps or epochs) and spent and "max_time" not in keys:
         merged["max_time"] = None
-
-
-def _changes(old: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the differences of the policy by key: the value before and after."""
-    return {key: [before, after] for key, before, after in _differences(old, merged)}
 
 
 def _sessions(old: Mapping[str, Any], step: int, changes: Mapping[str, list[Any]]) -> list[dict[str, Any]]:

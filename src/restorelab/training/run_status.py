@@ -10,6 +10,9 @@ if TYPE_CHECKING:  # the parent process of a sweep imports this, and does not ne
 
     from restorelab.data.frozen import FrozenSet
 
+MEASURED = {"loss": "loss {:.4g}", "psnr": "PSNR {:.2f} dB", "ssim": "SSIM {:.4f}", "accuracy": "accuracy {:.1%}"}
+"""How the metrics of a validation are written on a terminal, in the order in which a line has them."""
+
 Phase = Literal["preparing", "training", "evaluating", "writing"]
 
 

@@ -22,13 +22,10 @@ from restorelab.noise_level import call
 from restorelab.objectives.objective import Objective
 from restorelab.restoring.inference import Restoring
 from restorelab.training import checkpointed, tuning
-from restorelab.training.clipping import clip_gradients
-from restorelab.training.evaluation import evaluate
-from restorelab.training.finite import finite, refusal
+from restorelab.training.evaluation import evaluate, finite, not_finite, validation_names, validation_values
 from restorelab.training.policy import Change
+from restorelab.training.precision import accept_float32, clip_gradients, float32_constants
 from restorelab.training.schedule import Plan, Schedule, plan
-from restorelab.training.true_precision import accept_float32, float32_constants
-from restorelab.training.validation import validation_names, validation_values
 
 
 class RestorationTask(LightningModule):
@@ -227,22 +224,21 @@ class RestorationTask(LightningModule):
         self._bad[number][sample.index] = (~finite(output) | unmeasured.to(output.device)).int()
 
     def on_validation_epoch_end(self) -> None:
-        """Log the means over all images and evaluations, and those of each evaluation where there are several."""
-        self._refuse_bad()
+        """Log the means over all images and evaluations, and those of each evaluation where there are several.
+
+        Raises NotFiniteError, on all ranks together, for images whose output was not finite.
+        """
+        bad = self.trainer.strategy.reduce(torch.cat(self._bad), reduce_op="sum").cpu() > 0
+        sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
+        for frozen, flags in zip(sets, bad.split([len(frozen) for frozen in sets]), strict=True):
+            if flags.any():
+                raise not_finite(frozen, flags.nonzero().flatten().tolist())
         rows = [[loss.compute(), *taken.compute().values()]
                 for loss, taken in zip(self._losses, self._taken, strict=True)]  # fmt: skip
         means = torch.tensor([[float(mean) for mean in row] for row in rows], dtype=torch.float64)
         # The History callback gives them to the loggers, with the row of metrics.csv.
         values = validation_values(self.evaluations, list(self.measures), means)
         self.log_dict(values, rank_zero_only=False, logger=False)
-
-    def _refuse_bad(self) -> None:
-        """Raise an error that names the images whose output was not finite, on all ranks together."""
-        bad = self.trainer.strategy.reduce(torch.cat(self._bad), reduce_op="sum").cpu() > 0
-        sets = self.trainer.datamodule.frozen("val")  # type: ignore[attr-defined]
-        for frozen, flags in zip(sets, bad.split([len(frozen) for frozen in sets]), strict=True):
-            if flags.any():
-                raise refusal(frozen, flags.nonzero().flatten().tolist())
 
     def on_validation_end(self) -> None:
         """Step a schedule that depends on what was measured."""

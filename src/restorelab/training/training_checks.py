@@ -9,10 +9,9 @@ import torch
 from torch import nn
 
 from restorelab.config.build import Parts, make
-from restorelab.errors import ConfigError, nearest
-from restorelab.training.refusals import REFUSALS, first_line
+from restorelab.errors import REFUSALS, ConfigError, first_line, nearest
+from restorelab.training.evaluation import validation_names
 from restorelab.training.schedule import TRAIN_LOSS, construct, plan
-from restorelab.training.validation import validation_names
 
 UNFIT = {
     "BackboneFinetuning": "wants a part of the module that is called backbone. Use ckpt= or transfer=.",

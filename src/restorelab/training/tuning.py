@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from restorelab.data.frozen import FrozenSet
 from restorelab.metrics.protocol import Protocol
-from restorelab.models.tunable import Settings, Tunable
+from restorelab.models.tunable import Tunable
 from restorelab.restoring.inference import exact, restore
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,9 @@ class Tuned:
         names = list(self.values)
         head = " ".join(f"{name:>10}" for name in names)
         lines = [f"{self.evaluation}, {self.images} validation images", f"{head} {'PSNR':>7}"]
-        for one in self.tried:
-            row = " ".join(f"{one.values[name]:>10g}" for name in names)
-            lines.append(f"{row} {one.psnr:>7.2f}{' *' if one.values == self.values else ''}")
+        for candidate in self.tried:
+            row = " ".join(f"{candidate.values[name]:>10g}" for name in names)
+            lines.append(f"{row} {candidate.psnr:>7.2f}{' *' if candidate.values == self.values else ''}")
         return "\n".join(lines)
 
 
@@ -97,11 +97,12 @@ def tuned(
     count = min(images, len(val_set))
     batches = list(_batches(val_set, [i * len(val_set) // count for i in range(count)], batch_size))
     tried = []
-    for values in _combinations(settings):
+    for candidate in product(*settings.candidates.values()):
+        values = dict(zip(settings.candidates, candidate, strict=True))
         settings.use(**values)
         tried.append(Tried(values, _psnr(net, batches, protocol, device)))
         progress(1)
-    best = max(tried, key=lambda one: -math.inf if math.isnan(one.psnr) else one.psnr)
+    best = max(tried, key=lambda candidate: -math.inf if math.isnan(candidate.psnr) else candidate.psnr)
     settings.use(**best.values)
     name, edges = val_set.evaluation.name, {}
     shown = ", ".join(f"{key}={value:g}" for key, value in best.values.items())
@@ -121,20 +122,14 @@ def combinations(net: nn.Module) -> int:
     return math.prod(map(len, net.settings.candidates.values())) if isinstance(net, Tunable) and wanted(net) else 0
 
 
-def _combinations(settings: Settings) -> Iterator[dict[str, float]]:
-    names = list(settings.candidates)
-    for values in product(*settings.candidates.values()):
-        yield dict(zip(names, values, strict=True))
-
-
 def _batches(val_set: FrozenSet, chosen: list[int], batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The chosen images of the set, degraded and clean, in batches of one shape."""
     shapes = val_set.table.shapes[val_set.rows][chosen]
     for shape in np.unique(shapes, axis=0):
-        places = [place for place, its in zip(chosen, shapes, strict=True) if (its == shape).all()]
+        places = [place for place, own_shape in zip(chosen, shapes, strict=True) if (own_shape == shape).all()]
         for i in range(0, len(places), batch_size):
-            some = places[i : i + batch_size]
-            yield torch.stack([val_set.image(p) for p in some]), torch.stack([val_set.clean(p) for p in some])
+            batch = places[i : i + batch_size]
+            yield torch.stack([val_set.image(p) for p in batch]), torch.stack([val_set.clean(p) for p in batch])
 
 
 def _psnr(net: nn.Module, batches: list[tuple[Tensor, Tensor]], protocol: Protocol, device: torch.device) -> float:

@@ -104,7 +104,9 @@ def write(
         built, net, measured, [chosen.values for chosen in tuned], None if measured else _input_shape(data),
         images_per_second=images_per_second, seconds=time.monotonic() - began,
     )  # fmt: skip
-    panels = {one.name: folder.images / f"{one.name}.png" for one in measured if objective.restores and pictures}
+    panels = {
+        result.name: folder.images / f"{result.name}.png" for result in measured if objective.restores and pictures
+    }
     protocol = built.protocol.describe(facts["macs_of"][0])
     if note := facts.get("network_note"):
         protocol = f"{protocol} {note[0].upper()}{note[1:]}."
@@ -115,7 +117,7 @@ def write(
     loggers.finish(_summary(measured) | costs | {"status": "done"}, failed=False)
     write_json(folder.result, facts)
     places = {"run": folder.path, **({"pictures": folder.images} if pictures else {}), "report": folder.page}
-    lines = [table([one.row for one in measured], title=f"{title}, test set") if measured else UNTESTED]
+    lines = [table([result.row for result in measured], title=f"{title}, test set") if measured else UNTESTED]
     if capped := sum(result.capped for result in measured):
         lines.append(f"{capped} PSNR values are at the cap")
     lines += [line for result in measured for line in _undefined(result)]
@@ -245,7 +247,7 @@ def describe(
         "objective": built.config["choices"].get("objective", type(built.objective).__name__),
         "trained_noise": from_checkpoint.trained_noise(built.config),
         "parameters": cost.parameters(net),
-        "macs": _macs(built, (channels, height, width)),
+        "macs": cost.macs(built.outline, (channels, height, width)) if checks.learnable(built.outline) else None,
         "macs_of": [channels, height, width],
         "higher_is_better": {name: bool(metric.higher_is_better) for name, metric in built.measures.items()},
         "evaluations": evaluations,
@@ -262,7 +264,3 @@ def _input_shape(data: DataModule) -> tuple[int, ...]:
     batch = data.prepare(next(iter(data.train_dataloader())).to(data.device))
     assert batch.degraded is not None
     return tuple(batch.degraded.shape[1:])
-
-
-def _macs(built: Parts, shape: tuple[int, int, int]) -> int | None:
-    return cost.macs(built.outline, shape) if checks.learnable(built.outline) else None

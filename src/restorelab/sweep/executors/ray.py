@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.config.composition import available_threads
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, first_line
 from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors.environment import environment
 from restorelab.sweep.executors.executor import Ended, Job
@@ -97,7 +97,7 @@ class Ray:
             try:
                 found.append(self._afar.end(name, int(self._ray.get(task))))
             except self._ray.exceptions.RayError as error:  # the run's own failure is in the ledger; this one is Ray's
-                self._afar.gone(name, f"Ray: {type(error).__name__}: {_first_line(error)}")
+                self._afar.gone(name, f"Ray: {type(error).__name__}: {first_line(error)}")
         return found + self._afar.settled()
 
     def kill(self, job: str) -> None:
@@ -111,10 +111,6 @@ class Ray:
         for task in self._tasks.values():
             self._ray.cancel(task, force=True)
         self._ray.shutdown()
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")
 
 
 def _connect(
@@ -140,7 +136,7 @@ def _connect(
     except (ConnectionError, ValueError, RuntimeError) as error:
         # for example a missing token
         causes = [line for line in str(error.__cause__).splitlines() if "Error: " in line]
-        why = causes[-1] if causes else _first_line(error)
+        why = causes[-1] if causes else first_line(error)
         msg = f"executor.address={address}: no cluster of Ray can be used there ({why})."
         raise ConfigError(msg) from error
     return ray

@@ -4,15 +4,44 @@ import json
 import logging
 from pathlib import Path
 
+from filelock import Timeout
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from restorelab.errors import DataError
-from restorelab.sweep.search.journal_lock import OwnedLock
+from restorelab.data.cache_lock import lock_of
+from restorelab.errors import DataError, UserError
 
 log = logging.getLogger(__name__)
 
 NAME = "optuna.journal"
+
+LONGEST = 120.0
+"""Seconds after which waiting for a live process is given up. It holds the lock for one write, some milliseconds."""
+
+
+class JournalLock(JournalFileOpenLock):
+    """Excludes other processes from a journal, by a lock that the system releases when its process is killed.
+
+    Optuna's own locks are files that a killed process leaves behind, so that the next one waits 30 s for it. What
+    `optuna-dashboard` writes (notes of its user) is one append, and is not excluded.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal))
+        self.lock = lock_of(journal)
+
+    def acquire(self) -> bool:
+        """Wait until the lock is this process's; UserError if a process that is alive keeps it for `LONGEST` s."""
+        try:
+            self.lock.acquire(timeout=LONGEST)
+        except Timeout as error:
+            msg = f"{self.lock.lock_file}: another process has held this lock for {LONGEST:g} s. Is it suspended?"
+            raise UserError(msg) from error
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self.lock.release()
 
 
 def open_journal(file: Path) -> JournalStorage:
@@ -21,13 +50,9 @@ def open_journal(file: Path) -> JournalStorage:
     Raises:
         DataError: where a line in the middle cannot be read.
     """
-    lock = OwnedLock(file)
-    lock.acquire()
-    try:
-        lock.sweep_out()
+    lock = JournalLock(file)
+    with lock.lock:
         mend(file)
-    finally:
-        lock.release()
     return JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
 
 

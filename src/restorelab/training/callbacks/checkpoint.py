@@ -109,8 +109,8 @@ class Checkpoint(LightningCheckpoint):
         self._step, self._loops = trainer.global_step, None
         if batch_idx + 1 == trainer.num_training_batches or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        validates = trainer.check_val_every_n_epoch is None and self._validates_now(trainer)
-        if trainer.should_stop or validates:
+        every = None if trainer.check_val_every_n_epoch else trainer.val_check_batch
+        if trainer.should_stop or (every is not None and not (trainer.fit_loop.total_batch_idx + 1) % every):
             # Should training end here, in the middle of an epoch, this is the state from which it can be prolonged.
             self._loops = trainer.fit_loop.state_dict()
             return  # what is measured now belongs to this batch: last.ckpt is written behind it, or at the next batch
@@ -124,12 +124,6 @@ class Checkpoint(LightningCheckpoint):
             self._save_last(trainer, batches=batch_idx + 1)
         if asked:
             raise Interrupted
-
-    @staticmethod
-    def _validates_now(trainer: Trainer) -> bool:
-        return trainer.val_check_batch is not None and not (
-            (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch
-        )
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
@@ -179,7 +173,7 @@ class Checkpoint(LightningCheckpoint):
         """Validate the last step, unless that was done; as Lightning's training loop does it."""
         if self.validated == trainer.global_step or not self._validates(trainer):
             return
-        connector = trainer._logger_connector
+        connector = trainer._logger_connector  # private: Lightning's loop, too, keeps this flag around a validation
         trainer.validating, first = True, connector._first_loop_iter
         trainer.fit_loop.epoch_loop.val_loop.run()
         trainer.training, connector._first_loop_iter = True, first

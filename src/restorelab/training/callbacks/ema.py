@@ -36,8 +36,8 @@ class EMA(Callback):
         self._average = AveragedModel(pl_module.net, use_buffers=True).eval()
         if any(weight.dtype != torch.float32 for weight in pl_module.net.parameters()):
             self._average.float()  # bfloat16 weights would not change by a thousandth of a difference
-        if pl_module.net._compiled_call_impl is not None:  # a copy of a compiled network is not compiled
-            self._average.module.compile()
+        if pl_module.net._compiled_call_impl is not None:  # private: torch has no other word for a compiled module
+            self._average.module.compile()  # a copy of a compiled network is not compiled
         if self._loaded is not None:
             self._average.load_state_dict(self._loaded)
             self._count = int(self._average.n_averaged)
@@ -76,7 +76,7 @@ def take_in(average: nn.Module, net: nn.Module, decay: float) -> None:
     for floating in (True, False):
         group = [pair for pair in pairs if pair[0].is_floating_point() == floating]
         if group:
-            update([one for one, _ in group], [other.to(one.dtype) for one, other in group], None)
+            update([mean for mean, _ in group], [new.to(mean.dtype) for mean, new in group], None)
 
 
 def _tensors(net: nn.Module) -> list[Tensor]:

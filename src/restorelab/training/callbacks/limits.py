@@ -48,7 +48,10 @@ class Limits(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop where a limit is reached; not between two batches of one accumulated step."""
-        if trainer.global_step >= self.max_steps and not self._passes(trainer, batch_idx):
+        # StochasticWeightAveraging adds an epoch without steps behind the last one: its pass for batch normalization.
+        added = self.max_epochs is not None and (trainer.fit_loop.max_epochs or 0) > self.max_epochs
+        passes = added and (trainer.current_epoch == self.max_epochs or batch_idx + 1 == trainer.num_training_batches)
+        if trainer.global_step >= self.max_steps and not passes:
             trainer.should_stop = True
         if self.max_time is not None and not (batch_idx + 1) % trainer.accumulate_grad_batches:
             over = self.seconds >= self.max_time
@@ -57,9 +60,3 @@ class Limits(Callback):
                 over = turn and trainer.strategy.broadcast(over)
             if over:
                 trainer.should_stop = True
-
-    def _passes(self, trainer: Trainer, batch_idx: int) -> bool:
-        """Return whether a pass without optimizer steps is under way, or follows this batch."""
-        if self.max_epochs is None or (trainer.fit_loop.max_epochs or 0) <= self.max_epochs:
-            return False
-        return bool(trainer.fit_loop._skip_backward) or batch_idx + 1 == trainer.num_training_batches

@@ -8,8 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
-from restorelab.training.formatting import MEASURED
-from restorelab.training.run_status import Watch
+from restorelab.training.run_status import MEASURED, Watch
 
 
 class Progress(Callback):
