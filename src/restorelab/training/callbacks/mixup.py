@@ -37,10 +37,7 @@ class Mixup(Callback):
         generator = torch.Generator().manual_seed(
             derive("mixup", pl_module.seed, trainer.global_rank, batch.counter or 0)
         )
-        # Beta(alpha, alpha) as the share of one of two gamma variates. Private: torch.distributions takes no generator.
-        shapes = torch.full((2,), self.alpha, dtype=torch.float64)
-        first, second = torch._standard_gamma(shapes, generator).tolist()
-        weight = first / (first + second)
+        weight = _beta(self.alpha, generator)
         other = torch.randperm(len(batch), generator=generator).to(batch.clean.device)
         batch.clean = _mixed(batch.clean, other, weight)
         batch.degraded = _mixed(batch.degraded, other, weight)
@@ -49,6 +46,13 @@ class Mixup(Callback):
             alone = other == torch.arange(len(batch), device=other.device)  # mixed with themselves
             mixed = torch.hypot(weight * sigma, (1 - weight) * sigma[other])
             batch.parameters["sigma"] = torch.where(alone, sigma, mixed)
+
+
+def _beta(alpha: float, generator: torch.Generator) -> float:
+    """Draw from Beta(alpha, alpha), as the share of one of two gamma variates."""
+    shapes = torch.full((2,), alpha, dtype=torch.float64)
+    first, second = torch._standard_gamma(shapes, generator).tolist()  # private: torch.distributions takes no generator
+    return first / (first + second)
 
 
 def _mixed(images: Tensor, other: Tensor, weight: float) -> Tensor:
