@@ -3,7 +3,7 @@
 import io
 import math
 import zipfile
-from typing import Any
+from typing import IO
 
 import numpy as np
 
@@ -27,11 +27,7 @@ class Array:
 
     def __init__(self, data: bytes, channels: int) -> None:
         self.stream, self.file_size = _npy_stream(data)
-        version = np.lib.format.read_magic(self.stream)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-        if read is None:
-            raise Refused(f"a .npy file of version {version[0]}.{version[1]}; save it with numpy.save")
-        self.shape, self.column_major, self.dtype = read(self.stream)
+        self.shape, self.column_major, self.dtype = read_header(self.stream)
         if self.dtype.hasobject or self.dtype.fields or self.dtype.subdtype:
             raise Refused(f"an array of {self.dtype}; expected numbers (pickled objects are never read)")
         self.bytes = math.prod(self.shape) * self.dtype.itemsize
@@ -57,6 +53,15 @@ class Array:
         return Picture(array, 3 if array.shape[2] == 3 else 1)
 
 
+def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return the shape, whether it is stored by columns, and the type of the samples, from the start of a .npy file."""
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise Refused(f"a .npy file of version {version[0]}.{version[1]}; save it with numpy.save")
+    return read(stream)
+
+
 def band_axis(shape: tuple[int, ...], channels: int) -> int | None:
     """Return the channel axis of an array shape: 0 for (C, H, W), 2 for (H, W, C), None for (H, W).
 
@@ -79,7 +84,7 @@ def band_axis(shape: tuple[int, ...], channels: int) -> int | None:
     )
 
 
-def _npy_stream(data: bytes) -> tuple[Any, int]:
+def _npy_stream(data: bytes) -> tuple[IO[bytes], int]:
     """Return a stream of the .npy data, which may be the only member of a .npz archive, and its size in bytes."""
     if data.startswith(MAGIC):
         return io.BytesIO(data), len(data)

@@ -54,7 +54,7 @@ def build(items: Sequence[Item], folder: Path, *, decoding: Decoding, on_bad: On
     need_space(folder, len(items) * samples * (1 + paired))
     # Several small images per task are 30 % faster than one; at most 8 MB per task limit the memory.
     chunk = min(32, max(1, (8 << 20) // samples)) if samples else 1
-    kept: list[Item] = []
+    decoded_items: list[Item] = []
     contents: list[int] = []
     bad: Bad = []
     remarks = Remarks(decoding)
@@ -69,22 +69,24 @@ def build(items: Sequence[Item], folder: Path, *, decoding: Decoding, on_bad: On
                     bad.append((item.id, str(result)))
                     judge(bad, len(items), on_bad, final=False)
                     continue
-                kept.append(item)
+                decoded_items.append(item)
                 contents.append(result.content)
                 for decoded, spool in ((result.clean, clean), (result.degraded, degraded)):
                     if decoded is not None:
                         spool.append(decoded.pixels)
                         remarks.add(item.id, decoded.facts)
                 written = clean.written + degraded.written
-                if len(kept) == 1 or written - checked >= SPACE_EVERY:
+                if len(decoded_items) == 1 or written - checked >= SPACE_EVERY:
                     checked = written
-                    remaining = written * (len(items) - len(kept) - len(bad)) // len(kept)
+                    remaining = written * (len(items) - len(decoded_items) - len(bad)) // len(decoded_items)
                     need_space(folder, remaining + (clean.mixed or degraded.mixed) * (written + remaining))
-    if not kept:
+    if not decoded_items:
         raise DataError(f"none of the {len(items)} images can be used. {listing(bad)}")
     seconds = time.perf_counter() - start
-    log.debug("decoded %d images in %.1f s, %.0f images per second", len(kept), seconds, len(kept) / seconds)
-    meta = _finish(folder, kept, contents, bad, clean, degraded if paired else None)
+    log.debug(
+        "decoded %d images in %.1f s, %.0f images per second", len(decoded_items), seconds, len(decoded_items) / seconds
+    )
+    meta = _finish(folder, decoded_items, contents, bad, clean, degraded if paired else None)
     return {**meta, "warned": remarks.warned.files, "remarks": remarks.sentences()}
 
 

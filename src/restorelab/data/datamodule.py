@@ -159,7 +159,7 @@ class DataModule(LightningDataModule):
         """
         if part not in self._sets:
             if part == "test" and self.tests:
-                self._sets[part] = [one for name, test in self.tests.items() for one in self._of_set(test, name)]
+                self._sets[part] = [frozen for name, test in self.tests.items() for frozen in self._of_set(test, name)]
             elif part == "val" and self.val:
                 self._sets[part] = self._of_set(self.val)
             else:

@@ -49,9 +49,9 @@ def in_order(items: Sequence[Item], decoding: Decoding, chunk: int) -> Generator
     def work(task: int) -> list[Result]:
         results: list[Result] = []
         for item in items[task * chunk : (task + 1) * chunk]:
-            held = _held(results)
-            results.append(_decoded(item, decoding, lambda size, held=held: gate.take(task, held + size)))  # type: ignore[misc]
-        gate.take(task, _held(results))
+            before = _nbytes(results)
+            results.append(_decoded(item, decoding, lambda size, before=before: gate.take(task, before + size)))  # type: ignore[misc]
+        gate.take(task, _nbytes(results))
         return results
 
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
@@ -70,7 +70,7 @@ def in_order(items: Sequence[Item], decoding: Decoding, chunk: int) -> Generator
             forget()
 
 
-def _held(results: Sequence[Result]) -> int:
+def _nbytes(results: Sequence[Result]) -> int:
     return sum(result.nbytes for result in results if isinstance(result, Ready))
 
 

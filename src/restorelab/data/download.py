@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import logging
 import os
+import re
 import shutil
 import sys
 import time
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from restorelab.data.archive import unpack
 from restorelab.data.cache_lock import alone_with
-from restorelab.errors import DataError
+from restorelab.errors import ConfigError, DataError
 from restorelab.file_names import refusal
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,16 @@ log = logging.getLogger(__name__)
 CHUNK = 1 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 """HTTP status codes after which the download is tried again."""
+
+
+def check_digests(owner: str, **digests: str | None) -> None:
+    """Raise ConfigError for a malformed checksum; the keyword is its kind, sha256 or md5."""
+    for name, value in digests.items():
+        digits = {"sha256": 64, "md5": 32}[name]
+        if value is not None and not re.fullmatch(rf"[0-9a-fA-F]{{{digits}}}", value):
+            raise ConfigError(
+                f"{owner}: {name} is {value!r}; expected {digits} hexadecimal digits, or null to skip it."
+            )
 
 
 def download(

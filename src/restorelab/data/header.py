@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 
 from restorelab.data import warned
-from restorelab.data.arrays import MAGIC, band_axis
+from restorelab.data.arrays import MAGIC, band_axis, read_header
 from restorelab.data.decode import MIN_SIDE
 from restorelab.data.factor import Size, cut_sizes
 from restorelab.data.item import Encoded, Item, Window
@@ -54,9 +54,7 @@ def _size(stream: BinaryIO, channels: int) -> tuple[int, int]:
     elif head.startswith((MAGIC, b"PK\3\4")):
         archive = zipfile.ZipFile(stream) if head.startswith(b"PK") else None
         npy: IO[bytes] = stream if archive is None else archive.open(archive.infolist()[0])
-        first = np.lib.format.read_magic(npy) == (1, 0)
-        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-        shape = read(npy)[0]
+        shape = read_header(npy)[0]
         axis = band_axis(shape, channels)
         height, width = (side for place, side in enumerate(shape) if place != axis)
         orientation = 1

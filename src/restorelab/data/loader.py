@@ -7,25 +7,13 @@ memory-mapped file while the device works.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from restorelab.data.sample import Sample
+from restorelab.data.store import TableStore
 from restorelab.degradations.rng import derive
-
-
-class Store(Protocol):
-    """Gathers batches of stored images by row. All rows of a call have one shape, unless the store crops."""
-
-    buckets: list[np.ndarray]
-    """The rows that may share a batch, one array per shape."""
-
-    def gather(
-        self, rows: np.ndarray, counts: tuple[int, ...] | None, key: tuple[int, ...], epoch: int
-    ) -> dict[str, Tensor | None]:
-        """Return `index`, `clean`, `degraded` and `label` of the rows; `key` seeds the crops and augmentation."""
 
 
 class Order:
@@ -95,7 +83,7 @@ class TrainLoader:
     the batch's noise and crops, so a batch can be reproduced from its number alone.
     """
 
-    def __init__(self, store: Store, order: Order, *, prefetch: bool) -> None:
+    def __init__(self, store: TableStore, order: Order, *, prefetch: bool) -> None:
         self.store, self.sampler, self.prefetch = store, order, prefetch
         self._start = 0
         self._position = 0

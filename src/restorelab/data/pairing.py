@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from restorelab.data.split import PARTS, Amount, Rows, has_parts, number_of, split
+from restorelab.data.split import PARTS, Amount, Images, has_parts, number_of, split
 from restorelab.degradations.mixture import Each
 from restorelab.degradations.noise import Noise
 from restorelab.degradations.rng import derive
@@ -24,7 +24,7 @@ from restorelab.errors import ConfigError, DataError, nearest
 log = logging.getLogger(__name__)
 
 Shown = Mapping[str, np.ndarray]
-"""Rows by variant, each ascending int64."""
+"""Images by variant, each ascending int64."""
 
 
 class Division(dict[str, np.ndarray]):
@@ -74,7 +74,7 @@ class Division(dict[str, np.ndarray]):
 
 
 def divide(
-    table: Rows,
+    table: Images,
     noise: Noise | Each | None,
     *,
     val: float,
@@ -147,7 +147,7 @@ def variant_of(evaluation: str, of: str | None, noise: Noise | Each, by: str) ->
     )
 
 
-def _split_pairs(table: Rows, variants: Sequence[str], val: float, test: Amount, seed: int) -> Division:
+def _split_pairs(table: Images, variants: Sequence[str], val: float, test: Amount, seed: int) -> Division:
     """Draw every (image, variant) pair by itself. The result depends on the sets of ids and variants, not their order.
 
     It logs the share of test images that are in training under another noise.
@@ -174,7 +174,7 @@ def _split_pairs(table: Rows, variants: Sequence[str], val: float, test: Amount,
     return division
 
 
-def _split_groups(table: Rows, rows: Shown, noise: Each, seed: int) -> Division:
+def _split_groups(table: Images, rows: Shown, noise: Each, seed: int) -> Division:
     """Draw a group for each image of a part by (seed, part); the result depends on the set of ids, not their order."""
     assert noise.groups is not None
     shown: dict[str, Shown] = {}

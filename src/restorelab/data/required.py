@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from restorelab.data.dataset import Opened
 from restorelab.data.pairing import Division
-from restorelab.data.split import Rows, has_parts
+from restorelab.data.split import Images, has_parts
 from restorelab.errors import DataError
 
 
-def require(images: Rows, rows: Division, parts: Sequence[str]) -> None:
+def require(images: Images, rows: Division, parts: Sequence[str]) -> None:
     """Raise DataError if a part that a run needs has no image."""
     for part in parts:
         if not len(rows[part]):
@@ -21,7 +21,7 @@ def require(images: Rows, rows: Division, parts: Sequence[str]) -> None:
             )
 
 
-def _no_images(images: Rows, rows: Division, part: str) -> str:
+def _no_images(images: Images, rows: Division, part: str) -> str:
     """Return the message about a part that has no image."""
     counts = ", ".join(f"{len(part_rows)} {name}" for name, part_rows in rows.items())
     reason = f"{len(images.ids)} images split into {counts}: the run needs images for {part}."

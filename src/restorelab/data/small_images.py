@@ -1,13 +1,14 @@
 """Images that are smaller than the training crop, or too small to be measured."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from restorelab.data.pairing import Division
+from restorelab.data.split import Images
 from restorelab.errors import DataError
 
 Small = Literal["error", "pad", "skip"]
@@ -17,19 +18,7 @@ NAMED = 3
 """Images that a message names."""
 
 
-class Sized(Protocol):
-    """The images of a dataset with their sizes."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """A unique name per row."""
-
-    @property
-    def shapes(self) -> np.ndarray:
-        """Channels, height and width, (N, 3)."""
-
-
-def too_small(images: Sized, rows: np.ndarray, least: tuple[int, int]) -> np.ndarray:
+def too_small(images: Images, rows: np.ndarray, least: tuple[int, int]) -> np.ndarray:
     """Return those of some rows whose image is lower or narrower than `least` (height, width)."""
     return rows[(images.shapes[rows, 1:] < np.array(least)).any(axis=1)]
 
@@ -40,7 +29,7 @@ def needed(part: str, crop: tuple[int, int] | None, least: int) -> tuple[int, in
 
 
 def leave_out(
-    images: Sized, rows: Division, small: Small, crop: tuple[int, int] | None, least: int
+    images: Images, rows: Division, small: Small, crop: tuple[int, int] | None, least: int
 ) -> tuple[Division, list[str]]:
     """Leave out images that are too small, if `small` says so; return the division, and remarks that name them."""
     remarks = []
@@ -57,7 +46,7 @@ def leave_out(
     return rows, remarks
 
 
-def refuse(images: Sized, rows: Division, parts: Sequence[str], crop: tuple[int, int] | None, least: int) -> None:
+def refuse(images: Images, rows: Division, parts: Sequence[str], crop: tuple[int, int] | None, least: int) -> None:
     """Raise DataError if a part that a run needs has images that are too small."""
     for part in parts:
         size = needed(part, crop, least)
@@ -74,7 +63,7 @@ def refuse(images: Sized, rows: Division, parts: Sequence[str], crop: tuple[int,
             )
 
 
-def _subject(images: Sized, bad: np.ndarray, size: tuple[int, int]) -> str:
+def _subject(images: Images, bad: np.ndarray, size: tuple[int, int]) -> str:
     """Return the subject and verb of a sentence about small images: their number, the first names, "is" or "are"."""
     names = ", ".join(f"{images.ids[row]} ({images.shapes[row, 1]}x{images.shapes[row, 2]})" for row in bad[:NAMED])
     more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""

@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 PARTS = ("train", "val", "test")
 
 
-class Rows(Protocol):
-    """The images of a dataset with their groups and official parts."""
+class Images(Protocol):
+    """The images of a dataset with their groups, official parts and sizes, decoded or known from their headers."""
 
     @property
     def ids(self) -> Sequence[str]:
@@ -29,13 +29,17 @@ class Rows(Protocol):
     def splits(self) -> Sequence[str | None] | None:
         """The official part of each row; None if the dataset has none."""
 
+    @property
+    def shapes(self) -> np.ndarray:
+        """Channels, height and width, (N, 3) int64."""
+
 
 Amount = float | Literal["all"]
 """The size of a part: a share below 1, a number of images, or all of them."""
 
 
 def split(
-    table: Rows, *, val: float, test: Amount, seed: int, by: Literal["group", "image"] = "group"
+    table: Images, *, val: float, test: Amount, seed: int, by: Literal["group", "image"] = "group"
 ) -> dict[str, np.ndarray]:
     """Return the rows of `train`, `val` and `test`, each ascending int64; every row is in exactly one part.
 
@@ -123,12 +127,12 @@ def number_of(part: str, share: Amount, total: int) -> int:
     return round(share * total) if share < 1 else int(share)
 
 
-def has_parts(table: Rows) -> bool:
+def has_parts(table: Images) -> bool:
     """Return whether the dataset has official parts."""
     return table.splits is not None and any(table.splits)
 
 
-def _official(table: Rows) -> np.ndarray | None:
+def _official(table: Images) -> np.ndarray | None:
     if table.splits is None or not has_parts(table):
         return None
     outside = [name for name, part in zip(table.ids, table.splits, strict=True) if part is None]
@@ -144,7 +148,7 @@ def _official(table: Rows) -> np.ndarray | None:
     return np.array(table.splits)
 
 
-def _warn_about_divided_groups(table: Rows, official: np.ndarray) -> None:
+def _warn_about_divided_groups(table: Images, official: np.ndarray) -> None:
     parts: dict[str, set[str]] = {}
     for group, part in zip(table.groups, official.tolist(), strict=True):
         parts.setdefault(group, set()).add(part)

@@ -111,10 +111,10 @@ def of(table: Table, rows: Division) -> Kept:
             name: tuple(variant for variant, shown in under.items() if row in shown)
             for name, row in zip(ids, rows[part].tolist(), strict=True)
         }
-    kept = {name for part in parts.values() for name in part}
-    contents = {name: content for name, content in contents_of(table).items() if name in kept}
-    out = {name for name, _ in table.bad} | (set(table.ids) - kept)
-    return Kept(table.folder.name, parts, contents, frozenset(out))
+    used = {name for part in parts.values() for name in part}
+    contents = {name: content for name, content in contents_of(table).items() if name in used}
+    unread = {name for name, _ in table.bad} | (set(table.ids) - used)
+    return Kept(table.folder.name, parts, contents, frozenset(unread))
 
 
 def contents_of(table: Table) -> dict[str, str]:

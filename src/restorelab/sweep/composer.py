@@ -66,8 +66,8 @@ class Composer:
         overrides = quoting.paths(overrides)
         try:
             parsed = [self._parse(override) for override in composition.prepared(overrides, self.planned)]
-            base = self._base([one for one, for_hydra in parsed if for_hydra])
-            applied = [one for one, for_hydra in parsed if not for_hydra]
+            base = self._base([override for override, for_hydra in parsed if for_hydra])
+            applied = [override for override, for_hydra in parsed if not for_hydra]
             return self._with_seed(base, applied, overrides)
         except hydra_errors.CAUGHT as error:
             raise hydra_errors.explained(error, overrides) from error
@@ -80,7 +80,7 @@ class Composer:
         return self._parsed[override]
 
     def _base(self, chosen: Sequence[Override]) -> _Base:
-        key = tuple(str(one.input_line) for one in chosen)
+        key = tuple(str(override.input_line) for override in chosen)
         if key not in self._bases:
             with initialize_config_dir(str(conf_dir()), version_base="1.3"):
                 composed = compose("train", [*key, *conf_files.searched()], return_hydra_config=True)
@@ -93,9 +93,9 @@ class Composer:
 
     def _with_seed(self, base: _Base, applied: Sequence[Override], overrides: Sequence[str]) -> dict[str, Any]:
         """Resolve; for runs that differ in nothing but a seed that nothing else reads, once."""
-        said = [one for one in applied if one.key_or_group == "seed"]
+        seeds = [override for override in applied if override.key_or_group == "seed"]
         key = tuple(line for line in overrides if not line.startswith("seed="))
-        seed = said[0].value() if len(said) == 1 and said[0].type is OverrideType.CHANGE else None
+        seed = seeds[0].value() if len(seeds) == 1 and seeds[0].type is OverrideType.CHANGE else None
         alone = type(seed) is int and not base.reads_seed and not any(map(READS_SEED.search, key))
         if alone and seed in self._seeds and key in self._but_seed:
             return {**copy.deepcopy(self._but_seed[key]), "seed": seed}

@@ -44,21 +44,18 @@ def listing(planned: Sequence[Planned], *, workers: int = 1) -> str:
     workers: how many are done at a time.
     """
     costs = costs_of(planned)
-    states = [state(one) for one in planned]
-    times = expected(planned, [each.trains for each in costs])
+    states = [state(run) for run in planned]
+    times = expected(planned, [network.trains for network in costs])
     rows = [HEAD]
-    for one, each, time, told in zip(planned, costs, times, states, strict=True):
+    for run, network, time, how_far in zip(planned, costs, times, states, strict=True):
+        left = "-" if how_far == "done" else duration.words(time.seconds) if time else UNKNOWN
         rows.append((
-            one.name, str(one.seed), f"{each.parameters:,}", f"{each.macs:,}" if each.macs else "-",
-            length(one.settings) if each.trains else "-", _of_one(time, done=told == "done"), told,
-            UNKNOWN if one.settings["data"]["root"] == UNSAID else str(one.folder),
+            run.name, str(run.seed), f"{network.parameters:,}", f"{network.macs:,}" if network.macs else "-",
+            length(run.settings) if network.trains else "-", left, how_far,
+            UNKNOWN if run.settings["data"]["root"] == UNSAID else str(run.folder),
         ))  # fmt: skip
     lines = aligned(rows, left=[place for place, name in enumerate(HEAD) if name not in NUMBERS])
     return "\n".join([*lines, "", *_sum(states, times, workers)])
-
-
-def _of_one(time: Expected | None, *, done: bool) -> str:
-    return "-" if done else duration.words(time.seconds) if time else UNKNOWN
 
 
 def _sum(states: Sequence[str], times: Sequence[Expected | None], workers: int) -> list[str]:
@@ -77,9 +74,9 @@ def _sum(states: Sequence[str], times: Sequence[Expected | None], workers: int) 
     shared = f", {duration.words(whole)} with {workers} at a time if they do not slow each other" if workers > 1 else ""
     missing = len(left) - len(known)
     without = f", without {missing:,} of which nothing is known" if missing else ""
-    told = Counter(time.common for time in known)
-    said = "; ".join(f"{number:,} as finished runs of {common} took" for common, number in told.items())
-    return [*lines, f"time: {duration.words(total)} of work{shared}{without}", f"{said}; scaled by their steps"]
+    by_kind = Counter(time.common for time in known)
+    sources = "; ".join(f"{number:,} as finished runs of {common} took" for common, number in by_kind.items())
+    return [*lines, f"time: {duration.words(total)} of work{shared}{without}", f"{sources}; scaled by their steps"]
 
 
 def length(settings: Mapping[str, Any]) -> str:
@@ -89,31 +86,31 @@ def length(settings: Mapping[str, Any]) -> str:
         return "2 steps"
     epochs = settings["trainer"]["max_epochs"]
     limits = [f"{steps:,} steps" if steps else "", f"{epochs:,} epochs" if epochs else ""]
-    said = " or ".join(filter(None, limits))
-    return f"{said}, {time} at most" if time else said
+    limit = " or ".join(filter(None, limits))
+    return f"{limit}, {time} at most" if time else limit
 
 
-def state(one: Planned) -> str:
+def state(run: Planned) -> str:
     """Describe a run's progress by the files in its folder."""
-    folder = RunFolder(one.folder)
+    folder = RunFolder(run.folder)
     if folder.done:
         return "done"
     if folder.failure.is_file():
         return "failed"
-    return "begun" if folder.config.is_file() else "waiting" if one.waits_for else "to do"
+    return "begun" if folder.config.is_file() else "waiting" if run.waits_for else "to do"
 
 
 def costs_of(planned: Sequence[Planned]) -> list[Cost]:
     """Return the cost of each network; equal networks on images of equal shape are built and counted once."""
     known: dict[str, Cost] = {}
-    found = []
-    for one in planned:
-        read = {key: one.settings[key] for key in ("model", "data", "blur", "downsample", "train")}
+    costs = []
+    for run in planned:
+        read = {key: run.settings[key] for key in ("model", "data", "blur", "downsample", "train")}
         key = json.dumps(read, sort_keys=True)
         if key not in known:
-            known[key] = _cost(one.settings)
-        found.append(known[key])
-    return found
+            known[key] = _cost(run.settings)
+        costs.append(known[key])
+    return costs
 
 
 def _cost(settings: Mapping[str, Any]) -> Cost:
@@ -133,17 +130,17 @@ def images(planned: Sequence[Planned], which: str = "") -> list[str]:
     which: images a study means by a `data.root` that nobody gave, in words.
     """
     lines = []
-    for one in planned:
-        data, choice = one.settings["data"], one.settings["choices"].get("data", one.settings["data"]["_target_"])
+    for run in planned:
+        data, choice = run.settings["data"], run.settings["choices"].get("data", run.settings["data"]["_target_"])
         if data["root"] == UNSAID:
-            said = f"say where they are, data.root=FOLDER{f': {which}' if which else ''}"
+            where = f"say where they are, data.root=FOLDER{f': {which}' if which else ''}"
         else:
             try:
                 build.make("data", data).make_source().fingerprint()
-                said = f"found in {data['root']}" if data["root"] else "found"
+                where = f"found in {data['root']}" if data["root"] else "found"
             except DataError as error:
-                said = f"not found. {error}"
-        lines.append(f"images, data={choice}: {said}")
+                where = f"not found. {error}"
+        lines.append(f"images, data={choice}: {where}")
     return list(dict.fromkeys(lines))
 
 
@@ -153,14 +150,14 @@ def find_data(planned: Sequence[Planned]) -> None:
     Raises:
         DataError: naming the run, and what would bring the dataset.
     """
-    found = set()
-    for one in planned:
-        key = json.dumps(one.settings["data"], sort_keys=True)
-        if key in found or one.done:
+    checked = set()
+    for run in planned:
+        key = json.dumps(run.settings["data"], sort_keys=True)
+        if key in checked or run.done:
             continue
         try:
-            build.make("data", one.settings["data"]).make_source().fingerprint()
+            build.make("data", run.settings["data"]).make_source().fingerprint()
         except DataError as error:
-            msg = f"run {one.name}: {error}"
+            msg = f"run {run.name}: {error}"
             raise DataError(msg) from error
-        found.add(key)
+        checked.add(key)

@@ -133,8 +133,8 @@ def _steps(settings: Mapping[str, Any], epoch: int | None) -> int | None:
 
 
 def _validations(settings: Mapping[str, Any], steps: int, epoch: int | None) -> int:
-    engine = settings["trainer"]
-    every = engine["validate_steps"] or (epoch * engine["validate_every"] if epoch else None)
+    trainer = settings["trainer"]
+    every = trainer["validate_steps"] or (epoch * trainer["validate_every"] if epoch else None)
     return max(1, steps // every) if every else 1
 
 
@@ -144,30 +144,32 @@ def expected(planned: Sequence[Planned], trains: Sequence[bool]) -> list[Expecte
     trains: whether each has anything to learn.
     """
     finished = find(planned)
-    tables = {common: _by(finished, keys) for common, keys in KINDS.items()}
-    found: list[Expected | None] = []
-    for one, learns in zip(planned, trains, strict=True):
-        answer = None
+    tables: dict[str, dict[str, list[Finished]]] = {common: {} for common in KINDS}
+    for common, keys in KINDS.items():
+        for run in finished:
+            tables[common].setdefault(_key(run.config, keys), []).append(run)
+    estimates: list[Expected | None] = []
+    for plan, learns in zip(planned, trains, strict=True):
+        estimates.append(None)
         for common, keys in KINDS.items():
-            near = tables[common].get(_key(one.settings, keys), [])
-            told = [value for run in near if (value := run.predict(one.settings, trains=learns)) is not None]
-            if told:
-                answer = Expected(median(told), len(told), common)
+            alike = tables[common].get(_key(plan.settings, keys), [])
+            times = [time for run in alike if (time := run.predict(plan.settings, trains=learns)) is not None]
+            if times:
+                estimates[-1] = Expected(median(times), len(times), common)
                 break
-        found.append(answer)
-    return found
+    return estimates
 
 
 def find(planned: Sequence[Planned]) -> list[Finished]:
     """Finished runs of the planned models, in the sweep's own folder and under runs_dir, done on this machine."""
-    models = {one.settings["choices"].get("model") for one in planned}
-    own = [file for folder in {one.folder.parent for one in planned} for file in folder.glob("*/result.json")]
-    roots = {Path(one.settings["runs_dir"]) for one in planned}
-    others = {file for root in roots for pattern in PLACES for file in root.glob(pattern)} - set(own)
-    newest = sorted(own, key=_modified, reverse=True) + sorted(others, key=_modified, reverse=True)
-    found: list[Finished] = []
+    models = {run.settings["choices"].get("model") for run in planned}
+    of_sweep = [file for folder in {run.folder.parent for run in planned} for file in folder.glob("*/result.json")]
+    roots = {Path(run.settings["runs_dir"]) for run in planned}
+    others = {file for root in roots for pattern in PLACES for file in root.glob(pattern)} - set(of_sweep)
+    newest = sorted(of_sweep, key=_modified, reverse=True) + sorted(others, key=_modified, reverse=True)
+    finished: list[Finished] = []
     for file in newest[: 10 * MOST]:
-        if len(found) == MOST:
+        if len(finished) == MOST:
             break
         folder = RunFolder(file.parent)
         try:
@@ -180,8 +182,8 @@ def find(planned: Sequence[Planned]) -> list[Finished]:
             _key(config, ALIKE), run.steps, run.epoch  # a missing folder raises an error here
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
             continue  # a run of another version, or one that is being removed, has no timings
-        found.append(run)
-    return found
+        finished.append(run)
+    return finished
 
 
 def _modified(file: Path) -> float:
@@ -191,17 +193,10 @@ def _modified(file: Path) -> float:
         return 0.0
 
 
-def _by(finished: Sequence[Finished], keys: Sequence[str]) -> dict[str, list[Finished]]:
-    table: dict[str, list[Finished]] = {}
-    for run in finished:
-        table.setdefault(_key(run.config, keys), []).append(run)
-    return table
-
-
 def _key(settings: Mapping[str, Any], keys: Sequence[str]) -> str:
-    kept = {}
+    compared = {}
     for key in keys:
         left_out = UNMEASURED.get(key)
-        kept[key] = {k: v for k, v in settings[key].items() if k not in left_out} if left_out else settings[key]
+        compared[key] = {k: v for k, v in settings[key].items() if k not in left_out} if left_out else settings[key]
     # An epoch of noise=each shows each image once with each noise.
-    return json.dumps([kept, len(settings["noise"].get("noises", ()))], sort_keys=True)
+    return json.dumps([compared, len(settings["noise"].get("noises", ()))], sort_keys=True)

@@ -54,10 +54,10 @@ def plan(
 
     composer, checker, inputs = composer or Composer(), checker or Checker(), inputs or Inputs()
     planned: dict[str, Planned] = {}
-    told = time.monotonic()
+    logged = time.monotonic()
     for number, combination in enumerate(combinations, start=1):
-        if time.monotonic() - told > TELL:
-            told = time.monotonic()
+        if time.monotonic() - logged > TELL:
+            logged = time.monotonic()
             log.info("%d of %d runs are composed and checked", number - 1, len(combinations))
         try:
             settings = composer.compose(combination.overrides)
@@ -68,43 +68,43 @@ def plan(
             msg = f"run {number:,} of {len(combinations):,} ({_said(combination)}): {error}"
             raise type(error)(msg) from error
         name = combination.label or grid.UNSAFE.sub("-", settings["name"])
-        one = Planned(name, settings["seed"], placed(settings, folder, name, inputs), swept=dict(combination.swept))
-        mark = one.id.rpartition("-")[2]
+        run = Planned(name, settings["seed"], placed(settings, folder, name, inputs), swept=dict(combination.swept))
+        mark = run.id.rpartition("-")[2]
         if mark in planned:
-            log.info("%s (%s): the same run as %s; done once", one.id, _said(combination), planned[mark].id)
-        planned.setdefault(mark, one)
+            log.info("%s (%s): the same run as %s; done once", run.id, _said(combination), planned[mark].id)
+        planned.setdefault(mark, run)
     if len(combinations) > 1:
         log.info("%d runs are composed and checked", len(combinations))
     _begun(planned, folder, inputs)
-    require("only", only, (one.name for one in planned.values()))
-    return [one for one in planned.values() if not only or one.name in only]
+    require("only", only, (run.name for run in planned.values()))
+    return [run for run in planned.values() if not only or run.name in only]
 
 
 def _begun(planned: dict[str, Planned], folder: Path, inputs: Inputs) -> None:
     """Keep the names of runs that the folder already holds, also when the grid has other axes."""
     known = {file.stem[-8:]: file.stem for file in (folder / "queue").glob("*.json")}
-    for mark, one in planned.items():
+    for mark, run in planned.items():
         if mark not in known:
-            _tell_of_changes(one, folder / "queue")
-        if (before := known.get(mark)) not in (None, one.id):
-            name = before.removesuffix(f"-s{one.seed}-{mark}")
-            for logger in one.settings["logger"].values():
-                logger |= {key: None for key in ("name", "run_name") if logger.get(key) == one.id}
-            planned[mark] = replace(one, name=name, settings=placed(one.settings, folder, name, inputs))
+            _tell_of_changes(run, folder / "queue")
+        if (before := known.get(mark)) not in (None, run.id):
+            name = before.removesuffix(f"-s{run.seed}-{mark}")
+            for logger in run.settings["logger"].values():
+                logger |= {key: None for key in ("name", "run_name") if logger.get(key) == run.id}
+            planned[mark] = replace(run, name=name, settings=placed(run.settings, folder, name, inputs))
 
 
-def _tell_of_changes(one: Planned, queue: Path) -> None:
+def _tell_of_changes(run: Planned, queue: Path) -> None:
     """Log that a run is new because the content of images or weights has changed, where that is the reason."""
-    for file in queue.glob(f"{glob.escape(one.id[:-8])}????????.json"):
-        if scientific(json.loads(file.read_text())) == scientific(one.settings):
-            log.info("%s: images or weights have changed since %s, so it is another run", one.id, file.stem)
+    for file in queue.glob(f"{glob.escape(run.id[:-8])}????????.json"):
+        if scientific(json.loads(file.read_text())) == scientific(run.settings):
+            log.info("%s: images or weights have changed since %s, so it is another run", run.id, file.stem)
 
 
 def _said(combination: Combination) -> str:
     """Return the overrides that differ between combinations, as they were typed."""
     keys = (*combination.swept, "seed")
-    own = [line for line in combination.overrides if line.lstrip("+~").partition("=")[0] in keys]
-    return " ".join(own or combination.overrides)
+    differing = [line for line in combination.overrides if line.lstrip("+~").partition("=")[0] in keys]
+    return " ".join(differing or combination.overrides)
 
 
 def require(key: str, wanted: Sequence[str], names: Iterable[str]) -> None:
@@ -139,19 +139,19 @@ def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
     """
     if sweep.sweep_dir:
         return Path(sweep.sweep_dir).expanduser()
-    said = {override.get_key_element(): override for override in grid.parse(overrides)}
-    base = Path(composition.compose([str(said["runs_dir"].input_line)] if "runs_dir" in said else [])["runs_dir"])
+    by_key = {override.get_key_element(): override for override in grid.parse(overrides)}
+    base = Path(composition.compose([str(by_key["runs_dir"].input_line)] if "runs_dir" in by_key else [])["runs_dir"])
     if sweep.study:
         return base / sweep.study
-    if "name" in said and not said["name"].is_sweep_override() and said["name"].value() is not None:
-        name = str(said["name"].value())
+    if "name" in by_key and not by_key["name"].is_sweep_override() and by_key["name"].value() is not None:
+        name = str(by_key["name"].value())
         for part in name.split("/"):
             file_names.require("name", part)
         return base / "sweeps" / name
-    asked = sorted(_text(key, override) for key, override in said.items() if _counts(key.lstrip("+~")))
+    lines = sorted(_text(key, override) for key, override in by_key.items() if _counts(key.lstrip("+~")))
     if sweep.search:
-        asked += [str(part) for part in (sweep.search, sweep.search_seed, sweep.metric, sweep.pruner)]
-    mark = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:6]
+        lines += [str(part) for part in (sweep.search, sweep.search_seed, sweep.metric, sweep.pruner)]
+    mark = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:6]
     swept = list(grid.dimensions(overrides))
     words = [grid.short_key(key, swept) for key in swept if key != "seed"] or ["run"]
     return base / "sweeps" / f"{grid.UNSAFE.sub('-', '-'.join(words))[:60]}-{mark}"

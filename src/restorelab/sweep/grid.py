@@ -53,25 +53,27 @@ def expand(overrides: Sequence[str]) -> list[Combination]:
     Raises:
         ConfigError: for what Hydra cannot read, a range or glob that gives nothing, and an interval.
     """
-    said: dict[str, list[str]] = {}
+    lines: dict[str, list[str]] = {}
     swept: dict[str, list[Any]] = {}
     for override in parse(overrides):
         key = override.get_key_element()
         if not override.is_sweep_override():
-            said[key] = [f"{key}={override.get_value_element_as_str()}"]
+            lines[key] = [f"{key}={override.get_value_element_as_str()}"]
             swept.pop(key, None)
             continue
-        said[key] = [f"{key}={value}" for value in values(override)]
-        swept[key] = [one.value() for one in parse(said[key])]
-    swept = {key: swept[key] for key in said if key in swept}  # a key that is given twice keeps its first position
-    if "run_dir" in said:
-        msg = f"{said['run_dir'][0]}: {ONE_RUN['run_dir']}"
+        lines[key] = [f"{key}={value}" for value in values(override)]
+        swept[key] = [one.value() for one in parse(lines[key])]
+    swept = {key: swept[key] for key in lines if key in swept}  # a key that is given twice keeps its first position
+    if "run_dir" in lines:
+        msg = f"{lines['run_dir'][0]}: {ONE_RUN['run_dir']}"
         raise ConfigError(msg)
     points = [dict(zip(swept, point, strict=True)) for point in itertools.product(*swept.values())]
-    named = [{_bare(key): value for key, value in point.items() if _bare(key) != "seed"} for point in points]
+    swept_points = [{_bare(key): value for key, value in point.items() if _bare(key) != "seed"} for point in points]
     return [
         Combination(list(together), point, label)
-        for together, point, label in zip(itertools.product(*said.values()), named, labels(named), strict=True)
+        for together, point, label in zip(
+            itertools.product(*lines.values()), swept_points, labels(swept_points), strict=True
+        )
     ]
 
 
@@ -110,17 +112,17 @@ def values(override: Override) -> list[str]:
     glob = override.value()
     if isinstance(glob, Glob):
         offered = conf_files.options(override.key_or_group)
-        if not (found := glob.filter(offered)):
+        if not (options := glob.filter(offered)):
             pattern = ",".join(glob.include)
             why = nearest(pattern, offered) if offered else f"{override.key_or_group} is not a config group."
             msg = f"{line}: nothing matches. {why}"
             raise ConfigError(msg)
-        return found
-    found = [str(value) for value in override.sweep_iterator(Transformer.str)]
-    if not found:
+        return options
+    options = [str(value) for value in override.sweep_iterator(Transformer.str)]
+    if not options:
         msg = f"{line}: it is empty, and so would the sweep be."
         raise ConfigError(msg)
-    return found
+    return options
 
 
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:

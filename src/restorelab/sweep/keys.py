@@ -56,18 +56,18 @@ def split(arguments: Sequence[str]) -> tuple[Sweep, list[str]]:
         if argument in ("-m", "--multirun"):
             raise ConfigError(f"{argument}: several values need no -m; a sweep takes key=value only.")
     mine, rest = own_keys.part("sweep", arguments, [*TYPES, "executor."], of_run=True)
-    own: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     options: dict[str, Any] = {}
     for argument in mine:
         key, _, text = argument.partition("=")
         if key in TYPES:
-            own[key] = _read(key, text, argument)
+            chosen[key] = _read(key, text, argument)
         else:
             options[key.removeprefix("executor.")] = _plain(argument)
     sweep = defaults()
-    given = {name: getattr(sweep, name) for name in TYPES} | own
-    given["executor_options"] = {**(given["executor_options"] or {}), **options}
-    return _checked(given, ""), quoting.paths(rest, several=True)
+    values = {name: getattr(sweep, name) for name in TYPES} | chosen
+    values["executor_options"] = {**(values["executor_options"] or {}), **options}
+    return _checked(values, ""), quoting.paths(rest, several=True)
 
 
 def defaults() -> Sweep:
@@ -76,7 +76,7 @@ def defaults() -> Sweep:
     Raises:
         ConfigError: naming the file, for an unknown key or a value that does not fit.
     """
-    given: dict[str, Any] = {"resume": True}
+    values: dict[str, Any] = {"resume": True}
     for file in (folder / "sweep.yaml" for folder in conf_files.conf_dirs()):
         if not file.is_file():
             continue
@@ -85,9 +85,9 @@ def defaults() -> Sweep:
             if key not in KEYS:
                 msg = f"{file}: unknown key {key!r}. {nearest(str(key), KEYS)}"
                 raise ConfigError(msg)
-        given |= content
-        _checked(given, f"{file}: ")
-    return Sweep(**given)
+        values |= content
+        _checked(values, f"{file}: ")
+    return Sweep(**values)
 
 
 def _read(key: str, text: str, argument: str) -> Any:
@@ -116,9 +116,9 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
-def _checked(given: Mapping[str, Any], where: str) -> Sweep:
+def _checked(values: Mapping[str, Any], where: str) -> Sweep:
     """Check values against types and limits. where: what precedes the key in a message."""
-    for key, value in given.items():
+    for key, value in values.items():
         kind = TYPES[key]
         if not signatures.accepts(kind, value):
             words = [word for option in get_args(kind) for word in get_args(option) if get_origin(option) is Literal]
@@ -129,12 +129,12 @@ def _checked(given: Mapping[str, Any], where: str) -> Sweep:
         if key in LEAST and value is not None and value < LEAST[key]:
             msg = f"{where}{key}={value}: expected at least {LEAST[key]}."
             raise ConfigError(msg)
-    _check_meaning(given, where)
-    return Sweep(**given)
+    _check_meaning(values, where)
+    return Sweep(**values)
 
 
-def _check_meaning(given: Mapping[str, Any], where: str) -> None:
-    limit, devices = given["time_limit"], given["devices"]
+def _check_meaning(values: Mapping[str, Any], where: str) -> None:
+    limit, devices = values["time_limit"], values["devices"]
     if limit is not None and not DURATION.fullmatch(limit):
         msg = f"{where}time_limit={limit}: expected HH:MM:SS or DD:HH:MM:SS, in quotes in a YAML."
         raise ConfigError(msg)
@@ -142,12 +142,12 @@ def _check_meaning(given: Mapping[str, Any], where: str) -> None:
         msg = f"{where}devices={devices}: numbers of GPUs, each once, such as devices=0,1; or null for all."
         raise ConfigError(msg)
     for key in ("sweep_dir", "study", "metric", "executor", "baseline"):
-        if given[key] is not None and not given[key].strip():
+        if values[key] is not None and not values[key].strip():
             msg = f"{where}{key}: it is empty. Name one, or leave it out."
             raise ConfigError(msg)
-    if given["search"] and given["study"]:
-        msg = f"{where}search={given['search']}: a study names its runs. Search without study=, over keys of a run."
+    if values["search"] and values["study"]:
+        msg = f"{where}search={values['search']}: a study names its runs. Search without study=, over keys of a run."
         raise ConfigError(msg)
-    if given["pruner"] and not given["search"]:
-        msg = f"{where}pruner={given['pruner']}: only a search prunes, search=tpe for one."
+    if values["pruner"] and not values["search"]:
+        msg = f"{where}pruner={values['pruner']}: only a search prunes, search=tpe for one."
         raise ConfigError(msg)

@@ -3,7 +3,7 @@
 import statistics
 import sys
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from restorelab.duration import words
 from restorelab.runs.ledger import Attempt, State, count
@@ -14,22 +14,6 @@ COLOURS: dict[State, str] = {
     "done": "green", "running": "cyan", "queued": "dim", "failed": "red", "pruned": "yellow",
     "interrupted": "yellow", "lost": "red",
 }  # fmt: skip
-
-
-class View(Protocol):
-    """Displays a sweep while it runs."""
-
-    def had(self, run: Planned) -> None:
-        """Called for a run that an earlier session has finished."""
-
-    def began(self, run: Planned, attempt: int) -> None:
-        """Called when a run has started."""
-
-    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None:
-        """Called when a run has ended, for good or until its next attempt."""
-
-    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
-        """Called about every second. left: runs that have not begun."""
 
 
 class Lines:
@@ -58,8 +42,8 @@ class Lines:
         if state in ("done", "failed", "pruned"):
             self.over.add(run.id)
         reached = measured(attempt) if attempt is not None else ""
-        told = attempt is not None and attempt.reason and state != "interrupted"
-        reason = f": {attempt.reason}" if told and attempt is not None else ""
+        explained = attempt is not None and attempt.reason and state != "interrupted"
+        reason = f": {attempt.reason}" if explained and attempt is not None else ""
         self.say(f"{self._place()} {run.id}: {state}{took}{f', {reached}' if reached else ''}{reason}", state)
 
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:

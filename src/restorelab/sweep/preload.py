@@ -28,10 +28,6 @@ MODULES = (
 )  # fmt: skip
 
 
-class ThreadsError(RuntimeError):
-    """An import started a thread: processes forked from here could hang."""
-
-
 def threads() -> int:
     """How many threads this process has; 1 where the system does not tell."""
     tasks = Path("/proc/self/task")
@@ -57,6 +53,6 @@ if told := os.environ.pop(SERVER, None):
                 raise
     if threads() > 1:
         msg = f"an import of {', '.join(MODULES)} started {threads() - 1} threads; nothing can be forked from here"
-        raise ThreadsError(msg)
+        raise RuntimeError(msg)
     gc.freeze()  # no run reads these pages again, so they are never copied
     gc.enable()

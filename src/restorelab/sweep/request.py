@@ -99,14 +99,14 @@ def plan(
 
 def _content(composer: Composer, overrides: Sequence[str]) -> dict[str, str]:
     """Return hashes of what the trials read: a dataset or weights of the same name may have changed."""
-    fixed = [str(one.input_line) for one in grid.parse(overrides) if not one.is_sweep_override()]
+    fixed = [str(override.input_line) for override in grid.parse(overrides) if not override.is_sweep_override()]
     try:
         config = composer.compose(fixed)
     except ConfigError:  # it lacks what is searched
         return {}
     read = Inputs()
-    found = {f"content of {dotted}": read.weights(node[key]) for node, key, dotted in paths.weights(config)}
-    return found | {"content of data": read.data(config["data"])}
+    content = {f"content of {dotted}": read.weights(node[key]) for node, key, dotted in paths.weights(config)}
+    return content | {"content of data": read.data(config["data"])}
 
 
 def _check_baseline(sweep: Sweep, planned: Sequence[Planned]) -> None:

@@ -9,15 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from restorelab.config import trainer_arguments, trust
 from restorelab.runs.ledger import UNFINISHED, Attempt, Ledger, State
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
-from restorelab.sweep.live import View
+from restorelab.sweep.live import Lines
 from restorelab.sweep.planned import Planned
-from restorelab.sweep.run_source import Source
 from restorelab.sweep.worker import TAKEN
+
+if TYPE_CHECKING:  # it brings torch
+    from restorelab.sweep.searching import Searching
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +62,9 @@ class Scheduler:
         folder: Path,
         planned: Iterable[Planned],
         executor: Executor,
-        view: View,
+        view: Lines,
         *,
-        source: Source | None = None,
+        source: "Searching | None" = None,
         retries: int = 1,
         time_limit: float | None = None,
     ) -> None:
@@ -121,7 +124,7 @@ class Scheduler:
 
     def _start(self) -> None:
         """Start what there is room for, in order; runs that wait for others, or that another sweep has, are passed."""
-        kept = deque[Planned]()
+        passed = deque[Planned]()
         while not self._stops:
             # A search is asked only when its run can start: the more it has been told by then, the better it chooses.
             if not self._pending and not (self.source and self.executor.room(Job("", self.folder)) and self._ask()):
@@ -129,16 +132,16 @@ class Scheduler:
             run = self._pending.popleft()
             job = self._job(run)
             if not self.executor.room(job):
-                kept.append(run)
+                passed.append(run)
                 break
-            if self._startable(run, kept):
+            if self._startable(run, passed):
                 last = self.ledger.last(run.id)
                 self._active[run.id] = _Active(run, last.number if last else 0)
                 self._tries[run.id] = self._tries.get(run.id, 0) + 1
                 self.states[run.id] = "running"
                 self.view.began(run, self._tries[run.id])
                 self.executor.start(job)
-        self._pending.extendleft(reversed(kept))
+        self._pending.extendleft(reversed(passed))
 
     def _job(self, run: Planned) -> Job:
         devices = trainer_arguments.device_count(run.settings["trainer"])
@@ -157,7 +160,7 @@ class Scheduler:
                 self.source.tell(run, self.states[run.id])
         return False
 
-    def _startable(self, run: Planned, kept: deque[Planned]) -> bool:
+    def _startable(self, run: Planned, passed: deque[Planned]) -> bool:
         """Return whether a run can start; a run that cannot is moved to the state that it is in."""
         if run.waits_for:
             needs = [other for other in self.runs.values() if other.name in run.waits_for and other.seed == run.seed]
@@ -168,7 +171,7 @@ class Scheduler:
                 log.error("%s: left out, for %s", run.id, self.reasons[run.id])
                 return False
             if any(state != "done" for state in states):
-                kept.append(run)
+                passed.append(run)
                 return False
         attempt = self.ledger.last(run.id)
         if run.done:  # another sweep was quicker

@@ -17,8 +17,7 @@ from restorelab.sweep.composer import Composer
 from restorelab.sweep.dry_run import find_data
 from restorelab.sweep.grid import Combination, labels
 from restorelab.sweep.planned import Planned
-from restorelab.sweep.search.search import Search
-from restorelab.sweep.search.trial import Trial
+from restorelab.sweep.search.search import Search, Trial
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +111,8 @@ class Searching:
     def tell(self, run: Planned, state: State) -> None:
         """Tell the search how its trial ended, with the best validation where it is done."""
         self.prune(run)
-        found = [value for _, value in self._values(run) if math.isfinite(value)]
-        best = (max(found) if self.search.higher else min(found)) if found else None
+        values = [value for _, value in self._values(run) if math.isfinite(value)]
+        best = (max(values) if self.search.higher else min(values)) if values else None
         for number in self._numbers.get(run.id, []):
             if state == "done":
                 self.search.tell(number, "done", best)

@@ -200,7 +200,7 @@ def _output(stream: IO[str]) -> Iterator[None]:
     """Redirect the output of this process and its libraries to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
+    descriptors = os.dup(1), os.dup(2)
     try:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
@@ -208,7 +208,7 @@ def _output(stream: IO[str]) -> Iterator[None]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for number, descriptor in enumerate(kept, start=1):
+        for number, descriptor in enumerate(descriptors, start=1):
             os.dup2(descriptor, number)
             os.close(descriptor)
 

@@ -76,16 +76,16 @@ def check_network(built: Parts, net: nn.Module) -> None:
         msg += f"data.size=[{size[0]},{size[1]}]."
         raise ConfigError(msg)
     check_noise_level(built, net)
-    (height, width), given = sizes(built.dataset, built.degradation, net)
+    (height, width), degraded_size = sizes(built.dataset, built.degradation, net)
     channels = built.dataset.channels
     what = f"{_name(built)} with {channels}x{height}x{width} images" + (
-        "" if given == (height, width) else f" degraded to {given[0]}x{given[1]}"
+        "" if degraded_size == (height, width) else f" degraded to {degraded_size[0]}x{degraded_size[1]}"
     )
     clean = torch.zeros(2, channels, height, width, device="meta")
     restores = built.objective.restores
     try:
         with torch.no_grad():
-            restored = probe(net.train(), torch.zeros(2, channels, *given, device="meta"))
+            restored = probe(net.train(), torch.zeros(2, channels, *degraded_size, device="meta"))
     except NotImplementedError:
         return  # an operator without a meta kernel; an error would appear at the first batch
     except REFUSALS as error:
@@ -105,11 +105,11 @@ def check_network(built: Parts, net: nn.Module) -> None:
             )
         )
         scale = getattr(net, "scale", 1)
-        if factor == 1 and scale > 1 and given == (height, width):
+        if factor == 1 and scale > 1 and degraded_size == (height, width):
             advice = f"It enlarges by {scale}: downsample=bicubic downsample.factor={scale}."
         msg = f"{what}: the network gives {got} back{kind}. {advice}"
         raise ConfigError(msg)
-    check_objective(built, (channels, height, width), given)
+    check_objective(built, (channels, height, width), degraded_size)
 
 
 def check_noise_level(built: Parts, net: nn.Module) -> None:
@@ -148,10 +148,10 @@ def sizes(dataset: Dataset, degradation: Degradation, net: nn.Module) -> tuple[t
     return (height, width), (height // factor, width // factor)
 
 
-def check_objective(built: Parts, shape: tuple[int, int, int], given: tuple[int, int]) -> None:
+def check_objective(built: Parts, shape: tuple[int, int, int], degraded_size: tuple[int, int]) -> None:
     """Try the objective on one image for real: autocast, which it leaves, knows no meta device."""
     clean = torch.zeros(1, *shape)
-    sample = Sample(torch.zeros(1, dtype=torch.int64), clean, clean.new_zeros(1, shape[0], *given))
+    sample = Sample(torch.zeros(1, dtype=torch.int64), clean, clean.new_zeros(1, shape[0], *degraded_size))
     try:
         built.objective(lambda degraded: clean, sample, built.degradation, TorchDraws())
     except REFUSALS as error:
@@ -223,9 +223,9 @@ def _name(built: Parts) -> str:
 def _advice(net: nn.Module, *, known: bool) -> str:
     size, multiple, scale = getattr(net, "size", None), getattr(net, "multiple", 1), getattr(net, "scale", 1)
     if size and scale > 1:
-        given = f"{size[0] // scale}x{size[1] // scale}"
+        input_size = f"{size[0] // scale}x{size[1] // scale}"
         return (
-            f"It gives {size[0]}x{size[1]} from {given}: data.size=[{size[0]},{size[1]}] downsample=avg_pool "
+            f"It gives {size[0]}x{size[1]} from {input_size}: data.size=[{size[0]},{size[1]}] downsample=avg_pool "
             f"downsample.factor={scale}."
         )
     if size:

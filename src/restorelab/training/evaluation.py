@@ -69,10 +69,10 @@ class Measured:
     def metrics(self, part: str = "test") -> dict[str, float]:
         """The means over the images: `test/loss`, `test/psnr`, ..., and of the degraded input `input/psnr`, ..."""
         means = {f"{part}/{name}": float(v.mean()) for name, v in self.values.items() if not name.startswith(INPUT)}
-        given = {
+        of_input = {
             name.replace("_", "/", 1): float(v.mean()) for name, v in self.values.items() if name.startswith(INPUT)
         }
-        return means | {f"{part}/loss": self.loss} | given
+        return means | {f"{part}/loss": self.loss} | of_input
 
     @property
     def row(self) -> tuple[str, int, dict[str, float]]:
@@ -127,8 +127,8 @@ def evaluate(
         for batch in frozen.batches(batch_size, device=device):
             sample = batch.to(device)
             assert sample.degraded is not None
-            given = sample.degraded
-            sample.degraded = protocol.prepare(given).contiguous(memory_format=memory_format)
+            degraded = sample.degraded
+            sample.degraded = protocol.prepare(degraded).contiguous(memory_format=memory_format)
             if loss is None:
                 output = clock(sample.degraded, sample.sigma)
             else:
@@ -136,7 +136,7 @@ def evaluate(
                 losses.append(value)
             measured = taken(output.float(), getattr(sample, taken.truth))
             if isinstance(taken, ImageMeasures):
-                measured |= taken.of_input(given, sample.clean)
+                measured |= taken.of_input(degraded, sample.clean)
             names = list(measured)
             places.append(batch.index)
             columns.append(torch.stack(list(measured.values())))

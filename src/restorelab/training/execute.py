@@ -111,8 +111,8 @@ def _begin_together(built: Parts, group: ProcessGroup, begin: Callable[[], RunFo
         strategy = lightning_trainer.join(built.trainer, config["accumulate"], config["clip"])
         first = strategy.broadcast((dict(config), begin()) if group.rank == 0 else None)
         assert first is not None
-        theirs, begun = first
-        others = [key for key in theirs if key != "threads" and theirs[key] != config[key]]
+        of_first, begun = first
+        others = [key for key in of_first if key != "threads" and of_first[key] != config[key]]
         if others:
             msg = f"rank {group.rank} was started with another {', '.join(others)} than rank 0. Start all alike."
             raise ConfigError(msg)

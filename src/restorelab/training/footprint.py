@@ -32,19 +32,22 @@ def needs(built: Parts) -> dict[str, int] | None:
     weights = sum(tensor.nbytes for tensor in (*net.parameters(), *net.buffers()))
     trained = sum(parameter.nbytes for parameter in net.parameters() if parameter.requires_grad)
     states = state_of(make("optimizer", built.config["optimizer"]))
-    found = {"weights": weights, "gradients": trained, "optimizer": int(states * trained)}
+    bytes_for = {"weights": weights, "gradients": trained, "optimizer": int(states * trained)}
     if any(
         str(node.get("_target_")).rpartition(".")[2] in AVERAGES for node in (built.config["callbacks"] or {}).values()
     ):
-        found["average"] = weights
-    clean, given = checks.sizes(built.dataset, built.degradation, net)
+        bytes_for["average"] = weights
+    clean_size, degraded_size = checks.sizes(built.dataset, built.degradation, net)
     try:
-        activations = _activations(built, net, clean, given)
+        activations = _activations(built, net, clean_size, degraded_size)
     except (*REFUSALS, NotImplementedError):
         return None
     batch, channels = built.dataset.batch_size, built.dataset.channels
-    images = FLOAT * batch * channels * (clean[0] * clean[1] + given[0] * given[1])
-    return found | {"activations": activations, "batch": 2 * images}  # the next one is made while the last is in use
+    images = FLOAT * batch * channels * (clean_size[0] * clean_size[1] + degraded_size[0] * degraded_size[1])
+    return bytes_for | {
+        "activations": activations,
+        "batch": 2 * images,
+    }  # the next one is made while the last is in use
 
 
 def state_of(optimizer: Callable[..., Optimizer]) -> float:
@@ -53,33 +56,33 @@ def state_of(optimizer: Callable[..., Optimizer]) -> float:
     weight.grad = torch.zeros_like(weight)
     built = optimizer([weight])
     built.step(lambda: 0.0)  # LBFGS requires a closure
-    kept = [value for value in built.state[weight].values() if isinstance(value, Tensor) and value.ndim]
-    return sum(value.numel() for value in kept) / weight.numel()
+    state = [value for value in built.state[weight].values() if isinstance(value, Tensor) and value.ndim]
+    return sum(value.numel() for value in state) / weight.numel()
 
 
-def _activations(built: Parts, net: nn.Module, clean: tuple[int, int], given: tuple[int, int]) -> int:
+def _activations(built: Parts, net: nn.Module, clean_size: tuple[int, int], degraded_size: tuple[int, int]) -> int:
     """Bytes that forward keeps for backward: of the network, and of a loss between two images."""
     batch, channels = built.dataset.batch_size, built.dataset.channels
-    with saved([*net.parameters(), *net.buffers()]) as kept:
-        output = probe(net, torch.empty(batch, channels, *given, device="meta"))
+    with saved([*net.parameters(), *net.buffers()]) as tensors:
+        output = probe(net, torch.empty(batch, channels, *degraded_size, device="meta"))
         loss: Any = getattr(built.objective, "loss", None)
         if isinstance(loss, nn.Module):
             loss = copy.deepcopy(loss).to("meta")
-            loss(output, torch.empty(batch, channels, *clean, device="meta"))
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+            loss(output, torch.empty(batch, channels, *clean_size, device="meta"))
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors.values())
 
 
 @contextmanager
 def saved(beside: Iterable[Tensor]) -> Iterator[dict[int, Tensor]]:
     """Collect what autograd saves inside the block: a tensor for each storage, but for those of `beside`."""
-    kept: dict[int, Tensor] = {}
+    tensors: dict[int, Tensor] = {}
     # Private: of a storage on the meta device `_cdata` is all that tells it from others; its `data_ptr` is 0.
     known = {tensor.untyped_storage()._cdata for tensor in beside}
 
     def pack(tensor: Tensor) -> Tensor:
         if (storage := tensor.untyped_storage()._cdata) not in known:
-            kept[storage] = tensor  # and so keeps the storage, whose address is then its own
+            tensors[storage] = tensor  # and so keeps the storage, whose address is then its own
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield kept
+        yield tensors

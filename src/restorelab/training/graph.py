@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -17,16 +17,6 @@ Result = tuple[Sample, Tensor]
 """The prepared batch, and its detached loss."""
 
 
-class Recorder(Protocol):
-    """The interface for recording and repeating work."""
-
-    def warm(self, work: Callable[[], Result]) -> Result:
-        """Do the work as it will be recorded."""
-
-    def record(self, work: Callable[[], Result], generators: list[Generator]) -> tuple[Result, Callable[[], None]]:
-        """Record the work; gives what it gives, without values, and what does it again on the same memory."""
-
-
 class CudaRecorder:
     """Records by torch.cuda.graph, as https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs asks for."""
 
@@ -35,7 +25,7 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()  # graphs run one after another and may share temporary memory
 
     def warm(self, work: Callable[[], Result]) -> Result:
-        """See `Recorder`: on the stream of the recording."""
+        """Do the work as it will be recorded, on the stream of the recording."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             result = work()
@@ -43,7 +33,7 @@ class CudaRecorder:
         return result
 
     def record(self, work: Callable[[], Result], generators: list[Generator]) -> tuple[Result, Callable[[], None]]:
-        """See `Recorder`."""
+        """Record the work; give what it gives, without values, and what does it again on the same memory."""
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
@@ -81,7 +71,7 @@ class Gradients:
         data: Any,
         context: Callable[[], AbstractContextManager[Any]],
         scaler: torch.amp.GradScaler | None = None,
-        recorder: Recorder | None = None,
+        recorder: CudaRecorder | None = None,
     ) -> None:
         self.task, self.data, self.context, self.scaler = task, data, context, scaler
         self.parameters = [p for p in task.net.parameters() if p.requires_grad]

@@ -26,47 +26,47 @@ TRIED = 6
 """Sizes that the network is tried at, of those that occur: the smallest, the largest, and some between."""
 
 
-def check(built: Parts, net: nn.Module, found: Table | Headers, rows: Division, parts: Sequence[str]) -> None:
+def check(built: Parts, net: nn.Module, images: Table | Headers, rows: Division, parts: Sequence[str]) -> None:
     """Check the requirements of a run against the images of its dataset.
 
-    net: on the meta device. found: the dataset, decoded or not. parts: those that the run needs images of.
+    net: on the meta device. images: the dataset, decoded or not. parts: those that the run needs images of.
 
     Raises:
         ConfigError: for a degradation, a network or a loss that does not take the images; names one of them.
         DataError: for a part without images, and for images that are too small.
     """
-    require(found, rows, parts)
+    require(images, rows, parts)
     dataset = built.dataset
     crop = dataset.train_shape if dataset.crop else None
     if dataset.small == "error":
-        refuse(found, rows, parts, crop, dataset.least)
+        refuse(images, rows, parts, crop, dataset.least)
     measured = [rows[part] for part in parts if part != "train"]
-    _check_metrics(built, found, np.concatenate(measured) if measured else np.zeros(0, np.int64))
+    _check_metrics(built, images, np.concatenate(measured) if measured else np.zeros(0, np.int64))
     known: set[tuple[Size, Size, bool]] = set()
     for part in parts:
         if part == "train" and crop:
             continue  # the crop was tried before any file was looked at
         each = [built.degradation] if part == "train" else [e.degradation for e in built.evaluations.values()]
         for degradation in each:
-            _check_part(built, net, found, rows[part], degradation, part, known)
+            _check_part(built, net, images, rows[part], degradation, part, known)
 
 
-def _check_metrics(built: Parts, found: Table | Headers, rows: np.ndarray) -> None:
+def _check_metrics(built: Parts, images: Table | Headers, rows: np.ndarray) -> None:
     """Try what is measured on the image with the shortest side, of those that are measured."""
     if not len(rows) or not built.objective.restores or len(built.measures) == len(metric_names.PROTOCOL):
         return
-    row = rows[found.shapes[rows, 1:].min(axis=1).argmin()]
+    row = rows[images.shapes[rows, 1:].min(axis=1).argmin()]
     try:
-        checks.check_metrics(built, (int(found.shapes[row, 1]), int(found.shapes[row, 2])))
+        checks.check_metrics(built, (int(images.shapes[row, 1]), int(images.shapes[row, 2])))
     except ConfigError as error:
-        msg = f"{found.ids[row]}: {error}"
+        msg = f"{images.ids[row]}: {error}"
         raise ConfigError(msg) from error
 
 
 def _check_part(
     built: Parts,
     net: nn.Module,
-    found: Table | Headers,
+    images: Table | Headers,
     rows: np.ndarray,
     degradation: Degradation,
     part: str,
@@ -76,49 +76,50 @@ def _check_part(
 
     known: what was tried already, the sizes of input and output and whether it was for training.
     """
-    sizes, first, counts = np.unique(found.shapes[rows], axis=0, return_index=True, return_counts=True)
+    sizes, first, counts = np.unique(images.shapes[rows], axis=0, return_index=True, return_counts=True)
     order = np.argsort(sizes[:, 1:].prod(axis=1), kind="stable")
     tried = set(np.linspace(0, len(order) - 1, min(TRIED, len(order))).round().astype(int).tolist())
     for place, number in enumerate(order.tolist()):
         row = rows[first[number]]
         clean = (int(sizes[number, 1]), int(sizes[number, 2]))
         try:
-            given = _given(found, row, degradation, clean)
-            case = given, clean, part == "train"
+            degraded_size = _degraded_size(images, row, degradation, clean)
+            case = degraded_size, clean, part == "train"
             if place in tried and case not in known:
                 known.add(case)
-                _try_network(built, net, given, clean, training=part == "train")
+                _try_network(built, net, degraded_size, clean, training=part == "train")
                 if place == 0 and built.objective.restores:
-                    checks.check_objective(built, (built.dataset.channels, *clean), given)
+                    checks.check_objective(built, (built.dataset.channels, *clean), degraded_size)
         except UserError as error:
             others = f" (and {counts[number] - 1} more of {part} of its size)" if counts[number] > 1 else ""
-            msg = f"{found.ids[row]}{others}, {clean[0]}x{clean[1]}: {error}"
+            msg = f"{images.ids[row]}{others}, {clean[0]}x{clean[1]}: {error}"
             raise ConfigError(msg) from error
 
 
-def _given(found: Table | Headers, row: int, degradation: Degradation, clean: Size) -> Size:
+def _degraded_size(images: Table | Headers, row: int, degradation: Degradation, clean: Size) -> Size:
     """The size of an image's degraded version."""
-    if found.degraded_shapes is not None:
-        return int(found.degraded_shapes[row, 1]), int(found.degraded_shapes[row, 2])
+    if images.degraded_shapes is not None:
+        return int(images.degraded_shapes[row, 1]), int(images.degraded_shapes[row, 2])
     return degradation.output_size(clean)
 
 
-def _try_network(built: Parts, net: nn.Module, given: Size, clean: Size, *, training: bool) -> None:
+def _try_network(built: Parts, net: nn.Module, degraded_size: Size, clean: Size, *, training: bool) -> None:
     """Send an image through the network: as in training, or padded as in an evaluation."""
-    degraded = torch.zeros(2 if training else 1, built.dataset.channels, *given, device="meta")
+    degraded = torch.zeros(2 if training else 1, built.dataset.channels, *degraded_size, device="meta")
     try:
         with torch.no_grad():
             restored = probe(net.train() if training else Restoring(net), degraded)
     except NotImplementedError:
         return  # an operator without a meta kernel; an error would appear at the first batch
     except REFUSALS as error:
-        msg = f"the network does not take {given[0]}x{given[1]} ({first_line(error)}). {_advice(net, training)}"
+        height, width = degraded_size
+        msg = f"the network does not take {height}x{width} ({first_line(error)}). {_advice(net, training)}"
         raise ConfigError(msg) from error
     if not built.objective.restores or not isinstance(restored, Tensor):
         return
     if tuple(restored.shape[-2:]) != clean:
         got = "x".join(map(str, restored.shape[-2:]))
-        msg = f"of {given[0]}x{given[1]} the network makes {got}. {_advice(net, training)}"
+        msg = f"of {degraded_size[0]}x{degraded_size[1]} the network makes {got}. {_advice(net, training)}"
         raise ConfigError(msg)
 
 

@@ -38,11 +38,11 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
             start_method="spawn",
             shutdown_timeout=SAVING,
         )
-        said = Path(scratch) / "outcome.json"
+        file = Path(scratch) / "outcome.json"
         try:
-            elastic_launch(launch, _rank)(dict(settings), str(said))
+            elastic_launch(launch, _rank)(dict(settings), str(file))
         except ChildFailedError as error:
-            outcome = _read(said, folder)
+            outcome = _read(file, folder)
             if outcome is not None:
                 return outcome
             rank, failure = error.get_first_failure()
@@ -51,14 +51,14 @@ def ranks(settings: Mapping[str, Any], folder: RunFolder) -> Outcome:
                 write_json(folder.failure, {"status": "failed", "error": "RankDied", "message": message})
             return Outcome("failed", FAILED, message, folder.path)
         except SignalException as error:
-            outcome = _read(said, folder)
+            outcome = _read(file, folder)
             number = int(error.sigval or signal.SIGTERM)
             message = outcome.message if outcome else "interrupted before the ranks could say how far they were"
             return Outcome("interrupted", 128 + number, message, folder.path)
-        return _read(said, folder) or Outcome("failed", FAILED, "no rank reported", folder.path)
+        return _read(file, folder) or Outcome("failed", FAILED, "no rank reported", folder.path)
 
 
-def _rank(settings: dict[str, Any], said: str) -> None:
+def _rank(settings: dict[str, Any], file: str) -> None:
     """Execute the run as one rank; the function of its process."""
     logs.set_up_for(settings, int(os.environ["RANK"]))
     trust.note(settings)  # the parent process, which passes them on, has checked them
@@ -66,13 +66,13 @@ def _rank(settings: dict[str, Any], said: str) -> None:
     if os.environ.get("RANK") == "0":
         facts = {"status": outcome.status, "exit_status": outcome.exit_status, "message": outcome.message,
                  "trace": outcome.trace}  # fmt: skip
-        write_json(Path(said), facts)
+        write_json(Path(file), facts)
     if outcome.status != "done":
         raise UserError(outcome.message)
 
 
-def _read(said: Path, folder: RunFolder) -> Outcome | None:
-    if not said.is_file():
+def _read(file: Path, folder: RunFolder) -> Outcome | None:
+    if not file.is_file():
         return None
-    facts = json.loads(said.read_text())
+    facts = json.loads(file.read_text())
     return Outcome(run_dir=folder.path, **facts)

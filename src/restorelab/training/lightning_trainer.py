@@ -108,7 +108,7 @@ def _bare(config: TrainerConfig, accumulate: int, clip: float | None) -> Trainer
 
 
 def _arguments(config: TrainerConfig, accumulate: int, clip: float | None, max_epochs: int) -> dict[str, Any]:
-    own = {
+    arguments = {
         "accelerator": "cuda" if config.accelerator == "gpu" else config.accelerator,
         "devices": config.devices,
         "precision": config.precision,
@@ -124,7 +124,7 @@ def _arguments(config: TrainerConfig, accumulate: int, clip: float | None, max_e
         "enable_model_summary": False,
         "use_distributed_sampler": False,
     }
-    return own | dict(config.lightning)
+    return arguments | dict(config.lightning)
 
 
 def _trainer(**arguments: Any) -> Trainer:

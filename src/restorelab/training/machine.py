@@ -27,11 +27,11 @@ def facts(device: torch.device) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The versions of the packages that are installed: a checkout on the path is not, and `logger=csv` needs no W&B."""
-    found = {}
+    installed = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            installed[name] = version(name)
+    return installed
 
 
 def device_name(device: torch.device) -> str:

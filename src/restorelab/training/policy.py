@@ -42,10 +42,10 @@ class Change:
         """Set the numbers of an optimizer, restored with those of the checkpoint, to those of its config."""
         if not self.optimizer and not self.schedule:
             return
-        kept = ("params",) if self.schedule else ("params", "lr", "initial_lr")
+        untouched = ("params",) if self.schedule else ("params", "lr", "initial_lr")
         fresh = build([p for p in net.parameters() if p.requires_grad])
         for group, new in zip(optimizer.param_groups, fresh.param_groups, strict=True):
-            group.update({key: value for key, value in new.items() if key not in kept})
+            group.update({key: value for key, value in new.items() if key not in untouched})
             if self.schedule:
                 group.pop("initial_lr", None)
 

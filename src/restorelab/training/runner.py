@@ -32,7 +32,7 @@ from restorelab.training.callbacks.checkpoint import Checkpoint
 from restorelab.training.callbacks.guard import Guard
 from restorelab.training.callbacks.health import Health
 from restorelab.training.callbacks.history import History
-from restorelab.training.callbacks.kept_checkpoints import Kept
+from restorelab.training.callbacks.kept_checkpoints import KeptCheckpoints
 from restorelab.training.callbacks.limits import Limits
 from restorelab.training.callbacks.progress import Progress
 from restorelab.training.callbacks.release import Release
@@ -250,7 +250,7 @@ class Run:
 
     def _checkpoint(self, built: Parts, chosen: Course) -> Checkpoint:
         config, monitor = built.trainer, f"val/{next(iter(built.measures))}"
-        kept = Kept(self.folder, monitor, config.keep, config.keep_every)
+        kept = KeptCheckpoints(self.folder, monitor, config.keep, config.keep_every)
         if chosen.begins is None and self.rank == 0:
             kept.clear()  # of an earlier session that had not got to its first last.ckpt
         return Checkpoint(

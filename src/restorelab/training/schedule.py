@@ -67,11 +67,11 @@ def plan(node: Mapping[str, Any], measured: Sequence[str]) -> Plan:
         better = "lower" if right == "min" else "higher"
         msg = f"scheduler.mode: {monitor} is the better the {better} it is; say scheduler.mode={right}."
         raise ConfigError(msg)
-    own: Literal["epoch", "validation"] = "epoch" if monitor == TRAIN_LOSS else "validation"
+    measured_each: Literal["epoch", "validation"] = "epoch" if monitor == TRAIN_LOSS else "validation"
     if interval is not None:
-        msg = f"scheduler.interval: ReduceLROnPlateau is stepped when {monitor} is measured, once each {own}."
+        msg = f"scheduler.interval: ReduceLROnPlateau is stepped when {monitor} is measured, once each {measured_each}."
         raise ConfigError(f"{msg} Leave it out.")
-    return Plan(build, own, monitor)
+    return Plan(build, measured_each, monitor)
 
 
 class Schedule:
@@ -133,18 +133,18 @@ def construct(build: Callable[..., Any], optimizer: Optimizer, total: int) -> An
     Raises:
         ConfigError: for a `total_steps` of one's own that the run exceeds.
     """
-    takes, given = _parameters(build), dict(getattr(build, "keywords", {}))
+    takes, arguments = _parameters(build), dict(getattr(build, "keywords", {}))
     more: dict[str, Any] = {}
-    own = given.get("total_steps")
-    if own is not None and own < total:
-        msg = f"scheduler.total_steps={own}: the run has {total}. Leave it out; it is then the run's."
+    total_steps = arguments.get("total_steps")
+    if total_steps is not None and total_steps < total:
+        msg = f"scheduler.total_steps={total_steps}: the run has {total}. Leave it out; it is then the run's."
         raise ConfigError(msg)
-    if "total_steps" in takes and own is None and given.get("epochs") is None:
+    if "total_steps" in takes and total_steps is None and arguments.get("epochs") is None:
         more["total_steps"] = total
-    if "max_lr" in takes and given.get("max_lr") is None:
+    if "max_lr" in takes and arguments.get("max_lr") is None:
         more["max_lr"] = [group["lr"] for group in optimizer.param_groups]
     if "schedulers" in takes:
-        more["schedulers"] = [construct(part, optimizer, total) for part in given.get("schedulers", [])]
+        more["schedulers"] = [construct(part, optimizer, total) for part in arguments.get("schedulers", [])]
     return build(optimizer, **more)
 
 

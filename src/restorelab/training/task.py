@@ -281,9 +281,9 @@ class RestorationTask(LightningModule):
             )
         values = measured.metrics()
         named = {f"{name}/{measured.name}": value for name, value in values.items()} if len(sets) > 1 else {}
-        told = {**(values if number == 0 else {}), **named}
+        logged = {**(values if number == 0 else {}), **named}
         kind = torch.float32 if self.device.type == "mps" else torch.float64
-        self.log_dict({name: torch.tensor(value, dtype=kind) for name, value in told.items()}, batch_size=1)
+        self.log_dict({name: torch.tensor(value, dtype=kind) for name, value in logged.items()}, batch_size=1)
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Restore a batch: images, or what the datamodule gives of its test sets."""

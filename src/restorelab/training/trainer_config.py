@@ -197,8 +197,8 @@ class TrainerConfig:
         torch.use_deterministic_algorithms(bool(self.deterministic), warn_only=self.deterministic == "warn")
         torch.backends.cudnn.benchmark = not self.deterministic
         if self.keeps_memory:
-            kept = keep_freed_memory()
-            log.debug("freed memory: %s", "kept for the next step" if kept else "left to the system's allocator")
+            keeps = keep_freed_memory()
+            log.debug("freed memory: %s", "kept for the next step" if keeps else "left to the system's allocator")
 
     def lay_out(self, net: nn.Module) -> tuple[nn.Module, bool]:
         """Bring a network into the memory layout of the run; says (and logs) whether that is channels_last."""

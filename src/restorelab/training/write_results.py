@@ -191,9 +191,9 @@ def _write_panel(
     rows, frozen = [], result.frozen
     for place in places(len(frozen), frozen.clean, pictures):
         degraded = frozen.image(place)
-        given = built.protocol.prepare(degraded[None]).to(built.trainer.device)
+        prepared = built.protocol.prepare(degraded[None]).to(built.trainer.device)
         ensemble = built.protocol.self_ensemble
-        restored = restore(net, given, frozen.sigma(place), self_ensemble=ensemble)[0].float().cpu()
+        restored = restore(net, prepared, frozen.sigma(place), self_ensemble=ensemble)[0].float().cpu()
         rows.append(PanelRow(frozen.ids[place], degraded, restored, frozen.clean(place)))
     picture = rendered(panel(rows, built.protocol, f"{built.config['name']}: {result.name}"))
     file = folder.images / f"{result.name}.png"

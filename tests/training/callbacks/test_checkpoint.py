@@ -11,7 +11,7 @@ from clock import Clock
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training import run_progress
 from restorelab.training.callbacks.checkpoint import Checkpoint
-from restorelab.training.callbacks.kept_checkpoints import Kept
+from restorelab.training.callbacks.kept_checkpoints import KeptCheckpoints
 from restorelab.training.interruption import Interrupted, Interruption
 from training.callbacks import loop
 
@@ -154,7 +154,7 @@ def test_without_validation_images_the_last_weights_are_the_best(folder: RunFold
 
 def test_every_so_many_steps_are_kept(folder: RunFolder, on: Any) -> None:
     task = Task()
-    callback = started(folder, on, task, kept=Kept(folder, every=3))
+    callback = started(folder, on, task, kept=KeptCheckpoints(folder, every=3))
     for batch in loop.batches(callback, on, 7, task=task):
         task.set(batch + 1.0)
     found = {file.name: float(torch.load(file, weights_only=True)["state_dict"]["weight"])

@@ -11,7 +11,7 @@ from torch import nn
 import runs
 from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
-from restorelab.training.callbacks.kept_checkpoints import Kept
+from restorelab.training.callbacks.kept_checkpoints import KeptCheckpoints
 
 HOW = ("trainer.keep=3", "trainer.keep_every=4", "trainer.validate_steps=2", "trainer.max_epochs=2")
 
@@ -63,7 +63,7 @@ def test_a_run_that_was_cut_keeps_the_same(every: str, whole: Path, tmp_path: Pa
 def test_nothing_is_removed_before_what_replaces_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder(tmp_path)
     folder.best.parent.mkdir()
-    kept, net = Kept(folder, "val/psnr", keep=2), nn.Linear(1, 1)
+    kept, net = KeptCheckpoints(folder, "val/psnr", keep=2), nn.Linear(1, 1)
     kept.open()
     for step, value in enumerate([1.0, 2.0, 3.0], start=1):
         kept.validation(value, {"step": step, "val/psnr": value}, net.state_dict())
@@ -76,7 +76,7 @@ def test_nothing_is_removed_before_what_replaces_it_is_there(tmp_path: Path, mon
     with pytest.raises(OSError, match="no space"):
         kept.validation(4.0, {"step": 4, "val/psnr": 4.0}, net.state_dict())
     assert names(tmp_path) == {"best.ckpt", "best_step_2.ckpt", "best_step_3.ckpt"}
-    again = Kept(folder, "val/psnr", keep=2)
+    again = KeptCheckpoints(folder, "val/psnr", keep=2)
     again.open()  # of a session that knows only the files
     monkeypatch.undo()
     again.validation(2.5, {"step": 5, "val/psnr": 2.5}, net.state_dict())

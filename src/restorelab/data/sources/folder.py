@@ -14,9 +14,8 @@ from restorelab import quoting
 from restorelab.data.archive import unpack
 from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
-from restorelab.data.download import download
+from restorelab.data.download import check_digests, download
 from restorelab.data.item import Item
-from restorelab.data.sources.checksums import check_digests
 from restorelab.data.sources.parts import Parts, check_parts, official_parts, remark
 from restorelab.errors import ConfigError, DataError
 from restorelab.file_names import refusal

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from restorelab import quoting
-from restorelab.data.download import install
+from restorelab.data.download import check_digests, install
 from restorelab.data.item import Item
-from restorelab.data.sources.checksums import check_digests
 from restorelab.data.sources.folder import images_below, summary
 from restorelab.data.sources.matching import ANY, Side, matched
 from restorelab.data.sources.pairs import check_sizes

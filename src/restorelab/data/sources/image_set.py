@@ -7,11 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from restorelab.data.download import download
+from restorelab.data.download import check_digests, download
 from restorelab.data.header import size_of
 from restorelab.data.item import Item, Window
-from restorelab.data.sources.checksums import check_digests
-from restorelab.data.sources.folder import Folder, images_below, name_below, summary
+from restorelab.data.sources.folder import Folder, images_below, otherbelow, summary
 from restorelab.data.sources.matching import Side, matched
 from restorelab.data.sources.pairs import check_sizes
 from restorelab.errors import ConfigError, DataError
@@ -83,7 +82,7 @@ class ImageSet:
 
     def items(self) -> list[Item]:
         """List the images; DataError for a set that is incomplete, or holds more than its images."""
-        return self._items if self.tile is None else [one for item in self._items for one in tiles(item, self.tile)]
+        return self._items if self.tile is None else [tile for item in self._items for tile in tiles(item, self.tile)]
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the hash of the names and contents of the images, and the options; DataError as `items`."""
@@ -123,15 +122,15 @@ class ImageSet:
     def _items(self) -> list[Item]:
         items: list[Item] = []
         for name, folder in self._folders.items():
-            found = self._listed(folder)
-            if len(found) != self.images[name]:
-                raise DataError(self._unlike(name, folder, [item.id for item in found]))
+            listed = self._listed(folder)
+            if len(listed) != self.images[name]:
+                raise DataError(self._unlike(name, folder, [item.id for item in listed]))
             prefix = f"{name}/" if len(self.images) > 1 else ""
-            items += [Item(f"{prefix}{item.id}", f"{prefix}{item.group}", item.clean, item.degraded) for item in found]
+            items += [Item(f"{prefix}{item.id}", f"{prefix}{item.group}", item.clean, item.degraded) for item in listed]
         return items
 
     def _listed(self, folder: Path) -> list[Item]:
-        names = {name_below(path, folder): path for path in images_below(folder)}
+        names = {otherbelow(path, folder): path for path in images_below(folder)}
         if self.degraded_name is None or self.clean_name is None:
             return [Item(name, name, path) for name, path in names.items()]
         degraded, clean = (Side(folder, None, pattern, names) for pattern in (self.degraded_name, self.clean_name))
@@ -161,19 +160,19 @@ class ImageSet:
     def _expected(self, count: int) -> list[str]:
         return [self.names.format(number) for number in range(self.first, self.first + count)] if self.names else []
 
-    def _unlike(self, name: str, folder: Path, found: list[str]) -> str:
+    def _unlike(self, name: str, folder: Path, names: list[str]) -> str:
         """Return what is missing of the set, or what is more than it."""
         count, kind = self.images[name], "pairs" if self.paired else "images"
         expected = self._expected(count)
-        known = sorted(set(expected) & set(found))
-        missing = [one for one in expected if one not in known] if 2 * len(known) > count else []
-        strange = [one for one in found if one not in expected] if missing or len(known) == count else []
+        known = sorted(set(expected) & set(names))
+        missing = [other for other in expected if other not in known] if 2 * len(known) > count else []
+        strange = [other for other in names if other not in expected] if missing or len(known) == count else []
         parts = [f"missing: {_some(missing)}"] if missing else []
         parts += [f"not of the set: {_some(strange)}"] if strange else []
-        said = f" ({'; '.join(parts)})" if parts else ""
+        difference = f" ({'; '.join(parts)})" if parts else ""
         return (
-            f"{self.title} has {count} {kind}, and {folder} holds {len(found)}{said}. Nothing is measured on a part of "
-            f"a set, or on more than it. {self._advice()}"
+            f"{self.title} has {count} {kind}, and {folder} holds {len(names)}{difference}. Nothing is measured on a "
+            f"part of a set, or on more than it. {self._advice()}"
         )
 
     def _advice(self) -> str:
@@ -190,13 +189,13 @@ def tiles(item: Item, side: int) -> list[Item]:
     if size is None or (size[0] <= side and size[1] <= side):  # decoding tells of a file that cannot be read
         return [item]
     height, width = (min(side, whole) for whole in size)
-    found = []
+    items = []
     for top in _starts(size[0], height):
         for left in _starts(size[1], width):
             clean = Window(item.clean, top, left, height, width)
             degraded = replace(clean, file=item.degraded) if isinstance(item.degraded, Path) else None
-            found.append(Item(f"{item.id}/y{top:04d}_x{left:04d}", item.group, clean, degraded))
-    return found
+            items.append(Item(f"{item.id}/y{top:04d}_x{left:04d}", item.group, clean, degraded))
+    return items
 
 
 def _starts(whole: int, side: int) -> list[int]:

@@ -121,9 +121,11 @@ def _by_key(keys: Mapping[str, Key], *, fold: bool) -> dict[Key, list[str]]:
     return names
 
 
-def _unmatched(degraded: Side, clean: Side, ours: Mapping[str, Key], theirs: Mapping[str, Key]) -> list[str]:
+def _unmatched(
+    degraded: Side, clean: Side, degraded_keys: Mapping[str, Key], clean_keys: Mapping[str, Key]
+) -> list[str]:
     """Return sentences about names that match no pattern."""
-    sides = [(degraded, set(degraded.paths) - set(ours)), (clean, set(clean.paths) - set(theirs))]
+    sides = [(degraded, set(degraded.paths) - set(degraded_keys)), (clean, set(clean.paths) - set(clean_keys))]
     if degraded.folder == clean.folder:
         sides = [(degraded, sides[0][1] & sides[1][1])]
     return [
@@ -133,24 +135,24 @@ def _unmatched(degraded: Side, clean: Side, ours: Mapping[str, Key], theirs: Map
     ]
 
 
-def _alone(degraded: Side, clean: Side, ours: list[str], theirs: list[str], total: int) -> str:
+def _alone(degraded: Side, clean: Side, degraded_names: list[str], clean_names: list[str], total: int) -> str:
     """Return a sentence about images without a partner."""
-    if not ours and not theirs:
+    if not degraded_names and not clean_names:
         return f"there are no pairs of images in {degraded.folder} and {clean.folder}."
     examples = [
         f"{names[0]} in {side.folder} has none in {other.folder}"
-        for names, side, other in ((ours, degraded, clean), (theirs, clean, degraded))
+        for names, side, other in ((degraded_names, degraded, clean), (clean_names, clean, degraded))
         if names
     ]
-    return f"{len(ours) + len(theirs)} of {total} images have no partner: {'; '.join(examples)}."
+    return f"{len(degraded_names) + len(clean_names)} of {total} images have no partner: {'; '.join(examples)}."
 
 
-def _advice(degraded: Side, clean: Side, ours: Collection[str], theirs: Collection[str]) -> str | None:
+def _advice(degraded: Side, clean: Side, degraded_names: Collection[str], clean_names: Collection[str]) -> str | None:
     """Suggest the patterns under which most of the images without a partner would have one; None if there are none."""
     best: tuple[int, tuple[str, str]] = (0, ("", ""))
-    for patterns in _candidates(sorted(ours)[:TRIED], sorted(theirs)[:TRIED]):
-        left = _by_key(degraded.keys(patterns[0], ours), fold=True)
-        right = _by_key(clean.keys(patterns[1], theirs), fold=True)
+    for patterns in _candidates(sorted(degraded_names)[:TRIED], sorted(clean_names)[:TRIED]):
+        left = _by_key(degraded.keys(patterns[0], degraded_names), fold=True)
+        right = _by_key(clean.keys(patterns[1], clean_names), fold=True)
         count = sum(len(left[key]) == len(right[key]) == 1 for key in left.keys() & right.keys())
         best = max(best, (count, patterns), key=lambda candidate: candidate[0])
     count, patterns = best
@@ -164,24 +166,24 @@ def _advice(degraded: Side, clean: Side, ours: Collection[str], theirs: Collecti
     return f"{options} would make {count} pairs." if options else None
 
 
-def _candidates(ours: list[str], theirs: list[str]) -> list[tuple[str, str]]:
+def _candidates(degraded_names: list[str], clean_names: list[str]) -> list[tuple[str, str]]:
     """Derive pairs of patterns from what similar names have in common; return the most frequent ones."""
     counts: Counter[tuple[str, str]] = Counter()
-    stems = [PurePosixPath(name).stem for name in theirs]
-    for name in ours:
-        own = PurePosixPath(name).stem
-        other = max(stems, key=lambda stem: sum(_common_ends(own, stem)), default=None)
-        if other is not None and any(ends := _common_ends(own, other)):
-            counts[_pattern(own, *ends), _pattern(other, *ends)] += 1
+    stems = [PurePosixPath(name).stem for name in clean_names]
+    for name in degraded_names:
+        degraded_stem = PurePosixPath(name).stem
+        clean_stem = max(stems, key=lambda stem: sum(_common_ends(degraded_stem, stem)), default=None)
+        if clean_stem is not None and any(ends := _common_ends(degraded_stem, clean_stem)):
+            counts[_pattern(degraded_stem, *ends), _pattern(clean_stem, *ends)] += 1
     return [patterns for patterns, _ in counts.most_common(5)]
 
 
-def _common_ends(own: str, other: str) -> tuple[int, int]:
+def _common_ends(one: str, another: str) -> tuple[int, int]:
     """Return how many characters two names share at the beginning, and of the rest at the end."""
-    own, other = own.casefold(), other.casefold()
-    shorter = min(len(own), len(other))
-    first = next((i for i in range(shorter) if own[i] != other[i]), shorter)
-    last = next((i for i in range(shorter - first) if own[-1 - i] != other[-1 - i]), shorter - first)
+    one, another = one.casefold(), another.casefold()
+    shorter = min(len(one), len(another))
+    first = next((i for i in range(shorter) if one[i] != another[i]), shorter)
+    last = next((i for i in range(shorter - first) if one[-1 - i] != another[-1 - i]), shorter - first)
     return first, last
 
 

@@ -57,10 +57,10 @@ def official_parts(names: Iterable[str], parts: Parts = "auto") -> list[str | No
     top_parts = [None if top is None else part_of(top) for top in tops]
     if all(top_parts) or len(set(top_parts) - {None}) > 1:
         return top_parts
-    found = _by_word(tops)
-    if found is None:
-        found = [next(filter(None, map(part_of, name.split("/")[:-1])), None) for name in names]
-    return found if all(found) else [None] * len(names)
+    by_folder = _by_word(tops)
+    if by_folder is None:
+        by_folder = [next(filter(None, map(part_of, name.split("/")[:-1])), None) for name in names]
+    return by_folder if all(by_folder) else [None] * len(names)
 
 
 def remark(names: Iterable[str], parts: Parts = "auto") -> str | None:

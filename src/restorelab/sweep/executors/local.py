@@ -54,14 +54,14 @@ class Local:
 
     def __init__(self, workers: int | None = None, devices: Sequence[int] | None = None, per_device: int = 1) -> None:
         visible = _gpus()
-        found = visible if devices is None else [str(device) for device in devices]
-        if wrong := [device for device in found if device not in visible]:
+        gpus = visible if devices is None else [str(device) for device in devices]
+        if wrong := [device for device in gpus if device not in visible]:
             msg = f"devices={','.join(wrong)}: there is no such GPU; visible: {', '.join(visible) or 'none'}."
             raise ConfigError(msg)
-        slots: list[str | None] = [device for _ in range(per_device) for device in found]
+        slots: list[str | None] = [device for _ in range(per_device) for device in gpus]
         self.workers = min(workers or len(slots), len(slots)) if slots else workers or 1
         self.slots: list[str | None] = slots[: self.workers] if slots else [None] * self.workers
-        self.gpus = bool(found)
+        self.gpus = bool(gpus)
         self.threads = max(1, available_threads() // self.workers) if self.workers > 1 else None
         self._running: dict[str, _Running] = {}
         self._forks = "forkserver" in multiprocessing.get_all_start_methods()
@@ -110,8 +110,8 @@ class Local:
         context: Any = multiprocessing.get_context("forkserver")
         for _ in range(2):  # a server that was killed is started anew once
             self.warm()
-            given = (str(job.file), environment, job.named)
-            process: BaseProcess = context.Process(target=worker.child, args=given, name=job.id)
+            arguments = (str(job.file), environment, job.named)
+            process: BaseProcess = context.Process(target=worker.child, args=arguments, name=job.id)
             try:
                 process.start()
             except (OSError, EOFError) as error:
@@ -136,14 +136,14 @@ class Local:
             wait([process.sentinel for process in forked], timeout=min(timeout, 0.1) if others else timeout)
         else:
             time.sleep(min(timeout, 0.1))
-        found = []
+        ended = []
         for running in list(self._running.values()):
             over, status = _status(running)
             if over:
-                found.append(Ended(running.job.id, status))
+                ended.append(Ended(running.job.id, status))
                 self.slots += running.slots
                 del self._running[running.job.id]
-        return found
+        return ended
 
     def kill(self, job: str) -> None:
         """SIGKILL for its process and all that this started."""

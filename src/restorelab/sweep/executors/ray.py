@@ -91,14 +91,14 @@ class Ray:
             return self._afar.settled()
         self._ray.wait(list(self._tasks.values()), num_returns=1, timeout=timeout)
         over, _ = self._ray.wait(list(self._tasks.values()), num_returns=len(self._tasks), timeout=0)
-        found = []
+        ended = []
         for name in [name for name, task in self._tasks.items() if task in over]:
             task = self._tasks.pop(name)
             try:
-                found.append(self._afar.end(name, int(self._ray.get(task))))
+                ended.append(self._afar.end(name, int(self._ray.get(task))))
             except self._ray.exceptions.RayError as error:  # the run's own failure is in the ledger; this one is Ray's
                 self._afar.gone(name, f"Ray: {type(error).__name__}: {first_line(error)}")
-        return found + self._afar.settled()
+        return ended + self._afar.settled()
 
     def kill(self, job: str) -> None:
         """Mark a task to be ended; `ended` ends its process, as this may be called from a signal handler."""

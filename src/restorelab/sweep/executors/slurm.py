@@ -133,11 +133,11 @@ class Slurm:
         if self._waiting and time.monotonic() >= self._next_submission:
             self._submit()
         self._cancel()
-        found = self._look()
-        if not found:
+        ended = self._look()
+        if not ended:
             time.sleep(timeout if self._far else min(timeout, 0.2))
-            found = self._look()
-        return found
+            ended = self._look()
+        return ended
 
     def kill(self, job: str) -> None:
         """A job gets SIGTERM, and SIGKILL after SLURM's KillWait. `ended` does it: handlers of signals call this."""
@@ -163,15 +163,15 @@ class Slurm:
                         executor.submit(job_entry.slurm, str(job.file), job.devices, job.named) for job in jobs
                     ]
             except (FailedJobError, FailedSubmissionError, OSError) as error:
-                said = " ".join(str(error).split())
+                refusal = " ".join(str(error).split())
                 if not self._accepted:
-                    msg = f"executor=slurm: sbatch refuses the first jobs ({said})."
+                    msg = f"executor=slurm: sbatch refuses the first jobs ({refusal})."
                     raise ConfigError(msg) from error
-                log.warning("sbatch refuses %d jobs (%s); trying again in %.0f s", len(jobs), said, 2 * ASK)
+                log.warning("sbatch refuses %d jobs (%s); trying again in %.0f s", len(jobs), refusal, 2 * ASK)
                 self._next_submission = time.monotonic() + 2 * ASK
                 return
-            for job, one in zip(jobs, submitted, strict=True):
-                self._jobs[job.id] = one
+            for job, submitted_job in zip(jobs, submitted, strict=True):
+                self._jobs[job.id] = submitted_job
                 del self._waiting[job.id]
             self._accepted = True
             self._next_question = time.monotonic() + ASK
@@ -197,11 +197,11 @@ class Slurm:
             elif name in self._jobs:
                 doomed.append(self._jobs[name])
         if doomed and self._far:
-            _call(["scancel", *(one.job_id for one in doomed)])
+            _call(["scancel", *(slurm_job.job_id for slurm_job in doomed)])
             self._next_question = min(self._next_question, time.monotonic() + SOON)
         elif doomed:
-            for one in doomed:
-                one.cancel()
+            for slurm_job in doomed:
+                slurm_job.cancel()
 
     def _look(self) -> list[Ended]:
         """Return the jobs that have ended, found without a query of SLURM where possible."""
@@ -210,18 +210,18 @@ class Slurm:
         states = _states() if question else None
         if question:
             self._next_question = time.monotonic() + ASK
-        found = []
-        for name, one in list(self._jobs.items()):
-            if one.paths.result_pickle.name in left:
-                found.append(self._afar.end(name, _status(name, one)))
-            elif states is not None and (self._afar.over(name) or states.get(one.job_id, GONE) in ENDED):
-                self._afar.gone(name, f"SLURM: job {one.job_id} is {states.get(one.job_id, GONE)}")
-            elif not self._far and one.done():
-                self._afar.gone(name, f"job {one.job_id} is gone")
+        ended = []
+        for name, slurm_job in list(self._jobs.items()):
+            if slurm_job.paths.result_pickle.name in left:
+                ended.append(self._afar.end(name, _status(name, slurm_job)))
+            elif states is not None and (self._afar.over(name) or states.get(slurm_job.job_id, GONE) in ENDED):
+                self._afar.gone(name, f"SLURM: job {slurm_job.job_id} is {states.get(slurm_job.job_id, GONE)}")
+            elif not self._far and slurm_job.done():
+                self._afar.gone(name, f"job {slurm_job.job_id} is gone")
             else:
                 continue
             del self._jobs[name]
-        return found + self._afar.settled()
+        return ended + self._afar.settled()
 
     def _results(self) -> set[str]:
         """Return the files that ended jobs have written, by one listing of the folder."""
@@ -260,8 +260,8 @@ def _minutes(limit: int | str) -> int:
     """A time limit in whole minutes, rounded up."""
     if isinstance(limit, int) and limit > 0:
         return limit
-    if isinstance(limit, str) and (found := LIMIT.fullmatch(limit)):
-        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    if isinstance(limit, str) and (match := LIMIT.fullmatch(limit)):
+        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return math.ceil(((days * 24 + hours) * 60 + minutes) + seconds / 60)
     msg = f"executor.time={limit}: expected minutes, HH:MM:SS or DD-HH:MM:SS, in quotes in a YAML."
     raise ConfigError(msg)
@@ -292,6 +292,6 @@ def _call(command: Sequence[str]) -> str | None:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", "") or error
-        log.warning("%s: %s", command[0], " ".join(str(said).split()))
+        reason = getattr(error, "stderr", "") or error
+        log.warning("%s: %s", command[0], " ".join(str(reason).split()))
         return None

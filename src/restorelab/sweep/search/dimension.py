@@ -55,13 +55,13 @@ class Numbers:
             return trial.suggest_float(key, self.low, self.high, log=self.log)
         return trial.suggest_float(key, _short(self.low), _short(self.high), step=_short(step))
 
-    def value(self, kept: Any) -> Any:
+    def value(self, stored: Any) -> Any:
         """What Optuna keeps as a plain value; of a range the very number that a sweep over it gives."""
-        return min(self.values, key=lambda value: abs(value - kept)) if self.values else kept
+        return min(self.values, key=lambda value: abs(value - stored)) if self.values else stored
 
-    def text(self, kept: Any) -> str:
+    def text(self, stored: Any) -> str:
         """What Optuna keeps as Hydra's grammar takes it; a number's repr gives it back exactly."""
-        return repr(self.value(kept))
+        return repr(self.value(stored))
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ class Choices:
         """Let Optuna draw one."""
         return trial.suggest_categorical(key, self.texts)
 
-    def value(self, kept: Any) -> Any:
+    def value(self, stored: Any) -> Any:
         """What Optuna keeps as a plain value."""
-        return self.values[self.texts.index(kept)]
+        return self.values[self.texts.index(stored)]
 
-    def text(self, kept: Any) -> str:
+    def text(self, stored: Any) -> str:
         """What Optuna keeps as Hydra's grammar takes it."""
-        return str(kept)
+        return str(stored)
 
 
 def _short(value: float) -> float:
@@ -114,33 +114,33 @@ def interval(override: Override) -> tuple[Numbers, str]:
     Raises:
         ConfigError: for an empty interval, an unknown tag, or tags that do not go together.
     """
-    said, sweep = override.input_line or "", override.value()
+    line, sweep = override.input_line or "", override.value()
     assert isinstance(sweep, IntervalSweep)
     assert sweep.start is not None
     assert sweep.end is not None
-    _check_tags(said, sweep.tags)
+    _check_tags(line, sweep.tags)
     low, high = float(sweep.start), float(sweep.end)
     if not low < high:
-        msg = f"{said}: the interval is empty; its lower end comes first, such as interval(1e-4,1e-2)."
+        msg = f"{line}: the interval is empty; its lower end comes first, such as interval(1e-4,1e-2)."
         raise ConfigError(msg)
-    whole, why_whole = _whole(said, sweep)
+    whole, why_whole = _whole(line, sweep)
     if whole and not (low.is_integer() and high.is_integer()):
-        msg = f"{said}: an interval of whole numbers needs whole ends."
+        msg = f"{line}: an interval of whole numbers needs whole ends."
         raise ConfigError(msg)
     log, why_log = _log(sweep.tags, low, high)
     if log and low <= 0:
-        msg = f"{said}: a logarithmic interval lies above 0."
+        msg = f"{line}: a logarithmic interval lies above 0."
         raise ConfigError(msg)
     end = int if whole else float
     return Numbers(end(low), end(high), log, whole), " and ".join(filter(None, (why_whole, why_log)))
 
 
-def _whole(said: str, sweep: IntervalSweep) -> tuple[bool, str]:
+def _whole(line: str, sweep: IntervalSweep) -> tuple[bool, str]:
     """Return whether an interval is one of integers, and the reason where no tag or cast states it."""
     if "int" in sweep.tags or isinstance(sweep.start, int):  # int(interval(...)) makes integers of the ends
         return True, ""
-    ends = ENDS.search(said)
-    if "float" in sweep.tags or "float(" in said or not ends or not all(map(WHOLE.fullmatch, ends.groups())):
+    ends = ENDS.search(line)
+    if "float" in sweep.tags or "float(" in line or not ends or not all(map(WHOLE.fullmatch, ends.groups())):
         return False, ""
     return True, "in whole numbers, as both ends are written so (one written as 1.0 makes fractions)"
 
@@ -153,14 +153,14 @@ def _log(tags: set[str], low: float, high: float) -> tuple[bool, str]:
     return True, f"by the logarithm, as high is {high / low:,.4g} times low (tag(linear,...) undoes it)"
 
 
-def _check_tags(said: str, tags: set[str]) -> None:
+def _check_tags(line: str, tags: set[str]) -> None:
     for tag in sorted(tags):
         if tag not in TAGS:
-            msg = f"{said}: tag {tag!r} says nothing to a search. {nearest(tag, TAGS)}"
+            msg = f"{line}: tag {tag!r} says nothing to a search. {nearest(tag, TAGS)}"
             raise ConfigError(msg)
     for one, other in (("log", "linear"), ("int", "float")):
         if {one, other} <= tags:
-            msg = f"{said}: {one} and {other} exclude each other."
+            msg = f"{line}: {one} and {other} exclude each other."
             raise ConfigError(msg)
 
 

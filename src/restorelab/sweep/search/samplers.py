@@ -75,11 +75,14 @@ class _StateReader(pickle.Unpickler):
 class Cma(optuna.samplers.CmaEsSampler):
     """Optuna's CMA-ES, without unpickling whatever the journal contains."""
 
+    # Private: Optuna has no public place to replace its unpickling.
     def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> Any:
         for trial in reversed(completed_trials):
-            kept = {key: value for key, value in trial.system_attrs.items() if key.startswith(self._attr_key_optimizer)}
-            if kept:
-                return _StateReader(io.BytesIO(bytes.fromhex(self._concat_optimizer_attrs(kept)))).load()
+            state = {
+                key: value for key, value in trial.system_attrs.items() if key.startswith(self._attr_key_optimizer)
+            }
+            if state:
+                return _StateReader(io.BytesIO(bytes.fromhex(self._concat_optimizer_attrs(state)))).load()
         return None
 
 

@@ -5,12 +5,13 @@ import logging
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from restorelab.sweep.keys import Sweep
-from restorelab.sweep.search import request, space, target
-from restorelab.sweep.search.trial import Row, State, Trial
+from restorelab.sweep.search import space, target
+from restorelab.sweep.search.settings import check_packages, check_same, count, described
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -27,6 +28,42 @@ STATES: dict[str, Any] = {"RUNNING": "open", "COMPLETE": "done", "PRUNED": "prun
 
 ASKED, VERDICT = "asked", "pruned at"
 """Names of the attributes that are kept with the study, and with a trial that the pruner has stopped."""
+
+
+State = Literal["done", "failed", "pruned"]
+"""How a trial ended."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Values to train with.
+
+    Attributes:
+        number: from 0, in the order of asking; what `Search.report` and `Search.tell` want.
+        overrides: all of the command line, each with one value, as Hydra's grammar takes them.
+        swept: plain values of what is searched, by key: `{"model": "ae", "optimizer.lr": 0.00123}`.
+    """
+
+    number: int
+    overrides: list[str]
+    swept: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the search's table.
+
+    Attributes:
+        number: of the trial.
+        state: `open`: given out and not told yet.
+        value: of the metric; of a pruned trial its last one. None where there is none.
+        swept: the searched values, by key.
+    """
+
+    number: int
+    state: Literal["open", "done", "failed", "pruned"]
+    value: float | None
+    swept: dict[str, Any] = field(default_factory=dict)
 
 
 class Search:
@@ -51,7 +88,7 @@ class Search:
         self.higher = compared.higher
         self.space = space.read(overrides)
         target.check_comparable(self.metric, self.space.ranges)
-        request.check_packages(settings.search)
+        check_packages(settings.search)
 
         import optuna
 
@@ -59,19 +96,19 @@ class Search:
 
         self._optuna, self._seed, self._seed_of = optuna, settings.search_seed, samplers.seed_of
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._sampler = request.named("search", settings.search, samplers.SAMPLERS)
-        self._pruner = request.named("pruner", settings.pruner, samplers.PRUNERS)
+        self._sampler = samplers.SAMPLERS[settings.search]
+        self._pruner = samplers.PRUNERS[settings.pruner]
         self._points = self.space.points() if settings.search == "grid" else []
         if settings.search == "cma":
             space.check_cma(self.space)
-        self.trials = request.count(settings.trials, len(self._points))
+        self.trials = count(settings.trials, len(self._points))
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / journal.NAME
         self._storage = journal.open_journal(self.file)
-        self._id = self._begin(request.described(settings, self.metric, self.space, content or {}))
+        self._id = self._begin(described(settings, self.metric, self.space, content or {}))
         for trial in self._all():  # a trial that was being drawn when the process was killed
             if not trial.state.is_finished():
-                self._draw(trial._trial_id)
+                self._draw(self._trial_id(trial.number))
         self._settle()
 
     def ask(self) -> Trial | None:
@@ -108,11 +145,11 @@ class Search:
         if not math.isfinite(value) or (known and step != trial.last_step):
             return False
         if not known:
-            self._storage.set_trial_intermediate_value(trial._trial_id, step, float(value))
+            self._storage.set_trial_intermediate_value(self._trial_id(trial.number), step, float(value))
         study = self._study()
         pruned = bool(study.pruner.prune(study, self._all()[number]))  # the median pruner gives a NumPy one
         if pruned:  # recorded, because Hyperband decides once: it would let a run that reports this step again continue
-            self._storage.set_trial_user_attr(trial._trial_id, VERDICT, step)
+            self._storage.set_trial_user_attr(self._trial_id(trial.number), VERDICT, step)
         return pruned
 
     def tell(self, number: int, state: State, value: float | None = None) -> None:
@@ -176,7 +213,7 @@ class Search:
                 self._study().set_metric_names([self.metric])
             self._storage.set_study_user_attr(number, ASKED, now)
         else:
-            request.check_same(before, now, self.file)
+            check_same(before, now, self.file)
         return number
 
     def _all(self) -> "list[FrozenTrial]":
@@ -186,6 +223,9 @@ class Search:
     def _whole(self) -> "list[FrozenTrial]":
         """Return the trials without those that another process is drawing at this moment."""
         return [trial for trial in self._all() if trial.params.keys() == self.space.ranges.keys()]
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
     def _study(self, sampler: "BaseSampler | None" = None) -> "Study":
         """Return a new study for each use, because a study caches the trials, and its pruner its first decision."""
@@ -222,14 +262,16 @@ class Search:
                 continue
             if like.state.name == "PRUNED" and like.last_step is not None:  # samplers rank pruned trials by that step
                 last = like.intermediate_values[like.last_step]
-                self._storage.set_trial_intermediate_value(trial._trial_id, like.last_step, last)
+                self._storage.set_trial_intermediate_value(self._trial_id(trial.number), like.last_step, last)
             self._end(trial, STATES[like.state.name], like.value)
 
     def _end(self, trial: "FrozenTrial", state: State, value: float | None) -> None:
         name = next(name for name, ours in STATES.items() if ours == state)
-        kept = [float(value)] if state != "failed" and value is not None and math.isfinite(value) else None
+        values = [float(value)] if state != "failed" and value is not None and math.isfinite(value) else None
         with contextlib.suppress(self._optuna.exceptions.UpdateFinishedTrialError):  # another session was faster
-            self._storage.set_trial_state_values(trial._trial_id, self._optuna.trial.TrialState[name], kept)
+            self._storage.set_trial_state_values(
+                self._trial_id(trial.number), self._optuna.trial.TrialState[name], values
+            )
 
     def _trial(self, trial: "FrozenTrial") -> Trial:
         return Trial(trial.number, self.space.overrides(trial.params), self.space.swept(trial.params))

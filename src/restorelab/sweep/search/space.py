@@ -38,15 +38,16 @@ class Space:
     ranges: dict[str, Range]
     parts: tuple[tuple[str, str | None], ...]
 
-    def overrides(self, kept: Mapping[str, Any]) -> list[str]:
-        """The overrides of a trial. kept: Optuna's parameters."""
+    def overrides(self, parameters: Mapping[str, Any]) -> list[str]:
+        """The overrides of a trial. parameters: Optuna's."""
         return [
-            written if key is None else f"{written}={self.ranges[key].text(kept[key])}" for written, key in self.parts
+            written if key is None else f"{written}={self.ranges[key].text(parameters[key])}"
+            for written, key in self.parts
         ]
 
-    def swept(self, kept: Mapping[str, Any]) -> dict[str, Any]:
-        """The plain values of a trial. kept: Optuna's parameters."""
-        return {key: values.value(kept[key]) for key, values in self.ranges.items()}
+    def swept(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The plain values of a trial. parameters: Optuna's."""
+        return {key: values.value(parameters[key]) for key, values in self.ranges.items()}
 
     def size(self) -> float:
         """Return the number of different trials; infinite with an interval."""
@@ -68,8 +69,8 @@ class Space:
     def described(self) -> dict[str, str]:
         """Return by key what must not change while a search continues: everything that its results depend on."""
         fixed = (written.partition("=") for written, key in self.parts if key is None)
-        told = {f"fixed {key}": value for key, _, value in fixed if not within(key.lstrip("+~"), FREE)}
-        return {**told, **{f"searched {key}": str(values) for key, values in self.ranges.items()}}
+        described = {f"fixed {key}": value for key, _, value in fixed if not within(key.lstrip("+~"), FREE)}
+        return {**described, **{f"searched {key}": str(values) for key, values in self.ranges.items()}}
 
 
 def read(overrides: Sequence[str]) -> Space:
@@ -81,14 +82,14 @@ def read(overrides: Sequence[str]) -> Space:
     ranges: dict[str, Range] = {}
     parts: list[tuple[str, str | None]] = []
     # Of two overrides of one key the last counts, as in a sweep without search.
-    for override in {one.get_key_element(): one for one in grid.parse(overrides)}.values():
-        said, key = str(override.input_line), override.get_key_element().lstrip("+")
-        found = _range(override)
-        if isinstance(found, str):
-            parts.append((found, None))
+    for override in {override.get_key_element(): override for override in grid.parse(overrides)}.values():
+        line, key = str(override.input_line), override.get_key_element().lstrip("+")
+        choice = _range(override)
+        if isinstance(choice, str):
+            parts.append((choice, None))
             continue
-        _check_key(key, said)
-        ranges[key], reason = found
+        _check_key(key, line)
+        ranges[key], reason = choice
         if reason:
             log.info("search: %s is searched %s", key, reason)
         parts.append((override.get_key_element(), key))
@@ -112,7 +113,7 @@ def _range(override: Override) -> str | tuple[Range, str]:
         sweep.shuffle = False  # a search has its own order; this one would differ at each restart
     written = grid.values(override)
     whole = [f"{override.get_key_element()}={text}" for text in written]
-    values = [one.value() for one in grid.parse(whole)]
+    values = [override.value() for override in grid.parse(whole)]
     return whole[0] if len(set(written)) == 1 else (discrete(override, written, values), "")
 
 
@@ -131,10 +132,10 @@ def check_cma(space: Space) -> None:
             raise ConfigError(msg)
 
 
-def _check_key(key: str, said: str) -> None:
+def _check_key(key: str, line: str) -> None:
     if key in LUCK:
-        msg = f"{said}: a search over {key} would find the luckiest run, not the best values. Give one value; compare "
+        msg = f"{line}: a search over {key} would find the luckiest run, not the best values. Give one value; compare "
         raise ConfigError(f"{msg}seeds by a sweep without search.")
     if within(key, FREE):
-        msg = f"{said}: {key} does not change what a run finds out, so there is nothing to search. Give one value."
+        msg = f"{line}: {key} does not change what a run finds out, so there is nothing to search. Give one value."
         raise ConfigError(msg)

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from restorelab.runs.run_folder import RunFolder, put
 from restorelab.training import run_progress
-from restorelab.training.callbacks.kept_checkpoints import Kept
+from restorelab.training.callbacks.kept_checkpoints import KeptCheckpoints
 from restorelab.training.interruption import Interrupted, Interruption
 
 log = logging.getLogger(__name__)
@@ -40,11 +40,11 @@ class Checkpoint(LightningCheckpoint):
         interruption: Interruption,
         poll: int = 1,
         *,
-        kept: Kept | None = None,
+        kept: KeptCheckpoints | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder, self.monitor, self.every, self.interruption, self.poll = folder, monitor, every, interruption, poll
-        self.kept, self.policy = kept or Kept(folder), dict(policy or {})
+        self.kept, self.policy = kept or KeptCheckpoints(folder), dict(policy or {})
         self.validated = -1
         self._step = -1
         self._loops: dict[str, Any] | None = None

@@ -59,13 +59,13 @@ class History(Callback):
         self._tell(trainer, None)
         if not trainer.is_global_zero:
             return
-        kept = []
+        lines = []
         if self.rows:
             with self.file.open(newline="") as stream:
-                kept = [line for _, line in zip(range(self.rows + 1), stream, strict=False)]
-        if len(kept) != self.rows + 1:
-            kept = [",".join(self.columns) + "\n"]
-        write_text(self.file, "".join(kept))
+                lines = [line for _, line in zip(range(self.rows + 1), stream, strict=False)]
+        if len(lines) != self.rows + 1:
+            lines = [",".join(self.columns) + "\n"]
+        write_text(self.file, "".join(lines))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

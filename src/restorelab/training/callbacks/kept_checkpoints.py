@@ -15,7 +15,7 @@ NUMBERED = re.compile(r"(?:best_)?step_\d+\.ckpt")
 """The names of the further checkpoints: `best_step_120.ckpt` of the best few, `step_120.ckpt` of every N steps."""
 
 
-class Kept:
+class KeptCheckpoints:
     """Files of weights with what is known of them; which are the best is read from the files themselves.
 
     So a run that was killed anywhere finds after its resumption what is there, and no file is removed before the one

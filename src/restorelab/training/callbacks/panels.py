@@ -55,8 +55,8 @@ class Panels(Callback):
             ]
         for frozen, place in self._places:
             degraded = frozen.image(place)
-            given = pl_module.protocol.prepare(degraded[None]).to(pl_module.device)
-            restored = restore(pl_module.measured_net, given, frozen.sigma(place))[0].float().cpu()
+            prepared = pl_module.protocol.prepare(degraded[None]).to(pl_module.device)
+            restored = restore(pl_module.measured_net, prepared, frozen.sigma(place))[0].float().cpu()
             rows.append(
                 PanelRow(f"{frozen.ids[place]}\n{frozen.evaluation.name}", degraded, restored, frozen.clean(place))
             )

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
 
-from restorelab.errors import ConfigError, nearest
+from restorelab.errors import ConfigError
 from restorelab.sweep.keys import Sweep
 from restorelab.sweep.search.space import Space
-
-Value = TypeVar("Value")
 
 
 def described(settings: Sweep, metric: str, space: Space, content: Mapping[str, str]) -> dict[str, str]:
@@ -35,10 +32,10 @@ def check_same(before: Mapping[str, str], now: Mapping[str, str], journal: Path)
     """
     differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if differing:
-        told = [f"{key} was {before.get(key, 'not given')}, is {now.get(key, 'not given')}" for key in differing]
+        changes = [f"{key} was {before.get(key, 'not given')}, is {now.get(key, 'not given')}" for key in differing]
         msg = (
-            f"{journal} holds another search: {'; '.join(told)}. Say the same as before to go on with it (trials may "
-            "change), or begin a new one in another sweep_dir."
+            f"{journal} holds another search: {'; '.join(changes)}. Say the same as before to go on with it (trials "
+            "may change), or begin a new one in another sweep_dir."
         )
         raise ConfigError(msg)
 
@@ -52,8 +49,8 @@ def count(trials: int | None, points: int) -> int:
     if trials is None and points:
         return points
     if trials is None or trials < 1:
-        said = "null" if trials is None else trials
-        msg = f"trials={said}: how many runs may the search take? Give a number, such as trials=50."
+        shown = "null" if trials is None else trials
+        msg = f"trials={shown}: how many runs may the search take? Give a number, such as trials=50."
         raise ConfigError(msg)
     return min(trials, points) if points else trials
 
@@ -68,15 +65,3 @@ def check_packages(search: str | None) -> None:
         if find_spec(package) is None:
             msg = f"search={search} needs the package {package}: pip install 'restorelab[search]'"
             raise ConfigError(msg)
-
-
-def named(key: str, name: str | None, known: Mapping[str | None, Value]) -> Value:
-    """Return the value that belongs to a name.
-
-    Raises:
-        ConfigError: for one that is not there; `key` is the option that named it.
-    """
-    if name not in known:
-        msg = f"{key}={name}: there is no such {key}. {nearest(str(name), [one for one in known if one])}"
-        raise ConfigError(msg)
-    return known[name]
