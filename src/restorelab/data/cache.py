@@ -197,17 +197,16 @@ def entries(root: Path | None = None) -> list[Entry]:
     try:
         kinds = [kind for kind in root.iterdir() if kind.is_dir()]
         paths = [path for kind in kinds for path in kind.iterdir() if not path.name.endswith(".lock")]
-        return sorted(map(_entry, paths), key=lambda entry: (entry.modified, entry.name))
+        listed = []
+        for path in paths:
+            files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+            size, modified = sum(file.stat().st_size for file in files), datetime.fromtimestamp(path.stat().st_mtime)
+            listed.append(Entry(path.parent.name, path.name, path, size, modified))
+        return sorted(listed, key=lambda entry: (entry.modified, entry.name))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError as error:
         raise unusable(Path(error.filename or root), error, "be read") from error
-
-
-def _entry(path: Path) -> Entry:
-    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    size = sum(file.stat().st_size for file in files)
-    return Entry(path.parent.name, path.name, path, size, datetime.fromtimestamp(path.stat().st_mtime))
 
 
 def clean(names: Sequence[str] | None = None, root: Path | None = None) -> list[Entry]:

@@ -48,9 +48,9 @@ class Raster:
     def __init__(self, data: bytes, opener: type[Any]) -> None:
         self.data, self.opener = data, opener
         self.image = opener(io.BytesIO(data))
-        self.pictures = _pictures(self.image, data) if opener is JpegImageFile else [slice(None)]
-        frames = int(getattr(self.image, "n_frames", 1))
-        self.pages = frames if frames > 1 else len(self.pictures)
+        self.pages = int(
+            getattr(self.image, "n_frames", 1)
+        )  # a JPEG's further pictures (stereo, gain map) are not read
         self.is_png16 = opener is PngImageFile and data[24] == 16 and data[25] in (2, 4, 6)
         width, height = self.image.size
         if width * height * self._bits() > 8 * len(data) * DENSEST.get(opener, width * height):
@@ -67,8 +67,7 @@ class Raster:
 
     def size(self, number: int) -> tuple[int, int]:
         """Return height and width as stored."""
-        image = self._open(number) if number > 1 and len(self.pictures) > 1 else self.image
-        return int(image.height), int(image.width)
+        return int(self.image.height), int(self.image.width)
 
     def need(self, number: int) -> int:
         """Return the approximate memory that decoding takes, in bytes."""
@@ -92,7 +91,7 @@ class Raster:
         places = [tile[1] for tile in image.tile]
         image.load()
         if self.opener is JpegImageFile:
-            _check_jpeg(self.data[self.pictures[number - 1]], image)
+            _check_jpeg(self.data, image)
         elif number == 1 and self.opener is not WebPImageFile:  # libwebp detects truncated data itself
             self._check_filled(image, places)
         decoded = picture(image)
@@ -120,26 +119,10 @@ class Raster:
             raise Refused(f"damaged: the data end before all {image.width}x{image.height} pixels are set")
 
     def _open(self, number: int) -> Any:
-        if len(self.pictures) > 1:
-            return self.opener(io.BytesIO(self.data[self.pictures[number - 1]]))
         image = self.opener(io.BytesIO(self.data))
         if number > 1:
             image.seek(number - 1)
         return image
-
-
-def _pictures(image: JpegImageFile, data: bytes) -> list[slice]:
-    """Return the byte ranges of a JPEG's pictures: the first, and those that its index declares as multi-frame."""
-    pictures = [slice(None)]
-    try:
-        index = image._getmp() or {}
-        for entry in index.get(0xB002, ())[1:]:
-            start = entry["DataOffset"] + image.info["mpoffset"]
-            if entry["Attribute"]["MPType"].startswith("Multi-Frame") and data[start:].startswith(b"\xff\xd8"):
-                pictures.append(slice(start, start + entry["Size"]))
-    except Exception:  # the index is broken; the first picture is an ordinary JPEG
-        return [slice(None)]
-    return pictures
 
 
 def _check_jpeg(data: bytes, image: JpegImageFile) -> None:

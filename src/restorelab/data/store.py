@@ -99,18 +99,16 @@ class TableStore:
         fields = {
             "index": torch.from_numpy(rows.astype(np.int64)),
             "clean": self._clean.batch(rows, view),
-            "degraded": self._degraded_on_host(rows, counts, view),
+            "degraded": None if self._degraded is None else self._degraded.batch(rows, view.reduced(self.factor)),
             "label": None if labels is None else torch.from_numpy(labels),
         }
+        if self.frozen:
+            entries = zip(self._by_variant(rows, counts), self.frozen, strict=True)
+            images = [noisy.image(place).numpy() for places, noisy in entries for place in places]
+            fields["degraded"] = view.of_images(images)
         if self.device.type == "cuda":  # from pinned memory, the copy to the GPU overlaps with the next gather
             fields = {name: tensor if tensor is None else tensor.pin_memory() for name, tensor in fields.items()}
         return fields
-
-    def _degraded_on_host(self, rows: np.ndarray, counts: tuple[int, ...] | None, view: View) -> Tensor | None:
-        if self.frozen:
-            entries = zip(self._by_variant(rows, counts), self.frozen, strict=True)
-            return view.of_images([noisy.image(place).numpy() for places, noisy in entries for place in places])
-        return None if self._degraded is None else self._degraded.batch(rows, view.reduced(self.factor))
 
     def _by_variant(self, rows: np.ndarray, counts: tuple[int, ...] | None) -> Iterator[list[int]]:
         """Yield, for each variant, the indices in its frozen set of the batch's images of that variant."""

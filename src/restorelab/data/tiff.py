@@ -74,7 +74,8 @@ class Tiff:
     def load(self, number: int) -> Picture:
         """Decode page `number`, counted from 1."""
         page = self._page(number)
-        if not _is_bytes(page):
+        known = int(page.compression) in RATIOS and page.photometric in (0, 1, 2) and page.predictor in (1, 2, 3)
+        if not (known and _bits(page) in (8, 16, 32, 64) and (page.sampleformat == 4 or page.dtype is not None)):
             return self._by_pillow(page)
         kinds = [int(kind) for kind in page.extrasamples]
         colours = 3 if page.photometric == 2 else 1
@@ -107,7 +108,10 @@ class Tiff:
         return decoded
 
     def _samples(self, page: Any, plane: int) -> np.ndarray:
-        """Return the samples of a page, `(H, W, bands)`, in its own sample type."""
+        """Return the samples of a page, `(H, W, bands)`, in its own sample type.
+
+        It is gray or colour in whole bytes, losslessly compressed.
+        """
         tall, wide, down, across = _grid(page)
         apart = page.planarconfig == 2
         bands, together = page.samplesperpixel, 1 if apart else page.samplesperpixel
@@ -159,12 +163,6 @@ def _check_data(page: Any, total: int) -> None:
         rows = page.imagelength - (down - 1) * tall if last else tall
         if count * ratio < rows * row:
             raise Refused(f"damaged: its tags promise {size}, more than the {count:,} bytes of one of its {kind} hold")
-
-
-def _is_bytes(page: Any) -> bool:
-    """Return whether `Tiff._samples` can decode a page: gray or colour in whole bytes, losslessly compressed."""
-    known = int(page.compression) in RATIOS and page.photometric in (0, 1, 2) and page.predictor in (1, 2, 3)
-    return known and _bits(page) in (8, 16, 32, 64) and (page.sampleformat == 4 or page.dtype is not None)
 
 
 def _bits(page: Any) -> int:

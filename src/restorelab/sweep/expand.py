@@ -148,19 +148,14 @@ def sweep_folder(sweep: Sweep, overrides: Sequence[str]) -> Path:
         for part in name.split("/"):
             file_names.require("name", part)
         return base / "sweeps" / name
-    lines = sorted(_text(key, override) for key, override in by_key.items() if _counts(key.lstrip("+~")))
+    idle = {"seed", *NOT_IDENTITY} - {"length"}  # what does not tell sweeps apart: seeds, and keys without effect
+    lines = sorted(_text(key, override) for key, override in by_key.items() if not within(key.lstrip("+~"), idle))
     if sweep.search:
         lines += [str(part) for part in (sweep.search, sweep.search_seed, sweep.metric, sweep.pruner)]
     mark = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:6]
     swept = list(grid.dimensions(overrides))
     words = [grid.short_key(key, swept) for key in swept if key != "seed"] or ["run"]
     return base / "sweeps" / f"{grid.UNSAFE.sub('-', '-'.join(words))[:60]}-{mark}"
-
-
-def _counts(key: str) -> bool:
-    """Return whether an override's key identifies the sweep: not the seed, and no key without effect on results."""
-    idle = {"seed", *NOT_IDENTITY} - {"length"}
-    return not within(key, idle)
 
 
 def _text(key: str, override: Any) -> str:

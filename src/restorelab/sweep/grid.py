@@ -142,7 +142,9 @@ def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
     for text, mark in zip(texts, marks, strict=True):
         by_text[text].add(mark)
     return [
-        text if len(text) <= LONGEST and len(by_text[text]) == 1 else _marked(text, mark)
+        text
+        if len(text) <= LONGEST and len(by_text[text]) == 1
+        else f"{text[: LONGEST - 7].rstrip('-.')}-{hashlib.sha256(mark.encode()).hexdigest()[:6]}"
         for text, mark in zip(texts, marks, strict=True)
     ]
 
@@ -157,11 +159,6 @@ def _ends(values: Sequence[Any]) -> dict[str, str]:
         if len(set(ends.values())) == len(ends) and all(ends.values()):
             return ends
     return {}
-
-
-def _marked(text: str, key: str) -> str:
-    mark = hashlib.sha256(key.encode()).hexdigest()[:6]
-    return f"{text[: LONGEST - len(mark) - 1].rstrip('-.')}-{mark}"
 
 
 def _prefixes(keys: Sequence[str]) -> list[str]:

@@ -107,7 +107,9 @@ class Folder:
         root = self._root()
         paths = images_below(root)
         if not paths:
-            raise DataError(f"{root} holds no images ({', '.join(EXTENSIONS)}); it holds {kinds_below(root)}.")
+            kinds = Counter(path.suffix or "no suffix" for path in _walk(root, set())).most_common(5)
+            contents = ", ".join(f"{count} {kind}" for kind, count in kinds) or "nothing"
+            raise DataError(f"{root} holds no images ({', '.join(EXTENSIONS)}); it holds {contents}.")
         return paths
 
 
@@ -149,12 +151,6 @@ def summary(paths: Iterable[Path], root: Path) -> dict[str, Any]:
 def images_below(folder: Path) -> list[Path]:
     """List every image file below a folder in sorted order, as `Folder` does."""
     return [path for path in _walk(folder, set()) if path.suffix.lower() in EXTENSIONS]
-
-
-def kinds_below(folder: Path) -> str:
-    """Return the numbers of files below a folder by suffix: `3 .gif, 1 no suffix`."""
-    kinds = Counter(path.suffix or "no suffix" for path in _walk(folder, set()))
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5)) or "nothing"
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:

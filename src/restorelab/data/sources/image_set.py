@@ -1,5 +1,6 @@
 """A published set of images, such as Set12 or DIV2K: it is used whole, or refused with what is missing of it."""
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 from restorelab.data.download import check_digests, download
 from restorelab.data.header import size_of
 from restorelab.data.item import Item, Window
-from restorelab.data.sources.folder import Folder, images_below, otherbelow, summary
+from restorelab.data.sources.folder import Folder, images_below, name_below, summary
 from restorelab.data.sources.matching import Side, matched
 from restorelab.data.sources.pairs import check_sizes
 from restorelab.errors import ConfigError, DataError
@@ -97,8 +98,9 @@ class ImageSet:
         """Download the set into the root, unless it is complete there; a folder that holds something else is left."""
         if self.root is None:
             raise DataError(f"{self.title}: its root, the folder to bring it to, is not set.")
-        if self._complete():
-            return self.root
+        with contextlib.suppress(DataError):
+            if self._items:
+                return self.root
         if self.url is None:
             raise DataError(f"{self.title} cannot be fetched automatically. {self._advice()}")
         if "{name}" not in self.url:
@@ -112,12 +114,6 @@ class ImageSet:
         shutil.rmtree(temporary, ignore_errors=True)
         return self.root
 
-    def _complete(self) -> bool:
-        try:
-            return bool(self._items)
-        except DataError:
-            return False
-
     @cached_property
     def _items(self) -> list[Item]:
         items: list[Item] = []
@@ -130,7 +126,7 @@ class ImageSet:
         return items
 
     def _listed(self, folder: Path) -> list[Item]:
-        names = {otherbelow(path, folder): path for path in images_below(folder)}
+        names = {name_below(path, folder): path for path in images_below(folder)}
         if self.degraded_name is None or self.clean_name is None:
             return [Item(name, name, path) for name, path in names.items()]
         degraded, clean = (Side(folder, None, pattern, names) for pattern in (self.degraded_name, self.clean_name))

@@ -46,7 +46,10 @@ class Side:
 
     def keys(self, pattern: str, names: Iterable[str]) -> dict[str, Key]:
         """Return the keys of those names that match a pattern."""
-        compiled = _compiled(pattern)
+        plain = _plain(pattern)
+        body = "([^/]+?)".join(map(re.escape, plain.split(ANY)))  # not greedy, or a star would match the extension
+        ending = "" if plain.lower().endswith(EXTENSIONS) else r"(?:\.[^./]+)?"
+        compiled = re.compile(f"((?:.*/)?){body}{ending}", re.IGNORECASE)
         return {name: tuple(match.groups()) for name in names if (match := compiled.fullmatch(name))}
 
 
@@ -63,13 +66,6 @@ def stars(pattern: str) -> int:
 
 def _plain(pattern: str) -> str:
     return re.sub(r"\{\w*\}", ANY, pattern)
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    plain = _plain(pattern)
-    body = "([^/]+?)".join(map(re.escape, plain.split(ANY)))  # not greedy, or a star would match the extension
-    ending = "" if plain.lower().endswith(EXTENSIONS) else r"(?:\.[^./]+)?"
-    return re.compile(f"((?:.*/)?){body}{ending}", re.IGNORECASE)
 
 
 def letters(pattern: str) -> int:

@@ -68,7 +68,8 @@ def remark(names: Iterable[str], parts: Parts = "auto") -> str | None:
     names = list(names)
     if parts == "none" or any(official_parts(names)):
         return None
-    similar = [[folder for folder in name.split("/")[:-1] if _similar(folder)] for name in names]
+    similar = [[folder for folder in name.split("/")[:-1] if any(map(_SIMILAR.fullmatch, _words(folder)))]
+               for name in names]  # fmt: skip
     folders = sorted({folder for on_path in similar for folder in on_path})
     if not folders:
         return None
@@ -88,10 +89,6 @@ def _tops(names: Sequence[str]) -> list[str | None]:
     while paths and all(paths) and len({path[0] for path in paths}) == 1 and not part_of(paths[0][0]):
         paths = [path[1:] for path in paths]
     return [path[0] if path else None for path in paths]
-
-
-def _similar(folder: str) -> bool:
-    return any(_SIMILAR.fullmatch(word) for word in _words(folder))
 
 
 def _words(folder: str) -> list[str]:
