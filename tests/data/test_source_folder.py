@@ -80,8 +80,6 @@ def test_official_parts(tmp_path: Path):
     picture(tmp_path / "only" / "other" / "a.png")
     assert {item.split for item in Folder(tmp_path / "only").items()} == {None}
     assert "train/ (1 of 2 images are outside" in Folder(tmp_path / "only").remarks()[0]
-    with pytest.raises(ConfigError, match=r"parts='non'\. Did you mean 'none'"):
-        Folder(tmp_path, parts="non")
 
 
 def test_fingerprint_follows_names_and_content(tmp_path: Path):

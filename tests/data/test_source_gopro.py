@@ -14,7 +14,7 @@ from restorelab.data.decode import Decoding
 from restorelab.data.sources import gopro as module
 from restorelab.data.sources.gopro import GoPro
 from restorelab.data.split import split
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import DataError
 
 __all__ = ["server"]
 
@@ -113,8 +113,6 @@ def test_missing_says_where_what_and_how(tmp_path: Path):
         GoPro(tmp_path).items()
     with pytest.raises(DataError, match=r"data\.root is not set"):
         GoPro().items()
-    with pytest.raises(ConfigError, match="blur='gamma'; allowed: blur, blur_gamma"):
-        GoPro(tmp_path, blur="gamma")  # type: ignore[arg-type]
 
 
 def test_fetch_unpacks_into_the_root(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch):

@@ -17,7 +17,7 @@ from restorelab.data.decode import Decoding
 from restorelab.data.item import Slice
 from restorelab.data.sources import imdb_wiki as module
 from restorelab.data.sources.imdb_wiki import ImdbWiki
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import DataError
 
 NAN, NONE = float("nan"), float("-inf")
 ROWS = [  # path, name, score, second score
@@ -114,8 +114,6 @@ def test_thresholds(tmp_path: Path):
     assert count(min_score=NONE) == 6  # -inf is not above -inf: no face
     assert count(min_score=NONE, one_face=False) == 7
     assert count(min_score=2.0) == 4  # above, not at
-    with pytest.raises(ConfigError, match="wiki, imdb, both"):
-        ImdbWiki(tmp_path, part="all")
 
 
 def test_both_parts_share_persons_and_celebrities_have_numbers(tmp_path: Path):

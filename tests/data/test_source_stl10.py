@@ -15,7 +15,7 @@ from restorelab.data.decode import Decoding
 from restorelab.data.sources import stl10 as module
 from restorelab.data.sources.stl10 import Stl10
 from restorelab.data.split import split
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import DataError
 
 __all__ = ["server"]
 
@@ -98,8 +98,6 @@ def test_missing_says_where_what_and_how(tmp_path: Path):
             call()
     with pytest.raises(DataError, match=r"data\.root is not set"):
         Stl10().items()
-    with pytest.raises(ConfigError, match="part='labeled'; allowed: unlabelled, labelled"):
-        Stl10(tmp_path, part="labeled")  # type: ignore[arg-type]
 
 
 def test_the_unlabelled_part_needs_no_labels(tmp_path: Path):

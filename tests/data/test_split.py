@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from restorelab.data.dataset import Dataset
+from restorelab.data.sources.photos import Photos
 from restorelab.data.split import split
 from restorelab.errors import ConfigError, DataError
 
@@ -107,8 +109,8 @@ def test_too_few_groups_says_how_many_there_are():
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_shares_that_mean_nothing(share: float):
-    with pytest.raises(ConfigError, match="a share of the images below 1, or a whole number"):
-        split(table([1] * 10), val=share, test=0, seed=0)
+    with pytest.raises(ConfigError, match=r"data\.val: .* is neither a share in \[0, 1\) nor a whole number of images"):
+        Dataset(source=Photos, val=share)
 
 
 def test_official_parts_of_only_some_images():

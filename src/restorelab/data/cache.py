@@ -31,7 +31,7 @@ from restorelab.data.decode import Decoding
 from restorelab.data.image_table import Table, open_table
 from restorelab.data.item import Item, Source
 from restorelab.data.paging import each_page
-from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.errors import DataError, nearest
 
 __all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_text"]
 
@@ -73,13 +73,8 @@ def prepare(
         cache_dir: used in place of `cache_root()`.
 
     Raises:
-        ConfigError: for an invalid `on_bad` or `limit`.
         DataError: for a missing or broken dataset, too many bad images, a full disk or a cache that cannot be written.
     """
-    if on_bad not in ("few", "skip", "error"):
-        raise ConfigError(f"data.on_bad={on_bad!r}; allowed: few, skip, error")
-    if limit is not None and limit < 1:
-        raise ConfigError(f"data.limit={limit}; expected at least 1, or null for all images")
     start = time.perf_counter()
     options = decoding.options()
     made_from = {

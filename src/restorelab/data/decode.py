@@ -20,7 +20,7 @@ from restorelab.data.latest import Latest
 from restorelab.data.pixels import Facts, Picture, Refused, level, resized, shape, to_channels, turn
 from restorelab.data.raster import OPENERS, Raster
 from restorelab.data.tiff import MAGICS, Tiff
-from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.errors import ConfigError, DataError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".webp", ".gif", ".npy", ".npz")
 """File name extensions that are taken as images."""
@@ -78,14 +78,6 @@ class Decoding:
     def __post_init__(self) -> None:
         if self.channels < 1:
             raise ConfigError(f"data.channels={self.channels}; expected 1 (gray), 3 (RGB), or the number of bands")
-        for name, value, allowed in (
-            ("resize", self.resize, ("stretch", "crop", "none")),
-            ("pages", self.pages, ("first", "all")),
-        ):
-            if value not in allowed:
-                raise ConfigError(f"data.{name}={value!r}. {nearest(value, allowed)}")
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise ConfigError(f"data.size={self.size!r}; expected (height, width) in pixels, or null to keep the sizes")
         if self.size is None and self.resize != "none":
             raise ConfigError(f"data.resize={self.resize} needs data.size=[height, width]")
         for name, number in (("white", self.white), ("max_megapixels", self.max_megapixels)):

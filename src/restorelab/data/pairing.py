@@ -155,7 +155,7 @@ def _split_pairs(table: Images, variants: Sequence[str], val: float, test: Amoun
     order = np.array(sorted(range(len(table.ids)), key=table.ids.__getitem__), np.int64)
     names = sorted(variants)
     total = len(order) * len(names)
-    numbers = {"test": number_of("test", test, total), "val": 0 if test == "all" else number_of("val", val, total)}
+    numbers = {"test": number_of(test, total), "val": 0 if test == "all" else number_of(val, total)}
     if test != "all" and sum(numbers.values()) >= total:
         raise DataError(
             f"{len(order)} images with {len(names)} noises make {total} pairs: too few for {numbers['test']} for test "

@@ -16,7 +16,7 @@ from restorelab.data.content import hashes
 from restorelab.data.decode import EXTENSIONS
 from restorelab.data.download import check_digests, download
 from restorelab.data.item import Item
-from restorelab.data.sources.parts import Parts, check_parts, official_parts, remark
+from restorelab.data.sources.parts import Parts, official_parts, remark
 from restorelab.errors import ConfigError, DataError
 from restorelab.file_names import refusal
 
@@ -51,7 +51,6 @@ class Folder:
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.group, self.url, self.sha256, self.max_gigabytes = group, url, sha256, max_gigabytes
         self.group_of, self.parts = grouping("folder", group), parts
-        check_parts("folder", parts)
         check_digests("folder", sha256=sha256)
         if not max_gigabytes > 0:
             raise ConfigError(f"folder: max_gigabytes is {max_gigabytes}; expected a number above 0.")

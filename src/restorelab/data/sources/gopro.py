@@ -10,7 +10,7 @@ from restorelab.data.item import Item
 from restorelab.data.sources.folder import images_below, summary
 from restorelab.data.sources.matching import ANY, Side, matched
 from restorelab.data.sources.pairs import check_sizes
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import DataError
 
 URL = "http://data.cv.snu.ac.kr:8008/webdav/dataset/GOPRO/GOPRO_Large.zip"
 """From the authors' page, which gives no checksum; `sha256` or `md5` can set one."""
@@ -45,8 +45,6 @@ class GoPro:
         sha256: str | None = None,
         md5: str | None = None,
     ) -> None:
-        if blur not in ("blur", "blur_gamma"):
-            raise ConfigError(f"gopro: blur={blur!r}; allowed: blur, blur_gamma")
         check_digests("gopro", sha256=sha256, md5=md5)
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.paired, self.blur, self.sha256, self.md5 = pairs, blur, sha256, md5

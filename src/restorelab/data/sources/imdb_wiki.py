@@ -20,7 +20,7 @@ from restorelab.data.content import hashes
 from restorelab.data.download import download
 from restorelab.data.item import Encoded, Item, Slice
 from restorelab.data.sources.folder import images_below, summary
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,6 @@ class ImdbWiki:
         min_score: float | None = 1.0,
         one_face: bool = True,
     ) -> None:
-        if part not in ("wiki", "imdb", "both"):
-            raise ConfigError(f"imdb_wiki: part={part!r}; allowed: wiki, imdb, both")
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.parts = ("wiki", "imdb") if part == "both" else (part,)
         self.min_score, self.one_face = min_score, one_face

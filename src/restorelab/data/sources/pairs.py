@@ -12,7 +12,7 @@ from restorelab.data.header import size_of
 from restorelab.data.item import Item
 from restorelab.data.sources.folder import grouping, images_below, name_below, summary
 from restorelab.data.sources.matching import ANY, Side, check, letters, matched, stars
-from restorelab.data.sources.parts import Parts, check_parts, official_parts, part_of, remark
+from restorelab.data.sources.parts import Parts, official_parts, part_of, remark
 from restorelab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,6 @@ class Pairs:
                 f"pairs: degraded_name={degraded_name!r} and clean_name={clean_name!r} have different numbers of stars,"
                 " which stand for what the names of two partners have in common."
             )
-        check_parts("pairs", parts)
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.degraded, self.clean, self.group, self.parts = degraded, clean, group, parts
         self.degraded_name, self.clean_name = degraded_name, clean_name

@@ -10,9 +10,7 @@ counts if one word is a part's name and the other words are the same in all fold
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
-
-from restorelab.errors import ConfigError, nearest
+from typing import Literal
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +29,6 @@ NAMES = {
 _PART_OF = {name: part for part, names in NAMES.items() for name in names}
 
 _SIMILAR = re.compile(rf"({'|'.join(_PART_OF)})\d*", re.IGNORECASE)
-
-
-def check_parts(owner: str, parts: str) -> None:
-    """Raise ConfigError for an unknown value of `parts`."""
-    if parts not in get_args(Parts):
-        raise ConfigError(f"{owner}: parts={parts!r}. {nearest(parts, get_args(Parts))}")
 
 
 def part_of(folder: str) -> str | None:

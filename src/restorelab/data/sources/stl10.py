@@ -9,7 +9,7 @@ from restorelab import quoting
 from restorelab.data.content import by_name
 from restorelab.data.download import install
 from restorelab.data.item import Item
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import DataError
 
 URL = "http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz"
 MD5 = "91f7769df0f17e558f3565bffb0c7dfb"
@@ -44,8 +44,6 @@ class Stl10:
     """
 
     def __init__(self, root: str | Path | None = None, part: Literal["unlabelled", "labelled"] = "unlabelled") -> None:
-        if part not in FILES:
-            raise ConfigError(f"stl10: part={part!r}; allowed: {', '.join(FILES)}")
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.part = part
 
