@@ -169,7 +169,16 @@ def test_a_live_process_keeps_it(tmp_path, monkeypatch):
     held.release()
     monkeypatch.undo()
     began = tmp_path / "began"
-    pid = forked(lambda: (held.acquire(), began.touch(), time.sleep(0.3), done.touch(), held.release()))
+
+    def hold():
+        lock = JournalLock(tmp_path / "journal")  # filelock refuses one that was made before the fork
+        lock.acquire()
+        began.touch()
+        time.sleep(0.3)
+        done.touch()
+        lock.release()
+
+    pid = forked(hold)
     while not began.exists():
         time.sleep(0.001)
     waiting.acquire()
