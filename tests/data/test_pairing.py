@@ -88,7 +88,6 @@ def test_the_faces_report_split():
         (lambda: by_pair(table(9), Each(FOUR, groups=GROUPS)), ConfigError, ["noise.groups=null"]),
         (lambda: divide(table(9), None, val=0, test=0, seed=0, by="pair"), ConfigError, ["noise=each"]),
         (lambda: by_pair(table(9), val=20, test=16), DataError, ["36 pairs", "16 for test", "20 for val"]),
-        (lambda: by_pair(table(9), val=0.5, test=1.5), ConfigError, ["data.test=1.5"]),
     ],
 )
 def test_splits_of_pairs_that_cannot_be(call: Any, error: type[UserError], words: list[str]):
