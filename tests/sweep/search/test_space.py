@@ -121,8 +121,6 @@ LR = ["optimizer.lr=interval(1e-4,1e-2)"]
 @pytest.mark.parametrize(
     ("changes", "overrides", "words"),
     [
-        ({"search": "tpee"}, LR, "search=tpee.*'tpe'"),
-        ({"pruner": "medain"}, LR, "pruner=medain.*'median'"),
         ({"metric": "test/psnr"}, LR, "test images"),
         ({"metric": "val/pnsr"}, LR, "'val/psnr'"),
         ({"metric": "train/loss"}, LR, "no validation measures"),
