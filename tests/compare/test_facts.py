@@ -42,3 +42,12 @@ def test_the_protocol_is_that_of_the_results(tmp_path: Path) -> None:
     folders.write(tmp_path, folders.config(), {"gaussian_50": 25}, entry={"protocol": {"border": 4, "recipe": 1}})
     runs = find([tmp_path]).runs
     assert "border 4" in facts.protocol(boards(runs)[0])
+
+
+def test_the_protocol_says_which_networks_restore_otherwise_at_test_time(tmp_path: Path) -> None:
+    """Such as with local means (TLC), so that results with and without them are not taken for the same."""
+    folders.write(tmp_path, folders.config("plain"), {"gaussian_50": 25})
+    folders.write(tmp_path, folders.config("tlc"), {"gaussian_50": 25}, network_note="local means (TLC)")
+    said = facts.protocol(boards(find([tmp_path]).runs)[0])
+    assert said.endswith(". tlc: local means (TLC).")
+    assert "plain:" not in said

@@ -10,7 +10,8 @@ import pytest
 
 import folders
 import synthetic
-from restorelab.compare import leaderboard, pareto, significance
+from restorelab.compare import leaderboard, significance
+from restorelab.report import pareto
 from restorelab.report.table import Table
 from restorelab.runs.board import Board
 from restorelab.runs.comparable import alike, boards

@@ -1,6 +1,7 @@
 """What a study leaves: why runs are not there, the overrides that were used, and what is not judged."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
+import folders
 from restorelab.config import trust
 from restorelab.judge.claims import Better
+from restorelab.report import pareto
+from restorelab.runs.comparable import boards
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_folder import RunFolder
 from restorelab.study import plan, write_study
@@ -118,3 +122,20 @@ def test_a_stand_in_is_told_to_what_judges(study: Study, tmp_path: Path) -> None
     runs = write_study._runs(study, [planned(Record("a", tmp_path / "a-0"))])
     assert runs.stand_in[0].startswith("Data: the report used mnist, these runs x")
     assert Better("f", "a", "c")(runs).numbers == "run c: it was left out."
+
+
+def test_a_study_shows_quality_against_cost_where_it_asks_for_it(study: Study, tmp_path: Path) -> None:
+    """The charts of a comparison: `b` costs more than `a` and is worse, so only `a` and `c` are on the front."""
+    records = []
+    for name, psnr, size in (("a", 25, 100), ("b", 24, 200), ("c", 26, 300)):
+        config, more = folders.config(name), {"parameters": size, "macs": 1000 * size}
+        records.append(Record(name, folders.write(tmp_path, config, {"gaussian_50": psnr}, **more)))
+    runs = [planned(record, f"model={record.name}") for record in records]
+    assert "Quality and cost" not in write_study.write(study, runs, tmp_path / "out").read_text()
+    page = write_study.write(replace(study, cost=True), runs, tmp_path / "out").read_text()
+    section = page.split('id="cost"')[1].split('id="runs"')[0]
+    assert " and parameters" in section
+    assert " and MACs" in section
+    (board,) = boards(Runs(records))
+    chart = next(chart for chart in pareto.charts(board) if chart.x_label == "parameters")
+    assert {dot.label for dot in chart.dots if dot.front} == {"a", "c"}

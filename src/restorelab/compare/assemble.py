@@ -1,7 +1,7 @@
 """A comparison from the folders of its runs: find, divide into boards, rank, test, and fill the page's sections.
 
 To add a chart: write a module with `charts(board)` that returns chart data (`report/charts/data.py`), such as
-`pareto.py`, and add a line to `_sections`. Tables go the same way; the columns of the leaderboard are in
+`report/pareto.py`, and add a line to `_sections`. Tables go the same way; the columns of the leaderboard are in
 `leaderboard.py`. To add a kind of chart, see `report/charts/__init__.py`.
 """
 
@@ -13,7 +13,6 @@ from restorelab.compare import (
     key_importance,
     leaderboard,
     levels,
-    pareto,
     per_image_boxes,
     searched,
     significance,
@@ -24,6 +23,7 @@ from restorelab.compare import (
 from restorelab.compare.comparison import Comparison
 from restorelab.compare.significance import Against
 from restorelab.errors import ConfigError, DataError, nearest
+from restorelab.report import pareto
 from restorelab.report.charts.data import Chart
 from restorelab.report.page import Section
 from restorelab.runs import naming

@@ -13,12 +13,14 @@ from restorelab.runs.samples import learned
 
 
 def protocol(board: Board) -> str:
-    """How the board's images were measured, in a sentence."""
+    """How the board's images were measured, and which networks restore otherwise at test time, in sentences."""
     name = board.where[board.columns[0].label][0]
     spec = board.entry(name, board.columns[0]).get("protocol") or {}
     channels = int((board.runs[name][0].result.get("macs_of") or [3])[0])
     known = {field.name for field in fields(Protocol)}
-    return Protocol(**{key: value for key, value in spec.items() if key in known}).describe(channels)
+    said = Protocol(**{key: value for key, value in spec.items() if key in known}).describe(channels)
+    noted = {run: {str(record.result.get("network_note") or "") for record in board.runs[run]} for run in board.names}
+    return " ".join([said, *(f"{run}: {note}." for run, notes in noted.items() for note in sorted(notes) if note)])
 
 
 def facts(runs: Runs, boards: Sequence[Board]) -> list[str]:

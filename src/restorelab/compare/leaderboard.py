@@ -4,13 +4,14 @@ With one evaluation all metrics stand in one table, with more there is a table a
 table of its own: wider ones do not fit on a page.
 
 To add a column:
-- of what a run costs: an entry in `COSTS`. Its key is a number of result.json (`training/write_results.py`).
+- of what a run costs: an entry in `COSTS`. Its key is a number of result.json (`training/write_results.py`), which
+  `OF_RUN` in `runs/run_costs.py` lists.
 - of a metric: add the metric to the runs (`+metrics.vif=...`); every metric that a run measured has its column. How it
   is called, compared and written says `METRICS` in `runs/metric.py`.
 To add a chart, see `compare/assemble.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,9 @@ from restorelab.compare.significance import Against, cell
 from restorelab.report import table_cells
 from restorelab.report.table import Cell, Table
 from restorelab.report.table_cells import INPUT, large
-from restorelab.runs import seed_values
 from restorelab.runs.board import OVERALL, Board, Column
 from restorelab.runs.metric import heading
-from restorelab.runs.record import Record
+from restorelab.runs.run_costs import costs, image_seconds, sizes
 from restorelab.runs.seed_values import SeedValues
 
 
@@ -42,7 +42,7 @@ class CostColumn:
     """A column of what a run costs.
 
     Attributes:
-        key: of result.json, and of `costs`; image_seconds is measured under each evaluation.
+        key: of `run_costs.costs`; image_seconds is measured under each evaluation.
         written: a value, in `unit`, as text.
         of_networks: whether a classical baseline has no such cost, so that its cell is empty.
     """
@@ -139,42 +139,6 @@ def _standing(best: Against, name: str, board: Board) -> Cell:
         return Cell("best")
     verdict = best.verdicts.get((name, board.decides))
     return cell(verdict, best.metric) if verdict else Cell("-", note=best.reason(name, board.decides))
-
-
-def costs(board: Board, name: str) -> dict[str, SeedValues]:
-    """What a run costs, by the keys of `COSTS`: counts, seconds, rates and bytes, a value a seed."""
-    values = {cost.key: seed_values.top(board.runs, name, cost.key) for cost in COSTS if cost.key != "image_seconds"}
-    times = []
-    for record in board.runs[name]:
-        medians = [median for entry in _timed(board, record) if (median := _quartiles(entry)[1])]
-        if medians:
-            times.append(float(np.mean(medians)))
-    values["image_seconds"] = SeedValues(tuple(times)) if times else SeedValues(why=f"{name}: no time was measured.")
-    return values
-
-
-def image_seconds(board: Board, name: str) -> tuple[float, float] | None:
-    """The spread of the seconds that an image takes: the lowest and highest quartile over evaluations and seeds."""
-    quartiles = [entry["image_seconds"] for record in board.runs[name] for entry in _timed(board, record)
-                 if entry.get("image_seconds")]  # fmt: skip
-    return (min(low for low, _, _ in quartiles), max(high for _, _, high in quartiles)) if quartiles else None
-
-
-def _timed(board: Board, record: Record) -> list[dict[str, Any]]:
-    names = {column.evaluation for column in board.columns} & set(record.evaluations)
-    return [record.evaluation(name) for name in sorted(names)]
-
-
-def _quartiles(entry: Mapping[str, Any]) -> Sequence[float]:
-    """The quartiles of the seconds an image; without a spread three times the mean, 0 where no time was measured."""
-    mean = (entry.get("seconds") or 0.0) / (entry.get("images") or 1)
-    return entry.get("image_seconds") or (mean, mean, mean)
-
-
-def sizes(board: Board) -> list[str]:
-    """The sizes CxHxW of the degraded images for which the runs counted multiply-accumulates."""
-    records = [record for name in board.names for record in board.runs[name] if record.result.get("macs")]
-    return sorted({"x".join(map(str, record.result["macs_of"])) for record in records if "macs_of" in record.result})
 
 
 def _costs(board: Board, name: str) -> list[Cell]:

@@ -54,11 +54,16 @@ def split(
     return values, overrides
 
 
+def one_of(key: str, value: str, allowed: Sequence[str]) -> str:
+    """The value, if it is one of those that are allowed; ConfigError for anything else."""
+    if value not in allowed:
+        raise ConfigError(f"{key}={value}: {nearest(value, allowed)}")
+    return value
+
+
 def truth(key: str, value: str) -> bool:
     """`true` or `false`; ConfigError for anything else."""
-    if value not in ("true", "false"):
-        raise ConfigError(f"{key}={value}: {nearest(value, ['true', 'false'])}")
-    return value == "true"
+    return one_of(key, value, ["true", "false"]) == "true"
 
 
 def listed(value: str) -> list[str]:

@@ -36,6 +36,7 @@ class Study:
         seeds: each run is done once with each.
         runs: by name, the overrides of one run as on the command line of train.py.
         tables, figures, claims: by name, config nodes; see the modules of those names.
+        cost: whether the page has charts of the metric against parameters, multiply-accumulates and times.
         notes: what a reader should know: what is open in the report, where it errs.
         images: of a stand-in on images of one's own: which ones `data.root` should hold.
     """
@@ -49,6 +50,7 @@ class Study:
     tables: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
+    cost: bool = False
     notes: list[str] = field(default_factory=list)
     images: str = ""
 

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from restorelab.errors import UserError
 from restorelab.judge.claims.judged import Judged
 from restorelab.judge.verdict_rule import MEANING
+from restorelab.report.charts.data import Chart
+from restorelab.report.charts.look import Looks
 from restorelab.report.page import Part, Png, Section, render
 from restorelab.report.png import palette, png
 from restorelab.report.table import Cell, Table
@@ -67,12 +69,13 @@ def page(
     claims: Mapping[str, Judged],
     facts: Sequence[str] = (),
     beside: str | None = None,
+    costs: Sequence[Chart] = (),
 ) -> str:
     """The page's HTML.
 
     study: the keys of its YAML: `title`, `report` (`name`, `source`), `data`, `runs`, `seeds`, `notes`. tables,
     figures, claims: by name, in order. facts: sentences about what was run. beside: the page, relative to this one, on
-    which the same runs are compared.
+    which the same runs are compared. costs: charts of quality and cost.
     """
     sections = []
     if claims:
@@ -82,13 +85,16 @@ def page(
     if figures:
         pictures = [_figure(name, figure) for name, figure in fitted(figures).items()]
         sections.append(Section("figures", "Figures", parts=pictures, index=True))
+    if costs:
+        sections.append(Section("cost", "Quality and cost", charts=list(costs)))
     sections.append(Section("runs", "Runs", [_runs(study["runs"], runs)]))
     report = study.get("report") or {}
     words = [str(value) for key, value in report.items() if key not in ("hardware", "images")]
     if report.get("hardware"):
         words.append(f"on {report['hardware']['name']}")
     return render(
-        "study", str(study["title"]), sections, report=words, stand_in=runs.stand_in or stand_in(study, runs),
+        "study", str(study["title"]), sections, Looks(list(runs)) if costs else None,
+        report=words, stand_in=runs.stand_in or stand_in(study, runs),
         facts=[*facts, *(study.get("notes") or [])], beside=beside, runs_done=len(runs),
     )  # fmt: skip
 

@@ -12,8 +12,10 @@ from restorelab.config import build
 from restorelab.config.dotted import within
 from restorelab.errors import UserError
 from restorelab.judge import claims as judging
+from restorelab.report import pareto
 from restorelab.report.table import Table
 from restorelab.runs import hardware
+from restorelab.runs.comparable import alike, boards
 from restorelab.runs.deviations import stand_in
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write_text
@@ -55,7 +57,8 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
     write_json(folder / "findings.json", {name: asdict(claim) for name, claim in judged.items()})
     write_text(folder / "findings.md", judging.markdown(list(judged.values())))
     index = folder / "index.html"
-    write_text(index, page(asdict(study), runs, tables, figures, judged, _facts(runs, planned), beside))
+    costs = [chart for board in boards(alike(runs)[0]) for chart in pareto.charts(board)] if study.cost else []
+    write_text(index, page(asdict(study), runs, tables, figures, judged, _facts(runs, planned), beside, costs))
     return index
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import folders
-from restorelab.compare import pareto
+from restorelab.report import pareto
 from restorelab.runs.comparable import alike, boards
 from restorelab.runs.find import find
 

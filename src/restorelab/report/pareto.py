@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from restorelab.compare.leaderboard import costs, image_seconds, sizes
 from restorelab.report.charts.data import Dot, Scatter
 from restorelab.runs.board import Board
 from restorelab.runs.metric import LOWER, heading
+from restorelab.runs.run_costs import costs, image_seconds, sizes
 from restorelab.runs.seed_values import SeedValues
 
 AXES = {
