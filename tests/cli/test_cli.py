@@ -46,6 +46,15 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert all(command in out for command in ("train", "preview", "fetch", "cache"))
 
 
+@pytest.mark.parametrize("script", ["train.py", "sweep.py"])
+def test_a_python_without_the_packages_is_told_what_to_do(script: str, root: Path) -> None:
+    command = [sys.executable, "-I", "-S", str(root / script), "--help"]  # -S: without installed packages
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: No module named 'restorelab' for this Python. `make train` installs")
+    assert "Traceback" not in done.stderr
+
+
 HELP = [
     ("train", ("-m", "run_dir=", "resume=", "max_steps=", "The config groups", "model: ")),
     ("sweep", ("study=", "dry=", "workers=", "search=", "studies: ")),

@@ -57,7 +57,7 @@ def test_a_mistake_is_not_valid(validator: Any, file: str, path: tuple[Any, ...]
 
 def test_keys_say_what_they_decide(validator: Any) -> None:
     properties = validator.schema["else"]["properties"]
-    assert properties["max_steps"]["description"].startswith("optimizer steps")
+    assert properties["max_steps"]["description"].startswith("end training after so many optimizer steps")
     (adam,) = [case["then"] for case in validator.schema["$defs"]["node"]["allOf"]
                if case["if"]["properties"]["_target_"]["const"] == "torch.optim.Adam"]  # fmt: skip
     assert "learning rate" in adam["properties"]["lr"]["description"]
