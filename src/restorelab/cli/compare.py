@@ -52,8 +52,8 @@ def parse(argv: Sequence[str]) -> CompareOptions:
     """
     keys = [field.name for field in fields(CompareOptions) if field.name != "folders"]
     named = [word for word in argv if Path(word).is_dir() or "=" not in word or "/" in word.partition("=")[0]]
-    given, _ = own_keys.split("compare", [word for word in argv if word not in named], keys, of_run=False)
-    options = CompareOptions(tuple(map(Path, named)), **given)
+    values, _ = own_keys.split("compare", [word for word in argv if word not in named], keys, of_run=False)
+    options = CompareOptions(tuple(map(Path, named)), **values)
     if not options.folders:
         msg = "compare: say which runs, such as restorelab compare runs/sweeps/NAME."
         raise ConfigError(msg)

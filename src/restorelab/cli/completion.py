@@ -193,9 +193,9 @@ def _fish(taken: Mapping[str, Sequence[str]]) -> str:
     """Return the script for fish, which offers a word as a whole."""
     lines = ["# Made by `restorelab completion fish`."]
     lines.append(f"complete -c restorelab -n __fish_use_subcommand -f -a '{' '.join(taken[''])}'")
-    for name, own in taken.items():
+    for name, words in taken.items():
         if name:
-            lines.append(f"complete -c restorelab -n '__fish_seen_subcommand_from {name}' -a '{' '.join(own)}'")
+            lines.append(f"complete -c restorelab -n '__fish_seen_subcommand_from {name}' -a '{' '.join(words)}'")
     for script, name in (("train.py", RUN), ("sweep.py", SWEEP)):
         for python in ("python", "python3"):
             condition = f'string match -q -- "*{script}*" (commandline -p)'

@@ -44,14 +44,14 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     sources = [argument for argument in argv if "=" not in argument and not argument.startswith(("-", "~", "+"))]
-    given, overrides = own_keys.split("evaluate", [word for word in argv if word not in sources], OWN)
+    options, overrides = own_keys.split("evaluate", [word for word in argv if word not in sources], OWN)
     named = [word for word in overrides if word.startswith("model=")]
     if len(sources) > 1 or not (sources or named):
         received = f"it got {len(sources)}: {', '.join(sources)}" if sources else "such as runs/mine or weights.pth"
         raise ConfigError(f"evaluate: expected one run folder or file of weights, {received}.")
     if not sources and (weights := _weights(named[-1].removeprefix("model="))):
         sources, overrides = [weights], [word for word in overrides if word not in named]
-    images = given.get("images", "none")
+    images = options.get("images", "none")
     if images not in IMAGES:
         raise ConfigError(f"images={images}: {nearest(images, IMAGES)}")
     from restorelab.config import evaluation_base

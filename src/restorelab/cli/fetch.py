@@ -56,8 +56,12 @@ def run(argv: Sequence[str]) -> int:
 
     source = build.make("data", settings["data"]).make_source()
     if not hasattr(source, "fetch"):
-        own = settings["data"]["root"] is not None
-        why = "the images are yours: put them there by hand" if own else "its images come with the installed packages"
+        is_yours = settings["data"]["root"] is not None
+        why = (
+            "the images are yours: put them there by hand"
+            if is_yours
+            else "its images come with the installed packages"
+        )
         msg = f"fetch data={name}: there is nothing to fetch; {why}."
         raise ConfigError(msg)
     source.fetch()

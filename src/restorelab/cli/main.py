@@ -157,11 +157,11 @@ def train(argv: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises errors, which are explained below
     if {"-h", "--help"} & set(argv):
         print(TRAIN.replace("OPTIONS", usage.options(schema.conf_dir() / "train.yaml")))
-    own = ["--config-dir", str(conf_files.user_conf())] if conf_files.user_conf() and not _has_dir(argv) else []
+    config_dir = ["--config-dir", str(conf_files.user_conf())] if conf_files.user_conf() and not _has_dir(argv) else []
     several = [argument for argument in argv if argument in ("-m", "--multirun")]
     rest = _prepared([argument for argument in argv if argument not in several], several=bool(several))
     # `hydra.main`, the one public entrance to -m, --cfg, --info, --help and completion, reads sys.argv.
-    before, sys.argv = sys.argv, ["train.py", *several, *own, *sorted(rest, key=_is_override), *FOLDERLESS]
+    before, sys.argv = sys.argv, ["train.py", *several, *config_dir, *sorted(rest, key=_is_override), *FOLDERLESS]
     try:
         with tempfile.TemporaryDirectory() as scratch:  # the sweeper requires a folder for its multirun.yaml
             sys.argv += [f"hydra.sweep.dir='{scratch}'"] if several else []
@@ -292,9 +292,9 @@ def cache(argv: list[str]) -> int:
     if action not in ("list", "clean"):
         msg = f"cache {action}: {nearest(action, ['list', 'clean'])}"
         raise ConfigError(msg)
-    found = cached.clean(names or None) if action == "clean" else cached.entries()
-    for entry in found:
+    entries = cached.clean(names or None) if action == "clean" else cached.entries()
+    for entry in entries:
         print(f"{cached.size_text(entry.size):>12}  {entry.modified:%Y-%m-%d %H:%M}  {entry.kind:<10}  {entry.name}")
     verb = "removed from" if action == "clean" else "in"
-    print(f"{cached.size_text(sum(entry.size for entry in found))} {verb} {cached.cache_root()}")
+    print(f"{cached.size_text(sum(entry.size for entry in entries))} {verb} {cached.cache_root()}")
     return 0

@@ -57,9 +57,9 @@ def run(argv: Sequence[str]) -> str:
     columns = preview_panel.columns(built, settings)
     lines = []
     if strength is not None and options.find is not None:
-        found = find(strength, images, built.protocol, options.find)
-        columns = [found.column, *columns[built.degradation.variants :]]
-        lines.append(f"noise.{strength.name}={found.value:g} gives {found.psnr:.2f} dB")
+        matched = find(strength, images, built.protocol, options.find)
+        columns = [matched.column, *columns[built.degradation.variants :]]
+        lines.append(f"noise.{strength.name}={matched.value:g} gives {matched.psnr:.2f} dB")
     shown = preview_panel.measure(columns, images, built.protocol)
     title = _title(settings, options, images)
     save(preview_panel.figure(shown, images[: options.images], title), options.out)

@@ -42,8 +42,8 @@ def run(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(USAGE, end="")
         return 0
-    given, _ = own_keys.split("schema", argv, ("out",), of_run=False)
-    file = Path(given.get("out", "conf.schema.json")).expanduser()
+    options_of_schema, _ = own_keys.split("schema", argv, ("out",), of_run=False)
+    file = Path(options_of_schema.get("out", "conf.schema.json")).expanduser()
     new = file.with_name(f".{file.name}.tmp")
     try:
         new.write_text(json.dumps(of_configs(), indent=1) + "\n", encoding="utf-8")
@@ -92,8 +92,8 @@ def _targets() -> Iterator[str]:
 
 def _named(node: Any) -> set[str]:
     if isinstance(node, dict):
-        own = {node["_target_"]} if isinstance(node.get("_target_"), str) else set()
-        return own.union(*map(_named, node.values()))
+        targets = {node["_target_"]} if isinstance(node.get("_target_"), str) else set()
+        return targets.union(*map(_named, node.values()))
     return set().union(*map(_named, node)) if isinstance(node, list) else set()
 
 
@@ -101,15 +101,15 @@ def _of_target(target: str) -> Schema:
     """Return the schema of the mappings that name a target: its parameters, and none besides if they are known."""
     parameters = options.parameters(target)
     described = options.descriptions()
-    own: Schema = {key: {} for key in (*schema.HYDRA_KEYS, "defaults")}
+    annotated: Schema = {key: {} for key in (*schema.HYDRA_KEYS, "defaults")}
     for name, parameter in parameters.items():
         if name != signatures.ANY_KEY:
             text = described.get((target, name), "")
-            own[name] = _of(parameter.annotation) | ({"description": text} if text else {})
+            annotated[name] = _of(parameter.annotation) | ({"description": text} if text else {})
     closed = signatures.from_source(target) is not None and signatures.ANY_KEY not in parameters
     more = ("restorelab.training.", "restorelab.metrics.protocol.")  # the run takes further keys beside these
     open_target = target.startswith(more)
-    return {"properties": own, "additionalProperties": VALUE if open_target or not closed else False}
+    return {"properties": annotated, "additionalProperties": VALUE if open_target or not closed else False}
 
 
 def _root() -> Schema:
@@ -129,14 +129,14 @@ def _root() -> Schema:
 
 
 def _choice(names: Collection[str]) -> Schema:
-    one: Schema = {"enum": [*names, None]}
-    return {"anyOf": [one, {"type": "array", "items": one}]}
+    option: Schema = {"enum": [*names, None]}
+    return {"anyOf": [option, {"type": "array", "items": option}]}
 
 
 def _of(annotation: Any) -> Schema:
     """Return the schema of the YAML values that an annotation accepts, references included."""
-    own = _plain(annotation)
-    return {"anyOf": [*own.get("anyOf", [own]), REFERENCE]} if own else {}
+    plain_schema = _plain(annotation)
+    return {"anyOf": [*plain_schema.get("anyOf", [plain_schema]), REFERENCE]} if plain_schema else {}
 
 
 def _plain(annotation: Any) -> Schema:  # noqa: PLR0911

@@ -64,33 +64,33 @@ def build(
         msg = f"{', '.join(map(str, folders))}: none of {len(found_runs.left)} runs can be compared. {reasons}"
         raise DataError(msg)
     runs, refused = alike(found_runs.runs)
-    own = boards(runs, metric, evaluations)
+    own_boards = boards(runs, metric, evaluations)
     crossed = any(record.crossed is not None for name in runs for record in runs[name])
-    across = boards(runs, metric, evaluations, crossed=True) if crossed else own
-    own = own or across
-    if not own:
+    across = boards(runs, metric, evaluations, crossed=True) if crossed else own_boards
+    own_boards = own_boards or across
+    if not own_boards:
         msg = f"none of the runs has a metric that is known: {', '.join(SHOWN)}."
         raise DataError(msg)
     if baseline is not None:
         baseline = naming.chosen(baseline, [*runs, INPUT], "baseline")
-    ranked = dict.fromkeys([*(name for board in own for name in board.names), *runs])
+    ranked = dict.fromkeys([*(name for board in own_boards for name in board.names), *runs])
     runs = Runs([record for name in ranked for record in runs[name]])
-    tested = {board.names[0]: _tests(board, baseline) for board in own[:MOST]}
-    refused += [board.reason for board in own if board.reason]
+    tested = {board.names[0]: _tests(board, baseline) for board in own_boards[:MOST]}
+    refused += [board.reason for board in own_boards if board.reason]
     refused += [f"{name}: it was measured by none of {', '.join(SHOWN)}." for name in runs
-                if not any(name in board.names for board in own)]  # fmt: skip
+                if not any(name in board.names for board in own_boards)]  # fmt: skip
     refused += map(str, found_runs.left)
     names = [folder.resolve().name for folder in folders]
     return Comparison(
         title or " and ".join(names[:3]) + (" and others" if len(names) > 3 else ""),
         runs,
-        _sections(own, across, tested, runs, found_runs),
-        facts.protocol(own[0]),
-        facts.facts(runs, own),
+        _sections(own_boards, across, tested, runs, found_runs),
+        facts.protocol(own_boards[0]),
+        facts.facts(runs, own_boards),
         refused,
         {
-            "schema": 1, "protocol": facts.protocol(own[0]), "refused": refused,
-            "boards": [leaderboard.plain(board, tested.get(board.names[0], [])) for board in own],
+            "schema": 1, "protocol": facts.protocol(own_boards[0]), "refused": refused,
+            "boards": [leaderboard.plain(board, tested.get(board.names[0], [])) for board in own_boards],
         },
     )  # fmt: skip
 
@@ -104,12 +104,16 @@ def _tests(board: Board, baseline: str | None) -> list[Against]:
 
 
 def _sections(
-    own: Sequence[Board], across: Sequence[Board], tested: dict[str, list[Against]], runs: Runs, found_runs: FoundRuns
+    own_boards: Sequence[Board],
+    across: Sequence[Board],
+    tested: dict[str, list[Against]],
+    runs: Runs,
+    found_runs: FoundRuns,
 ) -> list[Section]:
     """The page's sections in their order. across: the boards with the evaluations that crossing added."""
-    shown = own[:MOST]
+    shown = own_boards[:MOST]
     return [
-        _leaderboard(own, tested),
+        _leaderboard(own_boards, tested),
         _significance(shown, tested),
         *_searched(runs),
         _charts("cost", "Quality and cost", pareto.charts, shown,
@@ -118,8 +122,8 @@ def _sections(
                 "None of the runs was trained here, so there is no curve."),
         _charts("images", "Image by image", per_image_boxes.charts, shown, "No values by image were found."),
         _levels(across[:MOST]),
-        _transfer(across[:MOST], crossed=across is not own),
-        _importance(own[0], runs, found_runs),
+        _transfer(across[:MOST], crossed=across is not own_boards),
+        _importance(own_boards[0], runs, found_runs),
     ]  # fmt: skip
 
 
@@ -131,13 +135,13 @@ def _charts(
     return Section(name, title, charts=charts, text=[] if charts else [nothing])
 
 
-def _leaderboard(own: Sequence[Board], tested: dict[str, list[Against]]) -> Section:
+def _leaderboard(own_boards: Sequence[Board], tested: dict[str, list[Against]]) -> Section:
     tables = []
-    for board in own:
+    for board in own_boards:
         tests = tested.get(board.names[0], [])
         best = tests[0] if tests and board.best is not None and len(board.names) > 1 else None
         tables += leaderboard.tables(board, best)
-    return Section("leaderboard", "Leaderboard", [*specialists.tables(own), *tables])
+    return Section("leaderboard", "Leaderboard", [*specialists.tables(own_boards), *tables])
 
 
 def _significance(shown: Sequence[Board], tested: dict[str, list[Against]]) -> Section:

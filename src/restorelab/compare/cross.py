@@ -109,8 +109,8 @@ def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
         raise DataError(msg)
     requested = {name: filled(entry, record.config) for name, entry in evaluations.items()}
     skipped = _of_other_meaning(record, requested)
-    own = {degradation_of(name) for name in record.evaluations}
-    requested = {name: entry for name, entry in requested.items() if name not in own}
+    measured_under = {degradation_of(name) for name in record.evaluations}
+    requested = {name: entry for name, entry in requested.items() if name not in measured_under}
     stored = kept_of(record, requested)
     done = {degradation_of(name) for name in stored}
     missing = {name: entry for name, entry in requested.items() if name not in done}
@@ -136,11 +136,11 @@ def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
 
 def _of_other_meaning(record: Record, asked: Mapping[str, Entry]) -> dict[str, str]:
     """Evaluations that bear the name of one of the run's own and degrade otherwise."""
-    own, measured = record.config["evaluation"], {degradation_of(name) for name in record.evaluations}
+    evaluations, measured = record.config["evaluation"], {degradation_of(name) for name in record.evaluations}
     return {
         name: "the run itself was measured under another degradation of this name"
         for name, entry in asked.items()
-        if name in measured and content(entry) != content(filled(own[name], record.config))
+        if name in measured and content(entry) != content(filled(evaluations[name], record.config))
     }
 
 

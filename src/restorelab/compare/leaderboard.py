@@ -125,12 +125,12 @@ def _column(board: Board, column: Column | None, metric: str) -> dict[str, Cell]
         values = {name: board.overall(name, metric) for name in board.names}
         parts = [board.degraded_input(common, metric) for common in board.common]
         whole = all(part.values for part in parts)
-        given = SeedValues((float(np.mean([part.mean for part in parts])),)) if whole else SeedValues()
+        input_values = SeedValues((float(np.mean([part.mean for part in parts])),)) if whole else SeedValues()
     else:
         values = {name: board.measured(name, column, metric) for name in board.names}
-        given = board.degraded_input(column, metric)
+        input_values = board.degraded_input(column, metric)
     classical = {name for name in board.names if board.classical(name)}
-    return table_cells.column(metric, values, given, classical, board.names)
+    return table_cells.column(metric, values, input_values, classical, board.names)
 
 
 def _standing(best: Against, name: str, board: Board) -> Cell:

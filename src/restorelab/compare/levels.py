@@ -51,9 +51,9 @@ def stages(board: Board, column: Column) -> dict[str, Any] | None:
     for name in board.where[column.label]:
         record = board.runs[name][0]
         try:
-            own = board.entry(name, column)["degradation"]
-            under = record.under(own) if board.crossed else record
-            nodes = filled(under.config["evaluation"][degradation_of(own)], under.config)
+            degradation = board.entry(name, column)["degradation"]
+            under = record.under(degradation) if board.crossed else record
+            nodes = filled(under.config["evaluation"][degradation_of(degradation)], under.config)
             return {stage: essence(node) for stage, node in nodes.items() if isinstance(node, Mapping)}
         except (KeyError, TypeError, UserError):
             continue

@@ -129,8 +129,8 @@ class CropRestorer:
         if sigma is not None and sigma.ndim == 4 and not fixed:
             sigma = detail.cut(sigma[0], window, scale)[None]
         with exact():
-            given = protocol.prepare(seen[None])
-            output = restore(net, given, sigma, self_ensemble=protocol.self_ensemble)[0].float()
+            inputs = protocol.prepare(seen[None])
+            output = restore(net, inputs, sigma, self_ensemble=protocol.self_ensemble)[0].float()
         truth = clean if fixed else detail.cut(clean, window)
         if output.shape != truth.shape:
             raise DataError(f"its output is {tuple(output.shape)}, no image of {tuple(truth.shape)}.")

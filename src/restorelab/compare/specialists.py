@@ -110,15 +110,18 @@ def _table(group: Sequence[Place], untrained: dict[str, list[str]], where: dict[
         for place in group:
             if place.noise == noise:
                 columns[noise, place.sets][place.title] = place
-    for (noise, sets), own in columns.items():
-        own |= {title: other for title, names in untrained.items()
+    for (noise, sets), places in columns.items():
+        places |= {title: other for title, names in untrained.items()
                 if (other := _beside(title, noise, sets, names, where)) is not None}  # fmt: skip
-    cells = [_cells(own, metric) for own in columns.values()]
-    beside = [title for own in columns.values() for title in own]
+    cells = [_cells(places, metric) for places in columns.values()]
+    beside = [title for places in columns.values() for title in places]
     titles = list(dict.fromkeys([*(place.title for place in group), *beside]))
     kinds = {title: "external" if any(where[name].external(name) for name in names) else "classical"
              for title, names in untrained.items() if names}  # fmt: skip
-    rows = [[Cell(title, kinds.get(title, "")), *(own.get(title, Cell("")) for own in cells)] for title in titles]
+    rows = [
+        [Cell(title, kinds.get(title, "")), *(column_cells.get(title, Cell("")) for column_cells in cells)]
+        for title in titles
+    ]
     head = ["", *(f"{label}\n{heading(metric)}" for label in _labels(columns))]
     data = (group[0].board.runs[group[0].name][0].config.get("choices") or {}).get("data", "")
     notes = [
@@ -142,19 +145,19 @@ def _labels(columns: dict[tuple[str, Sets], dict[str, Place]]) -> list[str]:
     """The noises, with the evaluations where one noise has several columns."""
     noises = [noise for noise, _ in columns]
     labels: list[str] = []
-    for (noise, _), own in columns.items():
+    for (noise, _), places in columns.items():
         label = noise
         if noises.count(noise) > 1:
-            label = f"{noise}, {', '.join(column.label for column in next(iter(own.values())).columns)}"
+            label = f"{noise}, {', '.join(column.label for column in next(iter(places.values())).columns)}"
         same = sum(other == label or other.startswith(f"{label} (images ") for other in labels)
         labels.append(f"{label} (images {same + 1})" if same else label)
     return labels
 
 
-def _cells(own: dict[str, Place], metric: str) -> dict[str, Cell]:
+def _cells(places: dict[str, Place], metric: str) -> dict[str, Cell]:
     """The cells of a column by family; the best is marked where there are several."""
-    values = {title: place.mean(metric) for title, place in own.items()}
-    cells = {title: table_cells.cell(metric, value, note=own[title].note) for title, value in values.items()}
+    values = {title: place.mean(metric) for title, place in places.items()}
+    cells = {title: table_cells.cell(metric, value, note=places[title].note) for title, value in values.items()}
     best = seed_values.best(metric, {title: value.mean for title, value in values.items()})
     if best is not None and len(cells) > 1:
         cells[best] = table_cells.marked(cells[best], "best")

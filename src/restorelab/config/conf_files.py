@@ -16,8 +16,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def user_conf() -> Path | None:
     """Return the user's own ./conf, which follows the shipped one on the search path; None if there is none."""
-    own = Path.cwd() / "conf"
-    return own if own.is_dir() and own.resolve() != conf_dir().resolve() else None
+    folder = Path.cwd() / "conf"
+    return folder if folder.is_dir() and folder.resolve() != conf_dir().resolve() else None
 
 
 def searched() -> list[str]:

@@ -66,9 +66,11 @@ def _member(name: str, entry: Mapping[str, Any], members: Mapping[str, Node]) ->
 
 def _followed(name: str, entry: Node, member: str, noise: Mapping[str, Any]) -> dict[str, Node]:
     """Return an evaluation with the values of a noise, except those that are drawn, for which it keeps its own."""
-    own = essence(entry["noise"])
-    values = {key: own.get(key, value) if _several(value) else _single(value) for key, value in essence(noise).items()}
-    if values == own:
+    evaluated = essence(entry["noise"])
+    values = {
+        key: evaluated.get(key, value) if _several(value) else _single(value) for key, value in essence(noise).items()
+    }
+    if values == evaluated:
         return {name: entry}
     stages = {key: node for key, node in entry.items() if key != "of"}
     return {name: {**stages, "noise": values} | ({"of": member} if member else {})}

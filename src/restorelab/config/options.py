@@ -91,8 +91,8 @@ def described(file: Path) -> ConfFile:
 
 def parameters(target: str) -> dict[str, Parameter]:
     """Return the parameters of a target; packages other than restorelab are imported for it."""
-    found = signatures.from_source(target)
-    return parameters_of(target, target) if found is None else found
+    parameters_here = signatures.from_source(target)
+    return parameters_of(target, target) if parameters_here is None else parameters_here
 
 
 def files(group: str) -> list[Path]:

@@ -44,8 +44,8 @@ class Packaged:
     @property
     def sigma(self) -> tuple[float, float] | None:
         """The noise levels that it was trained for, in 8-bit units; None if it does not take the noise level."""
-        given = self.card.get("sigma")
-        return None if given is None else (float(given[0]), float(given[1]))
+        level = self.card.get("sigma")
+        return None if level is None else (float(level[0]), float(level[1]))
 
     @property
     def config(self) -> dict[str, Any]:

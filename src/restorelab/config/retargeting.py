@@ -19,8 +19,10 @@ def additions(overrides: Sequence[str]) -> list[str]:
 def _of_lightning(override: str) -> bool:
     """Return whether an override sets an argument of Lightning's Trainer that conf/trainer does not list."""
     group, _, name = override.partition("=")[0].partition(".")
-    own = signatures.from_source(trainer_arguments.GROUP) or {}
-    return group == "trainer" and name.split(".")[0] not in own and name.split(".")[0] in trainer_arguments.arguments()
+    listed = signatures.from_source(trainer_arguments.GROUP) or {}
+    return (
+        group == "trainer" and name.split(".")[0] not in listed and name.split(".")[0] in trainer_arguments.arguments()
+    )
 
 
 def drop_left_over(settings: dict[str, Any], given: Set[str]) -> None:

@@ -37,8 +37,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The resolved config that a run left; its paths lead where what it reads lies now, see `paths.relocate`."""
     file = folder / CONFIG
     if not file.is_file():
-        found = sorted(p.parent.name for p in folder.glob("*/config.yaml")) if folder.is_dir() else []
-        hint = f" It holds the runs {', '.join(found[:5])}." if found else ""
+        runs_below = sorted(p.parent.name for p in folder.glob("*/config.yaml")) if folder.is_dir() else []
+        hint = f" It holds the runs {', '.join(runs_below[:5])}." if runs_below else ""
         msg = f"{folder} is not a run folder: it has no config.yaml.{hint}"
         raise ConfigError(msg)
     content = read_file(file)

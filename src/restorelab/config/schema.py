@@ -26,25 +26,9 @@ HIDDEN = ("_target_", "_partial_", "hydra", "choices", "sessions")
 HYDRA_KEYS = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
 
 GROUPS = (
-    "model",
-    "data",
-    "test",
-    "val",
-    "blur",
-    "downsample",
-    "noise",
-    "jpeg",
-    "evaluation",
-    "loss",
-    "objective",
-    "optimizer",
-    "scheduler",
-    "trainer",
-    "protocol",
-    "metrics",
-    "logger",
-    "callbacks",
-)
+    "model", "data", "test", "val", "blur", "downsample", "noise", "jpeg", "evaluation", "loss", "objective",
+    "optimizer", "scheduler", "trainer", "protocol", "metrics", "logger", "callbacks",
+)  # fmt: skip
 """The config groups of a run, in the order in which they are reported."""
 
 NAMED = ("test", "val", "evaluation", "callbacks", "metrics", "logger")
@@ -268,24 +252,24 @@ def _check_target(path: str, node: Mapping[str, Any], *, foreign: bool) -> None:
         return
     if parameters is None:
         parameters = parameters_of(f"{path}._target_", target)
-    given = {key: value for key, value in node.items() if key not in HYDRA_KEYS}
+    values = {key: value for key, value in node.items() if key not in HYDRA_KEYS}
     if path == "scheduler":
         parameters = parameters | TIMING
     if path.startswith("logger.") and "save_dir" in parameters:  # which is the run's folder, where nothing else is said
         parameters = parameters | {"save_dir": replace(parameters["save_dir"], required=False)}
     if target == trainer_arguments.GROUP:
-        parameters = dict(trainer_arguments.taken(path, given, parameters))
+        parameters = dict(trainer_arguments.taken(path, values, parameters))
     for name in list(parameters)[: len(node.get("_args_") or [])]:
         parameters = {key: value for key, value in parameters.items() if key != name}
-    _check_keys(path, given, parameters, partial=bool(node.get("_partial_")), of=target)
+    _check_keys(path, values, parameters, partial=bool(node.get("_partial_")), of=target)
 
 
 def _check_keys(
-    path: str, given: Mapping[str, Any], parameters: Mapping[str, Parameter], *, partial: bool = False, of: str = ""
+    path: str, values: Mapping[str, Any], parameters: Mapping[str, Parameter], *, partial: bool = False, of: str = ""
 ) -> None:
     prefix = f"{path}." if path else ""
     owner = f" of {of}" if of else ""
-    for key, value in given.items():
+    for key, value in values.items():
         if key not in parameters:
             if signatures.ANY_KEY in parameters:
                 continue
@@ -301,5 +285,5 @@ def _check_keys(
                 f"{signatures.describe(annotation)}.{f' Did you mean {near!r}?' if near else ''}"
             )
     for key, parameter in parameters.items():
-        if parameter.required and not partial and key not in given:
+        if parameter.required and not partial and key not in values:
             raise ConfigError(f"{prefix}{key}: missing; it has no default{owner}.")

@@ -48,7 +48,7 @@ def arguments() -> Mapping[str, Parameter]:
     assert spec.origin is not None
     file = Path(spec.origin).parent / "pytorch" / "trainer" / "trainer.py"
     classes = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.ClassDef)]
-    methods = [node for found in classes if found.name == "Trainer" for node in found.body]
+    methods = [node for definition in classes if definition.name == "Trainer" for node in definition.body]
     (init,) = [node for node in methods if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     return signatures.arguments(init.args, skip=1)
 

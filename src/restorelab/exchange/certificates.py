@@ -95,7 +95,7 @@ def load(name: str) -> Certificate:
 
 
 def _check(where: str, content: Mapping[str, Any], kind: type, required: set[str], own: set[str]) -> None:
-    allowed = {one.name for one in fields(kind)} - own
+    allowed = {field.name for field in fields(kind)} - own
     for key in content:
         if key not in allowed:
             raise ConfigError(f"{where}: unknown key {key!r}. {nearest(str(key), sorted(allowed))}")

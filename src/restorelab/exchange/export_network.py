@@ -53,19 +53,19 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     sources = [argument for argument in argv if "=" not in argument and not argument.startswith("-")]
-    given, _ = own_keys.split("export", [word for word in argv if word not in sources], OWN, of_run=False)
-    if len(sources) != 1 or "out" not in given:
+    options, _ = own_keys.split("export", [word for word in argv if word not in sources], OWN, of_run=False)
+    if len(sources) != 1 or "out" not in options:
         raise ConfigError("export: expected one network and where it goes, such as runs/mine out=mine.onnx.")
-    out = Path(given["out"]).expanduser()
-    kind = _kind(given.get("format"), out)
-    sigma = _sigma(given["sigma"], kind) if "sigma" in given else None
-    count = own_keys.whole("images", given.get("images", str(IMAGES)))
+    out = Path(options["out"]).expanduser()
+    kind = _kind(options.get("format"), out)
+    sigma = _sigma(options["sigma"], kind) if "sigma" in options else None
+    count = own_keys.whole("images", options.get("images", str(IMAGES)))
     if not count:
         raise ConfigError("images=0: a file that was not compared with the network is not written.")
-    replace = own_keys.truth("overwrite", given.get("overwrite", "false"))
+    replace = own_keys.truth("overwrite", options.get("overwrite", "false"))
     _check_place(out, kind, replace=replace)
-    texts: dict[str, str] = {key: given[key] for key in ("summary", "licence") if key in given}
-    with trust.trusting(own_keys.listed(given.get("trust", ""))):
+    texts: dict[str, str] = {key: options[key] for key in ("summary", "licence") if key in options}
+    with trust.trusting(own_keys.listed(options.get("trust", ""))):
         print(export(sources[0], out, kind, sigma=sigma, count=count, texts=texts))
     return 0
 
@@ -79,12 +79,12 @@ def export(source: str, out: Path, kind: str, *, sigma: float | None, count: int
     from restorelab.exchange import exported_file, model_card
     from restorelab.exchange.export_check import compare
     from restorelab.exchange.export_source import open_source
-    from restorelab.runs.run_folder import write_json
+    from restorelab.runs.run_folder import write_json, write_text
 
     network = open_source(source, texts)
     card = {**network.card, "name": out.stem}
     if kind == "card":
-        _write(out, model_card.markdown(card).encode())
+        write_text(out, model_card.markdown(card))
         return f"card: {out.resolve()}"
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         made = Path(scratch) / out.name
@@ -97,12 +97,6 @@ def export(source: str, out: Path, kind: str, *, sigma: float | None, count: int
         made.replace(out)
         made.with_suffix(".json").replace(out.with_suffix(".json"))
     return f"{check.words()}\n{kind}: {out.resolve()} ({out.stat().st_size:,} bytes)\ncard: {out.with_suffix('.json')}"
-
-
-def _write(file: Path, data: bytes) -> None:
-    from restorelab.runs.run_folder import write_bytes
-
-    write_bytes(file, data)
 
 
 def _kind(chosen: str | None, out: Path) -> str:

@@ -39,27 +39,27 @@ def run(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print(USAGE, end="")
         return 0
-    given, overrides = own_keys.split("export-set", argv, OWN)
-    if "out" not in given:
+    options, overrides = own_keys.split("export-set", argv, OWN)
+    if "out" not in options:
         msg = "export-set: say where to, out=FOLDER."
         raise ConfigError(msg)
-    trust.trust(own_keys.listed(given.get("trust", "")))
-    part, clean = given.get("part", "test"), own_keys.truth("clean", given.get("clean", "false"))
+    trust.trust(own_keys.listed(options.get("trust", "")))
+    part, clean = options.get("part", "test"), own_keys.truth("clean", options.get("clean", "false"))
     if part not in PARTS:
         msg = f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images."
         raise ConfigError(msg)
-    run = Path(given["run"]).expanduser() if "run" in given else None
-    print(export(_settings(given, overrides), Path(given["out"]).expanduser(), part=part, clean=clean, run=run))
+    run = Path(options["run"]).expanduser() if "run" in options else None
+    print(export(_settings(options, overrides), Path(options["out"]).expanduser(), part=part, clean=clean, run=run))
     return 0
 
 
-def _settings(given: Mapping[str, str], overrides: Sequence[str]) -> dict[str, Any]:
-    if "run" not in given:
+def _settings(options: Mapping[str, str], overrides: Sequence[str]) -> dict[str, Any]:
+    if "run" not in options:
         return composition.compose(overrides)
     if overrides:
-        msg = f"export-set run={given['run']}: the run's own configuration counts; leave out {' '.join(overrides)}."
+        msg = f"export-set run={options['run']}: the run's own configuration counts; leave out {' '.join(overrides)}."
         raise ConfigError(msg)
-    run = Path(given["run"]).expanduser()
+    run = Path(options["run"]).expanduser()
     settings = read_config(run)
     require_whole(settings, run_folder.RunFolder(run).config)
     return settings

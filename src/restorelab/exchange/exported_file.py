@@ -104,8 +104,8 @@ def opened(source: ExportSource, file: Path, kind: str, sigma: float | None) -> 
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(degraded: Tensor, level: Tensor | None) -> Tensor:
-        given = [degraded, *([] if level is None else [level])]
-        named = {taken.name: value.numpy() for taken, value in zip(session.get_inputs(), given, strict=True)}
+        inputs = [degraded, *([] if level is None else [level])]
+        named = {taken.name: value.numpy() for taken, value in zip(session.get_inputs(), inputs, strict=True)}
         return torch.from_numpy(session.run(None, named)[0])
 
     return run
@@ -146,7 +146,7 @@ def _onnx(
     net = Exportable(source.net, sigma).eval()
     second = net.takes_sigma and sigma is None
     side = net.multiple * -(-24 // net.multiple)
-    given = (
+    described = (
         torch.rand(2, int(source.card["channels"]), side + net.multiple, side),
         *([torch.rand(2)] if second else []),
     )
@@ -155,7 +155,7 @@ def _onnx(
     try:
         with _quiet():
             program = torch.onnx.export(
-                net, given, dynamo=True, dynamic_shapes=shapes, input_names=inputs[: 1 + second],
+                net, described, dynamo=True, dynamic_shapes=shapes, input_names=inputs[: 1 + second],
                 output_names=outputs, verbose=False,
             )  # fmt: skip
     except Exception as error:  # torch's exporter raises its own types

@@ -32,7 +32,7 @@ ABSENT = "restorelab.exchange.no_network.network"
 
 def write(
     built: Parts,
-    found: Sequence[Scored],
+    scored_sets: Sequence[Scored],
     folders: Mapping[str, Path],
     method: Method,
     exported: Path,
@@ -56,8 +56,8 @@ def write(
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
             new = RunFolder(Path(scratch) / "run")
             new.images.mkdir(parents=True)
-            _write(new, built, found, folders, method, exported, place=place.resolve(), copy=copy)
-            _keep(new, found[0].measured.frozen.table, division)
+            _write(new, built, scored_sets, folders, method, exported, place=place.resolve(), copy=copy)
+            _keep(new, scored_sets[0].measured.frozen.table, division)
             new.path.rename(place)  # onto nothing, or onto an empty folder
     except BaseException as error:
         if out is None:
@@ -72,7 +72,7 @@ def write(
 def _write(
     new: RunFolder,
     built: Parts,
-    found: Sequence[Scored],
+    scored_sets: Sequence[Scored],
     folders: Mapping[str, Path],
     method: Method,
     exported: Path,
@@ -89,28 +89,29 @@ def _write(
         "train": False,
         "model": {"_target_": ABSENT, "method": method.name},
         "evaluation": {
-            name: built.config["evaluation"][name] for name in (degradation_of(one.measured.name) for one in found)
+            name: built.config["evaluation"][name]
+            for name in (degradation_of(scored.measured.name) for scored in scored_sets)
         },
         "choices": {"model": method.name, **built.config["choices"]},
     }
     write_text(new.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    write_results.write_per_image(new.per_image, [one.measured for one in found])
+    write_results.write_per_image(new.per_image, [scored.measured for scored in scored_sets])
     kept_as: dict[str, Any] = {}
-    for one in found:
-        name = one.measured.name
+    for scored in scored_sets:
+        name = scored.measured.name
         folder = folders[name].resolve()
-        _draw(new.images / f"{name}.png", one, folder, built, method)
+        _draw(new.images / f"{name}.png", scored, folder, built, method)
         if copy:
             inside = new.path / "outputs" / (name if set_of(name) else folders[name].name)
             inside.mkdir(parents=True)
-            for entry in one.files.values():
+            for entry in scored.files.values():
                 shutil.copyfile(folder / entry["file"], inside / entry["file"])
         images = {key: {**entry, "shape": shape} for (key, entry), shape in
-                  zip(one.files.items(), _shapes(one), strict=True)}  # fmt: skip
+                  zip(scored.files.items(), _shapes(scored), strict=True)}  # fmt: skip
         where = inside.relative_to(new.path).as_posix() if copy else str(folder)
         kept_as[name] = {"folder": where, "images": images}
     write_json(new.path / stored_outputs.FILE, {"evaluations": kept_as})
-    write_json(new.result, _facts(built, found, method, exported))
+    write_json(new.result, _facts(built, scored_sets, method, exported))
 
 
 def _keep(new: RunFolder, table: Table, division: Kept) -> None:
@@ -122,29 +123,32 @@ def _keep(new: RunFolder, table: Table, division: Kept) -> None:
     write_json(new.inputs, {"table": table.folder.name})
 
 
-def _shapes(one: Scored) -> list[list[int]]:
-    frozen = one.measured.frozen
+def _shapes(scored: Scored) -> list[list[int]]:
+    frozen = scored.measured.frozen
     return [[int(side) for side in frozen.table.shapes[row]] for row in frozen.rows]
 
 
-def _facts(built: Parts, found: Sequence[Scored], method: Method, exported: Path) -> dict[str, Any]:
+def _facts(built: Parts, scored_sets: Sequence[Scored], method: Method, exported: Path) -> dict[str, Any]:
     """result.json in the same schema as a run's, null where nothing is known; and how the outputs were."""
     known = write_results.describe(
-        built, Identity(), [one.measured for one in found], [], images_per_second=None, seconds=float("nan")
+        built, Identity(), [scored.measured for scored in scored_sets], [], images_per_second=None, seconds=float("nan")
     )
-    said = {"model": method.name, "objective": None, "parameters": method.parameters, "macs": method.macs,
+    known_of_method = {"model": method.name, "objective": None, "parameters": method.parameters, "macs": method.macs,
             "seconds": method.seconds, "peak_memory": None}  # fmt: skip
-    how = {one.measured.name: {"forms": one.forms, "outside": one.outside, "clamped": one.clamped} for one in found}
-    return {**known, **said, "external": {"set": str(exported.resolve()), "outputs": how}}
+    how = {
+        scored.measured.name: {"forms": scored.forms, "outside": scored.outside, "clamped": scored.clamped}
+        for scored in scored_sets
+    }
+    return {**known, **known_of_method, "external": {"set": str(exported.resolve()), "outputs": how}}
 
 
-def _draw(file: Path, one: Scored, folder: Path, built: Parts, method: Method) -> None:
+def _draw(file: Path, scored: Scored, folder: Path, built: Parts, method: Method) -> None:
     """The panel that a run has: degraded, restored, clean and error of a few images."""
-    frozen, rows = one.measured.frozen, []
-    shapes, ids = _shapes(one), frozen.ids
+    frozen, rows = scored.measured.frozen, []
+    shapes, ids = _shapes(scored), frozen.ids
     for place in places(len(frozen), frozen.clean, write_results.PICTURES):
         channels, height, width = shapes[place]
-        image = outputs.read(folder / one.files[ids[place]]["file"], (channels, height, width)).image
+        image = outputs.read(folder / scored.files[ids[place]]["file"], (channels, height, width)).image
         rows.append(PanelRow(ids[place], frozen.image(place), image, frozen.clean(place)))
     file.parent.mkdir(exist_ok=True)  # of a test set
-    write_bytes(file, encoded(rendered(panel(rows, built.protocol, f"{method.name}: {one.measured.name}"))))
+    write_bytes(file, encoded(rendered(panel(rows, built.protocol, f"{method.name}: {scored.measured.name}"))))

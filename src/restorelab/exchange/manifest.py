@@ -103,9 +103,9 @@ class Manifest:
 
         shown = {entry.name: {image.id for image in entry.images} for entry in self.evaluations}
         ids = sorted(set().union(*shown.values()))
-        alike = all(len(found) == len(ids) for found in shown.values())
+        alike = all(len(ids_shown) == len(ids) for ids_shown in shown.values())
         under = {} if alike else {name: of for name, of in variants.items() if of is not None and name in shown}
-        images = {one: tuple(of for name, of in under.items() if one in shown[name]) for one in ids}
+        images = {image_id: tuple(of for name, of in under.items() if image_id in shown[name]) for image_id in ids}
         return Kept(self.table, {part: images if part == self.part else {} for part in PARTS}, contents={})
 
     def same_images(self, other: "Manifest") -> bool:

@@ -52,17 +52,19 @@ class Scored:
     def notes(self) -> list[str]:
         """What a reader should know, a sentence each."""
         name, count = self.measured.name, len(self.files)
-        found = [f"{name}: {', '.join(f'{number} {form}' for form, number in self.forms.items())}"]
+        sentences = [f"{name}: {', '.join(f'{number} {form}' for form, number in self.forms.items())}"]
         if self.clamped:
-            found.append(
+            sentences.append(
                 f"{name}: {self.outside:.2%} of the values, in {self.clamped} of {count} images, lie outside [0, 1] "
                 "and were clamped"
             )
         if self.collapsed:
-            found.append(f"{name}: {self.collapsed} gray images were saved as RGB; one of the equal channels was taken")
+            sentences.append(
+                f"{name}: {self.collapsed} gray images were saved as RGB; one of the equal channels was taken"
+            )
         if self.strange:
-            found.append(f"{name}: {self.strange} files belong to no image of the set and were passed over")
-        return found
+            sentences.append(f"{name}: {self.strange} files belong to no image of the set and were passed over")
+        return sentences
 
 
 def digest(image: Tensor) -> str:
@@ -76,31 +78,31 @@ def measure(folder: Path, entry: Exported, frozen: FrozenSet, protocol: Protocol
     Raises:
         DataError: for files that are missing or are no such images; it names some and says how many more.
     """
-    found: list[Path] = []
+    image_files: list[Path] = []
     missing: list[tuple[str, str]] = []
     present = outputs.present(folder)
     for image in entry.images:
         try:
-            found.append(outputs.find(present, image.file))
+            image_files.append(outputs.find(present, image.file))
         except Refused as refusal:
             missing.append((image.file, str(refusal)))
-    shared = [file.name for file, times in Counter(found).items() if times > 1]
+    shared = [file.name for file, times in Counter(image_files).items() if times > 1]
     missing += [(name, "stands for several images of the set; name the files as the set's are") for name in shared]
     _complain(missing, entry, folder)
-    reading = _Reading(found, entry)
+    reading = _Reading(image_files, entry)
     result = evaluate(Identity(), frozen, protocol, batch_size=BATCH, loss=reading)
     _complain(reading.bad, entry, folder)
     values = sum(torch.Size(image.shape).numel() for image in entry.images)
-    given = {file for files in present.values() for file in files if file.suffix.lower() in outputs.ENDINGS}
+    candidates = {file for files in present.values() for file in files if file.suffix.lower() in outputs.ENDINGS}
     return Scored(
         measured=replace(result, loss=float("nan"), seconds=float("nan")),
         files={image.id: {"file": file.name, "digest": reading.digests[place]}
-               for place, (image, file) in enumerate(zip(entry.images, found, strict=True))},
+               for place, (image, file) in enumerate(zip(entry.images, image_files, strict=True))},
         forms=dict(reading.forms.most_common()),
         outside=reading.outside / values,
         clamped=reading.clamped,
         collapsed=reading.collapsed,
-        strange=len(given - set(found)),
+        strange=len(candidates - set(image_files)),
     )  # fmt: skip
 
 

@@ -42,8 +42,8 @@ def _row(row: Mapping[str, Any]) -> str:
     interval = f" ({low:.2f} to {high:.2f})" if low is not None else ""
     psnr = f"{row['psnr']:.2f}{interval}" if "psnr" in row else ""
     ssim = f"{row['ssim']:.4f}" if "ssim" in row else ""
-    given = f"{row['input_psnr']:.2f}" if "input_psnr" in row else ""
-    return f"| {row.get('set', '')} | {row['evaluation']} | {row['images']:,} | {psnr} | {ssim} | {given} |"
+    input_psnr = f"{row['input_psnr']:.2f}" if "input_psnr" in row else ""
+    return f"| {row.get('set', '')} | {row['evaluation']} | {row['images']:,} | {psnr} | {ssim} | {input_psnr} |"
 
 
 def _plain(value: Any) -> str:

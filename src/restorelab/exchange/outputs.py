@@ -38,11 +38,11 @@ class Output:
 
 def present(folder: Path) -> dict[str, list[Path]]:
     """The files of a folder by their names without ending, in lower case: systems differ in what they tell apart."""
-    found: dict[str, list[Path]] = {}
+    by_stem: dict[str, list[Path]] = {}
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.name.startswith("."):
-            found.setdefault(file.stem.casefold(), []).append(file)
-    return found
+            by_stem.setdefault(file.stem.casefold(), []).append(file)
+    return by_stem
 
 
 def find(files: Mapping[str, Sequence[Path]], name: str) -> Path:
@@ -55,14 +55,14 @@ def find(files: Mapping[str, Sequence[Path]], name: str) -> Path:
     """
     named, bare = PurePosixPath(name.casefold()), name.casefold()
     stems = [bare, named.stem] if named.suffix in EXTENSIONS else [bare]
-    found = next((files[stem] for stem in stems if stem in files), [])
-    wanted = [file for file in found if file.suffix.lower() in ENDINGS]
+    candidates = next((files[stem] for stem in stems if stem in files), [])
+    wanted = [file for file in candidates if file.suffix.lower() in ENDINGS]
     if len(wanted) == 1:
         return wanted[0]
     if wanted:
         raise Refused(f"is there as {' and '.join(file.suffix for file in wanted)}; expected one of them")
-    if found:
-        raise Refused(f"is there as {found[0].name}; expected one of the endings {', '.join(ENDINGS)}")
+    if candidates:
+        raise Refused(f"is there as {candidates[0].name}; expected one of the endings {', '.join(ENDINGS)}")
     near = get_close_matches(stems[-1], list(files), n=1)
     hint = f" (the folder has {files[near[0]][0].name})" if near else ""
     raise Refused(f"is missing; expected one of the endings {', '.join(ENDINGS)}{hint}")
@@ -133,15 +133,15 @@ def _gray_png(file: Path) -> bool:
 
 def _planes(array: np.ndarray, shape: Shape) -> np.ndarray:
     """(H, W), (H, W, C), (C, H, W), and each with a leading 1, to (C, H, W), where C may also be 1 or 3."""
-    found, known = (array[0] if array.ndim == 4 and len(array) == 1 else array), {1, 3, shape[0]}
-    if found.ndim == 2:
-        return found[None]
-    if found.ndim == 3 and found.shape[0] in known and found.shape[1:] == shape[1:]:
-        return found
-    if found.ndim == 3 and found.shape[2] in known:
-        return found.transpose(2, 0, 1)
-    if found.ndim == 3 and found.shape[0] in known:
-        return found
+    image, known = (array[0] if array.ndim == 4 and len(array) == 1 else array), {1, 3, shape[0]}
+    if image.ndim == 2:
+        return image[None]
+    if image.ndim == 3 and image.shape[0] in known and image.shape[1:] == shape[1:]:
+        return image
+    if image.ndim == 3 and image.shape[2] in known:
+        return image.transpose(2, 0, 1)
+    if image.ndim == 3 and image.shape[0] in known:
+        return image
     sizes = f"{shape[1]}x{shape[2]}" + (f"x{shape[0]}" if shape[0] > 1 else "")
     raise Refused(f"holds an array of {array.shape}; expected (H, W) or (H, W, C), here {sizes}")
 

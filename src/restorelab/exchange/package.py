@@ -57,16 +57,16 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     plain = [word for word in argv if "=" not in word]
-    given, _ = own_keys.split("package", [word for word in argv if "=" in word], OWN, of_run=False)
-    missing = [f"{key}=TEXT" for key in REQUIRED if key not in given]
+    options, _ = own_keys.split("package", [word for word in argv if "=" in word], OWN, of_run=False)
+    missing = [f"{key}=TEXT" for key in REQUIRED if key not in options]
     if len(plain) != 2 or missing:
         raise ConfigError(f"package {' '.join(plain)}: expected RUN NAME {' '.join(missing)}".rstrip())
-    precision = given.get("precision", "auto")
+    precision = options.get("precision", "auto")
     if precision not in ("auto", "half", "float"):
         raise ConfigError(f"precision={precision}: expected auto, half or float.")
-    out = Path(given["out"]).expanduser() if "out" in given else packaged.FOLDER
-    texts = {key: value for key, value in given.items() if key in REQUIRED}
-    measured = [Path(path).expanduser() for path in given["measured"].split(",")] if "measured" in given else []
+    out = Path(options["out"]).expanduser() if "out" in options else packaged.FOLDER
+    texts = {key: value for key, value in options.items() if key in REQUIRED}
+    measured = [Path(path).expanduser() for path in options["measured"].split(",")] if "measured" in options else []
     print(package(Path(plain[0]).expanduser(), plain[1], texts, out, measured=measured, precision=precision))
     return 0
 

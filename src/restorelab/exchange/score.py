@@ -47,35 +47,35 @@ def run(argv: Sequence[str]) -> int:
     if "=" in first and not Path(first).expanduser().is_dir():
         msg = f"score {first}: first comes the folder of the outputs, score DIR set=FOLDER name=METHOD."
         raise ConfigError(msg)
-    given, _ = own_keys.split("score", rest, OWN, of_run=False)
+    options, _ = own_keys.split("score", rest, OWN, of_run=False)
     for key in ("set", "name"):
-        if key not in given:
+        if key not in options:
             msg = f"score: {key}= is missing; score DIR set=FOLDER name=METHOD."
             raise ConfigError(msg)
-    folder, out = Path(first).expanduser(), Path(given["out"]).expanduser() if "out" in given else None
+    folder, out = Path(first).expanduser(), Path(options["out"]).expanduser() if "out" in options else None
     if not folder.is_dir():
         msg = f"score {first}: there is no such folder."
         raise ConfigError(msg)
-    trust.trust(own_keys.listed(given.get("trust", "")))
-    copy = own_keys.truth("copy", given.get("copy", "false"))
-    root = given.get("root")
-    print(score(folder, Path(given["set"]).expanduser(), _method(given), out, runs_dir=given.get("runs_dir", "runs"),
-                copy=copy, root=root))  # fmt: skip
+    trust.trust(own_keys.listed(options.get("trust", "")))
+    copy = own_keys.truth("copy", options.get("copy", "false"))
+    root = options.get("root")
+    runs_dir, exported = options.get("runs_dir", "runs"), Path(options["set"]).expanduser()
+    print(score(folder, exported, _method(options), out, runs_dir=runs_dir, copy=copy, root=root))
     return 0
 
 
-def _method(given: Mapping[str, str]) -> Method:
-    counts = {key: own_keys.whole(key, given[key]) for key in ("parameters", "macs", "seed") if key in given}
+def _method(options: Mapping[str, str]) -> Method:
+    counts = {key: own_keys.whole(key, options[key]) for key in ("parameters", "macs", "seed") if key in options}
     seconds = None
-    if "seconds" in given:
+    if "seconds" in options:
         try:
-            seconds = float(given["seconds"])
+            seconds = float(options["seconds"])
         except ValueError:
             seconds = -1.0
         if not (math.isfinite(seconds) and seconds >= 0):
-            msg = f"seconds={given['seconds']}: expected a number of seconds."
+            msg = f"seconds={options['seconds']}: expected a number of seconds."
             raise ConfigError(msg)
-    return Method(given["name"], seconds=seconds, **counts)
+    return Method(options["name"], seconds=seconds, **counts)
 
 
 def score(
@@ -108,23 +108,23 @@ def score(
     settings = dict(read.config)
     if root is not None:
         settings["data"] = {**settings["data"], "root": root}
-    of = {name: one.of for name, one in build.parts(settings).evaluations.items()}
+    of = {name: evaluation.of for name, evaluation in build.parts(settings).evaluations.items()}
     division = read.division(of)
     built, frozen = sets.open_sets(settings, read.part, division)
-    found = []
-    for entry, one in zip(read.evaluations, frozen, strict=True):
+    scored_sets = []
+    for entry, fixed_set in zip(read.evaluations, frozen, strict=True):
         if entry.name in there:
-            _check(read, entry, one)
-            found.append(measuring.measure(there[entry.name], entry, one, built.protocol))
-    lines = [table([one.measured.row for one in found], title=f"{method.name}, {read.part} set")]
-    lines += ["", *(note for one in found for note in one.notes())]
+            _check(read, entry, fixed_set)
+            scored_sets.append(measuring.measure(there[entry.name], entry, fixed_set, built.protocol))
+    lines = [table([scored.measured.row for scored in scored_sets], title=f"{method.name}, {read.part} set")]
+    lines += ["", *(note for scored in scored_sets for note in scored.notes())]
     left = [entry.name for entry in read.evaluations if entry.name not in there]
     if left:
         lines.append(f"not scored, as {folder} has no such folder: {', '.join(left)}")
     lines.append(f"protocol: {built.protocol.describe(frozen[0].channels)}")
     if read.part == "test":
         place = external.write(
-            built, found, there, method, exported, out, division=division, runs_dir=runs_dir, copy=copy
+            built, scored_sets, there, method, exported, out, division=division, runs_dir=runs_dir, copy=copy
         )
         lines.append(f"run:      {place}")
     else:

@@ -66,10 +66,10 @@ def described(
     for frozen, folder in zip(sets, folders, strict=True):
         images, outside = [], 0
         for place, (name, group) in enumerate(zip(frozen.ids, frozen.groups, strict=True)):
-            given = protocol.prepare(frozen.image(place))
-            outside += int(((given < 0) | (given > 1)).sum())
+            inputs = protocol.prepare(frozen.image(place))
+            outside += int(((inputs < 0) | (inputs > 1)).sum())
             shape = tuple(int(side) for side in frozen.table.shapes[frozen.rows[place]])
-            images.append(Image(name, group, files[name], _three(shape), _three(given.shape)))
+            images.append(Image(name, group, files[name], _three(shape), _three(inputs.shape)))
         kind = frozen.evaluation
         evaluations.append(Exported(kind.name, folder, frozen.spec, frozen.bits, dict(kind.config), outside, images))
     return Manifest(part, clean, protocol.spec(), config, evaluations, sets[0].table.folder.name)
@@ -93,9 +93,9 @@ def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: 
         looked_at.mkdir(parents=True)
         exact.mkdir()
         for place, image in enumerate(entry.images):
-            given = protocol.prepare(frozen.image(place))
-            np.save(exact / f"{image.file}.npy", laid(given))
-            Pillow.fromarray(pixels(given)).save(looked_at / f"{image.file}.png")
+            inputs = protocol.prepare(frozen.image(place))
+            np.save(exact / f"{image.file}.npy", laid(inputs))
+            Pillow.fromarray(pixels(inputs)).save(looked_at / f"{image.file}.png")
     if new.clean:
         _write_clean(new, sets, folder / "clean")
     words = protocol.describe(sets[0].channels)
@@ -105,7 +105,7 @@ def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: 
             title=f"{', '.join(entry.name for entry in new.evaluations)}: {new.part} images",
             version=new.version,
             clean=CLEAN if new.clean else "",
-            bands="".join(f" ({said})" for said in dict.fromkeys(map(shown_bands, channels)) if said),
+            bands="".join(f" ({bands})" for bands in dict.fromkeys(map(shown_bands, channels)) if bands),
             expected=manifest.EXPECTED[0].lower() + manifest.EXPECTED[1:],
             first=new.evaluations[0].folder,
             protocol=words,

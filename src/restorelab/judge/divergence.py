@@ -50,8 +50,8 @@ def divergence(values: Sequence[Any], best: np.ndarray, *, seed: int = 0) -> Div
 def _pearson(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The divergence of each row of counts among the best, (draws, bins), from all runs' bins."""
     share = sizes / sizes.sum()
-    own = counts / counts.sum(axis=1, keepdims=True)
-    return (share * (own / share - 1) ** 2).sum(axis=1)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    return (share * (shares / share - 1) ** 2).sum(axis=1)
 
 
 def binned(values: Sequence[Any]) -> np.ndarray:

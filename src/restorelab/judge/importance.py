@@ -73,7 +73,7 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> GridImpo
     keys = _keys(finished)
     if keys and (grid := _grid(finished, keys)) is not None:
         cells, levels = grid
-        shares = anova.decompose(cells, [len(own) for own in levels])
+        shares = anova.decompose(cells, [len(values) for values in levels])
         if shares.total == 0:
             return f"All runs have the same {metric} on the validation images."
         return GridImportance(keys, levels, cells, shares)
@@ -129,10 +129,10 @@ def _validated(config: Mapping[str, Any]) -> str:
     """A key of the validation images and how they are measured."""
     data = {key: value for key, value in (config.get("data") or {}).items() if key not in OF_TRAINING}
     evaluation = config.get("evaluation") or {}
-    own = {stage: config.get(stage) for stage in STAGES
+    training_stages = {stage: config.get(stage) for stage in STAGES
            if not all(isinstance(entry, Mapping) and entry.get(stage) for entry in evaluation.values())}  # fmt: skip
     rest = [config.get(key) for key in ("split_seed", "eval_seed", "protocol")]
-    return json.dumps([data, evaluation, own, rest], sort_keys=True, default=str)
+    return json.dumps([data, evaluation, training_stages, rest], sort_keys=True, default=str)
 
 
 def factors(configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -143,15 +143,15 @@ def factors(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     kept: list[str] = []
     for key in dict.fromkeys(key for config in configs for key in config if key != "experiment"):
-        own = [json.dumps(config.get(key, naming.ABSENT), default=str) for config in configs]
-        if len(set(own)) == 1:
+        values = [json.dumps(config.get(key, naming.ABSENT), default=str) for config in configs]
+        if len(set(values)) == 1:
             continue
         others = [[json.dumps(config.get(other, naming.ABSENT), default=str) for config in configs] for other in kept]
         groups = [other for other, name in zip(others, kept, strict=True) if "." not in name]
         coarse = [other for other in others if len(set(other)) <= len(configs) // 2]
-        if own in others or any(_decides(other, own) for other in coarse):
+        if values in others or any(_decides(other, values) for other in coarse):
             continue
-        if groups and _decides([str(each) for each in zip(*groups, strict=True)], own) and "." in key:
+        if groups and _decides([str(each) for each in zip(*groups, strict=True)], values) and "." in key:
             continue
         kept.append(key)
     return kept
@@ -167,7 +167,7 @@ def _by_config(points: Sequence[Point]) -> list[Point]:
     by: dict[str, list[Point]] = defaultdict(list)
     for point in points:
         by[point.name].append(point)
-    return [replace(own[0], value=float(np.mean([point.value for point in own]))) for own in by.values()]
+    return [replace(alike[0], value=float(np.mean([point.value for point in alike]))) for alike in by.values()]
 
 
 def _levels(points: Sequence[Point], key: str) -> list[Any]:
@@ -181,7 +181,7 @@ def _levels(points: Sequence[Point], key: str) -> list[Any]:
 def _grid(points: Sequence[Point], keys: Sequence[str]) -> tuple[np.ndarray, list[list[Any]]] | None:
     """The values by combination in C order, and each key's values; None where a combination is missing."""
     levels = [_levels(points, key) for key in keys]
-    if np.prod([len(own) for own in levels]) > len(points):
+    if np.prod([len(values_of_key) for values_of_key in levels]) > len(points):
         return None
     by: dict[str, list[float]] = defaultdict(list)
     for point in points:

@@ -25,7 +25,8 @@ def case(name: str, before: np.ndarray, after: np.ndarray) -> Case:
     """One photograph: samples (H, W, C) as they were, and (s H, s W, C) as they are now."""
     scale = after.shape[0] // before.shape[0]
     height, width = before.shape[0], before.shape[1]
-    reduced = _reduced(before)
+    every = max(1, max(height, width) // 1024)
+    reduced = before[::every, ::every]
     step = height / reduced.shape[0]
     side = max(8, round(SIDE / scale / step))
     gray = torch.from_numpy(reduced.astype(np.float32).transpose(2, 0, 1) / white(before))
@@ -35,7 +36,8 @@ def case(name: str, before: np.ndarray, after: np.ndarray) -> Case:
     place = (slice(top, top + high), slice(left, left + wide))
     enlarged = tuple(slice(scale * part.start, scale * part.stop) for part in place)
     tiles = Tile("before", _webp(before[place])), Tile("after", _webp(after[enlarged]))
-    small = _webp(_image(reduced).resize(_fitting(width, height)))
+    shrink = min(1.0, SMALL / max(width, height))
+    small = _webp(_image(reduced).resize((max(1, round(width * shrink)), max(1, round(height * shrink)))))
     return Case(name, name, small, (width, height), (left, top, wide, high), tiles[0], None, [tiles[1]])
 
 
@@ -46,17 +48,6 @@ def write(cases: Sequence[Case], file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole(file) as stream:
         stream.write(text.encode())
-
-
-def _reduced(pixels: np.ndarray) -> np.ndarray:
-    """Every n-th pixel, so that the longer side has some 1000."""
-    step = max(1, max(pixels.shape[:2]) // 1024)
-    return pixels[::step, ::step]
-
-
-def _fitting(width: int, height: int) -> tuple[int, int]:
-    factor = min(1.0, SMALL / max(width, height))
-    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def _image(pixels: np.ndarray) -> Image.Image:

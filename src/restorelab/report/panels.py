@@ -40,12 +40,12 @@ def panel(rows: Sequence[PanelRow], protocol: Protocol, title: str) -> Figure:
     the same for every network, so that panels of one evaluation can be compared. Of an image larger than a cell the
     part with the most detail is shown; the numbers are of the whole image.
     """
-    given = [protocol.measure_input(row.degraded[None], row.clean[None]) for row in rows]
+    input_values = [protocol.measure_input(row.degraded[None], row.clean[None]) for row in rows]
     got = [protocol.measure(row.restored[None], row.clean[None]) for row in rows]
     errors = [(row.restored.clamp(0, 1) - row.clean).abs().mean(dim=0) for row in rows]
-    most = reach(float(np.sqrt(np.mean([float(values["mse"]) for values in given]))))
+    most = reach(float(np.sqrt(np.mean([float(values["mse"]) for values in input_values]))))
     lines = []
-    for row, before, after, error in zip(rows, given, got, errors, strict=True):
+    for row, before, after, error in zip(rows, input_values, got, errors, strict=True):
         box = _box(row)
         size = (box[3], box[2])
         zoom, scale = times(*size), max(1, row.clean.shape[-2] // row.degraded.shape[-2])

@@ -113,7 +113,7 @@ def pick(built: Parts, settings: Mapping[str, Any], part: str, images: int) -> l
 
 def columns(built: Parts, settings: Mapping[str, Any]) -> list[PreviewColumn]:
     """The training's degradation, one a noise of `noise=each`, then the evaluations'; equal ones once."""
-    own = essences(settings)
+    noises = essences(settings)
     training, noise = built.degradation, built.degradation.noise
     if isinstance(noise, Each):
         made = [
@@ -121,7 +121,7 @@ def columns(built: Parts, settings: Mapping[str, Any]) -> list[PreviewColumn]:
             for name, member in noise.noises.items()
         ]
     else:
-        made = [PreviewColumn("training", training, Evaluation("training", training, own).key)]
+        made = [PreviewColumn("training", training, Evaluation("training", training, noises).key)]
     for name, evaluation in built.evaluations.items():
         same = next((i for i, column in enumerate(made) if column.key == evaluation.key), None)
         if same is None:
@@ -165,8 +165,8 @@ def input_psnr(column: PreviewColumn, images: Sequence[PreviewImage], protocol: 
 def _input(degraded: Sequence[Tensor], images: Sequence[PreviewImage], protocol: Protocol) -> dict[str, np.ndarray]:
     values = {name: np.zeros(len(images)) for name in ("psnr", "ssim")}
     for places in _alike(images):
-        given = torch.stack([degraded[place] for place in places])
-        measured = protocol.measure_input(given, torch.stack([images[place].clean.float() for place in places]))
+        inputs = torch.stack([degraded[place] for place in places])
+        measured = protocol.measure_input(inputs, torch.stack([images[place].clean.float() for place in places]))
         for name, column in values.items():
             column[places] = measured[name].numpy()
     return values

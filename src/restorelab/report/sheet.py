@@ -74,9 +74,9 @@ def enlarged(picture: SheetPicture) -> np.ndarray:
 def wrapped(text: str, letters: int) -> list[str]:
     """Lines of at most `letters`: it breaks behind spaces, underscores, hyphens, slashes and dots, and long words."""
     broken = []
-    for given in text.split("\n"):
+    for paragraph in text.split("\n"):
         lines = [""]
-        pieces = re.findall(r"[^\s_/.-]*[\s_/.-]+|[^\s_/.-]+", given)
+        pieces = re.findall(r"[^\s_/.-]*[\s_/.-]+|[^\s_/.-]+", paragraph)
         for piece in (part for whole in pieces for part in _pieces(whole, letters)):
             if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > letters:
                 lines.append("")

@@ -61,7 +61,7 @@ def column(
 
     given: the degraded input's own value. classical: the classical baselines. fair: those that compete for a mark.
     """
-    cells = {name: cell(metric, own) for name, own in values.items()}
+    cells = {name: cell(metric, seed_values) for name, seed_values in values.items()}
     cells[INPUT] = cell(metric, given) if given.values else Cell("")
     means = {name: values[name].mean for name in fair}
     first_classical = best(metric, {name: mean for name, mean in means.items() if name in classical})

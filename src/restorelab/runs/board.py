@@ -90,8 +90,10 @@ class Board:
 
     def entry(self, name: str, column: Column) -> Mapping[str, Any]:
         """The entry of result.json of a run's first seed."""
-        own = entries(self.runs[name][0], crossed=self.crossed)
-        return next(entry for entry in own.values() if (entry["spec"], entry["bits"]) == (column.spec, column.bits))
+        measured_sets = entries(self.runs[name][0], crossed=self.crossed)
+        return next(
+            entry for entry in measured_sets.values() if (entry["spec"], entry["bits"]) == (column.spec, column.bits)
+        )
 
     def measured(self, name: str, column: Column, metric: str) -> SeedValues:
         """Return the values of a test metric, one for each seed."""
@@ -99,8 +101,8 @@ class Board:
             return SeedValues(why=f"{name} was not measured under {column.label}.")
         if not self.crossed:
             return by_seed(self.runs, name, column.evaluation, metric)
-        own = self.entry(name, column)["degradation"]
-        return by_seed(Runs([record.under(own) for record in self.runs[name]]), name, own, metric)
+        degradation = self.entry(name, column)["degradation"]
+        return by_seed(Runs([record.under(degradation) for record in self.runs[name]]), name, degradation, metric)
 
     def overall(self, name: str, metric: str, columns: Sequence[Column] | None = None) -> SeedValues:
         """Return the mean over the common evaluations, one value per seed; none where a run lacks one of them."""

@@ -16,7 +16,10 @@ def alike(runs: Runs) -> tuple[Runs, list[str]]:
     agreeing: list[Record] = []
     sentences = []
     for name in runs:
-        keys = {id(record): _keys(record) for record in runs[name]}
+        keys = {
+            id(record): frozenset((name, entry["spec"], entry["bits"]) for name, entry in entries(record).items())
+            for record in runs[name]
+        }
         most_common_key = Counter(keys.values()).most_common(1)[0][0]
         reference = next(record for record in runs[name] if keys[id(record)] == most_common_key)
         for record in runs[name]:
@@ -25,10 +28,6 @@ def alike(runs: Runs) -> tuple[Runs, list[str]]:
             else:
                 sentences.append(f"{name} (seed {record.seed}) is left out: {_differs(reference, record)}.")
     return Runs(agreeing), sentences
-
-
-def _keys(record: Record) -> frozenset[tuple[str, str, str]]:
-    return frozenset((name, entry["spec"], entry["bits"]) for name, entry in entries(record).items())
 
 
 def _differs(reference: Record, other: Record) -> str:
@@ -117,13 +116,13 @@ def _keys_of_all_seeds(
 ) -> list[Key]:
     """The keys that all seeds of a run have, under the first metric that they have."""
     by_seed = [entries(record, crossed=crossed) for record in records]
-    names = [name for name in order if all(name in own for own in by_seed)]
+    names = [name for name in order if all(name in seed_entries for seed_entries in by_seed)]
     measured = {key for name in names for key in by_seed[0][name]["metrics"]}
     preferred = [metric] if metric else []
     ranking = next((m for m in (*preferred, *SHOWN) if f"test/{m}" in measured), None)
     keys = []
     for name in names:
-        sets = {(own[name]["spec"], own[name]["bits"]) for own in by_seed}
+        sets = {(seed_entries[name]["spec"], seed_entries[name]["bits"]) for seed_entries in by_seed}
         if ranking and len(sets) == 1 and f"test/{ranking}" in by_seed[0][name]["metrics"]:
             keys.append((ranking, "" if crossed else name, *sets.pop()))
     return keys

@@ -15,12 +15,12 @@ def stand_in(study: Mapping[str, Any], runs: Runs) -> list[str]:
     records = [record for name in runs for record in runs[name]]
     reasons, report = [], study.get("report") or {}
     for data in dict.fromkeys(_data(record) for record in records):
-        own = [record for record in records if _data(record) == data]
+        on_data = [record for record in records if _data(record) == data]
         if study.get("data") and data != study["data"]:
-            reasons.append(f"Data: the report used {study['data']}, these runs {data}; {_sizes(own)}.")
-        elif limits := {record.config["data"].get("limit") for record in own} - {None, report.get("images")}:
+            reasons.append(f"Data: the report used {study['data']}, these runs {data}; {_sizes(on_data)}.")
+        elif limits := {record.config["data"].get("limit") for record in on_data} - {None, report.get("images")}:
             kept = ", ".join(f"{limit:,}" for limit in sorted(limits))
-            reasons.append(f"Data: only {kept} images of {data} were read; {_sizes(own)}.")
+            reasons.append(f"Data: only {kept} images of {data} were read; {_sizes(on_data)}.")
     short = [record for record in records if record.config.get("length") == "short" and record.trained]
     if short:
         reasons.append(f"Length: {_names(short)} in the short variant, {length(short)}.")

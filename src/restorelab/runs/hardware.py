@@ -26,16 +26,16 @@ def of_report(report: Mapping[str, Any]) -> Machine | None:
     Raises:
         ConfigError: for anything but `{kind: gpu, name: ...}`.
     """
-    given = report.get("hardware")
-    if given is None:
+    described = report.get("hardware")
+    if described is None:
         return None
-    if not isinstance(given, Mapping) or set(given) != {"kind", "name"}:
-        msg = f"report.hardware={given!r}: expected {{kind: gpu or cpu, name: its name}}."
+    if not isinstance(described, Mapping) or set(described) != {"kind", "name"}:
+        msg = f"report.hardware={described!r}: expected {{kind: gpu or cpu, name: its name}}."
         raise ConfigError(msg)
-    if given["kind"] not in KINDS:
-        msg = f"report.hardware.kind={given['kind']!r}. {nearest(str(given['kind']), KINDS)}"
+    if described["kind"] not in KINDS:
+        msg = f"report.hardware.kind={described['kind']!r}. {nearest(str(described['kind']), KINDS)}"
         raise ConfigError(msg)
-    return Machine(given["kind"], str(given["name"]))
+    return Machine(described["kind"], str(described["name"]))
 
 
 def differs(records: Sequence["Record"], machine: Machine | None) -> str:
@@ -45,7 +45,7 @@ def differs(records: Sequence["Record"], machine: Machine | None) -> str:
         return "it was not recorded on which hardware these runs were done"
     if len({(record.result.get("host"), record.result["device"]) for record in records}) > 1:
         return "these runs were not all done on one machine"
-    if machine is not None and any(_kind(str(device)) != machine.kind for device in devices):
+    if machine is not None and any(("cpu" if " CPU, " in str(device) else "gpu") != machine.kind for device in devices):
         return f"other hardware (the report's: {machine.name})"
     return ""
 
@@ -58,7 +58,3 @@ def named(records: Sequence["Record"]) -> str:
 def _devices(records: Sequence["Record"]) -> list[str | None]:
     """Return the hardware that result.json names: a GPU, or `x86_64 CPU, 2 threads`."""
     return list(dict.fromkeys(record.result.get("device") for record in records))
-
-
-def _kind(device: str) -> str:
-    return "cpu" if " CPU, " in device else "gpu"

@@ -43,8 +43,8 @@ def measure(record: Record, evaluation: str) -> ImageStats:
         if places.size:
             degraded = torch.stack([frozen.image(place) for place in places])
             with exact():
-                given, sigma = protocol.prepare(degraded), frozen.sigmas(places)
-                restored = restore(net, given, sigma, self_ensemble=protocol.self_ensemble)
+                inputs, sigma = protocol.prepare(degraded), frozen.sigmas(places)
+                restored = restore(net, inputs, sigma, self_ensemble=protocol.self_ensemble)
             clean = torch.stack([frozen.clean(place) for place in places])
             stats = brightness_and_detail(restored.float(), clean) | {"beyond": beyond(restored.float(), clean)}
             for name, values in stats.items():

@@ -103,8 +103,8 @@ def tell_of_trained(settings: Mapping[str, Any], opened: Opened, tests: Sequence
     tested = {f"{table.contents[row]:016x}" for row in rows["test"]}
     if tests:
         tested = {f"{content:016x}" for other in tests for content in other.contents}
-        own = {f"{table.contents[row]:016x}" for row in rows["train"]} if settings["train"] else set()
-        if leaked := tested & own:
+        trained_on = {f"{table.contents[row]:016x}" for row in rows["train"]} if settings["train"] else set()
+        if leaked := tested & trained_on:
             log.warning(
                 "test: %d of the %d test images are among the training images; the numbers say nothing of new images",
                 len(leaked), len(tested),

@@ -63,8 +63,8 @@ def run_of(file: Path) -> Path | None:
 
 def _weights_of(folder: Path, config: Mapping[str, Any]) -> Path:
     """Return the checkpoint that a run evaluated: the one in its config, or its own best one."""
-    given = config.get("ckpt") if not config.get("train", True) else None
-    return Path(given) if given else run_folder.RunFolder(folder).best
+    checkpoint = config.get("ckpt") if not config.get("train", True) else None
+    return Path(checkpoint) if checkpoint else run_folder.RunFolder(folder).best
 
 
 def _ready(net: nn.Module, device: str, *, clamp: bool) -> nn.Module:

@@ -122,16 +122,16 @@ class Record:
                 head, *rows = csv.reader(stream)
             # By column: a mapping a row takes twice as long, which counts where hundreds of runs are compared.
             columns = dict(zip(head, zip(*rows, strict=True), strict=True)) if rows else {}
-            numbers = {name: np.array(list(map(float, own))) for name, own in columns.items() if name not in TEXT}
+            numbers = {name: np.array(list(map(float, texts))) for name, texts in columns.items() if name not in TEXT}
         except (OSError, ValueError) as error:
             msg = f"run {self.name} (seed {self.seed}): {self.folder.per_image} cannot be read ({error})."
             raise DataError(msg) from error
         ids, groups, shown = (np.array(columns.get(name, ()), dtype=object) for name in TEXT)
         by_evaluation = {}
         for name in dict.fromkeys(shown):
-            own = shown == name
+            rows_of_name = shown == name
             by_evaluation[name] = PerImageValues(
-                list(ids[own]), list(groups[own]), {c: v[own] for c, v in numbers.items()}
+                list(ids[rows_of_name]), list(groups[rows_of_name]), {c: v[rows_of_name] for c, v in numbers.items()}
             )
         return by_evaluation
 

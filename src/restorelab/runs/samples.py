@@ -58,13 +58,13 @@ def samples(runs: Runs, names: Sequence[str], metric: str, evaluations: Sequence
     if not chosen and kind.source != "run":
         msg = f"run {_title(first[0])}: it was not tested."
         raise DataError(msg)
-    same_images([record for own in records.values() for record in own], chosen)
+    same_images([record for of_run in records.values() for record in of_run], chosen)
     if metric == "loss":
         same_loss(records)
     order = None
     if kind.source == "image":
         order = _order(first[0], chosen)
-        _same_rows([record for own in records.values() for record in own], chosen)
+        _same_rows([record for of_run in records.values() for record in of_run], chosen)
     measured = []
     for name in names:
         if name in records:
@@ -183,8 +183,8 @@ def _order(record: Record, evaluations: Sequence[str]) -> list[str]:
 
 def _named(evaluation: str, names: Sequence[str]) -> Sequence[str]:
     """Return ids or groups of an evaluation's images, made unique among several test sets."""
-    own = set_of(evaluation)
-    return [f"{own}/{name}" for name in names] if own else names
+    own_set = set_of(evaluation)
+    return [f"{own_set}/{name}" for name in names] if own_set else names
 
 
 def _column(record: Record, evaluation: str, column: str, order: list[str]) -> np.ndarray:

@@ -54,18 +54,18 @@ class Beside:
         run, evaluation, report = entry["run"], entry.get("evaluation", ""), entry.get("report")
         metric, place = self._metric(entry), self._place(entry)
         ours, sample = _ours(runs, entry)
-        given = by_seed(runs, run, evaluation, f"input_{metric}") if evaluation else SeedValues()
+        input_values = by_seed(runs, run, evaluation, f"input_{metric}") if evaluation else SeedValues()
         rival = best_classical(runs, evaluation, metric, run) if evaluation and run in runs else None
         between = Cell("-" if report is not None else "")
         shown = Cell("", note=entry.get("note", ""))
         if report is not None:
-            shown = printed.shown(runs, metric, report, given, rival, entry.get("note", ""))
+            shown = printed.shown(runs, metric, report, input_values, rival, entry.get("note", ""))
         if ours.values and report is not None:
             between = Cell(written(metric, ours.mean - report, sign=True), value=ours.mean - report)
         cells = [
             Cell(entry.get("label") or (f"{run}, {place}" if place else run)),
             Cell(heading(metric)),
-            cell(metric, SeedValues(given.values[:1])) if given.values else Cell(""),
+            cell(metric, SeedValues(input_values.values[:1])) if input_values.values else Cell(""),
             Cell(written(metric, rival[1]), rival[0], rival[1]) if rival else Cell(""),
             shown, cell(metric, ours), between,
         ]  # fmt: skip

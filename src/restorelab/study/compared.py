@@ -71,11 +71,11 @@ class Compared:
         """The cells by row name; the best of all is marked, and the best classical baseline."""
         values = {name: self._found(name, group, metric) for name in self.names}
         fair = self._comparable(group)
-        given = self._found(fair[0], group, f"input_{metric}") if fair else SeedValues()
+        input_values = self._found(fair[0], group, f"input_{metric}") if fair else SeedValues()
         classical = {name for name in fair if not learned(self.runs[name])}
-        cells = table_cells.column(metric, values, SeedValues(given.values[:1]), classical, fair)
-        for name, own in values.items():
-            if own.values and name not in fair:
+        cells = table_cells.column(metric, values, SeedValues(input_values.values[:1]), classical, fair)
+        for name, by_run in values.items():
+            if by_run.values and name not in fair:
                 words = f"Measured on other images than {fair[0] if fair else 'the others'}, so it cannot be compared."
                 cells[name] = table_cells.marked(cells[name], "", words)
         return cells

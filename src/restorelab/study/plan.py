@@ -99,7 +99,7 @@ def _read(name: str) -> tuple[Path, dict[str, Any]]:
         if key not in allowed:
             msg = f"{file}: unknown key {key!r}. {nearest(str(key), sorted(allowed))}"
             raise ConfigError(msg)
-    like, own = content.pop("like", None), content.pop("overrides", [])
+    like, own_overrides = content.pop("like", None), content.pop("overrides", [])
     if like is None:
         return file, content
     _, base = _read(like)
@@ -108,7 +108,7 @@ def _read(name: str) -> tuple[Path, dict[str, Any]]:
         if run not in base["runs"]:
             msg = f"{file}: runs.{run}: the study {like} has no such run. {nearest(run, list(base['runs']))}"
             raise ConfigError(msg)
-    runs = {run: [*overrides, *own, *more.get(run, [])] for run, overrides in base["runs"].items()}
+    runs = {run: [*overrides, *own_overrides, *more.get(run, [])] for run, overrides in base["runs"].items()}
     return file, {**base, **content, "runs": runs}
 
 
@@ -164,12 +164,12 @@ def plan(
     composer, checker, inputs = Composer(threads, listed=listed), Checker(), Inputs()
     planned: dict[tuple[str, int], Planned] = {}
     for seed in seeds if seeds is not None else study.seeds:
-        for name, own in study.runs.items():
+        for name, run_overrides in study.runs.items():
             if name not in wanted:
                 continue
             try:
-                before = _before(study, [*own, *overrides], seed, planned)
-                settings = composer.compose([*_resolved([*own, *overrides], before), f"seed={seed}"])
+                before = _before(study, [*run_overrides, *overrides], seed, planned)
+                settings = composer.compose([*_resolved([*run_overrides, *overrides], before), f"seed={seed}"])
                 settings = placed(settings, folder or Path(settings["runs_dir"]) / study.name, name, inputs)
                 composer.planned[str(Path(settings["run_dir"]).absolute())] = settings
                 if all((other.folder / "result.json").is_file() for other in before.values()):
@@ -177,7 +177,7 @@ def plan(
             except UserError as error:
                 msg = f"run {name}: {error}"
                 raise type(error)(msg) from error
-            used = tuple(_effective([*own, *overrides]))
+            used = tuple(_effective([*run_overrides, *overrides]))
             planned[name, seed] = run = Planned(name, seed, settings, tuple(before), used)
             inputs.promise(run.folder, run.id.rpartition("-")[2])  # what starts from its weights is told by this
     return list(planned.values())

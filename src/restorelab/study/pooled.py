@@ -55,12 +55,12 @@ class Pooled:
         self, runs: Runs, run: str = "", evaluations: Sequence[str] = (), report: float | None = None,
         psnr: float | None = None, label: str = "", note: str = "",
     ) -> list[Cell]:  # fmt: skip
-        ours, given = (_over_all(runs, run, evaluations, metric) for metric in ("mse", "input_mse"))
+        ours, of_input = (_over_all(runs, run, evaluations, metric) for metric in ("mse", "input_mse"))
         shown = [Cell(""), Cell("")]
         if report is not None:
-            shown = [printed.shown(runs, "mse", report, given, None, note), _decibels(SeedValues((report,)))]
-        given = SeedValues(given.values[:1], given.why)
-        cells = [Cell(label or run), cell("mse", given), _decibels(given), cell("mse", ours), _decibels(ours)]
+            shown = [printed.shown(runs, "mse", report, of_input, None, note), _decibels(SeedValues((report,)))]
+        of_input = SeedValues(of_input.values[:1], of_input.why)
+        cells = [Cell(label or run), cell("mse", of_input), _decibels(of_input), cell("mse", ours), _decibels(ours)]
         if not run:
             cells = [Cell(label), *[Cell("")] * 4]
         if not self._psnr:

@@ -83,7 +83,10 @@ def page(
     if tables:
         sections.append(Section("tables", "Tables", list(tables.values()), index=True))
     if figures:
-        pictures = [_figure(name, figure) for name, figure in fitted(figures).items()]
+        pictures = [
+            Part("png", Png(_anchor("figure", name), heading(name), figure.caption, figure.content))
+            for name, figure in fitted(figures).items()
+        ]
         sections.append(Section("figures", "Figures", parts=pictures, index=True))
     if costs:
         sections.append(Section("cost", "Quality and cost", charts=list(costs)))
@@ -110,8 +113,8 @@ def _anchor(kind: str, name: str) -> str:
 
 
 def _findings(claims: Mapping[str, Judged]) -> Part:
-    given = {judged.verdict for judged in claims.values()}
-    meanings = [(verdict, meaning) for verdict, meaning in MEANING.items() if verdict in given]
+    verdicts = {judged.verdict for judged in claims.values()}
+    meanings = [(verdict, meaning) for verdict, meaning in MEANING.items() if verdict in verdicts]
     entries = [(_anchor("finding", name), judged, _support(judged)) for name, judged in claims.items()]
     return Part("findings", (entries, meanings))
 
@@ -123,10 +126,6 @@ def _support(judged: Judged) -> str:
         corrected = "" if judged.corrected is None else f", corrected {p_text(judged.corrected)}"
         facts.append(f"p {p_text(judged.p)}{corrected}")
     return "; ".join(facts)
-
-
-def _figure(name: str, figure: Drawn) -> Part:
-    return Part("png", Png(_anchor("figure", name), heading(name), figure.caption, figure.content))
 
 
 def _runs(planned: Mapping[str, Any], runs: Runs) -> Table:

@@ -75,8 +75,8 @@ def _runs(study: Study, planned: Sequence[Planned]) -> Runs:
 
 def _changed(study: Study, planned: Sequence[Planned]) -> list[str]:
     """The settings that the command line changed, in a sentence; those of the data are in `deviations`."""
-    own = set(chain.from_iterable(study.runs.values()))
-    changed = {override for run in planned if run.done for override in run.overrides} - own
+    of_study = set(chain.from_iterable(study.runs.values()))
+    changed = {override for run in planned if run.done for override in run.overrides} - of_study
     keys = {override: override.lstrip("+~").partition("=")[0] for override in changed}
     elsewhere = (*NOT_IDENTITY, "data", "seed", "trainer.devices")
     settings = sorted(o for o, key in keys.items() if not within(key, elsewhere)

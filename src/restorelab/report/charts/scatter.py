@@ -104,8 +104,8 @@ def _names(dots: Sequence[Dot], looks: Looks, frame: Frame, lines: Sequence[Rect
     names = []
     for dot, x, y in sorted(places, key=lambda item: (not item[0].front, item[2])):
         label = short(dot.label, LONGEST, SIZE - 1)
-        own = (x - 6, y - 6, x + 6, y + 6)
-        others = [rectangle for rectangle in occupied if rectangle != own]
+        marker_box = (x - 6, y - 6, x + 6, y + 6)
+        others = [rectangle for rectangle in occupied if rectangle != marker_box]
         for place, anchor in beside(x, y, width(label, SIZE - 1), SIZE, 9):
             if free(place, [*others, *lines], within):
                 occupied.append(place)

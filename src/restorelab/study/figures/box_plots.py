@@ -39,7 +39,7 @@ class Boxes:
         """
         same_images([record for name in self.runs for record in runs[name]], [self.evaluation])
         values = {self.labels.get(name, name): self._values(runs, name, self.metric) for name in self.runs}
-        if self._has(runs, f"input_{self.metric}"):
+        if f"input_{self.metric}" in runs[self.runs[0]][0].per_image(self.evaluation).columns:
             values = {INPUT: self._values(runs, self.runs[0], f"input_{self.metric}", seeds=1)} | values
         figure = plots.blank(0.9 + 0.42 * len(values))
         axis = figure.subplots()
@@ -73,9 +73,6 @@ class Boxes:
     def _text(self, values: np.ndarray) -> str:
         median = float(np.median(values))
         return f"{median:.3g}" if self.metric in LOWER else written(self.metric, median)
-
-    def _has(self, runs: Runs, column: str) -> bool:
-        return column in runs[self.runs[0]][0].per_image(self.evaluation).columns
 
     def _values(self, runs: Runs, name: str, column: str, seeds: int | None = None) -> np.ndarray:
         records = runs[name] if learned(runs[name]) else runs[name][:1]

@@ -100,8 +100,8 @@ class ShownImages:
         """What each image measured, restored by a run; of the degraded images themselves without a name."""
         values = self.record(name or self.names[0]).per_image(self.evaluation)
         column = values.columns["psnr" if name else "input_psnr"]
-        own = {image: number for number, image in enumerate(values.ids)}
-        return [f"{column[own[self.frozen.ids[place]]]:.2f} dB" for place in self.places]
+        rows_by_image = {image: number for number, image in enumerate(values.ids)}
+        return [f"{column[rows_by_image[self.frozen.ids[place]]]:.2f} dB" for place in self.places]
 
     def record(self, name: str) -> Record:
         """The run's first seed."""

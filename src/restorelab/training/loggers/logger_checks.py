@@ -27,7 +27,7 @@ def check(nodes: Mapping[str, Any]) -> None:
             continue
         from lightning.pytorch.loggers import Logger  # takes seconds
 
-        found = getattr(import_module(module), attribute)
-        if isinstance(found, type) and not issubclass(found, Logger):
+        logger_class = getattr(import_module(module), attribute)
+        if isinstance(logger_class, type) and not issubclass(logger_class, Logger):
             msg = f"logger.{name}: expected a subclass of lightning.pytorch.loggers.Logger; {target} is none."
             raise ConfigError(msg)

@@ -42,17 +42,17 @@ def settings() -> "Settings":
     """
     from wandb import Settings
 
-    found = Settings()
+    wandb_settings = Settings()
     folder = Path(os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
-    found.settings_system = str(folder / "settings")
+    wandb_settings.settings_system = str(folder / "settings")
     try:
-        found.update_from_system_settings()
-        found.update_from_env_vars(dict(os.environ))
+        wandb_settings.update_from_system_settings()
+        wandb_settings.update_from_env_vars(dict(os.environ))
     except ValueError as error:
-        said = " ".join(line.strip() for line in str(error).splitlines()[:3])
-        msg = f"W&B: {said} Mend that WANDB_ variable, or say logger=csv."
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:3])
+        msg = f"W&B: {reason} Mend that WANDB_ variable, or say logger=csv."
         raise UserError(msg) from error
-    return found
+    return wandb_settings
 
 
 def server() -> str:
@@ -108,8 +108,8 @@ def choose_mode(asked: Literal["auto", "online", "offline"]) -> tuple[Mode, str]
 
 def place(project: str | None, entity: str | None) -> tuple[str, str | None]:
     """Project and entity of a run: as asked, else as W&B's own settings say (WANDB_PROJECT, WANDB_ENTITY)."""
-    own = settings()
-    return project or own.project or PROJECT, entity or own.entity
+    wandb_settings = settings()
+    return project or wandb_settings.project or PROJECT, entity or wandb_settings.entity
 
 
 def folder(default: Path) -> str:
@@ -139,12 +139,12 @@ def require() -> None:
     # in a process of its own, because W&B reads its settings once per process
     command = [sys.executable, "-c", LOGIN]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, env=online(), timeout=ANSWER, check=False)
+        answer = subprocess.run(command, capture_output=True, text=True, env=online(), timeout=ANSWER, check=False)
     except subprocess.TimeoutExpired:
         msg = f"W&B: {address} does not answer."
         raise UserError(msg) from None
-    if said.returncode:
-        lines = said.stderr.strip().splitlines() or ["no reason given"]
+    if answer.returncode:
+        lines = answer.stderr.strip().splitlines() or ["no reason given"]
         reason = lines[-1].rpartition("Error: ")[2].rstrip(".")
         if "did not respond" in reason:
             msg = f"W&B: {address} does not answer."

@@ -164,6 +164,6 @@ def _key(title: str, taken: Mapping[str, Any]) -> str:
 
 def _new(name: str, taken: Sequence[str] | Mapping[str, Any]) -> str:
     number = 1
-    while (found := name if number == 1 else f"{name} {number}") in taken:
+    while (new_name := name if number == 1 else f"{name} {number}") in taken:
         number += 1
-    return found
+    return new_name

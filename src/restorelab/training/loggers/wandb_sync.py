@@ -56,11 +56,11 @@ def run(argv: Sequence[str]) -> int:
     if not waiting:
         print("no offline W&B runs here" if not sessions else f"nothing to do: all {_runs(sessions)} are uploaded")
         return 0
-    held = written(waiting)
+    reasons = written(waiting)
     for session in waiting:
-        if session.id in held:
-            print(f"{_short(session)}: skipped, {held[session.id]}")
-    ready = [session for session in waiting if session.id not in held]
+        if session.id in reasons:
+            print(f"{_short(session)}: skipped, {reasons[session.id]}")
+    ready = [session for session in waiting if session.id not in reasons]
     if not ready:
         return 0
     wandb_account.require()
@@ -68,24 +68,24 @@ def run(argv: Sequence[str]) -> int:
     for place in range(0, len(ready), BATCH):
         batch = ready[place : place + BATCH]
         print(f"uploading {place + 1} to {place + len(batch)} of {len(ready)} ...", file=sys.stderr, flush=True)
-        said = _upload(batch)
+        output = _upload(batch)
         for session in batch:
             done += session.uploaded
-            print(f"{_short(session)}: {_outcome(session, said)}", flush=True)
+            print(f"{_short(session)}: {_outcome(session, output)}", flush=True)
     print(f"{done} of {_runs(ready)} uploaded" + ("" if done == len(ready) else "; call it again for the rest"))
     return 0 if done == len(ready) else 1
 
 
 def find(folders: Sequence[Path]) -> list[Session]:
     """The offline runs below the folders: sessions of one run side by side, the oldest first."""
-    found: set[Path] = set()
+    offline_files: set[Path] = set()
     for folder in folders:
         if not folder.is_dir():
             msg = f"sync {folder}: there is no such folder."
             raise ConfigError(msg)
         # latest-run links to one of them and does not fit the pattern.
-        found.update(file.resolve() for file in _files(folder))
-    files = sorted(found, key=lambda file: file.parent.name)  # offline-run-<date>_<time>-<id>
+        offline_files.update(file.resolve() for file in _files(folder))
+    files = sorted(offline_files, key=lambda file: file.parent.name)  # offline-run-<date>_<time>-<id>
     first = {file.stem: i for i, file in reversed(list(enumerate(files)))}
     return [Session(file) for file in sorted(files, key=lambda file: first[file.stem])]
 
@@ -94,35 +94,35 @@ def _files(folder: Path) -> Iterator[Path]:
     """The `.wandb` files at or below a folder."""
     if folder.resolve().name.startswith("offline-run-"):
         yield from folder.glob("run-*.wandb")
-    for found, folders, _ in os.walk(folder):
+    for parent, folders, _ in os.walk(folder):
         for name in [name for name in folders if name.startswith("offline-run-")]:
-            yield from (Path(found) / name).glob("run-*.wandb")
+            yield from (Path(parent) / name).glob("run-*.wandb")
             folders.remove(name)
 
 
 def written(sessions: Sequence[Session]) -> dict[str, str]:
     """Ids of the runs that are still being written, and why that is thought."""
     busy = _open_files()
-    held = {}
+    reasons = {}
     for session in sessions:
         age = time.time() - session.file.stat().st_mtime
         if session.file in busy:
-            held[session.id] = f"process {busy[session.file]} is writing it"
+            reasons[session.id] = f"process {busy[session.file]} is writing it"
         elif age < QUIET and not _ended(session):
-            held[session.id] = f"it was written {age:.0f} s ago and has no end; if it was killed, wait two minutes"
-    return held
+            reasons[session.id] = f"it was written {age:.0f} s ago and has no end; if it was killed, wait two minutes"
+    return reasons
 
 
 def _open_files() -> dict[Path, str]:
     """Return the `.wandb` files that processes of this machine have open, as far as Linux shows them."""
-    found = {}
+    processes = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             targets = [link.readlink() for link in (process / "fd").iterdir()]
         except OSError:  # the process has ended meanwhile, or belongs to another user
             continue
-        found.update({target: process.name for target in targets if target.suffix == ".wandb"})
-    return found
+        processes.update({target: process.name for target in targets if target.suffix == ".wandb"})
+    return processes
 
 
 def _ended(session: Session) -> bool:
@@ -131,8 +131,8 @@ def _ended(session: Session) -> bool:
     if ours.result.exists() or ours.failure.exists():
         return True
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(session.file)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return said.returncode == 0 and json.loads(said.stdout).get("exit_code") is not None
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return finished.returncode == 0 and json.loads(finished.stdout).get("exit_code") is not None
 
 
 def _upload(batch: Sequence[Session]) -> str:
@@ -148,11 +148,11 @@ def _upload(batch: Sequence[Session]) -> str:
     return ended.stdout + ended.stderr
 
 
-def _outcome(session: Session, said: str) -> str:
-    own = [line for line in said.splitlines() if re.search(rf"\b{re.escape(session.id)}\b", line)]
+def _outcome(session: Session, output: str) -> str:
+    lines = [line for line in output.splitlines() if re.search(rf"\b{re.escape(session.id)}\b", line)]
     if session.uploaded:
-        return "uploaded" + next((f", {m[1]}" for line in own if (m := re.search(r" at (http\S+)$", line))), "")
-    trouble = [line for line in own if "ERROR" in line] or [line for line in said.splitlines() if "ERROR" in line]
+        return "uploaded" + next((f", {m[1]}" for line in lines if (m := re.search(r" at (http\S+)$", line))), "")
+    trouble = [line for line in lines if "ERROR" in line] or [line for line in output.splitlines() if "ERROR" in line]
     return "not uploaded: " + (trouble[0].partition("ERROR")[2].strip() if trouble else "wandb sync gave no reason")
 
 

@@ -92,9 +92,9 @@ def read(argv: Sequence[str]) -> Content:
     groups: list[str] = []
     configs: list[dict[str, Any]] = []
     for sweep in sweeps:
-        own = _configs(Path(sweep))
-        groups += dict.fromkeys(_logger(config).get("group") or Path(sweep).name for config in own) or [sweep]
-        configs += own
+        sweep_configs = _configs(Path(sweep))
+        groups += dict.fromkeys(_logger(config).get("group") or Path(sweep).name for config in sweep_configs) or [sweep]
+        configs += sweep_configs
     logger = _logger(configs[0]) if configs else {}
     evaluations = dict.fromkeys(
         named(test_set, name) if test_set else name
@@ -138,12 +138,12 @@ def differing(configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     Where the choice of a group differs, its parameters do too, and are left out.
     """
     choices = [dict(config.get("choices") or {}) for config in configs]
-    groups = [group for group in dict.fromkeys(g for own in choices for g in own) if group not in HOW]
-    chosen = [group for group in groups if len({str(own.get(group)) for own in choices}) > 1]
+    groups = [group for group in dict.fromkeys(g for config_flat in choices for g in config_flat) if group not in HOW]
+    chosen = [group for group in groups if len({str(config_flat.get(group)) for config_flat in choices}) > 1]
     left = {"evaluation", *chosen}
     configs_flat = [flat({k: v for k, v in _placed(config).items() if k not in left}) for config in configs]
-    keys = dict.fromkeys(key for own in configs_flat for key in own)
-    values = [key for key in keys if len({repr(own.get(key)) for own in configs_flat}) > 1]
+    keys = dict.fromkeys(key for config_flat in configs_flat for key in config_flat)
+    values = [key for key in keys if len({repr(config_flat.get(key)) for config_flat in configs_flat}) > 1]
     return tuple([*(f"{group}_name" for group in chosen), *values][:MOST])
 
 
