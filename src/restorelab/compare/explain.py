@@ -76,24 +76,24 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     folders = [word for word in argv if "=" not in word]
-    given, _ = own_keys.split("explain", [word for word in argv if word not in folders], OWN, of_run=False)
-    metric = own_keys.one_of("metric", given.get("metric", "psnr"), list(METRICS))
-    if len(folders) != (1 if "published" in given else 2):
+    options, _ = own_keys.split("explain", [word for word in argv if word not in folders], OWN, of_run=False)
+    metric = own_keys.one_of("metric", options.get("metric", "psnr"), list(METRICS))
+    if len(folders) != (1 if "published" in options else 2):
         raise ConfigError("explain: expected two runs, or one run and published=NUMBER.")
     first = Record("A", Path(folders[0]).expanduser())
-    names = own_keys.listed(given.get("evaluation", ""))
+    names = own_keys.listed(options.get("evaluation", ""))
     name = names[0] if names else first.evaluations[0]
     own = conventions.of_run(first.config, first.evaluation(name))
-    if "published" in given:
-        target, wanted = _number("published", given["published"]), conventions.of_published(own, given)
+    if "published" in options:
+        target, wanted = _number("published", options["published"]), conventions.of_published(own, options)
     else:
         second = Record("B", Path(folders[1]).expanduser())
         other = names[-1] if names else name if name in second.evaluations else second.evaluations[0]
         target, wanted = second.metric(other, metric), conventions.of_run(second.config, second.evaluation(other))
     measured = MeasuredAnew(first, name, metric)
     steps = list(explain(measured, own, wanted))
-    print("\n".join(_lines(first.metric(name, metric), steps, target, metric, printed="published" in given)))
-    if "published" in given and "seed" not in given:
+    print("\n".join(_lines(first.metric(name, metric), steps, target, metric, printed="published" in options)))
+    if "published" in options and "seed" not in options:
         scatter = measured.mean(replace(own, seed=own.seed + 1)) - measured.mean(own)
         change = f"{scatter:+.{METRICS[metric]}}{' dB' if metric == 'psnr' else ''}"
         print(f"\nanother seed of the noise changes A by {change}; the one of the printed number is unknown")
