@@ -44,6 +44,7 @@ def test_folder_holds_what_the_design_promises(done: RunFolder) -> None:
     for file in (done.config, done.metrics, done.best, done.last, done.curves, done.images / "impulse_30.png"):
         assert file.stat().st_size > 0
     assert not done.failure.exists()
+    assert result["versions"]["restorelab"] == restorelab.__version__
 
 
 def test_means_are_those_of_the_images(done: RunFolder) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("restorelab", "torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
+import restorelab
+
+PACKAGES = ("torch", "lightning", "hydra-core", "torchmetrics", "kornia", "numpy", "wandb")
 
 
 def facts(device: torch.device) -> dict[str, Any]:
@@ -26,8 +28,8 @@ def facts(device: torch.device) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """The versions of the packages that are installed: a checkout on the path is not, and `logger=csv` needs no W&B."""
-    installed = {}
+    """Return the versions of this code, also of a checkout that was updated after its installation, and of packages."""
+    installed = {"restorelab": restorelab.__version__}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             installed[name] = version(name)
