@@ -76,7 +76,14 @@ def test_huge_is_refused_by_its_header_without_a_warning(tmp_path: Path, kind: s
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"", "empty file"), (b"\0\0\0\x0cjP  " + bytes(50), "known format"), (b"<html>", "known format")],
+    [
+        (b"", "empty file"),
+        (b"<html>", "not an image of a known format"),
+        (b"\0\0\0\x0cjP  " + bytes(50), "JPEG 2000, which is not read; convert it"),
+        (b"\0\0\0\x1cftypavif" + bytes(50), "AVIF, which"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC, which"),
+        (b"\xff\x0a" + bytes(50), "JPEG XL, which"),
+    ],
 )
 def test_no_image_at_all(tmp_path: Path, data: bytes, reason: str):
     with pytest.raises(BadImage, match=reason):

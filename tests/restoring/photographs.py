@@ -110,6 +110,7 @@ def lost() -> dict[str, tuple[bytes, str]]:
         "bright.tif": (tiff(pixels(1, np.float32) * 4), "outside 0 to 1 are clipped"),
         "bands.tif": (tiff(pixels(4, np.uint16), photometric="minisblack", planarconfig="contig"), "3 of its 4 bands"),
         "integers.tif": (tiff(pixels(1, np.uint16).astype(np.uint32) << np.uint32(16)), "32-bit integers"),
+        "layers.tif": (tiff(pixels(1), extratags=[(37724, 7, 6, b"layers", True)]), "the layers of Photoshop"),
     }  # fmt: skip
 
 

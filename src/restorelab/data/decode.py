@@ -31,6 +31,17 @@ MIN_SIDE = 4
 Resize = Literal["stretch", "crop", "none"]
 
 
+OTHERS: dict[bytes | tuple[bytes, ...], str] = {
+    (b"ftypavif", b"ftypavis"): "AVIF",
+    (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1"): "HEIC",
+    (b"ftypcrx ", b"FUJIFILMCCD-RAW"): "a camera raw file",
+    (b"\xff\x0a", b"\0\0\0\x0cJXL "): "JPEG XL",
+    (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"): "JPEG 2000",
+    b"8BPS": "a Photoshop file",
+}
+"""Formats of images that no class reads, by their first bytes; of ISO media files from the fifth on."""
+
+
 class BadImage(DataError):  # noqa: N818 - people read the noun
     """An image that cannot be used. `name` is its path, tar member or id, `reason` says what is wrong."""
 
@@ -224,12 +235,19 @@ def read_bytes(encoded: Path | Slice) -> bytes:
         file.seek(offset)
         head = file.read(min(length, 16))
         if _opener(head) is None:
-            raise Refused("not an image of a known format (JPEG, PNG, TIFF, GIF, BMP, PGM, WebP, NumPy)")
+            raise Refused(f"{_other_format(head)} (known: JPEG, PNG, TIFF, GIF, BMP, PGM, WebP, NumPy)")
         require(length, _name(encoded))
         data = head + file.read(length - len(head))
     if len(data) < length:
         raise Refused(f"the file ends after {len(data):,} of {length:,} bytes")
     return data
+
+
+def _other_format(head: bytes) -> str:
+    """Say what a file with these first bytes is, which no class reads."""
+    start = head[4:12] if head[4:8] == b"ftyp" else head
+    name = next((name for starts, name in OTHERS.items() if start.startswith(starts)), None)
+    return f"{name}, which is not read; convert it to PNG or TIFF" if name else "not an image of a known format"
 
 
 def _opener(head: bytes) -> Callable[[bytes, int], Raster | Tiff | Array] | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from restorelab.errors import DataError
 from restorelab.restoring import exif
-from restorelab.restoring.photograph import DEPTHS, READ_ONLY, TRANSPARENT, Metadata, Photograph, white
+from restorelab.restoring.photograph import DEPTHS, READ_ONLY, TRANSPARENT, Photograph, white
 
 TYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
 """The type of samples by their depth."""
@@ -61,8 +61,12 @@ def fitted(photograph: Photograph, wanted: str | None, depth: int | None) -> tup
     pixels, alpha = _converted(pixels, chosen), None if alpha is None else _converted(alpha, chosen)
     metadata = photograph.metadata
     block = exif.upright(metadata.exif, pixels.shape[1], pixels.shape[0])
-    chunks = metadata.chunks if kind == "png" else ()
-    metadata = Metadata(block, metadata.icc, metadata.xmp, metadata.dpi, chunks)
+    metadata = replace(
+        metadata,
+        exif=block,
+        chunks=metadata.chunks if kind == "png" else (),
+        segments=metadata.segments if kind == "jpeg" else (),
+    )
     return replace(photograph, pixels=pixels, alpha=alpha, format=kind, metadata=metadata), tuple(notes)
 
 

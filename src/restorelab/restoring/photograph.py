@@ -41,6 +41,7 @@ class Metadata:
         xmp: an XMP packet, with the orientation reset.
         dpi: pixels per inch, horizontal and vertical.
         chunks: PNG chunks (type, data) that are kept as they are: texts, and what the samples mean.
+        segments: JPEG segments (marker, data) that are kept: IPTC captions and the comment.
     """
 
     exif: bytes = b""
@@ -48,6 +49,7 @@ class Metadata:
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    segments: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from restorelab.data.decode_memory import require
 from restorelab.data.pixels import Picture, Refused, turn
 from restorelab.data.raster import Raster
 from restorelab.data.tiff import MAGICS, Tiff
-from restorelab.restoring import exif
+from restorelab.restoring import exif, jpeg_extras
 from restorelab.restoring.photograph import Metadata, Photograph, white
 
 KEPT_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt")
@@ -24,6 +24,9 @@ KEPT_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt")
 
 XMP_TEXT = b"XML:com.adobe.xmp\0"
 """The keyword of the text chunk of a PNG that holds XMP."""
+
+DNG, LAYERS = 50706, 37724
+"""Entries of a TIFF directory: the version of DNG, and the layers of Photoshop."""
 
 MODES = {
     "P": "its palette (it becomes full colour)", "PA": "its palette (it becomes full colour)",
@@ -50,12 +53,9 @@ def read(path: Path, reserve: Callable[[int], None] = lambda size: None) -> Phot
         DataError: if there is not enough memory.
     """
     with warned.heard(), naming(path):
-        data = read_bytes(path)
-        file = open_bytes(data, 3)
-        if not isinstance(file, Raster | Tiff):
-            raise Refused("a NumPy array, not a photograph; use restorelab.restore from Python")
-        require(len(data) + file.need(1), str(path))
-        reserve(len(data) + 2 * file.need(1))
+        file = _opened(path)
+        require(len(file.data) + file.need(1), str(path))
+        reserve(len(file.data) + 2 * file.need(1))
         lost = losses(file)
         if isinstance(file, Tiff):
             return _of_tiff(file, lost)
@@ -74,10 +74,22 @@ def header(path: Path) -> Header | None:
     """Return what a file's header tells; None for a file that cannot be read, for which `read` gives the reason."""
     try:
         with warned.heard(), naming(path):
-            file = open_bytes(read_bytes(path), 3)
-            return Header(_format(file), losses(file)) if isinstance(file, Raster | Tiff) else None
+            file = _opened(path)
+            return Header(_format(file), losses(file))
     except Exception:  # the file may hold arbitrary bytes
         return None
+
+
+def _opened(path: Path) -> Raster | Tiff:
+    """Read a file's header. Refused for what is no photograph."""
+    file = open_bytes(read_bytes(path), 3)
+    if not isinstance(file, Raster | Tiff):
+        raise Refused("a NumPy array, not a photograph; use restorelab.restore from Python")
+    if isinstance(file, Tiff):
+        page: Any = file.pictures[0]
+        if DNG in page.tags or page.subfiletype & 1 or file.data[8:10] == b"CR":  # the first page is a preview
+            raise Refused("a camera raw file; develop it and save it as 16-bit TIFF")
+    return file
 
 
 def _format(file: Raster | Tiff) -> str:
@@ -100,9 +112,12 @@ def losses(file: Raster | Tiff) -> tuple[str, ...]:
             lost.append(f"{page.bitspersample}-bit integers (they become 16-bit)")
         if page.sampleformat == 3 and page.bitspersample == 64:
             lost.append("64-bit floating point (it becomes 32-bit)")
+        if LAYERS in page.tags:
+            lost.append("the layers of Photoshop")
     else:
         mode = file.image.mode
         mode = "CMYK" if mode == "YCCK" else mode
+        lost += jpeg_extras.losses(file) if _format(file) == "jpeg" else []
     lost += [MODES[mode]] if mode in MODES else []
     if file.pages > 1:
         lost.append(f"{file.pages - 1} of its {file.pages} pages, frames or pictures")
@@ -116,7 +131,7 @@ def _of_raster(file: Raster, lost: tuple[str, ...]) -> Photograph:
     pixels, alpha = _parted(picture)
     metadata = _metadata(file, name, pixels)
     if cmyk:
-        metadata = Metadata(metadata.exif, b"", metadata.xmp, metadata.dpi)
+        metadata = replace(metadata, icc=b"")
     lossless = isinstance(file.image, WebPImageFile) and b"VP8L" in file.data[12:64]
     return Photograph(pixels, alpha, name, metadata, lossless=lossless, lost=lost)
 
@@ -195,10 +210,12 @@ def _metadata(file: Raster, name: str, pixels: np.ndarray) -> Metadata:
             elif kind in KEPT_CHUNKS:
                 chunks.append((kind, content))
     height, width = pixels.shape[:2]
+    segments: tuple[tuple[int, bytes], ...] = ()
+    if name == "jpeg":
+        xmp, segments = jpeg_extras.plain_xmp(xmp), jpeg_extras.kept(file)
     return Metadata(
         exif.upright(block, width, height), _bytes_of(info.get("icc_profile")), exif.upright_xmp(xmp),
-        _dpi(info.get("dpi")),
-        tuple(chunks),
+        _dpi(info.get("dpi")), tuple(chunks), segments,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from restorelab.errors import DataError
-from restorelab.restoring import png16, tiff_file
+from restorelab.restoring import jpeg_extras, png16, tiff_file
 from restorelab.restoring.photograph import FORMATS, Photograph
 
 SIDES = {"jpeg": 65_535, "webp": 16_383}
@@ -76,6 +76,7 @@ def _by_pillow(photograph: Photograph, stream: IO[bytes], quality: int) -> None:
         options["dpi"] = metadata.dpi
     if photograph.format == "jpeg":
         options |= {"quality": quality, "subsampling": 0, "xmp": metadata.xmp or None}
+        options["extra"] = jpeg_extras.encoded(metadata.segments)
     if photograph.format == "png":
         chunks = PngImagePlugin.PngInfo()
         for kind, content in (*metadata.chunks, *png16.xmp_chunk(metadata.xmp)):
