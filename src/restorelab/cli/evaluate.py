@@ -37,7 +37,7 @@ def run(argv: Sequence[str]) -> int:
     """Compose, measure, write; prints the table and gives the exit status.
 
     Raises:
-        ConfigError: for a wrong key or value, and weights whose network nobody names.
+        ConfigError: for a wrong key or value, and weights whose network is not named.
         DataError: for a dataset that is missing.
     """
     if {"-h", "--help"} & set(argv):

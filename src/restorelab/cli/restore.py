@@ -190,7 +190,7 @@ class _Networks:
 
 
 def _planned(request: Request, sources: Sequence[Any], job: "type[Job]") -> tuple[list["Job"], int]:
-    """The work, and how many files are refused; what cannot be kept is told before anything is written."""
+    """Return the jobs, and how many files are refused; losses are reported before anything is written."""
     from restorelab.restoring import fitting, which_files
     from restorelab.restoring.read_photograph import header
 

@@ -20,7 +20,7 @@ def write(sweep: Sweep, sweep_plan: SweepPlan, runs: Sequence[Planned]) -> Path 
     Raises:
         UserError: where the page cannot be made.
     """
-    logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has told of its data already
+    logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # each run has logged its data already
     done = [run for run in runs if run.done]
     if sweep.cross:
         from restorelab.compare import cross

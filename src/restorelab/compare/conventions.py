@@ -1,4 +1,4 @@
-"""The conventions by which a number was measured: those of a run, and those that are told of a published number."""
+"""The conventions by which a number was measured: those of a run, and those given for a published number."""
 
 import json
 from collections.abc import Mapping

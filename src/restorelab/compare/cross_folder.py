@@ -1,4 +1,4 @@
-"""The folder `cross` in a run's: what crossing measured, kept so that a kill leaves nothing half-made."""
+"""The folder `cross` in a run's folder: what crossing measured, written so that a kill leaves no partial result."""
 
 import csv
 import io

@@ -120,7 +120,7 @@ def same_data(settings: Mapping[str, Any], run: Mapping[str, Any] | None) -> boo
 
 
 def _measure_whole(settings: dict[str, Any], requested: Requested) -> None:
-    """Have every image of a dataset without official parts measured, as nobody trains on it here; changes `settings`.
+    """Set all images of a dataset without official parts to be measured, as none is trained on; changes `settings`.
 
     Raises:
         ConfigError: for a baseline whose parameters would be chosen on validation images, which there are none of then.

@@ -88,7 +88,7 @@ def follow_moves(config: dict[str, Any]) -> None:
 
 
 def default_name(choices: Mapping[str, Any]) -> str:
-    """Return the name of a run that nobody named: `dncnn-photos-gaussian`, `dncnn-photos-jpeg`; `run` without choices.
+    """Return the default name of a run: `dncnn-photos-gaussian`, `dncnn-photos-jpeg`; `run` without choices.
 
     choices: the option of each group.
     """

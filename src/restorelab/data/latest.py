@@ -22,7 +22,7 @@ class Latest(Generic[Key, Value]):
         """Return the value of a key; make it, or wait for the thread that does.
 
         Raises:
-            DataError: what making it raised, to everybody who asks.
+            DataError: the error of making it, to every caller.
         """
         with self._lock:
             lock, results = self._entries.setdefault(key, (threading.Lock(), []))

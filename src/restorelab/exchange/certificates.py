@@ -18,7 +18,7 @@ class Weights:
     Attributes:
         files: names that it goes by; the first one that is in the folder of weights is taken.
         url: where it comes from.
-        sha256: of the file that was measured; None if nobody has measured it.
+        sha256: of the file that was measured; None if it was not measured.
         licence: its terms.
     """
 
@@ -51,7 +51,7 @@ class Certificate:
         source: of those numbers.
         tolerance: the largest difference in dB that agrees.
         weights: None for a method that learns nothing.
-        note: what a reader should know, such as that nobody has measured it yet.
+        note: a remark for readers, such as that it was not measured yet.
     """
 
     name: str

@@ -145,7 +145,7 @@ def read(folder: Path) -> Manifest:
 
 
 def _check_names(file: Path, evaluations: Sequence[Exported]) -> None:
-    """Refuse names that lead out of the folder of a method's outputs: the set may be anybody's."""
+    """Refuse names that lead out of the folder of a method's outputs: the set may come from anyone."""
     # An evaluation of a named test set is SET/EVALUATION.
     whole = [name for entry in evaluations for name in (entry.name, entry.folder)]
     named = [part for name in whole for part in (name.split("/", 1) if isinstance(name, str) else [name])]

@@ -27,7 +27,7 @@ restorelab verify [NAME ...] [key=value ...]: measure published weights on the p
   trainer.accelerator=cpu, threads=2 ...   as for train
 
 Exit status: 0 if every number agrees; 1 if one differs, if nothing could be measured, or if the weights or sets of a
-certificate that was named are missing. What is missing is told, with where it comes from.
+certificate that was named are missing. Missing files are named, with where they come from.
 
   restorelab verify
   restorelab verify dncnn_25 bm3d_25 weights_dir=/path/to/weights test.set12.root=/path/to/set12

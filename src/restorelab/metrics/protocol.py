@@ -20,7 +20,7 @@ RECIPE = 1
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is done to an image before it is measured; the defaults are the project's, anything else is told.
+    """What is done to an image before it is measured. Reports name every value that is not the default.
 
     `border`: pixels cut off at each side of both images. `quantize`: round the restored image to 8 bits, as saving it
     as PNG would. `clip_input`: clamp the degraded image to [0, 1] before the network sees it. `color`: `rgb` measures

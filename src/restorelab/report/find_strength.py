@@ -16,7 +16,7 @@ from restorelab.metrics.protocol import Protocol
 from restorelab.report.preview_panel import PreviewColumn, PreviewImage, input_psnr
 
 RANGES = {"sigma": (1e-2, 1e4), "variance": (1e-6, 1e4), "amount": (2**-12, 1.0), "peak": (1e-3, 1e7)}
-"""Strengths that are searched, in the units of the configs: from what nobody sees to what leaves no picture."""
+"""Strengths that are searched, in the units of the configs: from invisible to an image of noise only."""
 
 ACCURACY = 1e-5
 """Of the logarithm of a strength that is found: half a unit of the fourth digit is four times that."""

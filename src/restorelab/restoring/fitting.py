@@ -26,7 +26,7 @@ def refusal(lost: tuple[str, ...]) -> str:
 
 
 def written_as(own: str, wanted: str | None) -> str:
-    """The format of the result of a file: the one that is wanted, or its own; PNG for what is only read."""
+    """Return the format of a file's result: the requested one, or its own; PNG for formats that are only read."""
     return wanted or ("png" if own in READ_ONLY else own)
 
 

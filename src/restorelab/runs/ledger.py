@@ -155,7 +155,7 @@ class Ledger:
         try:
             self._stop_file(attempt).touch()
         except OSError as error:
-            log.error("%s cannot be told to stop: %s", attempt.id, error)
+            log.error("%s cannot be asked to stop: %s", attempt.id, error)
 
     def asked_to_stop(self, attempt: Attempt) -> bool:
         """Return whether the process was asked to stop."""

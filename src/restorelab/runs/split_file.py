@@ -47,6 +47,6 @@ def read(folder: Path) -> Kept | None:
         contents = {row["id"]: row["content"] for row in rows if row["part"]}
         unread = frozenset(row["id"] for row in rows if not row["part"])
     except (OSError, ValueError, EOFError, KeyError, AttributeError) as error:
-        msg = f"{run.split}: cannot be read ({error}); without it, nobody knows which images the run was trained on."
+        msg = f"{run.split}: cannot be read ({error}); without it, it is not known which images the run was trained on."
         raise DataError(msg) from error
     return Kept(str(inputs.read(run).get("table", "")), parts, contents, unread)

@@ -45,7 +45,7 @@ class Composer:
     """Gives what `composition.compose` gives, for many lists of overrides that have much in common.
 
     threads: what `threads` is where neither the overrides nor a config say; None: all that this process may use.
-    listed: the runs are only listed, so that a `data.root` which nobody gave becomes `UNSAID` and is no error.
+    listed: the runs are only listed, so that a missing `data.root` becomes `UNSAID` and is no error.
     `planned` holds the configs of runs that are still to be done, by their folder, for those that evaluate them.
     """
 

@@ -127,7 +127,7 @@ def _cost(settings: Mapping[str, Any]) -> Cost:
 def images(planned: Sequence[Planned], which: str = "") -> list[str]:
     """Which images the runs use, a line a dataset: where they were found, or what brings them.
 
-    which: images a study means by a `data.root` that nobody gave, in words.
+    which: a description of the images that a study expects, if `data.root` is not given.
     """
     lines = []
     for run in planned:

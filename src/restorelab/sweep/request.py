@@ -65,7 +65,7 @@ def plan(
 ) -> SweepPlan:
     """Expand, compose and check all runs; nothing is written but a search's journal.
 
-    threads: of a run where nobody says; None: all that there are. load_study: reads a study of a name.
+    threads: of a run whose config does not say; None: all that there are. load_study: reads a study of a name.
 
     Raises:
         ConfigError: for the first thing that is wrong, in whichever run.

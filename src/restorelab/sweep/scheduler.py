@@ -46,7 +46,7 @@ class _Active:
     began: float | None = None
     """When it was first seen at work; the time in a cluster's queue does not count."""
     why: str = ""
-    """Why it was told to stop, and by that how it counts: "" where it was not, else `time limit` or `pruned`."""
+    """Why it was asked to stop, which decides how it counts: `time limit` or `pruned`; "" where it was not."""
 
 
 class Scheduler:
@@ -84,7 +84,7 @@ class Scheduler:
             self._add(run)
 
     def run(self) -> dict[str, State]:
-        """Do all runs; gives the state of each by id. Raises KeyboardInterrupt after it was told to stop."""
+        """Execute all runs; return the state of each by id. Raises KeyboardInterrupt after a signal to stop."""
         for run in self._pending:  # one that there can never be room for is refused before any has started
             self.executor.room(self._job(run))
         try:
@@ -126,7 +126,7 @@ class Scheduler:
         """Start what there is room for, in order; runs that wait for others, or that another sweep has, are passed."""
         passed = deque[Planned]()
         while not self._stops:
-            # A search is asked only when its run can start: the more it has been told by then, the better it chooses.
+            # A search is asked only when its run can start: the more results it has by then, the better it chooses.
             if not self._pending and not (self.source and self.executor.room(Job("", self.folder)) and self._ask()):
                 break
             run = self._pending.popleft()

@@ -80,7 +80,7 @@ def child(file: str, environment: Mapping[str, str], named: Sequence[str] = ()) 
 
 
 def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
-    """Execute SWEEP/queue/ID.json unless somebody else does; gives the exit status.
+    """Execute SWEEP/queue/ID.json unless another process does; return the exit status.
 
     The run goes on from its last checkpoint where its folder has one. orphaned: whether nobody waits for this process
     any more; then the run saves where it stands and ends.

@@ -27,7 +27,7 @@ FREE = (
 )  # fmt: skip
 """Keys that may be changed without a word: where, how it is shown, what is kept. `threads` may change the last bits.
 
-Images and weights may lie elsewhere; `keeping` sees to it that they are the same.
+Images and weights may lie elsewhere; `keeping` checks that they are the same.
 """
 
 LENGTH = ("max_steps", "trainer.max_epochs", "max_time")

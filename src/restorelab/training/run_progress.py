@@ -22,7 +22,7 @@ class Standing:
         epochs: whole ones.
         batches: of the epoch that is under way; 0 at an epoch's end.
         seconds: of training.
-        policy: what the weights were trained by up to here, for whoever goes on by something else.
+        policy: the optimizer and schedule up to here, for a continuation with other ones.
     """
 
     steps: int = 0

@@ -30,7 +30,7 @@ class Plan:
     Attributes:
         build: takes the optimizer, and what of the run's length the target has parameters for.
         interval: what is counted: optimizer steps, epochs, or validations.
-        monitor: the metric that it is stepped with, None for a schedule that heeds none.
+        monitor: the metric that it is stepped with, None for a schedule that needs none.
     """
 
     build: Callable[..., Any]
@@ -87,7 +87,7 @@ class Schedule:
         self._count = 0
 
     def advance(self, count: int) -> None:
-        """Bring a new schedule to where it stands after so many steps or epochs; one that heeds a metric stays."""
+        """Advance a new schedule by so many steps or epochs, unless it depends on a metric."""
         if self.plan.monitor is None:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")  # without the optimizer's

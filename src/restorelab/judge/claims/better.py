@@ -78,7 +78,7 @@ class Better(Claim):
         return [rival_part for evaluations in self._sets for rival_part in self._against(runs, evaluations, resamples)]
 
     def _against(self, runs: Runs, evaluations: list[str] | None, resamples: int) -> list[FindingPart]:
-        """A part for each rival; of more than two only the nearest one's numbers are told."""
+        """Return a part for each rival; of more than two, only the nearest one's numbers."""
         pooled = samples(runs, list(dict.fromkeys(self.about)), self.metric, evaluations)
         shared = resample(pooled, resamples) if pooled[0].groups is not None else None
         judged_rivals = [self._one(runs, than, evaluations, resamples, shared) for than in names(self.than, "than")]

@@ -125,6 +125,6 @@ def _draw(axis: Axes, number: int, line: Band, *, dashed: bool, behind: bool) ->
     look: dict[str, Any] = {"ls": (0, (4, 2)) if dashed else "-", "lw": 1.1 if behind else 1.8}
     axis.plot(steps, mean, color=colour, alpha=0.85 if behind else 1, **look)
     if not behind:
-        # A few markers, at other places for each run, so that lines on top of each other are told apart.
+        # A few markers, at other places for each run, so that lines on top of each other can be distinguished.
         places = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 6)).round().astype(int))
         axis.plot(steps[places], mean[places], color=colour, marker=plots.marker(number), ms=4.5, ls="", clip_on=False)

@@ -109,7 +109,7 @@ class Slurm:
         """Do nothing."""
 
     def room(self, job: Job) -> bool:
-        """Whether SLURM may have another job: at first all runs, since it heeds `workers` within one array itself.
+        """Return whether SLURM may get another job: at first all runs, as it applies `workers` within one array itself.
 
         A run that a search has not chosen yet (no id) is not asked for before it can start.
         """

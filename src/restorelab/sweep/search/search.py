@@ -55,7 +55,7 @@ class Row:
 
     Attributes:
         number: of the trial.
-        state: `open`: given out and not told yet.
+        state: `open`: given out, without a result yet.
         value: of the metric; of a pruned trial its last one. None where there is none.
         swept: the searched values, by key.
     """
@@ -69,7 +69,7 @@ class Row:
 class Search:
     """Gives out trials and keeps what became of them in `FOLDER/optuna.journal`; runs nothing. For one thread.
 
-    A proposal depends on the search's seed, the trial's number, the results told so far and the trials that are open,
+    A proposal depends on the search's seed, the trial's number, the results so far and the trials that are open,
     and on nothing else: not on restarts. Equal values are given out once: a later trial with the same ones takes over
     the result, and counts as one of `trials`.
 

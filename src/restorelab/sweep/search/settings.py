@@ -44,7 +44,7 @@ def count(trials: int | None, points: int) -> int:
     """Return the number of trials. points: of the grid, 0 without one.
 
     Raises:
-        ConfigError: where nobody says it, or it is less than 1.
+        ConfigError: where it is not given, or less than 1.
     """
     if trials is None and points:
         return points
