@@ -39,7 +39,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Fill in the table of config groups where a page says GROUP_TABLE."""
+    """Fill in the table of config groups, and lead links to files of the repository's root to their pages."""
+    for name, path in COPIED.items():
+        markdown = markdown.replace(f"](../{name}", f"]({path}")
     return (
         markdown.replace("GROUP_TABLE", reference_pages.group_table())
         if page.file.src_uri == "reference/index.md"

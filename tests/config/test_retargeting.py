@@ -1,8 +1,12 @@
 """A target of one's own on the command line: its keys are taken, and those of the file's target that it has not go."""
 
-import pytest
+from pathlib import Path
 
-from restorelab.config import composition, schema
+import pytest
+import torch
+
+import runs
+from restorelab.config import build, composition, schema
 from restorelab.errors import ConfigError
 
 
@@ -40,3 +44,18 @@ def test_a_key_that_it_does_not_take_is_refused(overrides: list[str], words: lis
     with pytest.raises(ConfigError) as caught:
         schema.check_values(composition.compose(overrides))
     assert all(word in str(caught.value) for word in words), caught.value
+
+
+class Bare:
+    """A noise without what the pipeline asks a noise for."""
+
+    fixed = False
+
+    def __call__(self, image: torch.Tensor, draws: object) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return image, {}
+
+
+def test_a_noise_of_ones_own_that_lacks_something_is_told_what(tmp_path: Path) -> None:
+    config = runs.settings(tmp_path / "run", "noise._target_=test_retargeting.Bare", "evaluation=gaussian_25")
+    with pytest.raises(ConfigError, match=r"noise: test_retargeting\.Bare lacks parameters, variants; see"):
+        build.parts(config)

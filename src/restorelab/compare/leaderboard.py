@@ -4,8 +4,7 @@ With one evaluation all metrics stand in one table, with more there is a table a
 table of its own: wider ones do not fit on a page.
 
 To add a column:
-- of what a run costs: an entry in `COSTS`. Its key is a number of result.json (`training/write_results.py`), which
-  `OF_RUN` in `runs/run_costs.py` lists.
+- of what a run costs: an entry in `COSTS`, whose key is that of a number in result.json (`training/write_results.py`).
 - of a metric: add the metric to the runs (`+metrics.vif=...`); every metric that a run measured has its column. How it
   is called, compared and written says `METRICS` in `runs/metric.py`.
 To add a chart, see `compare/assemble.py`.
@@ -42,7 +41,7 @@ class CostColumn:
     """A column of what a run costs.
 
     Attributes:
-        key: of `run_costs.costs`; image_seconds is measured under each evaluation.
+        key: of result.json, or image_seconds, which is measured under each evaluation.
         written: a value, in `unit`, as text.
         of_networks: whether a classical baseline has no such cost, so that its cell is empty.
     """
@@ -142,7 +141,7 @@ def _standing(best: Against, name: str, board: Board) -> Cell:
 
 
 def _costs(board: Board, name: str) -> list[Cell]:
-    values, classical = costs(board, name), board.classical(name)
+    values, classical = costs(board, name, [cost.key for cost in COSTS]), board.classical(name)
     cells = []
     for cost in COSTS:
         measured = values[cost.key]
@@ -179,7 +178,7 @@ def plain(board: Board, comparisons: Sequence[Against]) -> dict[str, Any]:
             "rank": rank, "run": name, "seeds": [record.seed for record in records],
             "classical": board.classical(name), "external": board.external(name), "evaluations": evaluations,
             "mean": {metric: _number(board.overall(name, metric)) for metric in board.metrics},
-            "costs": {key: _number(values) for key, values in costs(board, name).items()}
+            "costs": {key: _number(values) for key, values in costs(board, name, [cost.key for cost in COSTS]).items()}
             | {"image_seconds_quartiles": image_seconds(board, name)},
             "folders": [str(record.path) for record in records],
         })  # fmt: skip

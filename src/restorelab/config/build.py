@@ -160,6 +160,8 @@ def parts(config: Mapping[str, Any]) -> Parts:
     protocol: Protocol = make("protocol", config["protocol"])
     dataset: Dataset = make("data", config["data"], least=protocol.least if objective.restores else 1)
     training = Degradation(**{stage: make(stage, node) for stage, node in stages.items()})
+    if lacks := [name for name in ("parameters", "variants", "fixed") if not hasattr(training.noise, name)]:
+        raise ConfigError(f"noise: {config['noise']['_target_']} lacks {', '.join(lacks)}; see degradations/noise.py.")
     pairing.check(training.noise, dataset.split_by)
     training.jpeg.check_channels(dataset.channels, "jpeg")
     trainer: TrainerConfig = make("trainer", trainer_arguments.grouped(config["trainer"]))

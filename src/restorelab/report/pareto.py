@@ -41,7 +41,7 @@ def front(points: Sequence[tuple[float, float]], *, higher: bool = True) -> list
 def charts(board: Board) -> list[Scatter]:
     """A scatter for each cost that two runs or more have."""
     qualities = {name: board.overall(name, board.metric, board.ranking) for name in board.names}
-    costs_of = {name: costs(board, name) for name in board.names}
+    costs_of = {name: costs(board, name, AXES) for name in board.names}
     made = []
     for key, (title, axis, unit) in AXES.items():
         if key == "macs" and len(sizes(board)) > 1:

@@ -1,6 +1,6 @@
 """What the runs of a table cost: parameters, multiply-accumulates, times and memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,13 @@ from restorelab.runs.board import Board
 from restorelab.runs.record import Record
 from restorelab.runs.seed_values import SeedValues
 
-OF_RUN = ("parameters", "macs", "seconds", "images_per_second", "peak_memory")
-"""Keys of result.json; the seconds that an image takes are measured under each evaluation."""
 
+def costs(board: Board, name: str, keys: Iterable[str]) -> dict[str, SeedValues]:
+    """Return what a run costs by key, a value a seed.
 
-def costs(board: Board, name: str) -> dict[str, SeedValues]:
-    """What a run costs, by the keys of `OF_RUN` and `image_seconds`, a value a seed."""
-    values = {key: seed_values.top(board.runs, name, key) for key in OF_RUN}
+    keys: of result.json, such as `parameters`; `image_seconds`, which each evaluation measures, is always added.
+    """
+    values = {key: seed_values.top(board.runs, name, key) for key in keys if key != "image_seconds"}
     times = []
     for record in board.runs[name]:
         medians = [median for entry in _timed(board, record) if (median := _quartiles(entry)[1])]
