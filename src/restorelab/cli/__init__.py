@@ -1,1 +1,1 @@
-"""The command line: one file a verb; heavy packages are imported late."""
+"""The command line: one file for each command; heavy packages are imported late."""

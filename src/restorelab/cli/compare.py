@@ -33,7 +33,7 @@ restorelab compare RUN_OR_SWEEP ... [key=value ...]: one HTML page that compares
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """What a command line asks for."""
+    """The options of the command."""
 
     folders: tuple[Path, ...] = ()
     out: str = ""
@@ -64,7 +64,7 @@ def parse(argv: Sequence[str]) -> CompareOptions:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Compare, write, and say where; gives the exit status.
+    """Compare, write the page and print where it is; return the exit status.
 
     Raises:
         ConfigError, DataError: see `assemble.build`.
@@ -103,7 +103,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def text(comparison: "Comparison") -> str:
-    """The first tables and what is to be said of them, for a terminal."""
+    """Return the first tables and the remarks, for a terminal."""
     section = comparison.section("leaderboard")
     parts = [plain(table) for table in (section.tables[:2] if section else [])]
     significance = comparison.section("significance")

@@ -34,7 +34,7 @@ IMAGES = ("all", "none")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Compose, measure, write; prints the table and gives the exit status.
+    """Compose, measure and write; print the table and return the exit status.
 
     Raises:
         ConfigError: for a wrong key or value, and weights whose network is not named.

@@ -26,7 +26,7 @@ restorelab fetch test=NAME [key=value ...]: download a test set.
 
 
 def run(argv: Sequence[str]) -> int:
-    """Fetch and say how many images there are; gives the exit status.
+    """Fetch and print how many images there are; return the exit status.
 
     Raises:
         ConfigError: for a dataset that is not named, or that nothing can be fetched of.

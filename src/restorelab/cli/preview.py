@@ -27,7 +27,7 @@ FORMATS = (".jpeg", ".jpg", ".pdf", ".png", ".svg")
 
 @dataclass(frozen=True)
 class PreviewOptions:
-    """What preview takes beside the overrides of a run; `find` in dB."""
+    """The options of preview, in addition to the overrides of a run; `find` in dB."""
 
     find: float | None = None
     images: int = 6
@@ -36,7 +36,7 @@ class PreviewOptions:
 
 
 def run(argv: Sequence[str]) -> str:
-    """Compose, degrade, measure, draw; gives the text for the terminal.
+    """Compose, degrade, measure and draw; return the text for the terminal.
 
     Raises:
         ConfigError: for a wrong option or config, a strength that `find` cannot reach, or a noise without one strength.
@@ -68,7 +68,7 @@ def run(argv: Sequence[str]) -> str:
 
 
 def parse(argv: Sequence[str]) -> tuple[PreviewOptions, list[str]]:
-    """Part preview's own options from the overrides of a run.
+    """Separate preview's own options from the overrides of a run.
 
     Raises:
         ConfigError: for a value that an option does not take, and a key that neither preview nor a run has.
@@ -111,7 +111,7 @@ def _part(value: str) -> str:
 
 
 READ: dict[str, Callable[[str], Any]] = {"find": _decibels, "images": _count, "out": _file, "part": _part}
-"""How each of preview's own options is read."""
+"""The function that reads each of preview's own options."""
 
 
 def _title(settings: dict[str, Any], options: PreviewOptions, images: Sequence[Any]) -> str:

@@ -210,7 +210,7 @@ def _planned(request: Request, sources: Sequence[Any], job: "type[Job]") -> tupl
 
 
 def _restore(request: Request, jobs: list["Job"], networks: _Networks, *, skipped: int, bad: int) -> int:
-    """Restore the files, print the lines and the page; gives the exit status."""
+    """Restore the files, print the lines and write the page; return the exit status."""
     from tqdm import tqdm
 
     from restorelab.restoring.batch import Wanted, run
@@ -256,7 +256,7 @@ def _kind(outcome: "Outcome") -> str:
 
 
 def _line(outcome: "Outcome") -> str:
-    """What is printed of a file."""
+    """Return the line that is printed for a file."""
     if outcome.error or outcome.restored is None or outcome.before is None:
         return f"error: {outcome.error}"
     restored, before = outcome.restored, outcome.before
@@ -279,7 +279,7 @@ def _keep_pictures(pictures: list[Any], outcome: "Outcome") -> None:
 
 
 def _check(jobs: Sequence["Job"], networks: _Networks) -> int:
-    """Print the PSNR of each image restored in tiles against itself restored whole; nothing is written."""
+    """Print the PSNR between each image restored in tiles and restored as a whole; write nothing."""
     from restorelab.errors import UserError
     from restorelab.restoring.read_photograph import read
 

@@ -1,4 +1,4 @@
-"""`python sweep.py`: what it takes, and the way to what it does."""
+"""`python sweep.py`: its help, and the way to the code that executes it."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ The exit status is 0 where all runs are done, 1 where some failed, 2 for a bad c
 
 
 def run(argv: Sequence[str]) -> int:
-    """Plan all runs, do those that have no result yet, write the page; gives the exit status."""
+    """Plan all runs, execute those that have no result yet, write the page; return the exit status."""
     from restorelab.study import plan
 
     if not argv or argv[0] in ("-h", "--help"):

@@ -1,4 +1,4 @@
-"""What a sweep ends with: evaluations across, the study's page, the comparison, and W&B's table of it."""
+"""The end of a sweep: evaluations across, the study's page, the comparison, and W&B's table of it."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def write(sweep: Sweep, sweep_plan: SweepPlan, runs: Sequence[Planned]) -> Path | None:
-    """Make what was asked for of the runs that are done; gives the page to open, None where none was wanted.
+    """Make the requested pages of the finished runs; return the page to open, or None if none was requested.
 
     Raises:
         UserError: where the page cannot be made.
@@ -37,7 +37,7 @@ def write(sweep: Sweep, sweep_plan: SweepPlan, runs: Sequence[Planned]) -> Path 
     except UserError as error:
         if sweep_plan.study is None:
             raise
-        log.error("no comparison: %s", error)  # the study's own page can be made all the same
+        log.error("no comparison: %s", error)  # the study's own page does not need these results
     if sweep_plan.study is None:
         return compared
     from restorelab.study import write_study  # brings matplotlib
@@ -48,7 +48,7 @@ def write(sweep: Sweep, sweep_plan: SweepPlan, runs: Sequence[Planned]) -> Path 
 
 
 def _compared(sweep: Sweep, sweep_plan: SweepPlan, done: Sequence[Planned]) -> Path:
-    """The comparison's page: the sweep's own, or beside the study's. W&B gets its tables."""
+    """Make the comparison's page: the sweep's own, or beside the study's. W&B gets its tables."""
     from restorelab.compare import write_comparison
     from restorelab.compare.assemble import build
     from restorelab.compare.comparison import tables

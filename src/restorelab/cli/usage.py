@@ -8,11 +8,11 @@ OPTION = re.compile(r"^(\w+): *(.*?) # (.*)$", re.MULTILINE)
 """A key at the root of a YAML file with its default and its comment."""
 
 COLUMN, WIDE = 26, 118
-"""Letters of a line before the comments, and in all."""
+"""Characters of a line before the comments, and in all."""
 
 
 def options(file: Path) -> str:
-    """A line for each commented key at the root of a YAML file: `  key=default   what it decides`."""
+    """Return a line for each commented key at the root of a YAML file: `  key=default   what it decides`."""
     lines = []
     for key, default, comment in OPTION.findall(file.read_text(encoding="utf-8")):
         begun = f"  {key}={default}"

@@ -96,7 +96,7 @@ def build(
 
 
 def _tests(board: Board, baseline: str | None) -> list[Against]:
-    """Against the best, and against the baseline where it is another run and on this board."""
+    """Test against the best run, and against the baseline if it is another run and on this board."""
     references = [board.best] if board.best is not None else []
     if baseline is not None and baseline not in references and baseline in (*board.names, INPUT):
         references.append(baseline)
@@ -130,7 +130,7 @@ def _sections(
 def _charts(
     name: str, title: str, draw: Callable[[Board], Sequence[Chart]], shown: Sequence[Board], nothing: str
 ) -> Section:
-    """A section of the charts that a function makes of each board, or the sentence that says why there is none."""
+    """Make a section of the charts that a function returns for each board, or of the sentence why there is none."""
     charts = [chart for board in shown for chart in draw(board)]
     return Section(name, title, charts=charts, text=[] if charts else [nothing])
 

@@ -1,4 +1,4 @@
-"""A comparison of runs: what `assemble` builds, and `write_comparison` makes files of."""
+"""A comparison of runs: `assemble` builds it, and `write_comparison` writes its files."""
 
 import re
 from dataclasses import dataclass, field
@@ -32,12 +32,12 @@ class Comparison:
     leaderboard: dict[str, Any] = field(default_factory=dict)
 
     def section(self, name: str) -> Section | None:
-        """The section of an id; None where it is not there."""
+        """Return the section of an id; None if it does not exist."""
         return next((section for section in self.sections if section.id == name), None)
 
 
 def tables(comparison: Comparison) -> dict[str, Table]:
-    """All tables by the names of their files: a section's main table has its name, the others add their titles."""
+    """Return all tables by the names of their files: a section's main table has its name, others add their titles."""
     by_name: dict[str, Table] = {}
     for section in comparison.sections:
         titles = [re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")[:60] for table in section.tables]

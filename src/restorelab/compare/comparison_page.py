@@ -11,10 +11,10 @@ from restorelab.report.page import Part, Section, render
 from restorelab.runs.record import Runs
 
 PICTURES = "pictures"
-"""The anchor of the pictures."""
+"""The HTML anchor of the pictures."""
 
 BEFORE = ("leaderboard", "significance")
-"""Sections that stand before the pictures, where they are there."""
+"""Sections that come before the pictures, if they exist."""
 
 
 def page(comparison: Comparison, gallery: Gallery | None) -> str:
@@ -31,7 +31,7 @@ def page(comparison: Comparison, gallery: Gallery | None) -> str:
 
 
 def looks_of(comparison: Comparison) -> Looks:
-    """Looks of the runs, a colour a model where that tells them apart, and of what else the charts name."""
+    """Assign line styles to the runs, by model where that distinguishes them, and to other names of the charts."""
     groups = {name: _model(comparison.runs, name) for name in comparison.runs}
     labels = [label for section in comparison.sections for chart in section.charts for label in draw.labels(chart)]
     return Looks(list(comparison.runs), labels, groups)

@@ -1,4 +1,4 @@
-"""The same crops through all models: which test images, which part of them, and what each run makes of it."""
+"""The same crops through all models: choose test images and the part to show, and restore them by each run."""
 
 import logging
 import math
@@ -20,16 +20,16 @@ from restorelab.runs.record import Record, Runs
 log = logging.getLogger(__name__)
 
 VIEWS = 6
-"""Evaluations that are shown at most."""
+"""The most evaluations that are shown."""
 
 BYTES = 3_000_000
-"""What all pictures may take, about; a third more as text in the page. The more pictures, the smaller the crops."""
+"""The approximate size of all pictures in bytes; a third more as text in the page. More pictures have smaller crops."""
 
 SIDES = (48, 160)
-"""Pixels of a crop at least and at most."""
+"""The fewest and the most pixels per side of a crop."""
 
 AGREE = 0.05
-"""dB by which an image restored anew may differ from what was measured before the page says so: the threshold."""
+"""The difference in dB from the measured PSNR from which the page reports that a restored image differs."""
 
 
 def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0) -> Gallery:
@@ -63,7 +63,7 @@ def crops(runs: Runs, *, most: int = 24, images: int = 4, seconds: float = 60.0)
 
 
 def side(tiles: int) -> int:
-    """Pixels a side of each of so many crops, a multiple of 8; a pixel in colour takes some 2.2 bytes as WebP."""
+    """Return the pixels per side of each crop, a multiple of 8; a pixel in color takes about 2.2 bytes as WebP."""
     fits = math.sqrt(BYTES / 2.2 / max(tiles, 1))
     return int(min(max(8 * round(fits / 8), SIDES[0]), SIDES[1]))
 
@@ -122,7 +122,7 @@ def _view(
     took = 0.0
     for place, why in choose(psnr, degraded, images):
         began = time.monotonic()
-        if cases and began + took > until:  # the next image would come too late for some of the runs
+        if cases and began + took > until:  # the time limit would be reached during the next image
             text.append(
                 f"Shown are {len(cases)} of {min(images, len(shared))} images: the time limit for pictures was reached."
             )
@@ -136,7 +136,7 @@ def _view(
 
 
 def _comparable(measured: dict[str, Record], evaluation: str) -> tuple[dict[str, Record], list[str]]:
-    """The runs that were measured on what most were measured on, and in words which were not."""
+    """Return the runs that were measured on the most common set of images, and a sentence about the others."""
     specs = {name: record.evaluation(evaluation)["spec"] for name, record in measured.items()}
     usual = Counter(specs.values()).most_common(1)[0][0]
     others = [name for name in measured if specs[name] != usual]
@@ -145,14 +145,14 @@ def _comparable(measured: dict[str, Record], evaluation: str) -> tuple[dict[str,
 
 
 def _best(records: dict[str, Record], evaluation: str, most: int) -> tuple[dict[str, Record], list[str]]:
-    """The runs with the highest PSNR, in their own order, and the names of the others."""
+    """Return the runs with the highest PSNR, in their order, and the names of the others."""
     ranked = sorted(records, key=lambda name: -records[name].metric(evaluation, "psnr"))
     kept = set(ranked[:most])
     return {name: record for name, record in records.items() if name in kept}, ranked[most:]
 
 
 def _frozen(records: Sequence[Record], evaluation: str) -> FrozenSet:
-    """The set that the runs were measured on, from the first of them that still finds its dataset."""
+    """Return the set that the runs were measured on, from the first run whose dataset still exists."""
     reasons = []
     for record in [record for record in records if not record.external][:3]:
         try:
@@ -163,7 +163,7 @@ def _frozen(records: Sequence[Record], evaluation: str) -> FrozenSet:
 
 
 def _column(record: Record, evaluation: str, column: str, ids: Sequence[str]) -> np.ndarray:
-    """A column of per_image.csv in the order of `ids`; NaN where it has none."""
+    """Return a column of per_image.csv in the order of `ids`; NaN where it has no value."""
     table = record.per_image(evaluation)
     if column not in table.columns:
         return np.full(len(ids), np.nan)
@@ -172,7 +172,7 @@ def _column(record: Record, evaluation: str, column: str, ids: Sequence[str]) ->
 
 
 def _agreement(image: CroppedImage, evaluation: str, records: dict[str, Record]) -> list[str]:
-    """Images whose PSNR is not the one that was measured: other weights, another version, or another machine."""
+    """Return images whose PSNR differs from the measured one: other weights, another version, or another machine."""
     sentences = []
     for name, restored in image.psnr.items():
         stored = _value(records[name], evaluation, "psnr", image.id)

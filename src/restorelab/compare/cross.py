@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Crossed:
-    """What crossing one run did.
+    """The result of crossing one run.
 
     Attributes:
         measured: the evaluations that were new.
@@ -135,7 +135,7 @@ def cross_one(run_dir: Path, evaluations: Mapping[str, Entry]) -> Crossed:
 
 
 def _of_other_meaning(record: Record, asked: Mapping[str, Entry]) -> dict[str, str]:
-    """Evaluations that bear the name of one of the run's own and degrade otherwise."""
+    """Return evaluations with the name of one of the run's own and another degradation."""
     evaluations, measured = record.config["evaluation"], {degradation_of(name) for name in record.evaluations}
     return {
         name: "the run itself was measured under another degradation of this name"
@@ -161,7 +161,7 @@ def _threads(count: int) -> Iterator[None]:
 def _measure(
     record: Record, evaluations: Mapping[str, Entry]
 ) -> tuple[list[Measured], list[dict[str, Any]], dict[str, str]]:
-    """What was measured, its entries of result.json, and what has no images, with the reason."""
+    """Measure; return the results, their entries of result.json, and why other evaluations have no images."""
     first = degradation_of(record.evaluations[0])
     config = {**record.config, "evaluation": {first: record.config["evaluation"][first], **evaluations}}
     built = build.parts(config)

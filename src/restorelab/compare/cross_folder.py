@@ -40,7 +40,7 @@ def kept_of(record: Record, requested: Mapping[str, Entry]) -> dict[str, dict[st
 
 
 def _weights(record: Record) -> str | None:
-    """A hash of the weights that crossing measures; None where the run only evaluates, or learns nothing."""
+    """Return a hash of the weights that crossing measures; None for a run that only evaluates, or learns nothing."""
     return inputs.Inputs().weights(str(record.path)) if record.folder.best.is_file() else None
 
 
@@ -79,7 +79,7 @@ def _listing(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _merged(file: Path, kept: Sequence[str], measured: Sequence[Measured]) -> str:
-    """per_image.csv with the rows that are kept and the new ones."""
+    """Return per_image.csv with the rows that are kept and the new ones."""
     rows = [row for row in _rows(file) if row["evaluation"] in kept] if kept else []
     if measured:
         with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""The evaluations that a run can be crossed with: those of runs with the same test images that its network can take."""
+"""The evaluations for crossing a run: those of runs with the same test images that its network accepts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Entry = dict[str, Any]
 
 
 def filled(entry: Mapping[str, Any], config: Mapping[str, Any]) -> Entry:
-    """An evaluation with every stage named: what it leaves out is the run's own."""
+    """Return an evaluation with every stage named; a stage that it leaves out is the run's own."""
     stages = {stage: entry.get(stage) or config[stage] for stage in STAGES}
     return stages | ({"of": entry["of"]} if entry.get("of") else {})
 
@@ -45,7 +45,7 @@ def union(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, dict[str, Ent
 
 
 def _images(config: Mapping[str, Any]) -> str:
-    """What decides a run's test images and how they are measured."""
+    """Return what determines a run's test images and how they are measured."""
     training = [key for key in OF_TRAINING if key != "batch_size" or not config["debug"]]  # debug takes 4 batches
     data = {key: value for key, value in config["data"].items() if key not in training}
     rest = {key: config.get(key) for key in ("test", "split_seed", "eval_seed", "protocol", "debug")}

@@ -53,12 +53,12 @@ OWN = (
 )
 
 METRICS = {"psnr": "3f", "ssim": "5f"}
-"""Metrics that can be explained, and the form of their numbers."""
+"""Metrics that can be explained, with the format of their numbers."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A convention that was changed: from what to what, and the mean with it and all before it changed."""
+    """A convention that was changed, from one value to another, and the mean with it and all earlier changes."""
 
     key: str
     before: Any
@@ -67,7 +67,7 @@ class Step:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Measure and print the steps; gives the exit status.
+    """Measure and print the steps; return the exit status.
 
     Raises:
         ConfigError: for a wrong key or value. DataError: for a run whose dataset or weights are missing.
@@ -113,7 +113,7 @@ def _lines(began: float, steps: Sequence[Step], target: float, metric: str, *, p
 
 
 def explain(measured: MeasuredAnew, own: Conventions, wanted: Conventions) -> Iterator[Step]:
-    """Change one convention after another to the wanted one, and yield what mean that gives."""
+    """Change one convention after another to the other run's, and yield the mean after each change."""
     now = own
     for key in WORDS:
         before, after = getattr(now, key), getattr(wanted, key)

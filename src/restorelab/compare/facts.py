@@ -13,7 +13,7 @@ from restorelab.runs.samples import learned
 
 
 def protocol(board: Board) -> str:
-    """How the board's images were measured, and which networks restore otherwise at test time, in sentences."""
+    """Describe how the board's images were measured, and which networks restore differently at test time."""
     name = board.where[board.columns[0].label][0]
     spec = board.entry(name, board.columns[0]).get("protocol") or {}
     channels = int((board.runs[name][0].result.get("macs_of") or [3])[0])
@@ -24,7 +24,7 @@ def protocol(board: Board) -> str:
 
 
 def facts(runs: Runs, boards: Sequence[Board]) -> list[str]:
-    """Sentences about all runs."""
+    """Return sentences about all runs."""
     records = [record for name in runs for record in runs[name]]
     seeds = Counter(len(runs[name]) for name in runs if learned(runs[name]))
     with_seeds = ", ".join(f"{count} with {number} seed{'s' * (number > 1)}" for number, count in sorted(seeds.items()))
@@ -55,7 +55,7 @@ def _has_batch_size(record: Record) -> bool:
 
 
 def _differing(records: Sequence[Record]) -> list[str]:
-    """Versions, commits and machines: those that all runs share in one sentence, each other with its counts."""
+    """Describe versions, commits and machines: those common to all runs in one sentence, others with their counts."""
     versions: dict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
         for package, version in (record.result.get("versions") or {}).items():

@@ -1,4 +1,4 @@
-"""Which of the varied keys made the difference: `judge.importance` as a chart and a table."""
+"""Which of the varied keys explains the differences: `judge.importance` as a chart and a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from restorelab.runs.record import Runs
 
 @dataclass(frozen=True)
 class Importance:
-    """What came out: a chart and a table, or sentences that say why not."""
+    """The result: a chart and a table, or sentences why there are none."""
 
     charts: list[Bars]
     tables: list[Table]
@@ -26,7 +26,7 @@ class Importance:
 
 
 def shown(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> Importance:
-    """How much each key that varies among the runs matters. pruned: as in `importance`."""
+    """Estimate how much each key that varies among the runs matters. pruned: as in `importance`."""
     result = importance(runs, metric, pruned)
     if isinstance(result, str):
         return Importance([], [], [result])
@@ -96,7 +96,7 @@ def _of_search(search: SearchImportance, metric: str) -> Importance:
 
 
 def _range(values: Sequence[Any]) -> str:
-    """The middle half of numbers; how often each other value is there."""
+    """Return the middle half of numbers; for other values, how often each occurs."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values) and len(set(values)) > 3:
         low, high = np.quantile(np.array(values, dtype=float), (0.25, 0.75))
         return f"{low:.3g} to {high:.3g}"

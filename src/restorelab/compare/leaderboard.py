@@ -27,12 +27,12 @@ from restorelab.runs.seed_values import SeedValues
 
 
 def whole(value: float) -> str:
-    """A number without decimals, thousands apart."""
+    """Format a number without decimals, with thousands separators."""
     return f"{value:,.0f}"
 
 
 def short(value: float) -> str:
-    """Three digits, or all of a number of hundreds and more."""
+    """Format a number with three digits, or all digits from 100 on."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
@@ -61,11 +61,11 @@ COSTS = (
     CostColumn("image_seconds", "ms/image", short, unit=1e-3),
     CostColumn("peak_memory", "memory (MiB)", whole, unit=2**20),
 )
-"""The columns of the table of costs, to which the number of seeds is added."""
+"""The columns of the table of costs, before the number of seeds."""
 
 
 def tables(board: Board, best: Against | None) -> list[Table]:
-    """The tables of a board: the metric that ranks, the costs, the other metrics. best: all runs against the leader."""
+    """Return a board's tables: ranking metric, costs, other metrics. best: all runs against the leader."""
     title, notes = f"Leaderboard{board.suffix}", _notes(board)
     parts = [board.metrics] if len(board.columns) == 1 else [[metric] for metric in board.metrics]
     made = []
@@ -78,7 +78,7 @@ def tables(board: Board, best: Against | None) -> list[Table]:
 
 
 def _groups(board: Board) -> list[Column | None]:
-    """The columns; None, in front of several, for the mean of those that are common to all runs."""
+    """Return the columns; if there are several, preceded by None for the mean of those common to all runs."""
     several = len(board.columns) > 1 and len(board.common) > 1
     return [None, *board.columns] if several else list(board.columns)
 
@@ -111,7 +111,7 @@ def _table_of_costs(title: str, board: Board) -> Table:
 
 
 def _name(board: Board, name: str) -> Cell:
-    """The run's name, with a remark where it is an external method or a classical baseline."""
+    """Return the run's name, with a remark for an external method or a classical baseline."""
     if board.external(name):
         note = "An external method, measured on the outputs that were handed in."
         return Cell(name, "external", note=note)
@@ -119,7 +119,7 @@ def _name(board: Board, name: str) -> Cell:
 
 
 def _column(board: Board, column: Column | None, metric: str) -> dict[str, Cell]:
-    """Cells by row; the best of all is marked, and the best classical baseline. column: None for the mean."""
+    """Return cells by row; the best of all is marked, and the best classical baseline. column: None for the mean."""
     if column is None:
         values = {name: board.overall(name, metric) for name in board.names}
         parts = [board.degraded_input(common, metric) for common in board.common]
@@ -133,7 +133,7 @@ def _column(board: Board, column: Column | None, metric: str) -> dict[str, Cell]
 
 
 def _standing(best: Against, name: str, board: Board) -> Cell:
-    """The verdict on a run against the best, by what ranks them."""
+    """Return the verdict on a run against the best, by the ranking metric."""
     if name == best.reference:
         return Cell("best")
     verdict = best.verdicts.get((name, board.decides))
@@ -168,7 +168,7 @@ def _notes(board: Board) -> list[str]:
 
 
 def plain(board: Board, comparisons: Sequence[Against]) -> dict[str, Any]:
-    """The board for leaderboard.json: every number that the tables round."""
+    """Return the board for leaderboard.json, with every number unrounded."""
     rows = []
     for rank, name in enumerate(board.names, start=1):
         evaluations = {column.label: {metric: _number(board.measured(name, column, metric)) for metric in board.metrics}

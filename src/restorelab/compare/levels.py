@@ -24,10 +24,10 @@ UNITS = {
     "variance": "variance of the factor",
     "peak": "peak, expected count at intensity 1",
 }
-"""What the strengths of the shipped noises are called on an axis."""
+"""The axis titles for the strengths of the shipped noises."""
 
 MOST = 20
-"""Lines of one chart: the first of the board."""
+"""The most lines of a chart: the first runs of the board."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def charts(board: Board) -> tuple[list[Lines], list[str]]:
 
 
 def stages(board: Board, column: Column) -> dict[str, Any] | None:
-    """The degradation of a column, a config node by stage; None where no run's config has it."""
+    """Return the degradation of a column, a config node by stage; None where no run's config has it."""
     for name in board.where[column.label]:
         record = board.runs[name][0]
         try:
@@ -61,7 +61,7 @@ def stages(board: Board, column: Column) -> dict[str, Any] | None:
 
 
 def ladders(board: Board) -> list[Ladder]:
-    """Groups of columns that are alike but for one number of their noise."""
+    """Group columns that differ in one number of their noise only."""
     alike: dict[str, list[tuple[Column, dict[str, float]]]] = defaultdict(list)
     for column in board.columns:
         nodes = stages(board, column)
@@ -132,7 +132,7 @@ def trained_on(trained: Mapping[str, Any] | None, noise: str) -> Iterator[Mappin
 
 
 def _shaded(board: Board, ladder: Ladder, names: list[str]) -> list[Span]:
-    """The strengths that the shown runs were trained on: a stretch for each range, a line for each single level."""
+    """Return the strengths that the shown runs were trained on: ranges and single levels."""
     trained: dict[tuple[tuple[float, float], ...], list[str]] = defaultdict(list)
     for name in names:
         if board.classical(name):
@@ -151,7 +151,7 @@ def _shaded(board: Board, ladder: Ladder, names: list[str]) -> list[Span]:
 
 
 def _advice(board: Board) -> list[str]:
-    """Which evaluations would make a curve: those that ship, of the noises that were measured."""
+    """Describe which shipped evaluations would make a curve, for the noises that were measured."""
     nodes = [nodes for column in board.columns if (nodes := stages(board, column)) is not None and "noise" in nodes]
     noises = list(dict.fromkeys(str(node["noise"].get("_target_")) for node in nodes))
     start = "No noise was measured at two strengths or more, so there is no curve over the strength."
@@ -165,7 +165,7 @@ def _advice(board: Board) -> list[str]:
 
 
 def _shipped(noise: str) -> list[str]:
-    """Names of shipped evaluations that are this noise alone, by strength."""
+    """Return the names of shipped evaluations with this noise only, by strength."""
     shipped = []
     for file in (conf_dir() / "evaluation").glob("*_[0-9]*.yaml"):
         content = yaml.safe_load(file.read_text()) or {}

@@ -1,4 +1,4 @@
-"""The comparison that `train.py -m` ends with: the page over the runs that it finished."""
+"""The comparison at the end of `train.py -m`: the page over the runs that it finished."""
 
 import logging
 import shlex
@@ -9,7 +9,7 @@ from restorelab.errors import UserError
 from restorelab.runs.run_folder import choose
 
 FOLDER = "multirun"
-"""Under runs_dir, beside the folders of the runs."""
+"""The page's folder under runs_dir, beside the folders of the runs."""
 
 
 def compared(folders: Sequence[Path], runs_dir: str) -> str:

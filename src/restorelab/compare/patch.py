@@ -1,4 +1,4 @@
-"""Pictures for the page: how a part of an image is kept in it without losing a bit, and a whole one made small."""
+"""Pictures for the page: lossless parts of images, and thumbnails of whole ones."""
 
 import io
 
@@ -8,16 +8,16 @@ from torch import Tensor
 from restorelab.report.pixels import pixels
 
 THUMB = 176
-"""Pixels of the longer side of a whole image, made small."""
+"""Pixels of the longer side of a thumbnail."""
 
 
 def webp(image: Tensor) -> bytes:
-    """(C, H, W) in [0, 1], clamped and rounded to 8 bits, as a lossless WebP: nothing is added to it."""
+    """Encode (C, H, W) in [0, 1], clamped and rounded to 8 bits, as a lossless WebP without metadata."""
     return _saved(Image.fromarray(pixels(image.nan_to_num(0.0, 1.0, 0.0))))
 
 
 def small(image: Tensor) -> bytes:
-    """The whole image, at most `THUMB` pixels a side."""
+    """Encode the whole image, reduced to at most `THUMB` pixels a side."""
     picture = Image.fromarray(pixels(image))
     picture.thumbnail((THUMB, THUMB), Image.Resampling.LANCZOS)
     return _saved(picture)

@@ -1,4 +1,4 @@
-"""How a metric is spread over the test images: a box a run."""
+"""The distribution of a metric over the test images: one box for each run."""
 
 import numpy as np
 
@@ -9,17 +9,17 @@ from restorelab.runs.board import Board, Column
 from restorelab.runs.metric import heading
 
 MOST = 40
-"""Boxes of one chart."""
+"""The most boxes of a chart."""
 
 OUTLIERS = 40
-"""Images outside the whiskers that are kept of one box: the farthest."""
+"""The most images outside the whiskers that are kept for a box: the farthest ones."""
 
 WHISKER = 1.5
-"""Times the box's height that a whisker may be long (Tukey's)."""
+"""The longest whisker in multiples of the box's height (Tukey's)."""
 
 
 def charts(board: Board) -> list[Boxes]:
-    """A chart an evaluation, the runs in the board's order, behind the degraded input."""
+    """Return a chart for each evaluation, with the degraded input first and the runs in the board's order."""
     return [chart for column in board.columns if (chart := _chart(board, column)) is not None]
 
 
@@ -54,7 +54,7 @@ def _chart(board: Board, column: Column) -> Boxes | None:
 
 
 def box(label: str, values: np.ndarray) -> Box | None:
-    """Quartiles, whiskers to the last value within 1.5 boxes, and what lies beyond; None without a number."""
+    """Return quartiles, whiskers to the last value within 1.5 boxes, and what lies beyond; None without numbers."""
     from matplotlib.cbook import boxplot_stats
 
     known = values[np.isfinite(values)]

@@ -1,4 +1,4 @@
-"""A few images through many networks at report time: each network loaded once, on the CPU, until the time is up."""
+"""Restore a few images by many networks for the page: each network is loaded once, on the CPU, within a time limit."""
 
 import time
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ LARGE, WINDOW = 384, 256
 """Pixels a side: an image beyond the first is restored in a window of the second, or a page would take an hour."""
 
 MARGIN = 24
-"""Pixels at a window's edge that are not shown: a network sees less there than it saw in the whole image."""
+"""Pixels at a window's edge that are not shown, because the network sees less context there than in the whole image."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CroppedImage:
 
 
 class CropRestorer:
-    """Networks by run, each loaded when it is first asked for; what cannot be loaded is remembered with its reason."""
+    """Load networks by run when they are first needed; a failure to load is remembered with its reason."""
 
     def __init__(self) -> None:
         self._nets: dict[str, nn.Module] = {}
@@ -100,7 +100,7 @@ class CropRestorer:
 
     @staticmethod
     def _place(made: Mapping[str, Tensor], clean: Tensor, window: Box, side: int, scale: int, *, whole: bool) -> Box:
-        """Where the runs differ most; with one run where it errs most, without any where there is most to see."""
+        """Return where the runs differ most; for one run the largest error, without runs the most detail."""
         ours = torch.stack([image.clamp(0, 1) for image in made.values()]) if made else None
         if ours is None:
             weight = detail.detail(clean)
@@ -139,7 +139,7 @@ class CropRestorer:
         return detail.cut(output, window) if fixed else output
 
     def _net(self, record: Record, evaluation: str) -> nn.Module:
-        """The run's network; loaded anew only where it has values that were tuned for the evaluation."""
+        """Return the run's network, loaded anew only if it has values tuned for the evaluation."""
         if record.evaluation(evaluation).get("tuned"):
             return record.net(evaluation)
         if record.name not in self._nets:

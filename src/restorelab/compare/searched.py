@@ -37,13 +37,13 @@ class Searched:
 
     @property
     def best(self) -> SearchedTrial | None:
-        """Of those that are done the best; of equal ones the first."""
+        """Return the best of the finished trials, the first of equal ones."""
         done = [trial for trial in self.trials if trial.state == "done" and math.isfinite(trial.value)]
         return max(done, key=lambda trial: self._sign * trial.value, default=None)
 
     @property
     def leaders(self) -> list[SearchedTrial]:
-        """Those that were better than all before them when they ended."""
+        """Return the trials that were better than all that had ended before them."""
         leading: list[SearchedTrial] = []
         for trial in self.trials:
             better = not leading or self._sign * trial.value > self._sign * leading[-1].value
@@ -57,7 +57,7 @@ class Searched:
 
 
 def find(runs: Runs) -> list[Searched]:
-    """The searches that the runs belong to, as SWEEP/sweep.json tells of them."""
+    """Return the searches that the runs belong to, read from SWEEP/sweep.json."""
     names = {record.path.resolve(): name for name in runs for record in runs[name]}
     sweeps = dict.fromkeys(path.parent for path in names)
     return [search for sweep in sweeps if (search := _read(sweep, names)) is not None and len(search.trials) > 1]
@@ -77,12 +77,12 @@ def _read(sweep: Path, names: dict[Path, str]) -> Searched | None:
             for entry in search["trials"]
         ]
         return Searched(str(search["metric"]), bool(search["higher"]), trials)
-    except (OSError, ValueError, KeyError, TypeError):  # no search, or of an earlier version
+    except (OSError, ValueError, KeyError, TypeError):  # not a search, or one of an earlier version
         return None
 
 
 def text(search: Searched) -> str:
-    """Which trial the search chose, and that the leaderboard ranks by something else."""
+    """Describe which trial the search chose, and that the leaderboard ranks by another metric."""
     best = search.best
     if best is None:
         return f"None of {naming.counted(len(search.trials), 'trial')} was done."
@@ -99,7 +99,7 @@ def text(search: Searched) -> str:
 
 
 def chart(search: Searched) -> Scatter | None:
-    """The value of each trial in their order, with the best so far joined."""
+    """Chart the value of each trial in their order, with the best so far as a line."""
     shown = [trial for trial in search.trials if math.isfinite(trial.value)]
     if len(shown) < 2:
         return None
@@ -110,7 +110,7 @@ def chart(search: Searched) -> Scatter | None:
 
 
 def table(search: Searched) -> Table:
-    """Every trial, the best first; those without a value last."""
+    """Tabulate every trial, the best first; those without a value last."""
     keys = list(dict.fromkeys(key for trial in search.trials for key in trial.swept))
     metric = search.metric.split("/")[1]
     best = search.best
@@ -141,7 +141,7 @@ def _cell(value: Any) -> Cell:
 
 
 def parts(runs: Runs) -> tuple[list[Table], list[Scatter], list[str]]:
-    """Tables, charts and sentences of all searches."""
+    """Return tables, charts and sentences of all searches."""
     searches: Sequence[Searched] = find(runs)
     charts = [drawn for search in searches if (drawn := chart(search)) is not None]
     return [table(search) for search in searches], charts, [text(search) for search in searches]

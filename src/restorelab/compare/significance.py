@@ -59,7 +59,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Against:
-    """All runs of a board against one: the verdicts by (run, column); why a run or a column has none."""
+    """Comparisons of a board's runs with one: verdicts by (run, column), and why a run or column has none."""
 
     reference: str
     metric: str
@@ -69,7 +69,7 @@ class Against:
     resamples: int
 
     def reason(self, run: str, column: str) -> str:
-        """Why a run has no verdict under a column."""
+        """Return why a run has no verdict under a column."""
         return self.missing.get(run) or self.silent.get(column) or f"{run} was not measured under {column}."
 
 
@@ -110,7 +110,7 @@ def against(board: Board, references: Sequence[str]) -> list[Against]:
 
 
 def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -> list[MetricSample]:
-    """The runs that were measured under all of the columns, image by image in one order, after the degraded input."""
+    """Return the runs that were measured under all of the columns, image by image, after the degraded input."""
     evaluations = [column.evaluation for column in columns]
     names, unusable = [], []
     for name in board.names:
@@ -127,7 +127,7 @@ def _samples(board: Board, columns: Sequence[Column], missing: dict[str, str]) -
     try:
         usable = Runs([record for name in names for record in board.runs[name]])
         return samples(usable, [INPUT, *names], board.metric, evaluations)
-    except UserError:  # a metric that the input does not have, such as accuracy
+    except UserError:  # a metric that the input does not have, for example accuracy
         return samples(board.runs, names, board.metric, evaluations)
 
 
@@ -161,13 +161,13 @@ def _column(
 
 
 def _corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Holm's correction over those that have seeds enough to be decided, and what they say then."""
+    """Apply Holm's correction to the comparisons with enough seeds, and decide their verdicts."""
     corrected = correct([verdict.verdict for verdict in verdicts], [verdict.p for verdict in verdicts])
     return [replace(verdict, verdict=word, corrected=p) for verdict, (word, p) in zip(verdicts, corrected, strict=True)]
 
 
 def cell(verdict: Verdict | None, metric: str) -> Cell:
-    """The verdict, and behind it the difference with its interval: a difference never stands without a verdict."""
+    """Format the verdict with the difference and its interval: a difference is never shown without a verdict."""
     if verdict is None:
         return Cell("")
     mark: Mark = verdict.verdict if verdict.verdict in ("better", "worse") else ""
@@ -188,7 +188,7 @@ def difference(verdict: Verdict, metric: str) -> str:
 
 
 def table(against: Against, board: Board) -> Table:
-    """Every run against the reference: all numbers of what ranks, and the verdict under each evaluation."""
+    """Tabulate every run against the reference: the ranking metric in full, and the verdict under each evaluation."""
     decides = board.decides
     labels = list(dict.fromkeys([decides, *(column for _, column in against.verdicts)])) if against.verdicts else []
     metric = heading(against.metric)
@@ -243,7 +243,7 @@ def _notes(against: Against) -> list[str]:
 
 
 def legend(metric: str, verdicts: Container[str]) -> str:
-    """The threshold of a table's metric, and the meaning of the verdicts in it."""
+    """Return a table's remark about its metric's threshold and the meaning of its verdicts."""
     kind = METRICS[metric]
     meanings = [f"{verdict}: {meaning}" for verdict, meaning in MEANING.items() if verdict in verdicts]
     return " ".join([f"Threshold: {kind.limit(kind.threshold)}.", *meanings])
@@ -253,11 +253,11 @@ BY_CHOICE = (
     "The best run was chosen on these same images and seeds, which flatters its lead; to report it as the best of "
     "many, measure it again on other seeds or images."
 )
-"""For the table against the best."""
+"""Return the remark for the table against the best run."""
 
 
 def summary(against: Against, board: Board) -> str:
-    """Which runs are better than, tied with or worse than the reference, in a sentence."""
+    """Name the runs that are better than, tied with or worse than the reference, in a sentence."""
     if not against.verdicts:
         return ""
     verdicts = [v for (_, label), v in against.verdicts.items() if label == board.decides and v.run != INPUT]

@@ -32,11 +32,11 @@ class Place:
 
     @property
     def sets(self) -> Sets:
-        """The images that it was measured on."""
+        """Return the images that it was measured on."""
         return frozenset((column.spec, column.bits) for column in self.columns)
 
     def mean(self, metric: str) -> SeedValues:
-        """The mean over its evaluations, a value a seed."""
+        """Return the mean over its evaluations, one value for each seed."""
         return self.board.overall(self.name, metric, self.columns)
 
 
@@ -62,7 +62,7 @@ def _trains(board: Board, name: str) -> bool:
 
 
 def _place(title: str, noise: str, name: str, board: Board) -> Place:
-    """The evaluations within the training's noise; without any those of its kind, or all that there are."""
+    """Return the evaluations within the training's noise; without any, those of its kind, or all."""
     columns = [column for column in board.columns if name in board.where[column.label]]
     if within_training := [column for column in columns if within(board, name, column)]:
         return Place(title, noise, board, name, within_training)
@@ -96,7 +96,7 @@ def _connected(places: Sequence[Place]) -> list[list[Place]]:
 
 
 def _worth(group: Sequence[Place]) -> bool:
-    """Whether there are two networks, and one with two noises."""
+    """Return whether there are two networks, one of them with two noises."""
     noises: dict[str, set[str]] = defaultdict(set)
     for place in group:
         noises[place.title].add(place.noise)

@@ -14,10 +14,10 @@ from restorelab.runs.record import Record
 from restorelab.runs.samples import same_loss
 
 POINTS = 200
-"""Of one line; more would not be seen."""
+"""The most points of a line; more would not be visible."""
 
 MOST = 40
-"""Lines of one chart: the first of the board."""
+"""The most lines of a chart: the first runs of the board."""
 
 
 def charts(board: Board) -> list[Lines]:
@@ -76,5 +76,5 @@ def line(label: str, records: Sequence[Record], column: str) -> Series | None:
 
 
 def _rounded(values: np.ndarray) -> list[float]:
-    """Six digits: what a chart can show, and a page need not hold more."""
+    """Round to six digits, more than a chart can show."""
     return [float(f"{value:.6g}") for value in values]

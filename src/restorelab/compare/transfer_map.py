@@ -20,10 +20,10 @@ from restorelab.runs.record import Record, Runs
 from restorelab.runs.seed_values import SeedValues
 
 TRAINED = "\N{BULLET}"
-"""Beside the number of an evaluation whose noise lies within the training's."""
+"""The mark of a number whose evaluation lies within the training's noise."""
 
 LISTED = 8
-"""Cases that a sentence lists."""
+"""The most cases that a sentence lists."""
 
 
 def families(runs: Runs, names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -50,7 +50,7 @@ def _without_noise(record: Record) -> dict[str, Any]:
 
 
 def _noises(records: Mapping[str, Record]) -> dict[str, str]:
-    """What to call each run's training noise: the option's name, with what differs where options are the same."""
+    """Name each run's training noise: the option's name, with the difference where options are equal."""
     nodes: dict[str, dict[str, Any]] = {}
     which = {}
     for name, record in records.items():
@@ -78,7 +78,7 @@ def charts(board: Board) -> list[HeatMap]:
 
 
 def _most(board: Board) -> float | None:
-    """The largest difference to the degraded input of any run: full colour in all maps of a board."""
+    """Return the largest difference to the degraded input of any run: the full color in all maps of a board."""
     gaps = [abs(measured.mean - board.degraded_input(column, board.metric).mean) for column in board.columns
             for name in board.names if (measured := board.measured(name, column, board.metric)).values]  # fmt: skip
     return max((gap for gap in gaps if math.isfinite(gap)), default=None)
@@ -111,7 +111,7 @@ def _value(values: SeedValues) -> float | None:
 
 
 def within(board: Board, name: str, column: Column) -> bool:
-    """Whether a run learned, and from a noise that the column's lies within."""
+    """Return whether a run learned, from a noise that includes the column's."""
     nodes = stages(board, column)
     if board.classical(name) or not nodes or "noise" not in nodes:
         return False
@@ -158,7 +158,7 @@ def skipped(board: Board) -> list[str]:
 
 
 def table(board: Board) -> Table | None:
-    """The map as numbers: each run under each evaluation, and its gain over the degraded input."""
+    """Tabulate the map: each run under each evaluation, and its gain over the degraded input."""
     if len(board.columns) < 2:
         return None
     metric = heading(board.metric)

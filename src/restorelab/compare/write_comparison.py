@@ -10,7 +10,7 @@ from restorelab.report.gallery import Gallery
 from restorelab.runs.run_folder import write_json, write_text
 
 KINDS = ("csv", "md", "tex")
-"""Files of each table."""
+"""The file formats of each table."""
 
 
 def write(comparison: Comparison, folder: Path, gallery: Gallery | None = None) -> Path:
@@ -33,7 +33,7 @@ def write(comparison: Comparison, folder: Path, gallery: Gallery | None = None) 
 
 
 def _earlier(folder: Path) -> set[str]:
-    """The tables that an earlier comparison left in the folder."""
+    """Return the tables that an earlier comparison left in the folder."""
     try:
         names = json.loads((folder / "leaderboard.json").read_text())["tables"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,1 +1,1 @@
-"""Other people's methods: the frozen inputs go out as files, what a method made of them comes in and is measured."""
+"""Methods of other programs: the fixed test inputs are exported as files, and their outputs are measured."""

@@ -1,4 +1,4 @@
-"""Certificates: published numbers of published weights, which the protocol has to give; each is in conf/verify/."""
+"""Certificates: published numbers of published weights that the protocol has to reproduce; files of conf/verify/."""
 
 import hashlib
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Weights:
         return next((folder / name for name in self.files if (folder / name).is_file()), None)
 
     def differs(self, file: Path) -> bool:
-        """Return whether a file is known to be another one than that which was measured."""
+        """Return whether a file is known to differ from the one that was measured."""
         if self.sha256 is None:
             return False
         with file.open("rb") as stream:

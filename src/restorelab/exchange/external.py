@@ -1,4 +1,4 @@
-"""The run's folder of an external method: what comparing runs needs, written whole or not at all."""
+"""The run folder of an external method, with what a comparison needs; it is written as a whole or not at all."""
 
 import shutil
 import tempfile
@@ -115,7 +115,7 @@ def _write(
 
 
 def _keep(new: RunFolder, table: Table, division: Kept) -> None:
-    """Keep which images were measured, as a run keeps its own."""
+    """Record which images were measured, as a run does."""
     contents = contents_of(table)
     parts = {part: {name: shown for name, shown in images.items() if name in contents}
              for part, images in division.parts.items()}  # fmt: skip
@@ -143,7 +143,7 @@ def _facts(built: Parts, scored_sets: Sequence[Scored], method: Method, exported
 
 
 def _draw(file: Path, scored: Scored, folder: Path, built: Parts, method: Method) -> None:
-    """The panel that a run has: degraded, restored, clean and error of a few images."""
+    """Make the panel that a run has: degraded, restored, clean and error of a few images."""
     frozen, rows = scored.measured.frozen, []
     shapes, ids = _shapes(scored), frozen.ids
     for place in places(len(frozen), frozen.clean, write_results.PICTURES):

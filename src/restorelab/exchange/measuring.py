@@ -1,4 +1,4 @@
-"""A method's outputs for one evaluation, measured by the code that measures networks."""
+"""Measure a method's outputs for one evaluation, with the code that measures networks."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from restorelab.models.identity import Identity
 from restorelab.training.evaluation import Measured, evaluate
 
 SHOWN = 5
-"""Files that a message names at most."""
+"""The most files that a message names."""
 
 BATCH = 16
 """Images measured at once: SSIM is taken a few images at a time anyway, and large ones must fit the memory."""
@@ -50,7 +50,7 @@ class Scored:
     strange: int
 
     def notes(self) -> list[str]:
-        """What a reader should know, a sentence each."""
+        """Return remarks for the reader, a sentence each."""
         name, count = self.measured.name, len(self.files)
         sentences = [f"{name}: {', '.join(f'{number} {form}' for form, number in self.forms.items())}"]
         if self.clamped:
@@ -68,7 +68,7 @@ class Scored:
 
 
 def digest(image: Tensor) -> str:
-    """What tells an output from another: a hash of its float32 values."""
+    """Return a hash of the float32 values of an output."""
     return sha256(image.contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
@@ -117,7 +117,7 @@ class _Reading:
         self.outside = self.clamped = self.collapsed = 0
 
     def __call__(self, net: Any, sample: Sample) -> tuple[Tensor, Tensor]:
-        """No loss, and the restored images (B, C, H, W)."""
+        """Return no loss, and the restored images (B, C, H, W)."""
         return torch.tensor(torch.nan), torch.stack([self._one(place) for place in sample.index.tolist()])
 
     def _one(self, place: int) -> Tensor:

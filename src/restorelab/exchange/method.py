@@ -1,4 +1,4 @@
-"""What its user says of a method that restorelab did not run."""
+"""What the user states about a method that restorelab did not run."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What stands for the network of an external method, of which there are outputs only."""
+"""Stands in place of the network of an external method, which has outputs only."""
 
 from typing import NoReturn
 

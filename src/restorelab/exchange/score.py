@@ -1,4 +1,4 @@
-"""`restorelab score`: outputs of any method, measured by the protocol, in a folder that stands like a run's."""
+"""`restorelab score`: measure the outputs of any method by the protocol, into a folder like that of a run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ OWN = ("set", "name", "out", "runs_dir", "copy", "root", "parameters", "macs", "
 
 
 def run(argv: Sequence[str]) -> int:
-    """Check the set, measure, write; prints the table and gives the exit status.
+    """Check the set, measure and write; print the table and return the exit status.
 
     Raises:
         ConfigError: for a wrong key or value, or an `out` that holds something.

@@ -66,7 +66,7 @@ HEAD = ("certificate", "evaluation", "published", "ours", "difference", "verdict
 
 
 def run(argv: Sequence[str]) -> int:
-    """Measure, print the table, write the JSON; gives the exit status.
+    """Measure, print the table and write the JSON; return the exit status.
 
     Raises:
         ConfigError: for a certificate, key or value that is not known.
@@ -93,7 +93,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def status(rows: Sequence[Row], *, strict: bool) -> int:
-    """The exit status. strict: whether every certificate was asked for by name, so that none may be missing."""
+    """Return the exit status. strict: whether every certificate was named, so that none may be missing."""
     verdicts = [row.verdict for row in rows]
     if "differs" in verdicts or "agrees" not in verdicts or (strict and "missing" in verdicts):
         return 1

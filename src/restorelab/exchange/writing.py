@@ -1,4 +1,4 @@
-"""An exported set on the disk."""
+"""Write an exported set to the disk."""
 
 import shutil
 from collections.abc import Mapping, Sequence
