@@ -1,1 +1,1 @@
-"""Whether a difference is real: resampling, the rule of verdicts, findings of reports, which keys mattered."""
+"""Whether a difference is real: resampling, the rule of verdicts, findings of reports, importance of keys."""

@@ -32,27 +32,27 @@ from restorelab.runs.samples import MetricSample
 
 RESAMPLES = 2000
 MOST = 50_000
-"""Draws at least and at most: the latter are enough for 1,250 comparisons."""
+"""The fewest and the most draws; the latter suffice for 1,250 comparisons."""
 
 LEVEL = 0.05
-"""A p-value, corrected by Holm, must be below it for a decision."""
+"""The p-value, corrected by Holm, below which a difference is decided."""
 
 SEED_DRAWS = 5
-"""Draws of the seeds that meet each draw of the groups: they cost nothing and steady Student's long tails."""
+"""Draws of the seeds for each draw of the groups; they are cheap and stabilize the tails of Student's distribution."""
 
 PLENTY = 10_000
-"""Draws of the groups from which on one draw of the seeds each will do."""
+"""The number of draws of the groups from which one draw of the seeds for each suffices."""
 
 CONFIDENCE = 0.95
 ENOUGH = 3
-"""Seeds from which on an architecture may be called better."""
+"""The fewest seeds with which an architecture may be called better."""
 
 CHUNK = 1 << 16
-"""Numbers drawn at once: they stay in a core's cache. 4 million at once take five times as long."""
+"""How many numbers are drawn at once so that they fit a core's cache; 4 million at once take five times as long."""
 
 
 def draws_for(comparisons: int) -> int:
-    """Draws that leave Holm's correction over so many comparisons something to decide.
+    """Return the number of draws with which Holm's correction over so many comparisons can still decide something.
 
     The least p that B draws can give is 2 / (B + 1), and the correction multiplies the first p by the comparisons.
     """
@@ -176,13 +176,13 @@ def estimate(
 
 
 def _over(moving: int, learned: int, groups: int) -> str:
-    """What an interval is over: of `learned` runs that learn, `moving` have several seeds."""
+    """Describe what an interval is over: of `learned` runs that learn, `moving` have several seeds."""
     seeds = "seeds" if moving == learned else f"seeds of {moving} of {learned} runs"
     return " and ".join([seeds] * bool(moving) + ["groups of images"] * bool(groups))
 
 
 def _codes(sample: MetricSample) -> tuple[np.ndarray, int]:
-    """The groups as numbers, (images), and how many there are."""
+    """Number the groups, (images), and count them."""
     names, codes = np.unique(np.array(sample.groups), return_inverse=True)
     if len(names) < 2:
         msg = f"all {len(codes)} test images are of one group ({names[0]}): nothing can be said about other groups."

@@ -24,7 +24,7 @@ from restorelab.runs.run_folder import RunFolder
 from restorelab.runs.run_identity import OF_TRAINING
 
 CONFIGS = 20
-"""Configs that a search needs at least: a quarter of them is five."""
+"""The fewest configs of a search: a quarter of them is five."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> GridImpo
 
 
 def _keys(points: Sequence[Point]) -> list[str]:
-    """The keys that vary among the configs."""
+    """Return the keys that vary among the configs."""
     return factors([point.config for point in _by_config(points)])
 
 
@@ -158,7 +158,7 @@ def factors(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _decides(first: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether the first determines the second."""
+    """Return whether the first determines the second."""
     return len(set(zip(first, other, strict=True))) == len(set(first))
 
 

@@ -1,1 +1,1 @@
-"""What people look at: panels, curves, tables, pages."""
+"""Presentation of results: panels, curves, tables, pages."""

@@ -1,4 +1,4 @@
-"""A page of photographs before and after: the most detailed part of each under a slider, in one file."""
+"""A page of photographs before and after restoring, in one file: the most detailed part of each under a slider."""
 
 import io
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from restorelab.restoring.photograph import white
 from restorelab.restoring.write_photograph import whole
 
 MOST = 24
-"""Photographs on a page: each takes up to 1 MB."""
+"""The most photographs of a page; each takes up to 1 MB."""
 
 SIDE, SMALL = 512, 256
 """Pixels of the sides of the part that is shown, and of the small picture of the whole, at most."""
@@ -42,7 +42,7 @@ def case(name: str, before: np.ndarray, after: np.ndarray) -> Case:
 
 
 def write(cases: Sequence[Case], file: Path) -> None:
-    """Write the page, whole or not at all."""
+    """Write the page, as a whole or not at all."""
     gallery = Gallery([GalleryView("Before and after", list(cases))])
     text = render("page", "Before and after", [Section("pictures", "Pictures", parts=[Part("gallery", gallery)])])
     file.parent.mkdir(parents=True, exist_ok=True)

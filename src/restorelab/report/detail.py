@@ -1,4 +1,4 @@
-"""How much there is to see in an image, and where: which test images and which parts of them are worth showing."""
+"""Measure where an image has detail: which test images and which parts of them are worth showing."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ CHOSEN = (
     "Of each equal stretch of the test set, the image with the most detail is shown (the standard deviation within "
     f"blocks of {BLOCK}x{BLOCK} pixels of the clean image), whatever the result."
 )
-"""How `places` chooses, for a caption."""
+"""A description of how `places` chooses, for a caption."""
 
 
 def busiest(weight: np.ndarray, wide: int, high: int, step: int = 1, margin: int = 0) -> Box:
@@ -48,7 +48,7 @@ def _inner(places: np.ndarray, margin: int, count: int) -> np.ndarray:
 
 
 def detail(clean: Tensor) -> np.ndarray:
-    """How much there is to see at each pixel of `clean` (C, H, W): the steps to its neighbours, (H, W)."""
+    """Return the detail at each pixel of `clean` (C, H, W): the differences from its neighbors, (H, W)."""
     gray = clean.float().mean(0).numpy()
     down, right = np.zeros_like(gray), np.zeros_like(gray)
     down[:-1], right[:, :-1] = np.abs(np.diff(gray, axis=0)), np.abs(np.diff(gray, axis=1))

@@ -19,7 +19,7 @@ HEADS = {
     "test/accuracy": ("accuracy", "{:.2%}"),
     "test/loss": ("loss", "{:.5g}"),
 }
-"""What a table shows of an evaluation, where it was measured: heading and form of a number."""
+"""The columns of the table with their headings and formats, shown if they were measured."""
 
 
 def added(metrics: Iterable[str]) -> list[str]:

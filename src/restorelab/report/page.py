@@ -76,7 +76,7 @@ class Section:
 
     @property
     def empty(self) -> bool:
-        """Whether it has no content at all."""
+        """Return whether the part has no content."""
         return not (self.tables or self.charts or self.text or self.parts)
 
     @property
@@ -99,7 +99,7 @@ class Section:
         return f"{self.id}-{anchor(self.charts[number].title)}-{number}"
 
     def shows_title(self, table: Table) -> bool:
-        """Whether a table's title is shown, and not only read to those who cannot see."""
+        """Return whether a table's title is shown, or only read out by screen readers."""
         return len(self.tables) > 1 or table.title != self.title
 
     @property
@@ -162,6 +162,6 @@ def breakable(text: str) -> "Markup":
 
 
 def data_url(content: bytes | str, kind: str) -> str:
-    """A file that the page holds, as the address of a link or picture."""
+    """Return the address of a link or picture whose file is embedded in the page."""
     content = content.encode() if isinstance(content, str) else content
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -16,7 +16,7 @@ AXES = {
     "seconds": ("time of the run", "time of the whole run (s)", 1.0),
     "image_seconds": ("time to restore an image", "time to restore one test image (ms)", 1e-3),
 }
-"""By what a run costs: a short name, the axis, and the unit in which it is shown."""
+"""The costs by key: a short name, the axis title, and the displayed unit."""
 
 LEARNING = ("parameters", "macs", "seconds")
 """Costs that a classical baseline does not have."""

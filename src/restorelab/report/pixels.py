@@ -21,7 +21,7 @@ def pixels(image: Tensor) -> np.ndarray:
 
 
 def rendered(figure: Figure) -> np.ndarray:
-    """The figure as (H, W, 3) uint8."""
+    """Draw the figure as (H, W, 3) uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]

@@ -28,7 +28,7 @@ from restorelab.report.text_table import aligned, ruled
 log = logging.getLogger(__name__)
 
 MOST = 64
-"""Images that are measured at most."""
+"""The most images that are measured."""
 
 BUDGET = 1 << 23
 """Values (pixels times channels) that are measured at most, where that still leaves the images of the panel."""

@@ -14,7 +14,7 @@ from restorelab.report.sheet import wrapped
 from restorelab.runs.metric import heading
 
 OWN_AXIS = ("psnr", "ssim", "accuracy")
-"""The metrics that have an axis of their own, where they were measured, beside those that a config adds."""
+"""The metrics with axes of their own, if they were measured, besides those that a config adds."""
 
 LETTERS = 11
 """Of the title that an inch holds."""

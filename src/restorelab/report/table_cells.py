@@ -12,7 +12,7 @@ DIGITS = {"psnr": 2, "ssim": 3, "mse": 5, "loss": 4, "entropy": 4, "accuracy": 3
 """Decimals that a metric is printed with; others get three."""
 
 INPUT = "degraded input"
-"""The row of the images as the networks get them."""
+"""The name of the row of the degraded images."""
 
 UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 

@@ -16,5 +16,5 @@ def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,), gap:
 
 
 def ruled(lines: Sequence[str]) -> list[str]:
-    """The lines of a table with a rule below its head."""
+    """Return the lines of a table with a rule below its head."""
     return [lines[0], "-" * max(map(len, lines)), *lines[1:]]

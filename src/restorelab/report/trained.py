@@ -42,7 +42,7 @@ def _origin(ckpt: Path) -> str:
 
 
 def _steps(folder: RunFolder) -> int:
-    """The optimizer steps in metrics.csv."""
+    """Return the number of optimizer steps in metrics.csv."""
     steps = history.read(folder.metrics).get("step") if folder.metrics.is_file() else None
     return int(max(steps)) if steps else 0
 

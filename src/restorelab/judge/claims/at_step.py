@@ -33,18 +33,18 @@ class AtStep(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         place = "at the end" if self.step is None else f"at step {self.step:,}"
         limit = f"; a tie within {training.kind_of(self.column).text(self.threshold)}" if self.threshold else ""
         return f"{self.column} {place}, {self.higher} less {self.lower}, above 0{limit}."
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return [self.higher, self.lower]
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         pair = self.about
         training.same_loss(runs, pair, self.column)
         form = training.kind_of(self.column).text

@@ -46,7 +46,7 @@ class Better(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         kind = METRICS[self.metric]
         sets = subject(self.metric, self.evaluations)
         return (
@@ -61,7 +61,7 @@ class Better(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return [self.better, *names(self.than, "than")]
 
     @property
@@ -74,7 +74,7 @@ class Better(Claim):
         return [[name] for name in self.evaluations] if self.each and self.evaluations else [self.evaluations]
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         return [rival_part for evaluations in self._sets for rival_part in self._against(runs, evaluations, resamples)]
 
     def _against(self, runs: Runs, evaluations: list[str] | None, resamples: int) -> list[FindingPart]:

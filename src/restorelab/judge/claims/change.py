@@ -43,7 +43,7 @@ class Change(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         first = "its first value" if self.start is None else f"that at step {self.start:,}"
         last = "its last value" if self.end is None else f"the value at step {self.end:,}"
         bounds = [f"at least {self.low:g}"] if self.low is not None else []
@@ -52,11 +52,11 @@ class Change(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return [self.run]
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         ratios = training.by_seed(runs, self.run, self._ratio)
         change = estimate([ratios], [1], log=True, resamples=resamples)
         bounds = [-np.inf if self.low is None else np.log(self.low), np.inf if self.high is None else np.log(self.high)]

@@ -31,12 +31,12 @@ class Claim(ABC):
     @property
     @abstractmethod
     def test(self) -> str:
-        """What is computed, in a sentence."""
+        """Describe the test in a sentence."""
 
     @property
     @abstractmethod
     def about(self) -> list[str]:
-        """The runs that it is about, `input` among them where it stands for one."""
+        """Return the names of the runs that the claim compares, `input` included."""
 
     @abstractmethod
     def parts(self, runs: Runs, resamples: int) -> Sequence[FindingPart]:
@@ -44,7 +44,7 @@ class Claim(ABC):
 
     @property
     def comparisons(self) -> int:
-        """How many parts it has."""
+        """Return the number of parts."""
         return 1
 
     @property
@@ -54,7 +54,7 @@ class Claim(ABC):
         return kind is not None and kind.machine
 
     def records(self, runs: Runs) -> list[Record]:
-        """The finished runs that it is about."""
+        """Return the finished runs that the claim compares."""
         return [record for name in self.about if name in runs for record in runs[name]]
 
     def __call__(self, runs: Runs, family: int = 1, withheld: str = "") -> Judged:

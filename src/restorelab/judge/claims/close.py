@@ -39,7 +39,7 @@ class Close(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         return (
             f"{subject(self.metric, self.evaluations)}, {self.one} against {self.other}, within "
             f"{METRICS[self.metric].limit(self.within)}, the whole interval."
@@ -47,11 +47,11 @@ class Close(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return [self.one, self.other]
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         between, text = difference(runs, [self.one], [self.other], self.metric, self.evaluations, resamples)
         limit = float(np.log1p(self.within)) if METRICS[self.metric].relative else self.within
         return [part(between, -limit, limit, text)]

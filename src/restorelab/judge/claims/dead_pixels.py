@@ -42,7 +42,7 @@ class DeadPixels(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         bounds = [f"at least {self.at_least:,}"] if self.at_least is not None else []
         bounds += [f"at most {self.at_most:,}"] if self.at_most is not None else []
         bounds += [f"at least {self.share:.0%} of them"] if self.share is not None else []
@@ -53,11 +53,11 @@ class DeadPixels(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The run that it is about."""
+        """Return the name of the run that the claim is about."""
         return [self.run]
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         records = runs[self.run]
         counts, shares = [], []
         for record in records:

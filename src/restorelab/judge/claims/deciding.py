@@ -7,11 +7,11 @@ from restorelab.judge.bootstrap import CONFIDENCE, Estimate
 from restorelab.judge.verdict_rule import Outcome, decide
 
 REMARKS = {"tie": ", within the threshold", "undecided": ", undecided"}
-"""Behind the numbers of a part that is neither held nor reversed."""
+"""The texts behind the numbers of a part that is neither held nor reversed."""
 
 
 ORDER: tuple[Outcome, ...] = ("reversed", "undecided", "tie", "holds")
-"""The first of them that any part has is the outcome of all."""
+"""Outcomes in order; the first that any part has is the outcome of all."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Drop(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         kind = METRICS[self.metric]
         text = (
             f"{kind.label} of {', '.join(names(self.to, 'to'))} less that of {', '.join(names(self.of, 'of'))}, mean "
@@ -61,7 +61,7 @@ class Drop(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return [*names(self.of, "of"), *names(self.to, "to")]
 
     @property
@@ -70,7 +70,7 @@ class Drop(Claim):
         return 1 if self.elsewhere is None else 2
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         of, to = names(self.of, "of"), names(self.to, "to")
         between, text = difference(runs, to, of, self.metric, [self.evaluation], resamples)
         parts = [part(between, self.at_least, np.inf, f"{self.evaluation}: {text}")]

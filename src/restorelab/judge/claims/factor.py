@@ -46,7 +46,7 @@ class Factor(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         about = f" ({self.factor:g} less {self.tolerance:.0%})" if self.tolerance else ""
         return (
             f"{subject(self.metric, self.evaluations)}, ratio of {self.larger} to {self.smaller}, at least "
@@ -55,11 +55,11 @@ class Factor(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return [self.larger, self.smaller]
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         between, text = difference(runs, [self.larger], [self.smaller], self.metric, self.evaluations, resamples)
         decided = part(between, float(np.log(self.factor * (1 - self.tolerance))), np.inf, text)
         if decided.outcome == "reversed" and between.low > 0:

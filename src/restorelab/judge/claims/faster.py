@@ -39,7 +39,7 @@ class Faster(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         label = METRICS[self.key].label
         return (
             f"{label[0].upper()}{label[1:]}, ratio of {self.faster} to "
@@ -48,17 +48,17 @@ class Faster(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return self._better.about
 
     @property
     def comparisons(self) -> int:
-        """One for each slower run."""
+        """Return one part for each slower run."""
         return self._better.comparisons
 
     @property
     def timed(self) -> bool:
-        """It is about the machine."""
+        """Return true: times depend on the machine."""
         return True
 
     @property
@@ -66,5 +66,5 @@ class Faster(Claim):
         return Better(self.finding, self.faster, self.slower, self.key, threshold=self.threshold)
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         return self._better.parts(runs, resamples)

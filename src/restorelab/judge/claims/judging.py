@@ -22,7 +22,7 @@ def judge(claims: Iterable[Claim], runs: Runs, machine: hardware.Machine | None 
 
 
 def _withheld(claim: Claim, runs: Runs, machine: hardware.Machine | None) -> str:
-    """Why a claim's numbers may not be compared with the report's; empty where they may."""
+    """Return why a claim's numbers cannot be compared with the report's; empty if they can."""
     if claim.absolute and runs.stand_in:
         return f"a number of the report's own data, and these runs stand in for them ({runs.stand_in[0].rstrip('.')})"
     return hardware.differs(claim.records(runs), machine) if claim.timed else ""

@@ -26,14 +26,14 @@ def names(value: Any, key: str) -> list[str]:
 
 
 def where(value: Sequence[str] | None) -> str:
-    """The evaluations in a sentence."""
+    """Name the evaluations in a sentence."""
     if value is None:
         return "over all evaluations"
     return f"under {value[0]}" if len(value) == 1 else f"over {', '.join(value)}"
 
 
 def subject(metric: str, chosen: Sequence[str] | None) -> str:
-    """A metric and its evaluations, as a sentence begins."""
+    """Name a metric and its evaluations, for the beginning of a sentence."""
     kind = METRICS[metric]
     text = kind.label if kind.source == "run" else f"{kind.label} {where(chosen)}"
     return text[0].upper() + text[1:]
@@ -77,13 +77,13 @@ def by_evaluation(runs: Runs, one: str, other: str, metric: str, chosen: Sequenc
 
 
 def value_text(compared: Sequence[MetricSample], metric: str) -> str:
-    """Names and mean value of runs."""
+    """Return the names and the mean value of runs."""
     mean = float(np.mean([sample.values.mean() for sample in compared]))
     return f"{', '.join(sample.run for sample in compared)} {metric_of(metric).text(mean)}"
 
 
 def unequal_steps(compared: Sequence[MetricSample]) -> str:
-    """A warning where runs that trained had different numbers of optimizer steps."""
+    """Return a warning if runs that trained had different numbers of optimizer steps."""
     steps = {sample.run: sample.steps for sample in compared if sample.steps is not None}
     if len(set(steps.values())) < 2:
         return ""

@@ -57,7 +57,7 @@ class Reaches(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         kind = self._kind
         bounds = DIRECTIONS[self.direction].format(kind.text(self.value), kind.text(self.tolerance))
         what = subject(self.metric, self.evaluations)
@@ -67,7 +67,7 @@ class Reaches(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The run that it is about."""
+        """Return the name of the run that the claim is about."""
         return [self.run]
 
     @property
@@ -75,7 +75,7 @@ class Reaches(Claim):
         return METRICS[self.metric] if self.column is None else training.kind_of(self.column)
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         kind, column = self._kind, self.column
         if column is None:
             values = samples(runs, [self.run], self.metric, self.evaluations)

@@ -41,7 +41,7 @@ class Sooner(Claim):
 
     @property
     def test(self) -> str:
-        """What is computed."""
+        """Describe the test in words."""
         level = "the worst last value of all their seeds" if self.level is None else f"{self.level:g}"
         return (
             f"Optimizer steps until {self.column} reaches {level}, ratio of {self.sooner} to {self.later}; "
@@ -50,11 +50,11 @@ class Sooner(Claim):
 
     @property
     def about(self) -> list[str]:
-        """The runs that it is about."""
+        """Return the names of the runs that the claim compares."""
         return [self.sooner, self.later]
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:
-        """Decide it."""
+        """Decide the claim."""
         pair = self.about
         training.same_loss(runs, pair, self.column)
         level = training.worst(runs, pair, self.column) if self.level is None else self.level

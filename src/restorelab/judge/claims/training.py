@@ -1,4 +1,4 @@
-"""What a run's training curve says: its values, those at a step, and the step that reaches a level. One a seed."""
+"""Values of a run's training curve, one for each seed: all values, those at a step, the step that reaches a level."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from restorelab.runs.record import Record, Runs
 from restorelab.runs.samples import MetricSample, steps_of
 
 NEAR = 0.1
-"""How far, as a share of the step, a measurement may lie from the step that is asked for."""
+"""The largest distance between a measurement and the requested step, as a share of the step."""
 
 
 def kind_of(column: str) -> Metric:
@@ -82,21 +82,21 @@ def same_loss(runs: Runs, names: Sequence[str], column: str) -> None:
 
 
 def ratio(estimate: Estimate) -> str:
-    """A ratio whose logarithm was estimated, with its interval."""
+    """Format a ratio whose logarithm was estimated, with its interval."""
     return METRICS["seconds"].difference(estimate.value, estimate.low, estimate.high)
 
 
 def gap(column: str, estimate: Estimate) -> str:
-    """A difference of two values of a column, with its interval."""
+    """Format a difference of two values of a column, with its interval."""
     return replace(kind_of(column), relative=False).difference(estimate.value, estimate.low, estimate.high)
 
 
 def mean_text(sample: MetricSample, text: Callable[[float], str]) -> str:
-    """Name and mean over the seeds."""
+    """Return name and mean over the seeds."""
     return f"{sample.run} {text(float(sample.values.mean()))}"
 
 
 def worst(runs: Runs, names: Sequence[str], column: str) -> float:
-    """The worst of the last values of a column, of all seeds of all runs."""
+    """Return the worst of the last values of a column, of all seeds of all runs."""
     last = [at(record, column, None)[1] for name in names for record in runs[name]]
     return min(last) if kind_of(column).higher else max(last)

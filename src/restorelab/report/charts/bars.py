@@ -11,7 +11,7 @@ from restorelab.report.charts.svg import element, short, width, words
 
 
 def bars(chart: Bars, looks: Looks, wide: float, high: float, name: str) -> str:
-    """Draw; every bar begins at zero. The height follows the number of bars."""
+    """Draw the chart; every bar begins at zero. The height follows the number of bars."""
     finite = [bar for bar in chart.bars if math.isfinite(bar.value)]
     left = name_room([bar.label for bar in finite], wide)
     values = [0.0, *(bar.value for bar in finite)]
@@ -28,7 +28,7 @@ def bars(chart: Bars, looks: Looks, wide: float, high: float, name: str) -> str:
 
 
 def described(chart: Bars) -> str:
-    """The chart in words."""
+    """Describe the chart in words."""
     return f"{chart.x_label}: {'; '.join(f'{bar.label} {ticks.exact(bar.value)}' for bar in chart.bars)}."
 
 

@@ -36,7 +36,7 @@ def boxes(chart: Boxes, looks: Looks, wide: float, high: float, name: str) -> st
 
 
 def described(chart: Boxes) -> str:
-    """The chart in words."""
+    """Describe the chart in words."""
     summaries = (f"{box.label} {ticks.exact(box.median)} ({ticks.exact(box.q1)} to {ticks.exact(box.q3)})"
             for box in chart.boxes)  # fmt: skip
     return f"{chart.y_label}, median and quartiles: {'; '.join(summaries)}."

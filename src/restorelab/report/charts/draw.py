@@ -8,7 +8,7 @@ from restorelab.report.charts.data import Bars, Boxes, Chart, HeatMap, Lines, Sc
 from restorelab.report.charts.look import Looks
 
 SIZES = {"wide": (760.0, 400.0), "half": (480.0, 340.0), "narrow": (344.0, 290.0)}
-"""Pixels of the drawings; letters shrink with a drawing, so that one for all could not be read on a phone."""
+"""Widths of the drawings in pixels; text shrinks with a drawing, so that one for all could not be read on a phone."""
 
 DRAW: dict[type, Callable[..., str]] = {
     Lines: lines.lines, Scatter: scatter.scatter, Boxes: box_plot.boxes, Bars: bars.bars, HeatMap: heat_map.heat_map,
@@ -22,7 +22,7 @@ def draw(chart: Chart, looks: Looks, name: str, size: str) -> str:
 
 
 def empty(chart: Chart) -> bool:
-    """Whether there is nothing to draw."""
+    """Return whether there is nothing to draw."""
     return not any(True for _ in _items(chart))
 
 

@@ -17,7 +17,7 @@ CELL, ROW = 54, 30
 
 
 def heat_map(chart: HeatMap, looks: Looks, wide: float, high: float, name: str) -> str:
-    """Draw; wider than asked where the columns need it, so that numbers can be read. The height follows the rows."""
+    """Draw the chart, wider than asked where the columns need it for their numbers; its height depends on the rows."""
     letters = SIZE
     left = min(max(wide * 0.34, 90), 18 + max(width(label, letters) for label in [*chart.rows, f"{chart.row_label} ↓"]))
     cell = min(max(CELL, (wide - left) / max(len(chart.columns), 1)), 130)
@@ -76,7 +76,7 @@ def coloured(chart: HeatMap) -> list[list[str]]:
 
 
 def described(chart: HeatMap) -> str:
-    """The chart in words."""
+    """Describe the chart in words."""
     rows = []
     for label, row in zip(chart.rows, chart.values, strict=True):
         cells = (f"{column} {ticks.exact(value)}" for column, value in zip(chart.columns, row, strict=True))

@@ -1,4 +1,4 @@
-"""Labels beside a plot or beside its points, placed so that none covers another."""
+"""Place labels beside a plot or its points so that none covers another."""
 
 from collections.abc import Sequence
 

@@ -21,7 +21,7 @@ ROOM, KEY = 170, 46
 
 
 def lines(chart: Lines, looks: Looks, wide: float, high: float, name: str) -> str:
-    """Draw; names stand at the ends of the lines where the drawing is wide enough. name: unique, for its clipping."""
+    """Draw the chart; in wide drawings names stand at the ends of the lines. name: unique, for clipping."""
     named = wide > 560
     letters = SIZE - 0.5
     widest = max((width(series.label, letters) for series in chart.series), default=0)
@@ -70,7 +70,7 @@ def most_of(chart: Lines) -> int:
 
 
 def cut_off(chart: Lines) -> str:
-    """What the drawing leaves out, in a sentence; nothing where it shows all."""
+    """Describe what the drawing leaves out, in a sentence; empty if it shows everything."""
     low, high = visible(chart.series)
     out = sum(not low <= y <= high for series in chart.series for y in series.y if math.isfinite(y))
     return f"{out} values far from the others are cut off." if out else ""
@@ -92,7 +92,7 @@ def thinned(x: Sequence[float], y: Sequence[float], most: int) -> list[int]:
 
 
 def described(chart: Lines) -> str:
-    """The chart in words."""
+    """Describe the chart in words."""
     ends = []
     for series in chart.series:
         finite = [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(y)]

@@ -1,4 +1,4 @@
-"""What a run looks like in every chart, table and picture of the page: a colour, a dash and a marker."""
+"""The look of a run in every chart, table and picture of the page: a color, a dash and a marker."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ def numbers(chart: Chart) -> Table:
 
 
 def cell(value: float | None) -> Cell:
-    """A number as people read it, and in full for the CSV."""
+    """Format a number for readers, and in full for the CSV."""
     finite = value is not None and math.isfinite(value)
     return Cell(ticks.exact(value), value=value if finite else None)
 

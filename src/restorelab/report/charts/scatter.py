@@ -16,7 +16,7 @@ LONGEST = 150
 
 
 def scatter(chart: Scatter, looks: Looks, wide: float, high: float, name: str) -> str:
-    """Draw; a name that would cover another or a point is left to the legend and the tooltip."""
+    """Draw the chart; a name that would cover another or a point is left to the legend and the tooltip."""
     dots = [
         dot for dot in chart.dots if math.isfinite(dot.y) and math.isfinite(dot.x) and (dot.x > 0 or not chart.log_x)
     ]
@@ -32,7 +32,7 @@ def scatter(chart: Scatter, looks: Looks, wide: float, high: float, name: str) -
 
 
 def described(chart: Scatter) -> str:
-    """The chart in words."""
+    """Describe the chart in words."""
     front = ", ".join(dot.label for dot in sorted(chart.dots, key=lambda dot: dot.x) if dot.front)
     ends = sorted((dot for dot in chart.dots if math.isfinite(dot.y)), key=lambda dot: dot.y, reverse=not chart.lower)
     top = f" The best is {ends[0].label} with {ticks.exact(ends[0].y)}." if ends else ""
