@@ -80,7 +80,7 @@ def test_equal_combinations_are_one_run_and_the_log_says_so(caplog: pytest.LogCa
     with caplog.at_level(logging.INFO):
         made = planned("optimizer.lr=1e-3,0.001,2e-3", "threads=1,2", "seed=0,0")
     assert [one.name for one in made] == ["lr_0.001-threads_1", "lr_0.002-threads_1"]
-    assert caplog.text.count("done once") == 3 * 2 * 2 - 2
+    assert caplog.text.count("executed once") == 3 * 2 * 2 - 2
     assert "lr_0.001-threads_2" in caplog.text
 
 

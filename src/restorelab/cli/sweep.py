@@ -11,9 +11,9 @@ The sweep's own keys, with their defaults:
 
 OPTIONS
 
-Every other key=value goes to each run, as to train.py. The same command again goes on with a sweep: what is done is not
-done again, what was cut off goes on from its checkpoint, what failed is tried again. dry=true needs no images.
-Ctrl-C once: each run saves and ends; twice: at once.
+Every other key=value goes to each run, as to train.py. The same command again continues a sweep: what is done is not
+done again, interrupted runs continue from their checkpoints, failed runs are repeated. dry=true needs no images.
+Ctrl-C once: each run saves a checkpoint and ends; twice: all runs end at once.
 The exit status is 0 where all runs are done, 1 where some failed, 2 for a bad configuration, 130 where it was stopped.
 """
 

@@ -59,7 +59,7 @@ def cross(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[Path, str]
             cross_one(folder, evaluations)
         except (UserError, RuntimeError, OSError) as error:
             failed[folder] = str(error)
-            log.warning("%s cannot be crossed: %s", folder, error)
+            log.warning("%s cannot be evaluated across the sweep: %s", folder, error)
     return failed
 
 

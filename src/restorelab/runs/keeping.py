@@ -106,7 +106,7 @@ def tell_of_trained(settings: Mapping[str, Any], opened: Opened, tests: Sequence
         trained_on = {f"{table.contents[row]:016x}" for row in rows["train"]} if settings["train"] else set()
         if leaked := tested & trained_on:
             log.warning(
-                "test: %d of the %d test images are among the training images; the numbers say nothing of new images",
+                "test: %d of the %d test images are among the training images; the numbers do not hold for new images",
                 len(leaked), len(tested),
             )  # fmt: skip
     for key, run, trained in _trained(settings, set()):

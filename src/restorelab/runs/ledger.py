@@ -147,7 +147,7 @@ class Ledger:
             self.write(ended)
         except OSError as error:
             # a full disk ends runs but must not end the sweep; a later session finds the attempt lost
-            log.error("%s is %s (%s), which cannot be written down: %s", attempt.id, state, reason, error)
+            log.error("%s is %s (%s), which cannot be recorded: %s", attempt.id, state, reason, error)
         return ended
 
     def ask_to_stop(self, attempt: Attempt) -> None:

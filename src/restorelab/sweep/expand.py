@@ -71,7 +71,9 @@ def plan(
         run = Planned(name, settings["seed"], placed(settings, folder, name, inputs), swept=dict(combination.swept))
         mark = run.id.rpartition("-")[2]
         if mark in planned:
-            log.info("%s (%s): the same run as %s; done once", run.id, _said(combination), planned[mark].id)
+            log.info(
+                "%s (%s): the same run as %s, which is executed once", run.id, _said(combination), planned[mark].id
+            )
         planned.setdefault(mark, run)
     if len(combinations) > 1:
         log.info("%d runs are composed and checked", len(combinations))

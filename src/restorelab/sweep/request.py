@@ -123,7 +123,7 @@ def _noted(file: Path) -> dict[str, Any]:
         before: dict[str, Any] = json.loads(file.read_text())
         return {"sessions": list(before["sessions"]), "runs": dict(before["runs"])}
     except (ValueError, KeyError, TypeError):
-        log.warning("%s is damaged, and begun anew; no run depends on it", file)
+        log.warning("%s is damaged and is written anew; no run depends on it", file)
         return nothing
 
 

@@ -281,7 +281,7 @@ class Scheduler:
             self._stops += 1
             if self._stops == 1:
                 self._glanced = 0.0
-                log.info("stopping: each run saves where it stands; Ctrl-C again to stop at once")
+                log.info("stopping: each run saves a checkpoint and ends; press Ctrl-C again to stop at once")
             else:
                 for name in list(self._active):
                     self.executor.kill(name)

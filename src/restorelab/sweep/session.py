@@ -39,7 +39,9 @@ def run(argv: Sequence[str], load_study: Callable[[str], Study], close: Close) -
         print(dry_run.listing(sweep_plan.planned, workers=executor.workers))
         print("\n".join(dry_run.images(sweep_plan.planned, sweep_plan.study.images if sweep_plan.study else "")))
         if sweep_plan.source is not None:
-            print(f"\nthe first trial of {sweep_plan.source.search.trials}; the others follow from what it finds")
+            print(
+                f"\nthe first trial of {sweep_plan.source.search.trials}; the search chooses the others by the results"
+            )
         return 0
     total = sweep_plan.source.search.trials if sweep_plan.source else len(sweep_plan.planned)
     if not sweep.resume:
@@ -66,7 +68,7 @@ def run(argv: Sequence[str], load_study: Callable[[str], Study], close: Close) -
     try:
         states = scheduler.run()
     except KeyboardInterrupt:
-        print(f"stopped. The same command goes on with {sweep_plan.folder}")
+        print(f"stopped; the same command continues the sweep in {sweep_plan.folder}")
         raise
     finally:
         shown.close()

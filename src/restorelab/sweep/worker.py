@@ -83,7 +83,7 @@ def execute(file: Path, orphaned: Callable[[], bool] | None = None) -> int:
     """Execute SWEEP/queue/ID.json unless another process does; return the exit status.
 
     The run goes on from its last checkpoint where its folder has one. orphaned: whether nobody waits for this process
-    any more; then the run saves where it stands and ends.
+    any more; then the run saves a checkpoint and ends.
     """
     _stoppable()
     settings = json.loads(file.read_text())

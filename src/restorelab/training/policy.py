@@ -52,7 +52,7 @@ class Change:
     def tell(self, optimizer: Optimizer, step: int) -> None:
         """Log the effect of the change on the learning rate."""
         if not self.moments:
-            log.info("resume: the optimizer is another one and starts without moments")
+            log.info("resume: another optimizer, which starts without moments")
         if self.schedule:
             now = [group["lr"] for group in optimizer.param_groups]
             totals = [policy["total"] for policy in (self.before, self.after)]

@@ -79,7 +79,7 @@ def settings(new: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     if changes and done is not None:
         merged["sessions"] = _sessions(old, done.steps, changes)
         shown = "; ".join(f"{key}: {before} -> {after}" for key, (before, after) in changes.items())
-        log.info("resume: from step %d on with other settings: %s", done.steps, shown)
+        log.info("resume: settings changed from step %d on: %s", done.steps, shown)
     return {**merged, "trust": new["trust"]}  # trusted packages are never taken from a folder
 
 

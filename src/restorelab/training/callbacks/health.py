@@ -28,6 +28,6 @@ class Health(Callback):
             if share == 0 and name not in self.dead:
                 self.dead.add(name)
                 log.warning(
-                    "step %d: %s of the network is dead (not one positive value); try another seed or model.init",
+                    "step %d: %s of the network is dead (it has no positive value); try another seed or model.init",
                     trainer.global_step, name,
                 )  # fmt: skip

@@ -86,7 +86,7 @@ class RunLoggers:
         except Exception as error:
             self._stopped[name] = f"{type(error).__name__}: {error}"
             log.warning(
-                "logger.%s: stopped (%s); the run goes on and its folder has everything", name, self._stopped[name]
+                "logger.%s: stopped (%s); the run continues, and its folder has everything", name, self._stopped[name]
             )
 
     @property

@@ -48,7 +48,7 @@ def log_leaderboard(
         return _log(tables, sweep_dir.resolve(), loggers[name], page)
     except Exception as error:  # no error of W&B may end a sweep
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        log.warning("W&B: the leaderboard was not logged (%s); it stands in %s", reason, sweep_dir)
+        log.warning("W&B: the leaderboard was not logged (%s); it is in %s", reason, sweep_dir)
         return None
 
 
