@@ -14,7 +14,7 @@ import runs
 from restorelab.runs import history
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training.course import length
-from restorelab.training.run_progress import Standing
+from restorelab.training.run_progress import RunProgress
 
 EPOCHS = "trainer.max_epochs=null"  # the tiny run's epochs, which are of 6 steps, are not asked for
 
@@ -98,7 +98,7 @@ def test_steps_that_are_asked_for_replace_the_epochs_of_a_file(
     assert (settings["max_steps"], settings["trainer"]["max_epochs"]) == limits
 
 
-def simulated(batches: int, accumulate: int, max_steps: int | None, max_epochs: int | None, at: Standing) -> int:
+def simulated(batches: int, accumulate: int, max_steps: int | None, max_epochs: int | None, at: RunProgress) -> int:
     """Steps of a loop that steps behind every so many batches and at an epoch's end."""
     steps = at.steps
     for epoch in count(at.epochs):
@@ -119,8 +119,8 @@ def test_length_is_that_of_the_loop(
     batches: int, accumulate: int, max_steps: int | None, max_epochs: int | None
 ) -> None:
     each = -(-batches // accumulate)
-    starts = [Standing(), Standing(each, 1)]
-    starts += [Standing(b // accumulate, 0, b) for b in range(accumulate, batches, accumulate)]
+    starts = [RunProgress(), RunProgress(each, 1)]
+    starts += [RunProgress(b // accumulate, 0, b) for b in range(accumulate, batches, accumulate)]
     for at in starts:
         end = length(batches, accumulate, max_steps, max_epochs, at)
         if max_steps is None or at.steps <= max_steps:

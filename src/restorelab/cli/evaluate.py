@@ -56,10 +56,10 @@ def run(argv: Sequence[str]) -> int:
         raise ConfigError(f"images={images}: {nearest(images, IMAGES)}")
     from restorelab.config import evaluation_base
     from restorelab.training.restored_files import RestoredFiles
-    from restorelab.training.run_status import Watch
+    from restorelab.training.run_status import RunStatus
 
     settings = evaluation_base.compose(sources[0] if sources else None, overrides)
-    watch = RestoredFiles(depth=8 if settings["protocol"].get("quantize") else 32) if images == "all" else Watch()
+    watch = RestoredFiles(depth=8 if settings["protocol"].get("quantize") else 32) if images == "all" else RunStatus()
     from restorelab.cli import main
 
     status = main.run_one(settings, overrides, watch=watch)

@@ -14,7 +14,7 @@ from restorelab.errors import ConfigError, UserError, nearest
 from restorelab.training import gc_tuning, logs
 
 if TYPE_CHECKING:
-    from restorelab.training.run_status import Watch
+    from restorelab.training.run_status import RunStatus
 
 USAGE = """\
 restorelab: compose, train, measure and compare image restoration networks.
@@ -208,7 +208,10 @@ def _has_dir(argv: Sequence[str]) -> bool:
 
 
 def run_one(
-    settings: dict[str, Any], overrides: Sequence[str], finished: list[Path] | None = None, watch: "Watch | None" = None
+    settings: dict[str, Any],
+    overrides: Sequence[str],
+    finished: list[Path] | None = None,
+    watch: "RunStatus | None" = None,
 ) -> int:
     """Execute one composed config and print how it ended; the folder of a finished run is added to `finished`.
 

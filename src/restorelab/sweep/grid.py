@@ -62,7 +62,7 @@ def expand(overrides: Sequence[str]) -> list[Combination]:
             swept.pop(key, None)
             continue
         lines[key] = [f"{key}={value}" for value in values(override)]
-        swept[key] = [one.value() for one in parse(lines[key])]
+        swept[key] = [parsed.value() for parsed in parse(lines[key])]
     swept = {key: swept[key] for key in lines if key in swept}  # a key that is given twice keeps its first position
     if "run_dir" in lines:
         msg = f"{lines['run_dir'][0]}: {ONE_RUN['run_dir']}"

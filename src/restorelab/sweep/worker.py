@@ -28,7 +28,7 @@ from restorelab.runs.ledger import ClaimedRun, Ledger
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training import logs
 from restorelab.training.interruption import Interrupted
-from restorelab.training.run_status import Watch
+from restorelab.training.run_status import RunStatus
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def _execute(settings: Mapping[str, Any], claim: ClaimedRun, orphaned: Callable[
     tqdm.set_lock(threading.RLock())  # its own one is a semaphore of the system's, which a kill would leave behind
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         log.info("CUDA_VISIBLE_DEVICES=%s", os.environ["CUDA_VISIBLE_DEVICES"])
-    watch = Watch()
+    watch = RunStatus()
     heart = _Heart(claim, watch, orphaned or (lambda: False))
     try:
         with heart:
@@ -153,7 +153,7 @@ def _interrupted(claim: ClaimedRun, progress: Mapping[str, Any]) -> int:
 class _Heart(threading.Thread):
     """Writes the ledger's file every second, and notices requests to stop while the run computes."""
 
-    def __init__(self, claim: ClaimedRun, watch: Watch, orphaned: Callable[[], bool]) -> None:
+    def __init__(self, claim: ClaimedRun, watch: RunStatus, orphaned: Callable[[], bool]) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.claim, self.watch, self.orphaned = claim, watch, orphaned
         self._over = threading.Event()

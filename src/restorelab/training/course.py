@@ -10,7 +10,7 @@ from restorelab.data.datamodule import DataModule
 from restorelab.errors import ConfigError
 from restorelab.training.evaluation import validation_names
 from restorelab.training.policy import Change
-from restorelab.training.run_progress import Standing
+from restorelab.training.run_progress import RunProgress
 from restorelab.training.schedule import Plan, plan
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Course:
     total: int
     policy: dict[str, Any]
     measured: list[str]
-    begins: Standing | None
+    begins: RunProgress | None
 
     @property
     def change(self) -> Change | None:
@@ -57,7 +57,7 @@ class Course:
         return Change(before, self.policy) if before and before != self.policy else None
 
 
-def course(built: Parts, data: DataModule, begins: Standing | None) -> Course:
+def course(built: Parts, data: DataModule, begins: RunProgress | None) -> Course:
     """Decide the course of a run, and log how long it is.
 
     Raises:
@@ -105,14 +105,14 @@ def _batches(whole: int, lightning: Mapping[str, Any]) -> int:
 
 
 def length(
-    batches: int, accumulate: int, max_steps: int | None, max_epochs: int | None, standing: Standing | None = None
+    batches: int, accumulate: int, max_steps: int | None, max_epochs: int | None, standing: RunProgress | None = None
 ) -> Length:
     """The end by whichever limit comes first.
 
     batches: of one epoch, on each device. accumulate: batches to one step; the last step of an epoch may have fewer.
     standing: where the run goes on from, None for its start.
     """
-    at = standing or Standing()
+    at = standing or RunProgress()
     each = steps_in(batches, accumulate)
     left = steps_in(batches, accumulate) - at.batches // accumulate  # of the epoch that is under way
     whole = None if max_epochs is None else at.steps + left + each * (max_epochs - at.epochs - 1)

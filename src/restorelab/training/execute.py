@@ -30,13 +30,13 @@ from restorelab.training import (
     tuning,
 )
 from restorelab.training.process_group import ProcessGroup
-from restorelab.training.run_status import Watch
+from restorelab.training.run_status import RunStatus
 from restorelab.training.runner import FAILED, Outcome, execute_here, trace_of
 
 log = logging.getLogger(__name__)
 
 
-def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
+def execute(settings: Mapping[str, Any], watch: RunStatus | None = None) -> Outcome:
     """Run one resolved config in the folder that its `run_dir` names.
 
     settings: plain data with every key of `config.Train`. watch: is told how far a run on one device is. Never raises
@@ -52,7 +52,7 @@ def execute(settings: Mapping[str, Any], watch: Watch | None = None) -> Outcome:
     return execute_parts(built, watch)
 
 
-def execute_parts(built: Parts, watch: Watch | None = None) -> Outcome:
+def execute_parts(built: Parts, watch: RunStatus | None = None) -> Outcome:
     """Do what `execute` does with the parts of a config, which `checks.check_fit` has found to fit each other."""
     settings, group = built.config, process_group.current()
     try:
@@ -144,10 +144,10 @@ def _parts(built: Parts) -> tuple[str, ...]:
 
     Test sets stand in place of the dataset's own test part, a validation set in place of its validation part.
     """
-    own = [part for part, given in (("val", built.val), ("test", built.tests)) if not given]
+    from_dataset = [part for part, replaced in (("val", built.val), ("test", built.tests)) if not replaced]
     if _trains(built):
-        return ("train", *(part for part in own if getattr(built.dataset, part)))
-    return tuple(part for part in own if part == "test" or tuning.wanted(built.outline))
+        return ("train", *(part for part in from_dataset if getattr(built.dataset, part)))
+    return tuple(part for part in from_dataset if part == "test" or tuning.wanted(built.outline))
 
 
 def _open_sets(built: Parts) -> list[Table]:

@@ -43,7 +43,7 @@ class Experiment:
             built = self.parts
             seed_everything(self.config["seed"], verbose=False)
             net, channels_last = built.trainer.lay_out(built.net())
-            self._task = RestorationTask.of(built, net, channels_last=channels_last, told=True)
+            self._task = RestorationTask.of(built, net, channels_last=channels_last, log_hparams=True)
         return self._task
 
     def data(self) -> DataModule:

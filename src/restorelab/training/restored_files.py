@@ -13,11 +13,11 @@ from restorelab.data.decode import EXTENSIONS
 from restorelab.data.frozen import FrozenSet
 from restorelab.file_names import file_names
 from restorelab.runs.run_folder import RunFolder, write_bytes
-from restorelab.training.run_status import Watch
+from restorelab.training.run_status import RunStatus
 
 
 @dataclass
-class RestoredFiles(Watch):
+class RestoredFiles(RunStatus):
     """A watch that writes what is restored, clamped to [0, 1], as it is measured.
 
     Attributes:
@@ -32,7 +32,7 @@ class RestoredFiles(Watch):
     _names: dict[str, list[str]] = field(default_factory=dict)
 
     def restored(self, run: Path, frozen: FrozenSet, places: Tensor, output: Tensor) -> None:
-        """Write a batch; see `Watch.restored`."""
+        """Write a batch; see `RunStatus.restored`."""
         self.folder = RunFolder(run).restored
         folder = self.folder / frozen.evaluation.name
         if frozen.evaluation.name not in self._names:

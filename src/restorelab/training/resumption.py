@@ -14,7 +14,7 @@ from restorelab.duration import seconds
 from restorelab.errors import ConfigError
 from restorelab.runs.run_folder import RunFolder
 from restorelab.training import run_progress
-from restorelab.training.run_progress import Standing
+from restorelab.training.run_progress import RunProgress
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _refuse_others(old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequenc
         raise ConfigError(msg)
 
 
-def _lift_limits(merged: dict[str, Any], keys: Sequence[str], done: Standing | None) -> None:
+def _lift_limits(merged: dict[str, Any], keys: Sequence[str], done: RunProgress | None) -> None:
     """Adjust the limits: of steps and epochs a new one replaces the other, and a time that has run out is removed."""
     steps, epochs = "max_steps" in keys, "trainer.max_epochs" in keys
     if steps and not epochs and merged["max_steps"] is not None:

@@ -14,7 +14,7 @@ KEY = "restorelab_standing"
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunProgress:
     """What a run has done, over all its sessions.
 
     Attributes:
@@ -37,7 +37,7 @@ class Standing:
         return any(limit is not None and done >= limit for done, limit in limits)
 
 
-def read(file: Path) -> Standing | None:
+def read(file: Path) -> RunProgress | None:
     """The standing in a last.ckpt, None where there is none yet.
 
     Raises:
@@ -49,7 +49,7 @@ def read(file: Path) -> Standing | None:
         return None
     try:
         content = weights.content(file, "resume")
-        return Standing(**content[KEY], seconds=content["callbacks"]["Limits"]["seconds"])
+        return RunProgress(**content[KEY], seconds=content["callbacks"]["Limits"]["seconds"])
     except DataError as error:
         raise DataError(f"{error} {_left(file, file.with_name('best.ckpt'), 'best')}") from error
     except (KeyError, TypeError) as error:

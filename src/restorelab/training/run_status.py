@@ -17,7 +17,7 @@ Phase = Literal["preparing", "training", "evaluating", "writing"]
 
 
 @dataclass
-class Watch:
+class RunStatus:
     """Numbers that the run keeps up to date; another thread may read them at any time.
 
     Attributes:

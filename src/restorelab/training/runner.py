@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, OnExceptionCheckpoint
 from torch import nn
 
 from restorelab import quoting
@@ -35,14 +35,14 @@ from restorelab.training.callbacks.history import History
 from restorelab.training.callbacks.kept_checkpoints import KeptCheckpoints
 from restorelab.training.callbacks.limits import Limits
 from restorelab.training.callbacks.progress import Progress
-from restorelab.training.callbacks.release import Release
 from restorelab.training.callbacks.throughput import Throughput
 from restorelab.training.course import Course, course
 from restorelab.training.interruption import Interrupted, Interruption
 from restorelab.training.loggers.run_loggers import RunLoggers
 from restorelab.training.loggers.run_start import RunStart
-from restorelab.training.run_progress import Standing
-from restorelab.training.run_status import Watch
+from restorelab.training.malloc import release_freed_memory
+from restorelab.training.run_progress import RunProgress
+from restorelab.training.run_status import RunStatus
 from restorelab.training.task import RestorationTask
 
 log = logging.getLogger(__name__)
@@ -74,14 +74,14 @@ def execute_here(
     folder: RunFolder,
     built: Parts | None = None,
     opened: Opened | None = None,
-    watch: Watch | None = None,
+    watch: RunStatus | None = None,
 ) -> Outcome:
     """Run in this process, in a folder that is open: the whole run, or one rank of several.
 
     built, opened: parts and data, where they were made already to be checked. watch: is told how far the run is.
     """
     with Interruption() as interruption:
-        run = Run(settings, folder, interruption, built, opened, watch or Watch())
+        run = Run(settings, folder, interruption, built, opened, watch or RunStatus())
         try:
             message = run()
             return Outcome("done", 0, message, folder.path)
@@ -113,7 +113,7 @@ class Run:
         interruption: Interruption,
         built: Parts | None,
         opened: Opened | None,
-        watch: Watch,
+        watch: RunStatus,
     ) -> None:
         self.settings, self.folder, self.interruption = settings, folder, interruption
         self.built, self.opened, self.watch = built, opened, watch
@@ -181,7 +181,7 @@ class Run:
         return built
 
     def _fit(
-        self, built: Parts, net: nn.Module, data: DataModule, last: Standing | None, *, channels_last: bool
+        self, built: Parts, net: nn.Module, data: DataModule, last: RunProgress | None, *, channels_last: bool
     ) -> float | None:
         """Train and return the images per second. Only the first rank has work to do afterwards."""
         settings, config = self.settings, built.trainer
@@ -189,6 +189,11 @@ class Run:
         throughput = Throughput(built.dataset.batch_size)
         longest = seconds(settings["max_time"]) if settings["max_time"] else None
         limits = Limits(chosen.end.steps, longest, config.log_every, chosen.end.epochs)
+        # return freed memory between training and validation, whose blocks have different sizes: the peak stays low
+        release = LambdaCallback(
+            on_validation_start=lambda trainer, module: release_freed_memory(),
+            on_validation_end=lambda trainer, module: release_freed_memory(),
+        )
         # checkpoints come last, so that they contain the state that the other callbacks produce
         named = self._named_callbacks()
         bar = config.bar and not lightning_trainer.shows_bar(named)
@@ -196,7 +201,7 @@ class Run:
             *named,
             Guard(config.log_every),
             Health(),
-            *([Release()] if config.keeps_memory else []),
+            *([release] if config.keeps_memory else []),
             History(self.folder.metrics, chosen.measured, config.log_every, self.loggers.log),
             limits,
             throughput,

@@ -35,7 +35,7 @@ class RestorationTask(LightningModule):
     still takes the parameters. schedule, total: the plan of the rate, and the run's length in what that counts.
     change: what is trained by otherwise than the checkpoint was, None for nothing. evaluations: names of the validation
     sets. measures: what is measured of the output, None for the protocol's own metrics. config: the resolved config, to
-    be `hparams`; told: whether Lightning gives these to the loggers.
+    be `hparams`; log_hparams: whether Lightning gives these to the loggers.
 
     A validation step measures by `self._taken[number](output, truth)`, which gives each image's values and takes them
     in; a test step is to do the same.
@@ -57,11 +57,11 @@ class RestorationTask(LightningModule):
         channels_last: bool,
         seed: int,
         config: Mapping[str, Any] | None = None,
-        told: bool = False,
+        log_hparams: bool = False,
     ) -> None:
         super().__init__()
         if config is not None:
-            self.save_hyperparameters(dict(config), logger=told)
+            self.save_hyperparameters(dict(config), logger=log_hparams)
         self.net = net
         self.objective, self.degradation = objective, degradation
         self.optimizer, self.plan, self.total, self.change = optimizer, schedule, total, change
@@ -82,7 +82,7 @@ class RestorationTask(LightningModule):
         channels_last: bool,
         total: int | None = None,
         change: Change | None = None,
-        told: bool = False,
+        log_hparams: bool = False,
     ) -> Self:
         """The task of a run's parts. net: the network, laid out; the other arguments are those of the class."""
         config, evaluations = built.config, list(built.evaluations)
@@ -90,7 +90,7 @@ class RestorationTask(LightningModule):
         return cls(
             net, built.objective, built.degradation, make("optimizer", config["optimizer"]), schedule,
             total=total, change=change, evaluations=evaluations, protocol=built.protocol, measures=built.measures,
-            channels_last=channels_last, seed=config["seed"], config=config, told=told,
+            channels_last=channels_last, seed=config["seed"], config=config, log_hparams=log_hparams,
         )  # fmt: skip
 
     @classmethod
@@ -112,7 +112,7 @@ class RestorationTask(LightningModule):
         hparams = Path(hparams_file).expanduser() if hparams_file else None
         built, net = checkpointed.parts(Path(checkpoint_path), hparams, changes, trust)
         net, channels_last = built.trainer.lay_out(net)
-        return cls.of(built, net, channels_last=channels_last, told=True).to(map_location or "cpu")
+        return cls.of(built, net, channels_last=channels_last, log_hparams=True).to(map_location or "cpu")
 
     @property
     def measured_net(self) -> nn.Module:

@@ -34,7 +34,7 @@ from restorelab.runs.run_folder import RunFolder, write_bytes, write_json, write
 from restorelab.training import checks, machine, tuning
 from restorelab.training.evaluation import Measured, evaluate
 from restorelab.training.loggers.run_loggers import RunLoggers
-from restorelab.training.run_status import Watch
+from restorelab.training.run_status import RunStatus
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def write(
     channels_last: bool,
     images_per_second: float | None,
     began: float,
-    watch: Watch,
+    watch: RunStatus,
 ) -> str:
     """Evaluate on the test set under every evaluation and write all that a run leaves; gives the summary to print.
 

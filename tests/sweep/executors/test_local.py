@@ -254,9 +254,9 @@ def test_a_worker_whose_run_was_given_away_while_it_stood_still_writes_nothing(
 ) -> None:
     program = (
         "import pathlib, sys, time; from restorelab.sweep import worker; from restorelab.runs.ledger import Ledger; "
-        "from restorelab.training.run_status import Watch; folder = pathlib.Path(sys.argv[1]); "
+        "from restorelab.training.run_status import RunStatus; folder = pathlib.Path(sys.argv[1]); "
         "claim = Ledger(folder).claim('a'); (folder / 'a.2.json').write_text('another has it'); "
-        "heart = worker._Heart(claim, Watch(), lambda: False); heart.start(); time.sleep(20)"
+        "heart = worker._Heart(claim, RunStatus(), lambda: False); heart.start(); time.sleep(20)"
     )
     assert subprocess.run([sys.executable, "-c", program, tmp_path], check=False).returncode == -signal.SIGKILL
     assert json.loads((tmp_path / "a.1.json").read_text())["beats"] == 0

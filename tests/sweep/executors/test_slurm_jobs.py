@@ -20,7 +20,7 @@ from restorelab.runs.process_id import Owner
 from restorelab.sweep import queue, worker
 from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors.executor import Ended
-from restorelab.sweep.executors.remote_jobs import Afar
+from restorelab.sweep.executors.remote_jobs import RemoteJobs
 from restorelab.sweep.executors.slurm import Slurm
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.scheduler import Scheduler
@@ -60,7 +60,7 @@ def test_a_job_whose_node_died_is_over_when_its_heart_has_stood_still(tmp_path: 
     first = ledger.claim("a")
     assert first is not None
     first.end("failed", 1, {}, "an earlier session's")
-    afar = Afar()
+    afar = RemoteJobs()
     (job,) = jobs(tmp_path, "a")
     afar.begin(job)
     assert not afar.over("a")  # the earlier attempt is not this job's
@@ -84,7 +84,7 @@ def test_a_job_that_left_before_its_run_began_says_nothing_of_earlier_attempts(t
     claim = ledger.claim("a")
     assert claim is not None
     claim.end("failed", 3, {}, "an earlier session's")
-    afar = Afar()
+    afar = RemoteJobs()
     afar.begin(*jobs(tmp_path, "a"))
     afar.gone("a", "SLURM: job 101_0 is BOOT_FAIL")
     assert afar.settled() == [Ended("a", None)]
@@ -92,7 +92,7 @@ def test_a_job_that_left_before_its_run_began_says_nothing_of_earlier_attempts(t
 
 def test_a_job_that_the_sweep_killed_did_not_fail(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
-    afar = Afar()
+    afar = RemoteJobs()
     afar.begin(*jobs(tmp_path, "a"))
     claim = ledger.claim("a")
     assert claim is not None

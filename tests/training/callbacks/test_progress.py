@@ -8,7 +8,7 @@ import torch
 
 from clock import Clock
 from restorelab.training.callbacks.progress import Progress
-from restorelab.training.run_status import Watch
+from restorelab.training.run_status import RunStatus
 from training.callbacks import loop
 
 
@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 
 def test_the_rate_counts_the_images_of_all_ranks_and_batches_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, watch = Clock(monkeypatch), Watch()
+    clock, watch = Clock(monkeypatch), RunStatus()
     on = loop.trainer(global_step=100, world_size=3, accumulate_grad_batches=2, current_epoch=4)
     callback = Progress(200, 4, bar=False, watch=watch)
     callback.on_train_start(on, loop.TASK)
@@ -31,7 +31,7 @@ def test_the_rate_counts_the_images_of_all_ranks_and_batches_of_a_step(monkeypat
 
 
 def test_a_change_of_the_rate_is_shown_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, on, watch = Clock(monkeypatch), loop.trainer(), Watch()
+    clock, on, watch = Clock(monkeypatch), loop.trainer(), RunStatus()
     callback = Progress(1000, 10, bar=False, watch=watch)
     callback.on_train_start(on, loop.TASK)
     for seconds in (1.0, 0.5):
@@ -41,7 +41,7 @@ def test_a_change_of_the_rate_is_shown_within_seconds(monkeypatch: pytest.Monkey
 
 
 def test_nothing_is_read_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, on, watch = Clock(monkeypatch), loop.trainer(), Watch()
+    clock, on, watch = Clock(monkeypatch), loop.trainer(), RunStatus()
     callback = Progress(1000, 10, refresh=0.5, bar=False, watch=watch)
     callback.on_train_start(on, loop.TASK)
     steps = []
@@ -67,7 +67,7 @@ def test_the_bar_shows_the_loss_of_a_step_and_the_rate(monkeypatch: pytest.Monke
 
 
 def test_what_was_measured_is_a_line_where_the_output_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    watch, metrics = Watch(), {"val/loss": 0.0125, "val/psnr": 25.125, "val/ssim": 0.5}
+    watch, metrics = RunStatus(), {"val/loss": 0.0125, "val/psnr": 25.125, "val/ssim": 0.5}
     on = loop.trainer(global_step=6, callback_metrics={name: torch.tensor(value) for name, value in metrics.items()})
     Progress(18, 4, watch=watch).on_validation_end(on, loop.TASK)
     assert capsys.readouterr().err == "epoch 1, step 6/18: val loss 0.0125, PSNR 25.12 dB, SSIM 0.5000\n"

@@ -174,12 +174,12 @@ def _candidates(degraded_names: list[str], clean_names: list[str]) -> list[tuple
     return [patterns for patterns, _ in counts.most_common(5)]
 
 
-def _common_ends(one: str, another: str) -> tuple[int, int]:
+def _common_ends(first_name: str, second_name: str) -> tuple[int, int]:
     """Return how many characters two names share at the beginning, and of the rest at the end."""
-    one, another = one.casefold(), another.casefold()
-    shorter = min(len(one), len(another))
-    first = next((i for i in range(shorter) if one[i] != another[i]), shorter)
-    last = next((i for i in range(shorter - first) if one[-1 - i] != another[-1 - i]), shorter - first)
+    first_name, second_name = first_name.casefold(), second_name.casefold()
+    shorter = min(len(first_name), len(second_name))
+    first = next((i for i in range(shorter) if first_name[i] != second_name[i]), shorter)
+    last = next((i for i in range(shorter - first) if first_name[-1 - i] != second_name[-1 - i]), shorter - first)
     return first, last
 
 

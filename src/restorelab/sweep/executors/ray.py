@@ -14,7 +14,7 @@ from restorelab.errors import ConfigError, first_line
 from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors.environment import environment
 from restorelab.sweep.executors.executor import Ended, Job
-from restorelab.sweep.executors.remote_jobs import Afar
+from restorelab.sweep.executors.remote_jobs import RemoteJobs
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Ray:
         self.threads: int | None = num_cpus or int(max(1, min(total // self.workers, largest)))
         self._tasks: dict[str, Any] = {}
         self._doomed: set[str] = set()
-        self._afar = Afar()
+        self._remote = RemoteJobs()
 
     def warm(self) -> None:
         """Do nothing: Ray starts workers by itself."""
@@ -75,7 +75,7 @@ class Ray:
     def start(self, job: Job) -> None:
         """Submit a task."""
         job = replace(job, file=job.file.absolute())
-        self._afar.begin(job)
+        self._remote.begin(job)
         # A run on several GPUs takes whole ones; without any, its processes share what CPUs it gets.
         gpus = 0.0 if not self._gpus else 1 / self._per_device if job.devices == 1 else job.devices
         task = self._ray.remote(max_retries=0, max_calls=1, num_cpus=self.threads, num_gpus=gpus)(job_entry.ray)
@@ -88,23 +88,23 @@ class Ray:
                 self._ray.cancel(task, force=True)
         if not self._tasks:
             time.sleep(min(timeout, 0.1))
-            return self._afar.settled()
+            return self._remote.settled()
         self._ray.wait(list(self._tasks.values()), num_returns=1, timeout=timeout)
         over, _ = self._ray.wait(list(self._tasks.values()), num_returns=len(self._tasks), timeout=0)
         ended = []
         for name in [name for name, task in self._tasks.items() if task in over]:
             task = self._tasks.pop(name)
             try:
-                ended.append(self._afar.end(name, int(self._ray.get(task))))
+                ended.append(self._remote.end(name, int(self._ray.get(task))))
             except self._ray.exceptions.RayError as error:  # the run's own failure is in the ledger; this one is Ray's
-                self._afar.gone(name, f"Ray: {type(error).__name__}: {first_line(error)}")
-        return ended + self._afar.settled()
+                self._remote.gone(name, f"Ray: {type(error).__name__}: {first_line(error)}")
+        return ended + self._remote.settled()
 
     def kill(self, job: str) -> None:
         """Mark a task to be ended; `ended` ends its process, as this may be called from a signal handler."""
         if job in self._tasks:
             self._doomed.add(job)
-            self._afar.kill(job)
+            self._remote.kill(job)
 
     def close(self) -> None:
         """Kill what still runs, and leave the cluster; one that was started here ends."""

@@ -4,7 +4,7 @@ from restorelab.runs.ledger import Ledger
 from restorelab.sweep.executors.executor import Ended, Job
 
 
-class Afar:
+class RemoteJobs:
     """Jobs that a cluster has, and what the ledger of their sweep says of them.
 
     A run of another machine that says it runs may be dead: only a heartbeat that stands still for the ledger's

@@ -18,7 +18,7 @@ from restorelab.config.composition import available_threads
 from restorelab.errors import ConfigError
 from restorelab.sweep.executors import job_entry
 from restorelab.sweep.executors.executor import Ended, Job
-from restorelab.sweep.executors.remote_jobs import Afar
+from restorelab.sweep.executors.remote_jobs import RemoteJobs
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Slurm:
         self._waiting: dict[str, Job] = {}
         self._jobs: dict[str, Any] = {}
         self._doomed: set[str] = set()
-        self._afar = Afar()
+        self._remote = RemoteJobs()
         self._accepted = False
         self._next_submission = self._next_question = 0.0
 
@@ -125,7 +125,7 @@ class Slurm:
     def start(self, job: Job) -> None:
         """Register a job; the next call of `ended` submits it."""
         job = replace(job, file=job.file.absolute())
-        self._afar.begin(job)
+        self._remote.begin(job)
         self._waiting[job.id] = job
 
     def ended(self, timeout: float) -> list[Ended]:
@@ -143,7 +143,7 @@ class Slurm:
         """A job gets SIGTERM, and SIGKILL after SLURM's KillWait. `ended` does it: handlers of signals call this."""
         if job in self._waiting or job in self._jobs:
             self._doomed.add(job)
-            self._afar.kill(job)
+            self._remote.kill(job)
 
     def close(self) -> None:
         """Cancel all jobs that SLURM still has."""
@@ -193,7 +193,7 @@ class Slurm:
         while self._doomed:
             name = self._doomed.pop()
             if self._waiting.pop(name, None):
-                self._afar.gone(name, "")
+                self._remote.gone(name, "")
             elif name in self._jobs:
                 doomed.append(self._jobs[name])
         if doomed and self._far:
@@ -213,15 +213,15 @@ class Slurm:
         ended = []
         for name, slurm_job in list(self._jobs.items()):
             if slurm_job.paths.result_pickle.name in left:
-                ended.append(self._afar.end(name, _status(name, slurm_job)))
-            elif states is not None and (self._afar.over(name) or states.get(slurm_job.job_id, GONE) in ENDED):
-                self._afar.gone(name, f"SLURM: job {slurm_job.job_id} is {states.get(slurm_job.job_id, GONE)}")
+                ended.append(self._remote.end(name, _status(name, slurm_job)))
+            elif states is not None and (self._remote.over(name) or states.get(slurm_job.job_id, GONE) in ENDED):
+                self._remote.gone(name, f"SLURM: job {slurm_job.job_id} is {states.get(slurm_job.job_id, GONE)}")
             elif not self._far and slurm_job.done():
-                self._afar.gone(name, f"job {slurm_job.job_id} is gone")
+                self._remote.gone(name, f"job {slurm_job.job_id} is gone")
             else:
                 continue
             del self._jobs[name]
-        return ended + self._afar.settled()
+        return ended + self._remote.settled()
 
     def _results(self) -> set[str]:
         """Return the files that ended jobs have written, by one listing of the folder."""

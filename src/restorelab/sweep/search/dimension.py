@@ -158,9 +158,9 @@ def _check_tags(line: str, tags: set[str]) -> None:
         if tag not in TAGS:
             msg = f"{line}: tag {tag!r} says nothing to a search. {nearest(tag, TAGS)}"
             raise ConfigError(msg)
-    for one, other in (("log", "linear"), ("int", "float")):
-        if {one, other} <= tags:
-            msg = f"{line}: {one} and {other} exclude each other."
+    for first, opposite in (("log", "linear"), ("int", "float")):
+        if {first, opposite} <= tags:
+            msg = f"{line}: {first} and {opposite} exclude each other."
             raise ConfigError(msg)
 
 

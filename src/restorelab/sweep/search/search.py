@@ -266,7 +266,7 @@ class Search:
             self._end(trial, STATES[like.state.name], like.value)
 
     def _end(self, trial: "FrozenTrial", state: State, value: float | None) -> None:
-        name = next(name for name, ours in STATES.items() if ours == state)
+        name = next(name for name, known in STATES.items() if known == state)
         values = [float(value)] if state != "failed" and value is not None and math.isfinite(value) else None
         with contextlib.suppress(self._optuna.exceptions.UpdateFinishedTrialError):  # another session was faster
             self._storage.set_trial_state_values(

@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
-from restorelab.training.run_status import MEASURED, Watch
+from restorelab.training.run_status import MEASURED, RunStatus
 
 
 class Progress(Callback):
@@ -18,10 +18,16 @@ class Progress(Callback):
     """
 
     def __init__(
-        self, total_steps: int, batch_size: int, refresh: float = 0.5, *, bar: bool = True, watch: Watch | None = None
+        self,
+        total_steps: int,
+        batch_size: int,
+        refresh: float = 0.5,
+        *,
+        bar: bool = True,
+        watch: RunStatus | None = None,
     ) -> None:
         self.total_steps, self.batch_size, self.refresh = total_steps, batch_size, refresh
-        self.watch = watch or Watch()
+        self.watch = watch or RunStatus()
         self.enabled = bar
         self.interactive = bar and sys.stderr.isatty()
         self._bar: tqdm | None = None
