@@ -34,6 +34,11 @@ def first_line(error: BaseException) -> str:
     return lines[0].strip() if lines else type(error).__name__
 
 
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Return the first names, at most `most`, and how many more there are: `a.png, b.png and 3 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
 MANY = 40
 """The most names that a message lists."""
 

@@ -11,10 +11,9 @@ import numpy as np
 from restorelab.compare import patch
 from restorelab.compare.restored_crops import CroppedImage, CropRestorer
 from restorelab.data.frozen import FrozenSet
-from restorelab.errors import DataError
+from restorelab.errors import DataError, listed
 from restorelab.report.gallery import Case, Gallery, GalleryView, Tile
 from restorelab.report.pixels import shown_bands
-from restorelab.runs.naming import listed
 from restorelab.runs.record import Record, Runs
 
 log = logging.getLogger(__name__)

@@ -4,10 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
+from restorelab.errors import listed
 from restorelab.metrics.protocol import Protocol
 from restorelab.runs.board import Board
 from restorelab.runs.deviations import length
-from restorelab.runs.naming import counted, listed
+from restorelab.runs.naming import counted
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.samples import learned
 

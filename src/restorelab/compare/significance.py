@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from restorelab.errors import DataError, UserError
+from restorelab.errors import DataError, UserError, listed
 from restorelab.judge.bootstrap import ENOUGH, Resampled, draws_for, estimate, resample, win_rate
 from restorelab.judge.verdict_rule import MEANING, Comparison, compare, correct
 from restorelab.report.table import Cell, Mark, Table
 from restorelab.report.table_cells import p_value
 from restorelab.runs.board import Board, Column
 from restorelab.runs.metric import METRICS, heading
-from restorelab.runs.naming import listed
 from restorelab.runs.record import Runs
 from restorelab.runs.samples import INPUT, MetricSample, samples
 

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import struct
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from restorelab.data.cache_root import cache_root
+from restorelab.data.memory import cpus
 
 log = logging.getLogger(__name__)
 
@@ -88,11 +88,10 @@ def _computed(paths: dict[bytes, Path]) -> dict[bytes, bytes | None]:
     if total > MANY_BYTES:
         log.info("hashing %.1f GB in %d files, once, to identify the dataset by its content", total / 1e9, len(paths))
     start = time.perf_counter()
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if len(paths) == 1:
         digests = [_digest(path) for path in paths.values()]
     else:
-        with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
+        with ThreadPoolExecutor(cpus(), thread_name_prefix="hash") as pool:
             digests = list(pool.map(_digest, paths.values()))
     seconds = time.perf_counter() - start
     if seconds > LONG:

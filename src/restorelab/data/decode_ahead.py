@@ -1,7 +1,6 @@
 """Decode the items of a dataset in threads, in order, within the available memory."""
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from restorelab.data.decode import BadImage, Decoded, Decoding, decode, forget
 from restorelab.data.decode_memory import Gate
 from restorelab.data.factor import cut
 from restorelab.data.item import Item
+from restorelab.data.memory import cpus
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def in_order(items: Sequence[Item], decoding: Decoding, chunk: int) -> Generator
     if all(isinstance(item.clean, np.ndarray) for item in items):
         yield from (_decoded(item, decoding) for item in items)
         return
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = cpus()
     waiting: deque[Future[list[Result]]] = deque()
     gate = Gate()
     tasks = range(-(-len(items) // chunk))

@@ -1,4 +1,4 @@
-"""The memory that is available to this process."""
+"""The memory and the CPUs that are available to this process."""
 
 import os
 from collections.abc import Iterator
@@ -58,3 +58,8 @@ def _cached(limit: Path) -> int:
     return int(
         values.get("total_inactive_file", values.get("inactive_file", 0))
     )  # `total`: version 1, with groups below
+
+
+def cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

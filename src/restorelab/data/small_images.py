@@ -9,13 +9,10 @@ from torch import Tensor
 
 from restorelab.data.pairing import Division
 from restorelab.data.split import Images
-from restorelab.errors import DataError
+from restorelab.errors import DataError, listed
 
 Small = Literal["error", "pad", "skip"]
 """What to do with small images: stop; pad training images to the crop; leave them out."""
-
-NAMED = 3
-"""Images that a message names."""
 
 
 def too_small(images: Images, rows: np.ndarray, least: tuple[int, int]) -> np.ndarray:
@@ -65,9 +62,8 @@ def refuse(images: Images, rows: Division, parts: Sequence[str], crop: tuple[int
 
 def _subject(images: Images, bad: np.ndarray, size: tuple[int, int]) -> str:
     """Return the subject and verb of a sentence about small images: their number, the first names, "is" or "are"."""
-    names = ", ".join(f"{images.ids[row]} ({images.shapes[row, 1]}x{images.shapes[row, 2]})" for row in bad[:NAMED])
-    more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-    count = f"{len(bad)} image{'s' if len(bad) > 1 else ''} under {size[0]}x{size[1]}, {names}{more},"
+    names = listed([f"{images.ids[row]} ({images.shapes[row, 1]}x{images.shapes[row, 2]})" for row in bad], most=3)
+    count = f"{len(bad)} image{'s' if len(bad) > 1 else ''} under {size[0]}x{size[1]}, {names},"
     return f"{count} {'are' if len(bad) > 1 else 'is'}"
 
 

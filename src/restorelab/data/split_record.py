@@ -15,7 +15,7 @@ from restorelab.data.content import digest
 from restorelab.data.image_table import Table
 from restorelab.data.pairing import Division
 from restorelab.data.split import PARTS
-from restorelab.errors import DataError
+from restorelab.errors import DataError, listed
 
 Part = Mapping[str, tuple[str, ...]]
 """By image id the variants that the image is shown under; () for all of them."""
@@ -33,7 +33,7 @@ class Changes:
             (self.added, "images added, which this run leaves out"),
             (self.removed, "images removed or unreadable, which this run continues without"),
         ]
-        return "; ".join(f"{len(ids):,} {words}: {_some(ids)}" for ids, words in kinds if ids)
+        return "; ".join(f"{len(ids):,} {words}: {listed(ids, 5)}" for ids, words in kinds if ids)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
@@ -78,7 +78,7 @@ class Kept:
         if changed:
             raise DataError(
                 f"{len(changed):,} of {len(self.contents):,} images have another content than when the run began "
-                f"({_some(changed)}). Restore the dataset, or start a new run."
+                f"({listed(changed, 5)}). Restore the dataset, or start a new run."
             )
         rows = {name: row for row, name in enumerate(table.ids)}
         present = {part: [(rows[name], shown) for name, shown in images.items() if name in rows]
@@ -92,10 +92,10 @@ class Kept:
             }
         )
 
-    def changes(self, table: Table, listed: Sequence[str]) -> Changes:
-        """Compare with a table. listed: ids of all images that the dataset has now; empty if not known."""
+    def changes(self, table: Table, all_ids: Sequence[str]) -> Changes:
+        """Compare with a table. all_ids: ids of all images that the dataset has now; empty if not known."""
         ids = self.ids
-        return Changes(sorted(set(listed) - ids - self.unread), sorted(ids - set(table.ids)))
+        return Changes(sorted(set(all_ids) - ids - self.unread), sorted(ids - set(table.ids)))
 
 
 def of(table: Table, rows: Division) -> Kept:
@@ -124,8 +124,3 @@ def contents_of(table: Table) -> dict[str, str]:
 
 def _sorted(rows: Sequence[int]) -> np.ndarray:
     return np.array(sorted(rows), np.int64)
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -4,10 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from restorelab.errors import ConfigError, nearest
+from restorelab.errors import ConfigError, listed, nearest
 from restorelab.runs import samples
 from restorelab.runs.board import SHOWN, Board, Column, entries
-from restorelab.runs.naming import listed
 from restorelab.runs.record import Record, Runs
 
 

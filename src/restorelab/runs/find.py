@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from restorelab.errors import DataError, UserError, nearest
+from restorelab.errors import DataError, UserError, listed, nearest
 from restorelab.runs import config_differences, naming
 from restorelab.runs.record import Record, Runs
 from restorelab.runs.run_folder import RunFolder
@@ -73,7 +73,7 @@ def find(folders: Sequence[Path]) -> FoundRuns:
             names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
             msg = (
                 f"{folder} holds no run: there is no config.yaml and result.json in it, or {DEPTH} levels below. It "
-                f"holds {naming.listed(names) or 'nothing'}."
+                f"holds {listed(names) or 'nothing'}."
             )
             raise DataError(msg)
         paths |= {path.resolve(): path for path in runs_inside}

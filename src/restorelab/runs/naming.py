@@ -95,11 +95,6 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """List names in a sentence, at most `most` of them."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def names(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """A name for each config, by any key of theirs; no two are equal.
 

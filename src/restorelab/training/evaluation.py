@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from restorelab.data.batching import BatchSize
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.sample import Sample
-from restorelab.errors import UserError
+from restorelab.errors import UserError, listed
 from restorelab.metrics.measures import INPUT, ImageMeasures, Measures
 from restorelab.metrics.protocol import Protocol
 from restorelab.metrics.psnr import PSNR_CAP
@@ -31,9 +31,6 @@ LEAST = 3
 """The number of timed batches from which on quartiles are given."""
 
 QUARTILES = (0.25, 0.5, 0.75)
-
-SHOWN = 5
-"""The most images that a message names."""
 
 Loss = Callable[[Callable[[Tensor], Tensor], Sample], tuple[Tensor, Tensor]]
 
@@ -213,8 +210,7 @@ def finite(output: Tensor) -> Tensor:
 
 def not_finite(frozen: FrozenSet, places: Sequence[int]) -> NotFiniteError:
     """The error that names the images of a set whose outputs, or measured values, are not finite."""
-    names = [frozen.ids[place] for place in places[:SHOWN]]
-    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    names = [frozen.ids[place] for place in places]
     part = {"val": "validation", "test": "test"}.get(frozen.part, frozen.part)
     degraded = frozen.image(places[0])
     low, high = float(degraded.min()), float(degraded.max())
@@ -223,7 +219,7 @@ def not_finite(frozen: FrozenSet, places: Sequence[int]) -> NotFiniteError:
         state = f"itself NaN or infinite in {bad} values"
     return NotFiniteError(
         f"evaluation {frozen.evaluation.name}: the output is NaN or infinite for {len(places)} of {len(frozen)} {part} "
-        f"images: {', '.join(names)}{more}. The degraded input of {names[0]} is {state}."
+        f"images: {listed(names, 5)}. The degraded input of {names[0]} is {state}."
     )
 
 

@@ -14,10 +14,7 @@ from restorelab.data.item import Item, Window
 from restorelab.data.sources.folder import Folder, images_below, name_below, summary
 from restorelab.data.sources.matching import Side, matched
 from restorelab.data.sources.pairs import check_sizes
-from restorelab.errors import ConfigError, DataError
-
-NAMED = 5
-"""Images that a message names at most."""
+from restorelab.errors import ConfigError, DataError, listed
 
 
 class ImageSet:
@@ -118,11 +115,13 @@ class ImageSet:
     def _items(self) -> list[Item]:
         items: list[Item] = []
         for name, folder in self._folders.items():
-            listed = self._listed(folder)
-            if len(listed) != self.images[name]:
-                raise DataError(self._unlike(name, folder, [item.id for item in listed]))
+            listing = self._listed(folder)
+            if len(listing) != self.images[name]:
+                raise DataError(self._unlike(name, folder, [item.id for item in listing]))
             prefix = f"{name}/" if len(self.images) > 1 else ""
-            items += [Item(f"{prefix}{item.id}", f"{prefix}{item.group}", item.clean, item.degraded) for item in listed]
+            items += [
+                Item(f"{prefix}{item.id}", f"{prefix}{item.group}", item.clean, item.degraded) for item in listing
+            ]
         return items
 
     def _listed(self, folder: Path) -> list[Item]:
@@ -163,8 +162,8 @@ class ImageSet:
         known = sorted(set(expected) & set(names))
         missing = [other for other in expected if other not in known] if 2 * len(known) > count else []
         strange = [other for other in names if other not in expected] if missing or len(known) == count else []
-        parts = [f"missing: {_some(missing)}"] if missing else []
-        parts += [f"not of the set: {_some(strange)}"] if strange else []
+        parts = [f"missing: {listed(missing, 5)}"] if missing else []
+        parts += [f"not of the set: {listed(strange, 5)}"] if strange else []
         difference = f" ({'; '.join(parts)})" if parts else ""
         return (
             f"{self.title} has {count} {kind}, and {folder} holds {len(names)}{difference}. Nothing is measured on a "
@@ -196,7 +195,3 @@ def tiles(item: Item, side: int) -> list[Item]:
 
 def _starts(whole: int, side: int) -> list[int]:
     return [*range(0, whole - side, side), whole - side]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

@@ -10,10 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from restorelab.data.loader import TrainLoader
-from restorelab.errors import UserError
-
-SHOWN = 5
-"""The most images of a batch that a message names."""
+from restorelab.errors import UserError, listed
 
 
 class DivergedError(UserError):
@@ -66,8 +63,7 @@ class Guard(Callback):
             batch = loader.batch(epoch * len(loader) + place)
             sample = trainer.datamodule.prepare(batch.to(pl_module.device))
             names = [trainer.datamodule.table.ids[row] for row in sample.index.tolist()]
-            shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-            facts = f" Batch: {shown}; degraded {_range(sample.degraded)}, clean {_range(sample.clean)}."
+            facts = f" Batch: {listed(names, 5)}; degraded {_range(sample.degraded)}, clean {_range(sample.clean)}."
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         msg = (
             f"the loss is not finite at step {trainer.global_step} (batch {counter} of the run), "
