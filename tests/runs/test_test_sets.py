@@ -211,3 +211,9 @@ def test_validation_images_that_are_test_images_are_refused_whatever_their_set_i
     outcome = runs.run(tmp_path / "run", *overrides(place), val)
     assert outcome.exit_status == 2
     assert outcome.message.startswith("val.mine: 3 of its 4 images are images of test.a. ")
+
+
+def test_null_leaves_out_the_sets_of_an_experiment() -> None:
+    assert len(runs.composed(["experiment=sr_x2/colour"])["test"]) == 4
+    plain = runs.composed(["experiment=sr_x2/colour", "test=null", "val=null"])
+    assert (plain["test"], plain["val"]) == ({}, {})

@@ -20,6 +20,9 @@ from restorelab.config.run_config import default_name
 from restorelab.config.schema import GROUPS, conf_dir
 from restorelab.errors import ConfigError, nearest
 
+NO_SET = {"test=null": "test=[]", "val=null": "val=[]"}
+"""How Hydra is told that no option of a group is chosen, in place of those of an experiment."""
+
 EPOCHS = 40
 """Epochs of a training without any other limit."""
 
@@ -54,6 +57,7 @@ def prepared(overrides: Sequence[str], planned: from_checkpoint.Planned | None =
         raise explained(error, overrides) from error
     available = {group: options(group) for group in from_checkpoint.GROUPS}
     extended = [*from_checkpoint.choices(overrides, requested, available, planned), *retargeting.additions(overrides)]
+    extended = [NO_SET.get(override, override) for override in extended]
     noise = next((o.removeprefix("noise=") for o in reversed(extended) if o.startswith("noise=")), None)
     if noise not in available["noise"] or _names_evaluation(noise):
         return extended
