@@ -1,6 +1,7 @@
 """Networks from papers in real runs, made small: super-resolution, the noise level, and what the protocol says."""
 
 import json
+import re
 from html import unescape
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 import torch
 
 import runs
-from restorelab.training import execute
+from restorelab.config import build
+from restorelab.errors import ConfigError
+from restorelab.training import checks, execute
 
 REST = [entry for entry in runs.TINY if not entry.startswith("model")]
 
@@ -59,3 +62,21 @@ def test_x8_of_a_trained_network_is_measured_by_evaluation_alone(tmp_path: Path)
     assert abs(eight["metrics"]["test/psnr"] - once["metrics"]["test/psnr"]) > 1e-4
     assert same["evaluations"][0]["spec"] != eight["evaluations"][0]["spec"]
     assert torch.load(ckpt, weights_only=True)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        (["model=edsr", "model.scale=3", "downsample=bicubic", "downsample.factor=2", "data.size=48"],
+         "It enlarges by 3, and downsample.factor=2 makes images smaller by 2: model.scale=2, or downsample.factor=3."),
+        (["model=dncnn", "downsample=bicubic", "downsample.factor=2"],
+         "It does not enlarge, and downsample.factor=2 makes images smaller by 2: choose a network that enlarges by 2"),
+        (["model=edsr"], "It enlarges by 2, and nothing makes images smaller: downsample=bicubic downsample.factor=2."),
+        (["model=span", "data=pairs", "data.root=/nowhere"],
+         "It enlarges by 2, and the degraded images of the pairs are as large as the clean ones: choose a network"),
+        (["model=ffdnet", "model.channels=3", "noise=gaussian"], "Set data.channels=3, or model.channels=1."),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told_with_both_numbers(chosen: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        checks.check_fit(build.parts(runs.composed(["noise=none", *chosen])))

@@ -89,24 +89,18 @@ def check_network(built: Parts, net: nn.Module) -> None:
     except NotImplementedError:
         return  # an operator without a meta kernel; an error would appear at the first batch
     except REFUSALS as error:
-        msg = f"{what}: the network does not take them ({first_line(error)}). {_advice(net, known=bool(shape))}"
+        own = getattr(net, "channels", channels)
+        advice = _advice(net, known=bool(shape))
+        if own != channels:
+            advice = f"Set data.channels={own}, or model.channels={channels}."
+        msg = f"{what}: the network does not take them ({first_line(error)}). {advice}"
         raise ConfigError(msg) from error
     if not restores and isinstance(restored, Tensor) and restored.ndim == 2:
         return  # the objective's result depends on the labels of the data
     if not isinstance(restored, Tensor) or not restores or restored.shape != clean.shape:
         got = "x".join(map(str, restored.shape[1:])) if isinstance(restored, Tensor) else f"a {type(restored).__name__}"
         kind = "" if restores else f", and objective={built.config['choices'].get('objective', '?')} wants (B, classes)"
-        factor = built.dataset.factor
-        advice = (
-            _advice(net, known=bool(shape))
-            if factor == 1
-            else (
-                f"The degraded images of the pairs are smaller by {factor}: choose a network that enlarges by {factor}."
-            )
-        )
-        scale = getattr(net, "scale", 1)
-        if factor == 1 and scale > 1 and degraded_size == (height, width):
-            advice = f"It enlarges by {scale}: downsample=bicubic downsample.factor={scale}."
+        advice = _advice_on_scale(built, net, height // degraded_size[0]) or _advice(net, known=bool(shape))
         msg = f"{what}: the network gives {got} back{kind}. {advice}"
         raise ConfigError(msg)
     check_objective(built, (channels, height, width), degraded_size)
@@ -218,6 +212,22 @@ def _check_weights(built: Parts, net: nn.Module) -> None:
 
 def _name(built: Parts) -> str:
     return f"model={built.config['choices'].get('model') or built.config['model']['_target_']}"
+
+
+def _advice_on_scale(built: Parts, net: nn.Module, smaller: int) -> str | None:
+    """What to do about a network that enlarges by another factor than images are smaller by; None if it does not."""
+    scale = getattr(net, "scale", 1)
+    if scale == smaller or getattr(net, "size", None):
+        return None
+    enlarges = f"It enlarges by {scale}" if scale > 1 else "It does not enlarge"
+    if getattr(built.dataset.make_source(), "paired", False):
+        pairs = "as large as the clean ones" if smaller == 1 else f"smaller by {smaller}"
+        return f"{enlarges}, and the degraded images of the pairs are {pairs}: choose a network that fits."
+    if smaller == 1:
+        return f"{enlarges}, and nothing makes images smaller: downsample=bicubic downsample.factor={scale}."
+    network = f"model.scale={smaller}" if scale > 1 else f"choose a network that enlarges by {smaller}"
+    other = f"downsample.factor={scale}" if scale > 1 else "downsample=none"
+    return f"{enlarges}, and downsample.factor={smaller} makes images smaller by {smaller}: {network}, or {other}."
 
 
 def _advice(net: nn.Module, *, known: bool) -> str:
