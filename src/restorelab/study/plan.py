@@ -1,4 +1,4 @@
-"""From conf/study/NAME.yaml to a list of runs, each composed and checked before the first one starts."""
+"""Read conf/study/NAME.yaml and plan its runs: each is composed and checked before the first one starts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ class Study:
 
 
 def names() -> list[str]:
-    """The studies that there are."""
+    """Return the names of all studies."""
     return conf_files.options("study")
 
 
@@ -91,7 +91,7 @@ def load(name: str) -> Study:
 
 
 def _read(name: str) -> tuple[Path, dict[str, Any]]:
-    """A study's file, with what it takes from the study that it is `like`."""
+    """Return the content of a study's file, with what it takes from the study that it is `like`."""
     file = conf_files.find("study", name)
     content = conf_files.read_yaml(file)
     allowed = {f.name for f in fields(Study)} - {"name"} | {"like", "overrides"}
@@ -184,7 +184,7 @@ def plan(
 
 
 def _effective(overrides: Sequence[str]) -> list[str]:
-    """The overrides that count: of those of one key the last."""
+    """Return the overrides that count: the last one of each key."""
     keys = [override.get_key_element() for override in grid.parse(overrides)]
     return [override for place, override in enumerate(overrides) if keys[place] not in keys[place + 1 :]]
 
@@ -196,7 +196,7 @@ def _references(overrides: Sequence[str]) -> tuple[str, ...]:
 def _before(
     study: Study, overrides: Sequence[str], seed: int, planned: Mapping[tuple[str, int], Planned]
 ) -> dict[str, Planned]:
-    """The runs of the same seed whose weights are asked for, by name."""
+    """Return the runs of the same seed whose weights are needed, by name."""
     before = {}
     for other in _references(overrides):
         if (other, seed) not in planned:

@@ -36,14 +36,14 @@ def shown(
 
 
 def notes(runs: Runs, cells: Sequence[Cell]) -> list[str]:
-    """What stands below a table that holds such values."""
+    """Return the notes below a table that holds such values."""
     if runs.stand_in:
         return [OTHER_IMAGES]
     return [LEGEND] if any(cell.mark == "worse" for cell in cells) else []
 
 
 def beats(metric: str, value: float, given: float) -> bool:
-    """Whether a value of the report's is better than the degraded input's by more than the threshold."""
+    """Return whether a value of the report is better than the degraded input's by more than the threshold."""
     kind = METRICS.get(metric)
     if kind is None or (kind.relative and min(value, given) <= 0):
         return better(metric, value, given)

@@ -21,11 +21,11 @@ from restorelab.runs.record import Record, Runs
 from restorelab.study.figures.present import present
 
 MOST = 10_000_000
-"""Bytes of all PNGs of a page, which are a third more as text in it."""
+"""The most bytes of all PNGs of a page, which take a third more as text."""
 
 
 class Drawing(Protocol):
-    """A figure of a study."""
+    """The interface of a study's figure."""
 
     @property
     def caption(self) -> str: ...  # noqa: D102
@@ -103,7 +103,7 @@ def page(
 
 
 def heading(name: str) -> str:
-    """A name of a YAML as a heading: `loss_curves` is "Loss curves"."""
+    """Make a heading of a name in the YAML file: `loss_curves` becomes "Loss curves"."""
     text = name.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
 
@@ -120,7 +120,7 @@ def _findings(claims: Mapping[str, Judged]) -> Part:
 
 
 def _support(judged: Judged) -> str:
-    """What a verdict rests on: seeds and p values."""
+    """Describe what a verdict rests on: seeds and p values."""
     facts = [f"{judged.seeds} seed{'' if judged.seeds == 1 else 's'}"] if judged.seeds else []
     if judged.p is not None:
         corrected = "" if judged.corrected is None else f", corrected {p_text(judged.corrected)}"

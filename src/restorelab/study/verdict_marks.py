@@ -1,4 +1,4 @@
-"""How a run stands to another, or to a number of the report, in a table: a verdict for each cell that is coloured."""
+"""Verdicts for the colored cells of a table: how a run compares with another run, or with a number of the report."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,7 +54,7 @@ def judged(cells: Sequence[Cell], pairs: Sequence[Pair | None]) -> list[Cell]:
 
 
 def legend(cells: Sequence[Cell]) -> list[str]:
-    """What the verdicts in a table's cells mean; nothing where there are none."""
+    """Describe what the verdicts in a table's cells mean; empty if there are none."""
     words = {cell.verdict for cell in cells}
     meanings = [f"{word}: {meaning}" for word, meaning in MEANING.items() if word in words]
     return [" ".join(meanings)] if meanings else []

@@ -1,4 +1,4 @@
-"""A study's page, tables, figures and findings, from the folders of its finished runs."""
+"""Write a study's page, tables, figures and findings from the folders of its finished runs."""
 
 import json
 import logging
@@ -63,7 +63,7 @@ def write(study: Study, planned: Sequence[Planned], folder: Path, beside: str | 
 
 
 def _runs(study: Study, planned: Sequence[Planned]) -> Runs:
-    """The finished runs, with the reasons why others are absent and why these only stand in for the report's."""
+    """Return the finished runs, why others are absent, and why these are a stand-in for the report's."""
     records = [Record(run.name, run.folder) for run in planned if run.done]
     there = {record.name for record in records}
     absent = {run.name: _state(run) for run in planned if run.name not in there}
@@ -74,7 +74,7 @@ def _runs(study: Study, planned: Sequence[Planned]) -> Runs:
 
 
 def _changed(study: Study, planned: Sequence[Planned]) -> list[str]:
-    """The settings that the command line changed, in a sentence; those of the data are in `deviations`."""
+    """Name the settings that the command line changed, in a sentence; those of the data are in `deviations`."""
     of_study = set(chain.from_iterable(study.runs.values()))
     changed = {override for run in planned if run.done for override in run.overrides} - of_study
     keys = {override: override.lstrip("+~").partition("=")[0] for override in changed}
@@ -85,7 +85,7 @@ def _changed(study: Study, planned: Sequence[Planned]) -> list[str]:
 
 
 def _state(run: Planned) -> str:
-    """Why a run is not finished."""
+    """Return why a run is not finished."""
     try:
         failure = json.loads(RunFolder(run.folder).failure.read_text())
         reason = str(failure.get("message", "no reason was written")).strip().partition("\n")[0].rstrip(".")
@@ -95,7 +95,7 @@ def _state(run: Planned) -> str:
 
 
 def _facts(runs: Runs, planned: Sequence[Planned]) -> list[str]:
-    """Sentences about the runs that are done, and those that are not with the reasons."""
+    """Return sentences about the finished runs, and about the others with the reasons."""
     missing = [run for run in planned if not run.done]
     left = [name for name, why in runs.absent.items() if why == LEFT_OUT]
     done = [f"{len(runs[name])} of {name}" for name in runs]

@@ -17,13 +17,13 @@ from restorelab.runs.record import Record, Runs
 from restorelab.runs.samples import same_images
 
 WIDTH = 1280
-"""Pixels that a sheet takes, about: what the page shows at its own size."""
+"""The approximate width of a sheet in pixels, which the page shows at its own size."""
 
 LEAST, MOST = 72, 256
-"""Pixels that a picture takes at least and at most."""
+"""The fewest and the most pixels of a picture."""
 
 ENLARGED = 200
-"""Pixels up to which a small image is enlarged."""
+"""The size up to which a small image is enlarged, in pixels."""
 
 Images = int | list[str]
 """How many images, spread evenly over the set, or the ids of some."""
@@ -52,7 +52,7 @@ class ShownImages:
 
     @cached_property
     def places(self) -> list[int]:
-        """Where the images stand in the set.
+        """Return the places of the images in the set.
 
         Raises:
             ConfigError: for an id that the test set has not.
@@ -68,11 +68,11 @@ class ShownImages:
         return [ids.index(name) for name in self.images]
 
     def degraded(self) -> list[Tensor]:
-        """Each (C, h, w) in float32."""
+        """Return the degraded images, each (C, h, w) in float32."""
         return [self.frozen.image(place) for place in self.places]
 
     def clean(self) -> list[Tensor]:
-        """Each (C, H, W) in [0, 1]."""
+        """Return the clean images, each (C, H, W) in [0, 1]."""
         return [self.frozen.clean(place) for place in self.places]
 
     def restored(self, name: str) -> list[Tensor]:
@@ -104,7 +104,7 @@ class ShownImages:
         return [f"{column[rows_by_image[self.frozen.ids[place]]]:.2f} dB" for place in self.places]
 
     def record(self, name: str) -> Record:
-        """The run's first seed."""
+        """Return the run's first seed."""
         return self.runs[name][0]
 
 

@@ -67,7 +67,7 @@ class Noises:
 
 
 def _best(runs: Runs, evaluation: str) -> str:
-    """The trained run with the best mean test PSNR under an evaluation."""
+    """Return the trained run with the best mean test PSNR under an evaluation."""
     names = same_images(runs, [name for name in runs if learned(runs[name])], evaluation)
     name = best("psnr", {name: by_seed(runs, name, evaluation, "psnr").mean for name in names})
     if name is None:
