@@ -57,8 +57,9 @@ def _growth(folder: Path, side: int, model: str | Path, *options: str, room: int
     files = [str(_photograph(folder, length)) for length in (40, side)]
     words = [f"out={folder / 'out'}", f"model={model}", "sigma=15", "overwrite=true", *options]
     command = [sys.executable, "-c", GROWTH, str(room), *files, *words]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return int(output.rpartition("growth ")[2])
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return int(process.stdout.rpartition("growth ")[2])
 
 
 def test_memory_grows_by_a_few_bytes_for_each_pixel(tmp_path: Path) -> None:
