@@ -1,5 +1,6 @@
 """`restorelab restore`: files in, files out."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -154,6 +155,10 @@ def test_clean_photographs_are_left_as_they_are(photos: Path, capsys: pytest.Cap
         (["in", "out=in"], "would replace an input"),
         (["in/gray.png", "in/gray.png", "in/deep er", "out=in/deep er"], "would replace an input"),
         (["in/gray.png", "same/gray.png", "out=out"], "would both become"),
+        (["in", "out=in/gray.png"], "in/gray.png is a file; expected a folder"),
+        (["in", "out=in/gray.png/deeper"], "in/gray.png is a file; expected a folder"),
+        (["in", "model=nowhere/mine"], "model: there is no nowhere/mine"),
+        (["in", "device=gpu"], "cuda for a GPU"),
         (["in", "device=cuda:0"], "no GPU is available"),
     ],
 )
@@ -165,6 +170,22 @@ def test_wrong_words_are_told_before_anything_is_written(words: list[str], expec
     with pytest.raises(ConfigError, match=expected):
         restore.run(words)
     assert _restored(photos) == before
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_restored(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place).name != "in" and access(place, mode))
+    with pytest.raises(ConfigError, match="in cannot be written; name another folder, out=FOLDER"):
+        restore.run(["in/gray.png"])
+    assert restore.run(["in/gray.png", "out=out", "sigma=20", "page=true"]) == 0
+
+
+def test_a_page_without_pictures_is_told(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert main(["restore", "in/gray.png", "sigma=20", "out=out", "page=true"]) == 0
+    assert "page: no file was restored, so there is none" in capsys.readouterr().out
 
 
 def test_help_lists_every_option_and_network(capsys: pytest.CaptureFixture[str]) -> None:

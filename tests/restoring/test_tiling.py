@@ -90,6 +90,16 @@ def test_x8_is_the_mean_over_flips_and_turns_and_strength_blends() -> None:
     assert np.array_equal(Restorer(net, Options(strength=0)).restore(image).pixels, image)
 
 
+def test_x8_in_tiles_is_x8_of_the_whole_image() -> None:
+    image, net = _image(70, 101, 1, np.float32), DnCNN(1, 3, 4, batch_norm=False).eval()
+    tiled = Restorer(net, Options(x8=True, tile=40)).restore(image)
+    whole = Restorer(net, Options(x8=True, tile=101)).restore(image)
+    assert whole.tiles == 1 < tiled.tiles
+    assert np.allclose(tiled.pixels, whole.pixels, atol=1e-6)
+    once = Restorer(net, Options(tile=40)).restore(image).pixels
+    assert not np.allclose(tiled.pixels, once, atol=1e-4)
+
+
 def test_gray_networks_on_colour_and_colour_networks_on_gray() -> None:
     colour, net = _image(20, 24), DnCNN(1, 3, 4, batch_norm=False).eval()
     each = Restorer(net, Options()).restore(colour).pixels

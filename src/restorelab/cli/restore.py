@@ -129,7 +129,7 @@ def parse(argv: Sequence[str]) -> Request:
         raise ConfigError(f"quality={wanted['quality']}: expected 1 to 100.")
     device = given.get("device", "auto")
     if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device={device}: {nearest(device, ['auto', 'cpu', 'cuda'])}")
+        raise ConfigError(f"device={device}: expected auto, cpu, or cuda for a GPU.")
     return Request(
         words, given.get("model", "auto"), Path(given["out"]).expanduser() if "out" in given else None, device,
         own_keys.listed(given.get("trust", "")), truths.get("overwrite", False), truths.get("page", False),
@@ -237,6 +237,8 @@ def _restore(request: Request, jobs: list["Job"], networks: _Networks, *, skippe
             if request.page and outcome.restored is not None and not outcome.error:
                 _keep_pictures(pictures, outcome)
             files.update()
+    if request.page and not pictures:
+        print("page: no file was restored, so there is none")
     if pictures:
         from restorelab.report import before_after
 

@@ -147,7 +147,10 @@ def _written(outcome: Outcome, wanted: Wanted) -> Outcome:
     except UserError as error:
         return replace(outcome, error=_reason(job, error))
     except Exception as error:  # an encoder may refuse metadata in its own way
-        return replace(outcome, error=f"{job.target}: cannot be written ({type(error).__name__}: {error}).")
+        reason = error.strerror if isinstance(error, OSError) else None
+        return replace(
+            outcome, error=f"{job.target}: cannot be written ({reason or f'{type(error).__name__}: {error}'})."
+        )
 
 
 def _reason(job: Job, error: UserError) -> str:

@@ -1,6 +1,7 @@
 """Which files are restored, and where the results go; decided and checked before anything is read."""
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,27 +62,28 @@ def target(source: Source, out: Path | None, kind: str | None) -> Path:
 
 
 def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
-    """Refuse results that would replace a source, or each other.
+    """Refuse results that would replace a source or each other, and folders that cannot be written.
 
     Raises:
-        ConfigError: naming both files.
+        ConfigError: naming the files or the folder.
     """
     inputs = {source.file.resolve() for source, _ in pairs}
     taken: dict[Path, Source] = {}
     for source, file in pairs:
         place = file.resolve()
-        if place in inputs or (file.exists() and any(_same(file, other) for other in (source.file,))):
+        if place in inputs or (file.exists() and file.samefile(source.file)):
             raise ConfigError(f"out: the result {file} would replace an input; inputs are never changed.")
         if place in taken:
             raise ConfigError(f"out: {taken[place].file} and {source.file} would both become {file}.")
         taken[place] = source
-
-
-def _same(file: Path, other: Path) -> bool:
-    try:
-        return file.samefile(other)
-    except OSError:
-        return False
+    for folder in {file.parent for _, file in pairs}:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise ConfigError(
+                f"out: {there} is a file; expected a folder, in which results keep the names of their sources."
+            )
+        if not os.access(there, os.W_OK):
+            raise ConfigError(f"out: {there} cannot be written; name another folder, out=FOLDER.")
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -29,7 +29,7 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
     elif run is not None:
         config = _read(run)
     else:
-        weights.find(path)
+        weights.find(path, "model")
         if spandrel.installed():
             return _ready(spandrel.Spandrel(str(path)), device, clamp=clamp)
         msg = (
