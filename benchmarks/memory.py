@@ -5,7 +5,6 @@ As a program (`memory.py WORK.json`) it is one of those processes.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from images import FACES, find
+from peak import peak
 from summary import Estimate, Row
 
 BATCH = 128
@@ -55,19 +55,6 @@ def measure(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
 
 def _exact(value: float) -> Estimate:
     return Estimate(value, value, value, value, value)
-
-
-def peak(process: int | str = "self") -> float:
-    """Say how much memory a process (this one) has held at most, in MiB.
-
-    On Linux VmHWM: ru_maxrss is inherited from the process that started this one.
-    """
-    status = Path(f"/proc/{process}/status")
-    if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def framework(work: dict[str, Any]) -> dict[str, float]:

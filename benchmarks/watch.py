@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from memory import peak
+from peak import peak
 
 FOUND: dict[str, float] = {}
 """MiB: the `dataset`, the peak `before` training and when it was over (`trained`), that of the `children` (W&B)."""
