@@ -112,7 +112,7 @@ def test_every_option_of_every_group_is_a_word() -> None:
     words = completion.words()
     for group in ("model", "data", "noise", "loss", "experiment"):
         assert {f"{group}={option}" for option in conf_files.options(group)} <= set(words["train"])
-    assert set(words[""]) >= {*main.MODULES, "train", "preview", "cache"}
+    assert set(words[""]) >= {*main.MODULES, "train"}
     assert {"out=", "baseline=", "metric="} <= set(words["compare"])
 
 

@@ -61,7 +61,7 @@ def opened(overrides: list[str], count: int = 6) -> tuple[Any, dict[str, Any], l
 def test_find_agrees_with_the_closed_form(
     noise: str, name: str, target: float, expected: float, images: Path, here: Path
 ) -> None:
-    said = preview.run(flat(images, f"noise={noise}", f"find={target}dB", "images=1")).splitlines()[0]
+    said = preview.preview(flat(images, f"noise={noise}", f"find={target}dB", "images=1")).splitlines()[0]
     assert said.startswith(f"noise.{name}=")
     assert said.endswith(" dB")
     value = float(said.split("=")[1].split()[0])
@@ -104,7 +104,7 @@ def test_find_gives_what_was_asked(noise: str) -> None:
 )
 def test_what_it_cannot_do_it_says(overrides: list[str], words: list[str], images: Path, here: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        preview.run(flat(images, *overrides))
+        preview.preview(flat(images, *overrides))
     assert all(word in str(caught.value) for word in words), str(caught.value)
     assert not list(here.iterdir())
 
@@ -136,7 +136,7 @@ def test_columns() -> None:
 
 
 def test_the_table(here: Path) -> None:
-    text = preview.run(["noise=mixture", "data=photos", "data.limit=200", "images=2", "evaluation=own"])
+    text = preview.preview(["noise=mixture", "data=photos", "data.limit=200", "images=2", "evaluation=own"])
     lines = text.splitlines()
     images = re.fullmatch(r"data=photos noise=mixture: (\d+) test images", lines[0])
     assert images is not None

@@ -53,7 +53,7 @@ def words() -> dict[str, list[str]]:
     """
     from restorelab.cli import main
 
-    commands = {"train": "restorelab.cli.main", "preview": "restorelab.cli.preview", "cache": "", **main.MODULES}
+    commands = {"train": "restorelab.cli.main", **main.MODULES}
     every = {name: set(_usage_options(module)) for name, module in commands.items()}
     for name in TAKING_A_RUN:
         every[name] |= set(_run_words())
@@ -92,7 +92,7 @@ def _keys(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 def _usage_options(module: str) -> list[str]:
     """Return the `key=` words that the USAGE text of a command's module lists, without importing it."""
-    spec = find_spec(module) if module else None
+    spec = find_spec(module)
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else ast.Module([], [])
     texts = [
         node.value.value

@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -46,6 +46,7 @@ MODULES = {
     "sweep": "restorelab.cli.sweep",
     "compare": "restorelab.cli.compare",
     "evaluate": "restorelab.cli.evaluate",
+    "preview": "restorelab.cli.preview",
     "export": "restorelab.exchange.export_network",
     "restore": "restorelab.cli.restore",
     "fetch": "restorelab.cli.fetch",
@@ -55,6 +56,7 @@ MODULES = {
     "explain": "restorelab.compare.explain",
     "sync": "restorelab.training.loggers.wandb_sync",
     "workspace": "restorelab.training.loggers.wandb_workspace",
+    "cache": "restorelab.cli.cache",
     "schema": "restorelab.cli.schema_file",
     "completion": "restorelab.cli.completion",
 }
@@ -70,8 +72,7 @@ def entry(*command: str) -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0 done, 1 failed, 2 a bad configuration, 130 interrupted."""
     command, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    commands: dict[str, Callable[[list[str]], int]] = {"train": train, "preview": preview, "cache": cache}
-    commands |= {name: _of(module) for name, module in MODULES.items()}
+    commands = ("train", *MODULES)
     if command in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ConfigError(msg)
         if command != "train" and {"-h", "--help"} & set(rest):
             rest = ["--help"]  # wherever it stands; train's is Hydra's own
-        return commands[command](rest)
+        return train(rest) if command == "train" else _run(MODULES[command], rest)
     except UserError as error:
         _complain(error)
         return error.exit_status
@@ -94,6 +95,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has closed it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  (the interpreter flushes it at exit)
         return 0
+
+
+def _run(module: str, argv: list[str]) -> int:
+    logs.set_up()
+    status: int = import_module(module).run(argv)
+    return status
 
 
 def _complain(error: UserError) -> None:
@@ -251,53 +258,3 @@ def run_one(
     if outcome.run_dir is not None and group.rank == 0:
         print(f"run: {outcome.run_dir}", file=sys.stderr)
     return outcome.exit_status
-
-
-def _of(module: str) -> Callable[[list[str]], int]:
-    """Return the `run` of a module as a command."""
-
-    def command(argv: list[str]) -> int:
-        logs.set_up()
-        status: int = import_module(module).run(argv)
-        return status
-
-    return command
-
-
-def preview(argv: list[str]) -> int:
-    """`restorelab preview`: a panel of degraded images."""
-    logs.set_up()
-    from restorelab.cli import preview
-
-    print(preview.run(argv))
-    return 0
-
-
-CACHE = """\
-restorelab cache [clean [NAME ...]]: disk space of decoded datasets and degraded test images.
-
-  (nothing)         list the entries: size, last use, kind, name
-  clean             remove all of them; needed ones are made again
-  clean NAME ...    remove these
-
-The cache lies in RESTORELAB_CACHE, by default ~/.cache/restorelab.
-"""
-
-
-def cache(argv: list[str]) -> int:
-    """`restorelab cache [clean [NAME ...]]`: list or remove decoded datasets and degraded test images."""
-    from restorelab.data import cache as cached
-
-    action, *names = argv or ["list"]
-    if action in ("-h", "--help"):
-        print(CACHE, end="")
-        return 0
-    if action not in ("list", "clean"):
-        msg = f"cache {action}: {nearest(action, ['list', 'clean'])}"
-        raise ConfigError(msg)
-    entries = cached.clean(names or None) if action == "clean" else cached.entries()
-    for entry in entries:
-        print(f"{cached.size_text(entry.size):>12}  {entry.modified:%Y-%m-%d %H:%M}  {entry.kind:<10}  {entry.name}")
-    verb = "removed from" if action == "clean" else "in"
-    print(f"{cached.size_text(sum(entry.size for entry in entries))} {verb} {cached.cache_root()}")
-    return 0

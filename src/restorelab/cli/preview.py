@@ -35,15 +35,19 @@ class PreviewOptions:
     part: str = "test"
 
 
-def run(argv: Sequence[str]) -> str:
+def run(argv: Sequence[str]) -> int:
+    """Write the panel and print what it shows; return the exit status. Raises what `preview` does."""
+    print(USAGE.rstrip() if {"-h", "--help"} & set(argv) else preview(argv))
+    return 0
+
+
+def preview(argv: Sequence[str]) -> str:
     """Compose, degrade, measure and draw; return the text for the terminal.
 
     Raises:
         ConfigError: for a wrong option or config, a strength that `find` cannot reach, or a noise without one strength.
         DataError: for a dataset that is missing.
     """
-    if {"-h", "--help"} & set(argv):
-        return USAGE.rstrip()
     options, overrides = parse(argv)
     settings = composition.compose(overrides)
 
