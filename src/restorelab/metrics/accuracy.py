@@ -11,5 +11,5 @@ class Accuracy(PerImage):
     higher_is_better = True
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Hold the logits `preds: (B, classes)` against the labels `target: (B,)`; gives `(B,)`."""
+        """Compare the logits `preds: (B, classes)` with the labels `target: (B,)`; gives `(B,)`."""
         return preds.argmax(dim=1) == target

@@ -1,7 +1,6 @@
 """Deep image structure and texture similarity."""
 
 from pathlib import Path
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -38,13 +37,6 @@ class DISTS(PerImage):
         self.net = vgg16(_RootMeanSquare)
         self.net.load(ckpt, "vgg", "ckpt")
         self.weights = torch.load(WEIGHTS, map_location="cpu", weights_only=True)
-
-    def fresh(self, device: torch.device) -> Self:
-        """See the base; the network is brought to the device."""
-        other = super().fresh(device)
-        if device.type != "mps":  # images are measured on the CPU then
-            other.net.to(device)
-        return other
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
         """Compare `(B, C, H, W)` in [0, 1] twice, with C 1 or 3, `(B,)`."""

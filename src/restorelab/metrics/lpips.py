@@ -1,7 +1,7 @@
 """Learned perceptual image patch similarity."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -38,13 +38,6 @@ class LPIPS(PerImage):
         self.net.load(ckpt, net, "ckpt")
         heads = torch.load(HEADS / f"{net}.pth", map_location="cpu", weights_only=True)
         self.heads = [heads[f"lin{number}.model.1.weight"].flatten() for number in range(len(self.net.taps))]
-
-    def fresh(self, device: torch.device) -> Self:
-        """See the base; the network is brought to the device."""
-        other = super().fresh(device)
-        if device.type != "mps":  # images are measured on the CPU then
-            other.net.to(device)
-        return other
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
         """Compare `(B, C, H, W)` in [0, 1] twice, with C 1 or 3, `(B,)`; with AlexNet of at least 31 pixels a side."""

@@ -1,4 +1,4 @@
-"""What is measured of a network's outputs: metrics by name, all fed alike."""
+"""What is measured of a network's outputs: metrics by name, all of the same images."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ class Measures(Mapping[str, PerImage]):
     `(B,)` float64 by name and takes them in; `compute` gives the means over the images of all ranks. Unlike
     torchmetrics' MetricCollection, which sorts its metrics by name and has one value a batch.
 
-    truth: which part of a sample the outputs are held against.
+    truth: the part of a sample that the outputs are compared with.
     """
 
     truth: ClassVar[Literal["clean", "label"]] = "label"

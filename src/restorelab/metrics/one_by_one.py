@@ -1,7 +1,6 @@
 """Any metric of torchmetrics that compares a restored image with a clean one, image by image."""
 
 import inspect
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -33,13 +32,6 @@ class OneByOne(PerImage):
     def higher_is_better(self) -> bool:  # type: ignore[override]
         """As the inner metric says."""
         return bool(self.inner.higher_is_better)
-
-    def fresh(self, device: torch.device) -> Self:
-        """See the base; a network that the metric compares by is brought to the device."""
-        other = super().fresh(device)
-        if device.type != "mps":  # images are measured on the CPU then
-            other.inner.to(device)
-        return other
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
         """Compare `(B, C, H, W)` twice, `(B,)`.

@@ -38,13 +38,17 @@ class PerImage(Metric):
         return self.values[-1]
 
     def fresh(self, device: torch.device) -> Self:
-        """Copy the metric without what it has taken in. device: that the images lie on, and ranks exchange values from.
+        """Copy the metric without its values. device: that the images lie on, and ranks exchange values from.
 
-        Unlike `to`, nothing is copied to the device, for which the host would wait.
+        A network that the metric compares by is brought to the device; nothing else is copied there, for which the host
+        would wait.
         """
         self.reset()
         other = copy.deepcopy(self)
         other._device = device
+        if device.type != "mps":  # images are measured on the CPU then
+            for network in other.children():
+                network.to(device)
         return other
 
     def compute(self) -> Tensor:
