@@ -78,6 +78,9 @@ def write(source: ExportSource, card: Mapping[str, Any], file: Path, kind: str, 
 
         save_file(state, file)
         return
+    if size := getattr(source.net, "size", None):
+        msg = f"{type(source.net).__name__} takes only images of {size[0]}x{size[1]}, and such a file takes any size."
+        raise ConfigError(f"format={kind}: {msg} Use format=safetensors.")
     if kind == "dtmodel":
         dtmodel.check(source, sigma)
     names = ([INPUT, SIGMA], [OUTPUT]) if kind == "onnx" else (["input"], ["output"])
