@@ -43,7 +43,7 @@ def case(name: str, before: np.ndarray, after: np.ndarray) -> Case:
 
 def write(cases: Sequence[Case], file: Path) -> None:
     """Write the page, as a whole or not at all."""
-    gallery = Gallery([GalleryView("Before and after", list(cases))])
+    gallery = Gallery([GalleryView("The most detailed part of each photograph", list(cases))])
     text = render("page", "Before and after", [Section("pictures", "Pictures", parts=[Part("gallery", gallery)])])
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole(file) as stream:
