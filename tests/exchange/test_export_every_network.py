@@ -16,7 +16,7 @@ from restorelab.exchange.export_source import ExportSource
 
 pytestmark = pytest.mark.slow
 
-DOWN = ["downsample=bicubic", "noise=none", "evaluation=bicubic_x2"]
+DOWN = ["downsample=bicubic", "noise=none", "evaluation=own"]
 SMALL: dict[str, list[str]] = {
     "dncnn": ["model.depth=3", "model.features=4"],
     "unet": ["model.widths=[4,8]", "model.blocks=[1,1]", "model.noise_level=true"],
