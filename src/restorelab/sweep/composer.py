@@ -76,7 +76,10 @@ class Composer:
         """An override, and whether Hydra has to apply it."""
         if override not in self._parsed:
             (parsed,) = parse([override])
-            self._parsed[override] = parsed, _is_for_hydra(parsed)
+            # a choice from a group, and what only Hydra can apply or refuse
+            special = parsed.is_hydra_override() or parsed.is_sweep_override() or parsed.package is not None
+            group = conf_files.is_group(parsed.key_or_group)
+            self._parsed[override] = parsed, special or (group and not isinstance(parsed.value(), dict))
         return self._parsed[override]
 
     def _base(self, chosen: Sequence[Override]) -> _Base:
@@ -136,10 +139,3 @@ def _apply(override: Override, config: DictConfig) -> bool:
     except OmegaConfBaseException:
         return False
     return True
-
-
-def _is_for_hydra(override: Override) -> bool:
-    """Return whether an override chooses from a group, or is one that only Hydra can apply or refuse."""
-    if override.is_hydra_override() or override.is_sweep_override() or override.package is not None:
-        return True
-    return conf_files.is_group(override.key_or_group) and not isinstance(override.value(), dict)

@@ -86,20 +86,15 @@ def _begun(planned: dict[str, Planned], folder: Path, inputs: Inputs) -> None:
     """Keep the names of runs that the folder already holds, also when the grid has other axes."""
     known = {file.stem[-8:]: file.stem for file in (folder / "queue").glob("*.json")}
     for mark, run in planned.items():
-        if mark not in known:
-            _tell_of_changes(run, folder / "queue")
+        earlier = [] if mark in known else (folder / "queue").glob(f"{glob.escape(run.id[:-8])}????????.json")
+        for file in earlier:  # a run of the same name: what it reads has changed, if nothing else has
+            if scientific(json.loads(file.read_text())) == scientific(run.settings):
+                log.info("%s: images or weights have changed since %s, so it is another run", run.id, file.stem)
         if (before := known.get(mark)) not in (None, run.id):
             name = before.removesuffix(f"-s{run.seed}-{mark}")
             for logger in run.settings["logger"].values():
                 logger |= {key: None for key in ("name", "run_name") if logger.get(key) == run.id}
             planned[mark] = replace(run, name=name, settings=placed(run.settings, folder, name, inputs))
-
-
-def _tell_of_changes(run: Planned, queue: Path) -> None:
-    """Log that a run is new because the content of images or weights has changed, where that is the reason."""
-    for file in queue.glob(f"{glob.escape(run.id[:-8])}????????.json"):
-        if scientific(json.loads(file.read_text())) == scientific(run.settings):
-            log.info("%s: images or weights have changed since %s, so it is another run", run.id, file.stem)
 
 
 def _said(combination: Combination) -> str:

@@ -127,7 +127,11 @@ def values(override: Override) -> list[str]:
 
 def labels(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a readable name for each point, safe as a file name, unique for each set of values."""
-    prefixes = {keys: _prefixes(keys) for keys in {tuple(point) for point in points}}
+    # the option of a config group needs no key before it
+    prefixes = {
+        keys: ["" if conf_files.is_group(key) else f"{short_key(key, keys)}_" for key in keys]
+        for keys in set(map(tuple, points))
+    }
     keys = dict.fromkeys(key for point in points for key in point)
     ends = {
         key: {} if conf_files.is_group(key) else _ends([point[key] for point in points if key in point]) for key in keys
@@ -159,11 +163,6 @@ def _ends(values: Sequence[Any]) -> dict[str, str]:
         if len(set(ends.values())) == len(ends) and all(ends.values()):
             return ends
     return {}
-
-
-def _prefixes(keys: Sequence[str]) -> list[str]:
-    """Return the prefix of each key's value: none for a config group's option, whose name is clear by itself."""
-    return ["" if conf_files.is_group(key) else f"{short_key(key, keys)}_" for key in keys]
 
 
 def short_key(key: str, keys: Sequence[str]) -> str:

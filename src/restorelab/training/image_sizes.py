@@ -83,7 +83,10 @@ def _check_part(
         row = rows[first[number]]
         clean = (int(sizes[number, 1]), int(sizes[number, 2]))
         try:
-            degraded_size = _degraded_size(images, row, degradation, clean)
+            if images.degraded_shapes is None:
+                degraded_size = degradation.output_size(clean)
+            else:
+                degraded_size = int(images.degraded_shapes[row, 1]), int(images.degraded_shapes[row, 2])
             case = degraded_size, clean, part == "train"
             if place in tried and case not in known:
                 known.add(case)
@@ -94,13 +97,6 @@ def _check_part(
             others = f" (and {counts[number] - 1} more of {part} of its size)" if counts[number] > 1 else ""
             msg = f"{images.ids[row]}{others}, {clean[0]}x{clean[1]}: {error}"
             raise ConfigError(msg) from error
-
-
-def _degraded_size(images: Table | Headers, row: int, degradation: Degradation, clean: Size) -> Size:
-    """The size of an image's degraded version."""
-    if images.degraded_shapes is not None:
-        return int(images.degraded_shapes[row, 1]), int(images.degraded_shapes[row, 2])
-    return degradation.output_size(clean)
 
 
 def _try_network(built: Parts, net: nn.Module, degraded_size: Size, clean: Size, *, training: bool) -> None:
