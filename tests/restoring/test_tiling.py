@@ -148,7 +148,7 @@ def test_the_tile_fits_the_memory() -> None:
     assert tile_size.side(1000, 1000, grid, 100, room=10**9) == 0
     assert tile_size.side(1000, 1000, grid, 100, room=10**6) == 100
     assert tile_size.side(9000, 9000, grid, 1, room=10**9) == tile_size.LARGEST
-    assert tile_size.side(9000, 9000, grid, 1, room=10**9, needed=lambda: True) == 0
+    assert tile_size.side(9000, 9000, grid, 1, room=10**9, needed=True) == 0
     assert tile_size.side(9000, 9000, grid, 100, room=1) == grid.least == 24
 
 

@@ -160,9 +160,10 @@ class Restorer:
         if channels not in self._per_pixel:
             with torch.inference_mode(), exact():
                 self._per_pixel[channels] = self._trial(compute, channels, tiles)
-        whole = not tile_size.bounded(self.net)
         room = tile_size.free(self.device)
-        side = tile_size.side(height, width, tiles, self._per_pixel[channels], room=room, needed=lambda: whole)
+        side = tile_size.side(
+            height, width, tiles, self._per_pixel[channels], room=room, needed=not tile_size.bounded(self.net)
+        )
         if self._most and (side == 0 or side > self._most):
             side = self._most
         return replace(tiles, side=side)

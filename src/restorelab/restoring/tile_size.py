@@ -2,7 +2,6 @@
 
 import math
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -86,9 +85,7 @@ def free(device: torch.device) -> int:
     return int(SHARE * memory.available())
 
 
-def side(
-    height: int, width: int, tiles: Grid, per_pixel: float, *, room: int, needed: Callable[[], bool] = lambda: False
-) -> int:
+def side(height: int, width: int, tiles: Grid, per_pixel: float, *, room: int, needed: bool = False) -> int:
     """Pixels of a tile's sides for an image; 0 for the whole image in one tile.
 
     per_pixel: bytes by `bytes_per_pixel`. room: bytes by `free`. needed: whether the image must be one tile where that
@@ -96,7 +93,7 @@ def side(
     """
     pixels = tiles.padded(height) * tiles.padded(width)
     fits = pixels * per_pixel <= room
-    if fits and (needed() or max(height, width) <= LARGEST):
+    if fits and (needed or max(height, width) <= LARGEST):
         return 0
     most = int(math.sqrt(room / max(per_pixel, 1e-9)))
     return max(min(most, LARGEST), tiles.least)
