@@ -16,7 +16,7 @@ PER_PIXEL = 14
 """Bytes for a pixel of 8-bit RGB, at most: Pillow decodes into 4 and copies twice 3; then the image and its result take
 3 each and the encoder 4."""
 
-ALLOWED = 40e6
+ALLOWED = 60e6
 """Bytes beside the pixels and the tile: what the allocator keeps."""
 
 GROWTH = """

@@ -162,8 +162,9 @@ class Restorer:
                 self._per_pixel[channels] = self._trial(compute, channels, tiles)
         room = tile_size.free(self.device)
         side = tile_size.side(
-            height, width, tiles, self._per_pixel[channels], room=room, needed=not tile_size.bounded(self.net)
-        )
+            height, width, tiles, self._per_pixel[channels], room=room, device=self.device.type,
+            needed=not tile_size.bounded(self.net),
+        )  # fmt: skip
         if self._most and (side == 0 or side > self._most):
             side = self._most
         return replace(tiles, side=side)

@@ -12,9 +12,11 @@ from torch.utils._pytree import tree_leaves
 from restorelab.data import memory
 from restorelab.restoring.tiling import Compute, Grid
 
-LARGEST = 2048
-"""Pixels of a tile's sides at most: beyond, tiles only take more memory. With an overlap of 64 pixels, 6 % of the
-pixels are computed twice."""
+LARGEST = {"cpu": 768, "cuda": 2048}
+"""Pixels of a tile's sides at most, or `OVERLAPS` times the overlap: beyond, tiles only take more memory."""
+
+OVERLAPS = 12
+"""A tile of so many overlaps computes 19 % of its pixels twice."""
 
 SHARE = 0.5
 """Share of the free memory that a tile may take on the CPU: images that are decoded and written take theirs, too."""
@@ -22,8 +24,9 @@ SHARE = 0.5
 SHARE_DEVICE = 0.8
 """The same on a GPU."""
 
-WORKSPACE = 1.5
-"""Memory of a tile on the CPU over that of its tensors: the convolutions copy their inputs into another layout."""
+WORKSPACE = 2.0
+"""Memory of a tile on the CPU over that of its tensors: the convolutions copy their inputs into another layout, and
+freed memory is kept for the next tile."""
 
 TRIAL = 128
 """Pixels of the sides of the trial's tile, at least."""
@@ -85,18 +88,21 @@ def free(device: torch.device) -> int:
     return int(SHARE * memory.available())
 
 
-def side(height: int, width: int, tiles: Grid, per_pixel: float, *, room: int, needed: bool = False) -> int:
+def side(
+    height: int, width: int, tiles: Grid, per_pixel: float, *, room: int, device: str = "cpu", needed: bool = False
+) -> int:
     """Pixels of a tile's sides for an image; 0 for the whole image in one tile.
 
-    per_pixel: bytes by `bytes_per_pixel`. room: bytes by `free`. needed: whether the image must be one tile where that
-    fits, because tiles would change the result.
+    per_pixel: bytes by `bytes_per_pixel`. room: bytes by `free`. device: its type. needed: whether the image must be
+    one tile where that fits, because tiles would change the result.
     """
+    largest = max(LARGEST.get(device, LARGEST["cuda"]), OVERLAPS * tiles.overlap)
     pixels = tiles.padded(height) * tiles.padded(width)
     fits = pixels * per_pixel <= room
-    if fits and (needed or max(height, width) <= LARGEST):
+    if fits and (needed or max(height, width) <= largest):
         return 0
     most = int(math.sqrt(room / max(per_pixel, 1e-9)))
-    return max(min(most, LARGEST), tiles.least)
+    return max(min(most, largest), tiles.least)
 
 
 def halved(tiles: Grid, height: int, width: int) -> int | None:

@@ -21,6 +21,7 @@ def set_up(level: int = logging.INFO) -> None:
     if not root.handlers:
         root.addHandler(_Plain())
         root.propagate = False
+    logging.getLogger("restorelab.data").setLevel(logging.NOTSET)  # a sweep's page sets it higher
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")

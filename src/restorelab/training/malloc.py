@@ -1,8 +1,8 @@
-"""Keep freed memory in the process while a network trains on a CPU.
+"""Keep freed memory in the process while a network trains or restores on a CPU.
 
 glibc maps every block above 32 MiB at most afresh and returns it to the kernel when it is freed, so that each training
-step pays again for the first touch of every page of its activations: on virtual machines half of the step's time
-(docs/benchmarks.md). Kept memory is used again by the next step; the peak grows by a few per cent.
+step, and each tile of a photograph, pays again for the first touch of every page of its activations: on virtual
+machines half of its time (docs/benchmarks.md). Kept memory is used again by the next step; the peak grows somewhat.
 """
 
 import ctypes
