@@ -5,39 +5,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster_runs import Silent, planned
 
 import runs
 from restorelab.errors import ConfigError
-from restorelab.runs.ledger import Attempt, Ledger, State
+from restorelab.runs.ledger import Attempt, Ledger
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Job
 from restorelab.sweep.executors.ray import Ray
-from restorelab.sweep.planned import Planned
 from restorelab.sweep.scheduler import Scheduler
-
-
-class Silent:
-    """Shows nothing; `seen` is called at each glance."""
-
-    def __init__(self, seen: Callable[[], None] = lambda: None) -> None:
-        self.seen = seen
-
-    def had(self, run: Planned) -> None: ...
-
-    def began(self, run: Planned, attempt: int) -> None: ...
-
-    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None: ...
-
-    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
-        self.seen()
-
-
-def planned(folder: Path, name: str, *overrides: str) -> Planned:
-    return Planned(name, 0, runs.settings(folder / f"{name}-s0", "max_steps=2", *overrides))
 
 
 @pytest.fixture

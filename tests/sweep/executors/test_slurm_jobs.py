@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cluster_runs import jobs, options
+from cluster_runs import Silent, jobs, options, planned
 from lightning.fabric.plugins.environments import SLURMEnvironment
 
 import fake_slurm
 import runs
-from restorelab.runs.ledger import Attempt, Ledger, State
+from restorelab.runs.ledger import Ledger, State
 from restorelab.runs.process_id import Owner
 from restorelab.sweep import queue, worker
 from restorelab.sweep.executors import job_entry
@@ -27,26 +27,6 @@ from restorelab.sweep.scheduler import Scheduler
 from restorelab.training.interruption import Interrupted
 
 pytest.importorskip("submitit", reason="needs the extra 'slurm'")
-
-
-class Silent:
-    """Shows nothing; `seen` is called at each glance."""
-
-    def __init__(self, seen: Callable[[], None] = lambda: None) -> None:
-        self.seen = seen
-
-    def had(self, run: Planned) -> None: ...
-
-    def began(self, run: Planned, attempt: int) -> None: ...
-
-    def ended(self, run: Planned, state: State, attempt: Attempt | None) -> None: ...
-
-    def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
-        self.seen()
-
-
-def planned(folder: Path, name: str, *overrides: str) -> Planned:
-    return Planned(name, 0, runs.settings(folder / f"{name}-s0", "max_steps=2", *overrides))
 
 
 def sweep(folder: Path, executor: Slurm, *found: Planned, seen: Callable[[], None] = lambda: None) -> dict[str, State]:
