@@ -1,5 +1,6 @@
 """What a run logs: what a newcomer needs; the reasons of automatic decisions are added by verbose=true."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ DETAILS = ("freed memory: ", "memory layout: ", "training images: ")
 
 
 def test_details_are_logged_with_verbose_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger("restorelab.data").setLevel(logging.WARNING)  # as the page of an earlier sweep leaves it
     command = ["train", *TINY, "trainer.max_epochs=null", "max_steps=1"]
     assert main([*command, f"run_dir={tmp_path / 'plain'}"]) == 0
     lines = capsys.readouterr().err.splitlines()
