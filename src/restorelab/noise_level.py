@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def takes_sigma(net: Any) -> bool:
-    """Whether a network is called with the noise level."""
+    """Return whether a network is called with the noise level."""
     return bool(getattr(net, "takes_sigma", False))
 
 
@@ -58,10 +58,11 @@ def level_map(sigma: Tensor, degraded: Tensor) -> Tensor:
 
 
 def noise_level(parameters: Mapping[str, Tensor], degraded: Tensor) -> Tensor | None:
-    """Give the noise level of degraded images (B, C, h, w) from the parameters that their noise drew.
+    """Return the noise level of degraded images (B, C, h, w) from the parameters that their noise drew.
 
     parameters: `{name: (B,)}`; `sigma` in 8-bit units, and `top`, `left`, `height` and `width` in pixels for noise
-    inside a box. Returns (B,), or for boxes a map (B, 1, h, w) that is 0 outside of them; None without a `sigma`.
+    inside a box. The result is in [0, 1] units: (B,), or for boxes a map (B, 1, h, w) that is 0 outside of them; None
+    without a `sigma`.
     """
     if "sigma" not in parameters:
         return None

@@ -111,4 +111,9 @@ def test_labels_of_some_images(tmp_path: Path):
     table = prepare(Some(), Decoding(1))
     with pytest.raises(DataError, match=r"^some: 2 images have no label, such as i2"):
         require_labels((table, Division({"train": np.arange(4), "val": np.arange(4, 6)})))
-    require_labels((table, Division({"train": np.array([0, 1, 3]), "val": np.array([4])})))
+    labeled = Division({"train": np.array([0, 1, 3]), "val": np.array([4])})
+    require_labels((table, labeled))
+    most = int(table.labels[[0, 1, 3, 4]].max())
+    require_labels((table, labeled), most + 1)
+    with pytest.raises(DataError, match=rf"has the label {most}, .* {most} classes.* Set model\.classes={most + 1}\."):
+        require_labels((table, labeled), most)

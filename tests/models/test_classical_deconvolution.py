@@ -87,6 +87,8 @@ def test_wiener_denoises_better_than_scipys_local_one():
 
 
 def test_a_blur_that_is_drawn_cannot_be_told():
+    with pytest.raises(ConfigError, match=r"model.psf: size=\[3.0, 5.0\] is drawn for each image"):
+        Wiener(Box([3, 5]), balance=0.1)
     with pytest.raises(ConfigError, match=r"model.psf: sigma=\[0.5, 1.5\] is drawn for each image"):
         Wiener(Gaussian([0.5, 1.5]), balance=1)
     with pytest.raises(ConfigError, match=r"model\.sigma=2 beside model\.psf"):

@@ -219,6 +219,7 @@ def test_swinir_drops_branches_in_training_only():
         (lambda: SCUNet(width=96), "such as 128"),
         (lambda: SwinIR(width=100, heads=6), "model.heads=6"),
         (lambda: Restormer(width=10, heads=(3, 1, 1, 1)), "model.width=10"),
+        (lambda: Restormer(heads=(1, 0, 4, 8)), r"model.heads=\[1, 0, 4, 8\]"),
         (lambda: NAFNet(encoder=(1,), decoder=(1, 1)), "model.encoder"),
         (lambda: NAFNet(tlc=0), "model.tlc=0"),
         (lambda: FFDNet(depth=1), "model.depth=1"),

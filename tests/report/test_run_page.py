@@ -48,7 +48,7 @@ def test_evaluation_sets_are_a_table_of_words(done: Path) -> None:
 def test_colour_is_named_only_where_there_is_colour(done: Path) -> None:
     assert "gray images" in words(done)
     assert "RGB" not in words(done)
-    assert "colour as RGB" in Protocol().describe(3)
+    assert "color as RGB" in Protocol().describe(3)
     assert "BT.601" in Protocol(color="y").describe(3)
     assert "BT.601" not in Protocol(color="y").describe(1)
     assert "all 4 channels" in Protocol().describe(4)

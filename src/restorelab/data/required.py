@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from restorelab.data.dataset import Opened
 from restorelab.data.pairing import Division
 from restorelab.data.split import Images, has_parts
@@ -43,10 +45,11 @@ def _no_images(images: Images, rows: Division, part: str) -> str:
     return f"{reason} Raise data.test; data.test=all measures every image, and data.test=0 trains without a test."
 
 
-def require_labels(opened: Opened) -> None:
+def require_labels(opened: Opened, classes: int | None = None) -> None:
     """Raise DataError, naming the dataset, unless every image of every part has a label.
 
-    Labels are whole numbers from 0, `(N,)` int64 in the table; batches hold them as `Sample.label`.
+    Labels are whole numbers from 0, `(N,)` int64 in the table; batches hold them as `Sample.label`. classes: the number
+    of classes that the network distinguishes, which labels must be below; None if it does not declare it.
     """
     table, rows = opened
     name = table.folder.name.rpartition("-")[0]
@@ -54,6 +57,14 @@ def require_labels(opened: Opened) -> None:
         raise DataError(
             f"{name}: its images have no labels. Use a dataset with labels: data=mnist, svhn or stl10_labelled."
         )
-    unlabelled = [row for part_rows in rows.values() for row in part_rows[table.labels[part_rows] < 0]]
-    if unlabelled:
-        raise DataError(f"{name}: {len(unlabelled)} images have no label, such as {table.ids[unlabelled[0]]}.")
+    used = np.concatenate(list(rows.values()))
+    labels = table.labels[used]
+    unlabeled = used[labels < 0]
+    if len(unlabeled):
+        raise DataError(f"{name}: {len(unlabeled)} images have no label, such as {table.ids[unlabeled[0]]}.")
+    if classes is not None and labels.max(initial=-1) >= classes:
+        first = used[labels >= classes][0]
+        raise DataError(
+            f"{name}: {table.ids[first]} has the label {table.labels[first]}, but the network has {classes} classes, "
+            f"whose labels are 0 to {classes - 1}. Set model.classes={labels.max() + 1}."
+        )

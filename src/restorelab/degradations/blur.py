@@ -53,7 +53,7 @@ class Gaussian:
     """Gaussian blur of standard deviation `sigma` pixels; 0 does not change the image.
 
     `kernel_size` is odd; None takes the smallest kernel that extends to 3 times the largest sigma on each side. The
-    kernel is sampled at the pixels' centres, as in SciPy and OpenCV: for sigma >= 1 its own standard deviation is sigma
+    kernel is sampled at the pixels' centers, as in SciPy and OpenCV: for sigma >= 1 its own standard deviation is sigma
     within 1.4 %, below that it is smaller (0.464 for sigma 0.5).
     """
 
@@ -86,7 +86,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Box:
-    """Mean over a square of `size` pixels (odd), the "uniform blur". The levels of a range are its odd numbers."""
+    """Mean over a square of `size` x `size` pixels (odd), the "uniform blur". A range means all odd sizes in it."""
 
     size: Strength
 
@@ -111,9 +111,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Motion:
-    """Motion along a straight line of `length` pixels at `angle` degrees, counter-clockwise as displayed.
+    """Motion along a straight line of `length` pixels (>= 1) at `angle` degrees, counterclockwise as displayed.
 
-    A bright point becomes a line centred on it; a pixel's weight is the length of the line inside that pixel. So
+    A bright point becomes a line centered on it; a pixel's weight is the length of the line inside that pixel. So
     length 5 at 0 degrees is the mean over 5 pixels of a row, and lengths and angles need not be integers. `direction`
     in [-1, 1] changes the weight along the line: 0 is uniform, 1 rises from 0 at the tail to double at the head, which
     is the end that `angle` points to.
@@ -133,7 +133,7 @@ class Motion:
 
     @property
     def reach(self) -> int:
-        """Radius of the largest kernel, in pixels: how far half a line extends beyond the centre pixel."""
+        """Radius of the largest kernel, in pixels: how far half a line extends beyond the center pixel."""
         return math.ceil((bounds(self.length)[1] - 1) / 2)
 
     def __call__(self, image: Tensor, draws: Draws) -> Blurred:
@@ -149,11 +149,11 @@ class Motion:
 
 
 def line_kernel(length: Tensor, angle: Tensor, direction: Tensor, reach: int) -> Tensor:
-    """Rasterize centred lines exactly: `(B, 2 reach + 1, 2 reach + 1)`, each kernel summing to 1.
+    """Rasterize centered lines exactly: `(B, 2 reach + 1, 2 reach + 1)`, each kernel summing to 1.
 
     Args:
         length: `(B,)` pixels.
-        angle: `(B,)` degrees, counter-clockwise.
+        angle: `(B,)` degrees, counterclockwise.
         direction: `(B,)` in [-1, 1], as in `Motion`.
         reach: radius of the kernel; at least half the longest line less half a pixel.
 
@@ -186,7 +186,7 @@ def odd(owner: str, name: str, value: object) -> None:
     """Raise ConfigError unless `value` is an odd, positive integer."""
     number(owner, name, value, 1)
     if not isinstance(value, int) or value % 2 == 0:
-        raise ConfigError(f"{owner}: {name} is {value!r}; expected an odd integer, so that the kernel has a centre.")
+        raise ConfigError(f"{owner}: {name} is {value!r}; expected an odd integer, so that the kernel has a center.")
 
 
 def odd_sizes(owner: str, name: str, value: Strength) -> Checked:

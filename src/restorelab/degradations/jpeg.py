@@ -130,7 +130,7 @@ def compress(image: Tensor, quality: Tensor) -> Tensor:
         return _quantized(stored, quality, LUMINANCE).div_(255)
     red, green, blue = torch.split(stored, 1, 1)
     luma = _rounded(0.299 * red + 0.587 * green + 0.114 * blue)
-    # libjpeg rounds a half down here, and a half up everywhere else.
+    # libjpeg rounds a half down here, and up in all other steps of the color conversion.
     chroma = torch.cat([-0.168735892 * red - 0.331264108 * green + 0.5 * blue,
                         0.5 * red - 0.418687589 * green - 0.081312411 * blue], 1).add_(128.49999).floor_()  # fmt: skip
     luma = _quantized(luma, quality, LUMINANCE)

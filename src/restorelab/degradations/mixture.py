@@ -128,7 +128,9 @@ def check_groups(groups: Mapping[str, Mapping[str, Any]], noises: Sequence[str])
                 )
         seen |= set(members)
     if missing := [name for name in noises if name not in seen]:
-        raise ConfigError(f"groups: none of {', '.join(groups) or 'them'} has the noise {', '.join(missing)}.")
+        raise ConfigError(
+            f"groups: no group lists the noise {', '.join(missing)}; expected every noise in at least one group."
+        )
 
 
 def draws_sigma(noise: Noise | Each) -> bool:

@@ -61,7 +61,7 @@ class NoNoise:
 
 @dataclass(frozen=True)
 class Gaussian(OnRegion):
-    """Additive noise N(0, (sigma / 255)^2). `sigma` is in 8-bit units, as in the denoising literature."""
+    """Additive noise N(0, (sigma / 255)^2). `sigma` >= 0 is in 8-bit units, as in the denoising literature."""
 
     sigma: Strength
     title: ClassVar[str] = "Gaussian noise"
@@ -82,7 +82,7 @@ class Gaussian(OnRegion):
 class Poisson(OnRegion):
     """Shot noise: y ~ Poisson(peak x) / peak. `peak` is the expected count at intensity 1; a lower peak is noisier.
 
-    A negative intensity (a bicubic undershoot) counts as 0. It is not differentiable.
+    `peak` is at least 1e-6. A negative intensity (a bicubic undershoot) counts as 0. It is not differentiable.
     """
 
     peak: Strength
@@ -103,7 +103,10 @@ class Poisson(OnRegion):
 
 @dataclass(frozen=True)
 class Speckle(OnRegion):
-    """Multiplicative noise: x + x n, n ~ N(0, variance), as scikit-image's `random_noise(mode="speckle")`."""
+    """Multiplicative noise: x + x n, n ~ N(0, variance), as in scikit-image's `random_noise(mode="speckle")`.
+
+    `variance` (>= 0) is that of the relative error n.
+    """
 
     variance: Strength
     title: ClassVar[str] = "Speckle noise"
@@ -124,12 +127,12 @@ class Speckle(OnRegion):
 class Impulse(OnRegion):
     """Salt and pepper noise: a share `amount` of the values becomes 1 (a share `salt` of them) or 0 (the rest).
 
-    `per="element"` replaces each channel's value by itself, as scikit-image's `random_noise(mode="s&p")` does;
-    `per="pixel"` replaces all channels of a pixel at once, by white or black.
+    Both shares are in [0, 1]. `per="element"` replaces each channel's value by itself, as scikit-image's
+    `random_noise(mode="s&p")` does; `per="pixel"` replaces all channels of a pixel at once, by white or black.
 
-    One 16-bit random number per element is used, which is four times faster than uniform floats; probabilities are
-    rounded to multiples of 2^-16 (an error of at most 7.6e-6). `clip` has an effect only on an image with values
-    outside [0, 1].
+    One 16-bit random number per element (or pixel) is used, which is four times faster than uniform floats;
+    probabilities are rounded to multiples of 2^-16 (an error of at most 7.6e-6). `clip` has an effect only on an image
+    with values outside [0, 1].
     """
 
     amount: Strength

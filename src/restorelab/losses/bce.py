@@ -8,14 +8,14 @@ from restorelab.losses.reduction import Reduction, check_reduction, rescale
 
 
 class BCE(nn.Module):
-    """-(t log p + (1 - t) log(1 - p)) with p the output clamped to [eps, 1 - eps], t the clean image in [0, 1].
+    """-(t log p + (1 - t) log(1 - p)), with t the clean image in [0, 1] and p the output clamped to [eps, 1 - eps].
 
-    Because of the clamp, 1e-7 as in Keras (the faces and the MNIST report), any output is accepted: that of a ReLU may
-    be outside [0, 1], where it has no gradient and costs up to 16.1 per pixel. For t between 0 and 1 the minimum is the
-    entropy of t, not 0.
+    The clamp (eps = 1e-7 as in Keras, which the faces and the MNIST report use) accepts any output: that of a ReLU may
+    be 0 or above 1, where it has no gradient and costs up to 16.1 per pixel. For t between 0 and 1 the minimum is the
+    entropy of t, not 0. `reduction`: see `losses.reduction`. Raises ConfigError unless 0 < eps < 0.5.
 
-    F.binary_cross_entropy takes 1.5 times as long on a CPU. For an output that is NaN it raises on a CPU and ends the
-    process on a GPU, before the step could be reported; here the loss is then NaN.
+    F.binary_cross_entropy takes 1.5 times as long on a CPU. For an output with NaN it raises on a CPU and ends the
+    process on a GPU, before the step can be reported; here the loss is then NaN.
     """
 
     def __init__(self, eps: float = 1e-7, reduction: Reduction = "mean") -> None:

@@ -10,7 +10,8 @@ class Charbonnier(nn.Module):
     """sqrt(d^2 + eps^2), `eps` in units of the image, [0, 1].
 
     Source: Charbonnier et al., ICIP 1994; eps 1e-3 as in LapSRN (Lai et al., CVPR 2017). Identical images give eps,
-    not 0. kornia's `charbonnier_loss` is not used because its eps is fixed at 1.
+    not 0. `reduction`: see `losses.reduction`. Raises ConfigError unless eps is positive. kornia's `charbonnier_loss`
+    is not used because its eps is fixed at 1.
     """
 
     def __init__(self, eps: float = 1e-3, reduction: Reduction = "mean") -> None:

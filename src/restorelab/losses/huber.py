@@ -12,6 +12,7 @@ class Huber(nn.Module):
 
     With `delta=1` it is the SVHN report's smooth L1, which on images in [0, 1] is half the squared error almost
     everywhere, so that with SGD it differs from `mse` only by the learning rate. A `delta` of 0.05 makes a difference.
+    `reduction`: see `losses.reduction`. Raises ConfigError unless `delta` is positive.
     """
 
     def __init__(self, delta: float = 1.0, reduction: Reduction = "mean") -> None:

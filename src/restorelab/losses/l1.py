@@ -7,7 +7,7 @@ from restorelab.losses.reduction import Reduction, check_reduction, rescale
 
 
 class L1(nn.Module):
-    """The absolute difference; `reduction` as in `losses.reduction`."""
+    """The absolute difference; `reduction`: see `losses.reduction`."""
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         super().__init__()

@@ -8,11 +8,13 @@ from restorelab.metrics.ssim import SSIM_WINDOW
 
 
 class MSSSIM(nn.Module):
-    """1 - product over scales of contrast-structure ^ beta, with the luminance at the coarsest; 0 for equal images.
+    """1 - MS-SSIM (see `metrics.ms_ssim`), the mean over images and channels; 0 for identical images.
 
     Each scale halves the previous one by 2x2 means, and the 11x11 window must fit the coarsest, so that the five scales
     of the source need 176 pixels. `scales=None` takes as many as fit (4 for 100 pixels, 2 for 32), with the first betas
-    scaled to a sum of 1; a number requires exactly that many.
+    scaled to a sum of 1; a number requires exactly that many. Raises ConfigError for a number other than 1 to 5.
+
+    Source: Wang, Simoncelli and Bovik, "Multiscale Structural Similarity for Image Quality Assessment", Asilomar 2003.
     """
 
     def __init__(self, scales: int | None = None) -> None:
@@ -22,7 +24,7 @@ class MSSSIM(nn.Module):
         self.scales = scales
 
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """Return the loss of `restored` against `clean`, both `(B, C, H, W)`, the mean over images and channels.
+        """Return the loss of `restored` against `clean`, both `(B, C, H, W)` in [0, 1], as a scalar.
 
         Raises ValueError if the images are too small for `scales`.
         """

@@ -7,7 +7,7 @@ from restorelab.losses.reduction import Reduction, check_reduction, rescale
 
 
 class MSE(nn.Module):
-    """The squared difference; `reduction` as in `losses.reduction`."""
+    """The squared difference; `reduction`: see `losses.reduction`."""
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         super().__init__()

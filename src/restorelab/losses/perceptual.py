@@ -10,15 +10,18 @@ from restorelab.models import weights
 
 
 class Perceptual(nn.Module):
-    """Distance between the feature vectors of the restored and the clean image, averaged over the batch.
+    """The distance between the feature vectors of the restored and the clean image, averaged over the batch.
 
-    network: has `features(image)`, (B, C, H, W) to (B, F), as `models.classifier.Classifier`; it is not trained.
-    ckpt: a run of that network, or its checkpoint. distance: `squared`, the sum of squared differences; `root`, its
-    square root; `printed`, the sum of the differences (restored minus clean), which the STL-10 report prints and which
-    has no lower bound.
+    network: a network with `features(image)`, (B, C, H, W) to (B, F), such as `models.classifier.Classifier`; it is not
+    trained. ckpt: a run of that network, or its checkpoint. distance: `squared`, the sum of squared differences;
+    `root`, its square root; `printed`, the sum of the differences (restored minus clean), which the STL-10 report
+    prints and which has no lower bound.
 
-    Source: the STL-10 report (stl10_dsc), section 4.2; Johnson et al., ECCV 2016.
-    Raises ConfigError without weights: the features of an untrained network are meaningless.
+    Source: the STL-10 report (stl10_dsc), section 4.2; Johnson et al., "Perceptual Losses for Real-Time Style Transfer
+    and Super-Resolution", ECCV 2016.
+
+    Raises ConfigError for an unknown `distance`, a network without `features`, and a missing `ckpt`, because the
+    features of an untrained network are meaningless; and as `models.weights.load_into`.
     """
 
     def __init__(
@@ -28,7 +31,10 @@ class Perceptual(nn.Module):
         if distance not in ("squared", "root", "printed"):
             raise ConfigError(f"loss.distance={distance!r}. {nearest(distance, ['squared', 'root', 'printed'])}")
         if not hasattr(network, "features"):
-            raise ConfigError(f"loss.network: {type(network).__name__} has no `features`, which the loss compares.")
+            raise ConfigError(
+                f"loss.network: {type(network).__name__} has no method `features`; expected a network that has one, "
+                "such as the classifier."
+            )
         if ckpt is None:
             raise ConfigError(
                 "loss.ckpt is not set; expected a run of the classifier, such as experiment=stl10_dsc/classifier."

@@ -6,12 +6,13 @@ from restorelab.errors import ConfigError
 
 
 class PSNR(nn.Module):
-    """10 log10(mse + eps), the negative PSNR for data range 1, of each image, averaged over the batch; in dB.
+    """10 log10(mse + eps) of each image, its negative PSNR in dB for data range 1, averaged over the batch.
 
     All images have a similar weight, whatever their noise; under the squared error, images with strong noise dominate.
-    eps keeps the gradient of an image without error finite; 1e-8 is 80 dB.
+    eps keeps the gradient of an image without error finite; with 1e-8 the loss is at least -80 dB. Raises ConfigError
+    unless eps is positive.
 
-    Source: Chen et al., HINet, CVPR workshops 2021.
+    Source: Chen et al., "HINet: Half Instance Normalization Network for Image Restoration", CVPRW 2021.
     """
 
     def __init__(self, eps: float = 1e-8) -> None:

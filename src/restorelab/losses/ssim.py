@@ -13,6 +13,9 @@ class SSIM(nn.Module):
     """
 
     def forward(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """Return the loss of `restored` against `clean`, both `(B, C, H, W)` with at least 11 pixels a side."""
+        """Return the loss of `restored` against `clean`, both `(B, C, H, W)` in [0, 1], as a scalar.
+
+        Raises ValueError for a side below 11 pixels.
+        """
         light, structure = ssim_maps(restored, clean)
         return 1 - (light * structure).mean()

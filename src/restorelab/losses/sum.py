@@ -10,7 +10,8 @@ from restorelab.errors import ConfigError, nearest
 class Sum(nn.Module):
     """The weighted sum of several losses: `losses` by name, `weights` by the same names.
 
-    A loss without a weight, or a weight without a loss, is an error, so that no term is weighted by 1 unintentionally.
+    Raises ConfigError for an empty sum, a loss without a weight (which would be 1 unintentionally), and a weight
+    without a loss.
     """
 
     def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:

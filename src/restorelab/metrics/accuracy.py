@@ -6,10 +6,10 @@ from restorelab.metrics.per_image import PerImage
 
 
 class Accuracy(PerImage):
-    """1 for an image whose greatest logit is its label's, else 0."""
+    """Accuracy: 1 for an image whose greatest logit is that of its label, else 0."""
 
     higher_is_better = True
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Compare the logits `preds: (B, classes)` with the labels `target: (B,)`; gives `(B,)`."""
+        """Compare the logits `preds: (B, classes)` with the labels `target: (B,)`; return `(B,)` bool."""
         return preds.argmax(dim=1) == target

@@ -10,15 +10,16 @@ REFUSALS = (RuntimeError, ValueError, TypeError, NotImplementedError)
 
 
 def parameters(net: nn.Module) -> int:
-    """The number of trainable parameters."""
+    """Return the number of trainable parameters."""
     return sum(p.numel() for p in net.parameters() if p.requires_grad)
 
 
 def macs(net: nn.Module, shape: tuple[int, int, int]) -> int | None:
-    """Multiply-accumulates of the convolutions and matrix products for one image, by torch's counter.
+    """Return the multiply-accumulates of convolutions and matrix products for one image, by torch's FlopCounterMode.
 
-    net: on the meta device (nothing is computed). shape: (C, h, w) of the degraded image. None for a network that
-    cannot be run so, or has no such operation; additions, activations, normalisation and interpolation are not counted.
+    Additions, activations, normalization and interpolation are not counted. net: on the meta device, where nothing is
+    computed. shape: (C, h, w) of the degraded image. The result is None for a network that cannot be run on the meta
+    device, or has no such operation.
     """
     counter = FlopCounterMode(display=False)
     training = net.training

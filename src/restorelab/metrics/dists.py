@@ -11,23 +11,23 @@ from restorelab.metrics.features import rgb, vgg16
 from restorelab.metrics.per_image import PerImage
 
 WEIGHTS = Path(functional.__file__).with_name("dists_models") / "weights.pt"
-"""The weights of structure (beta) and texture (alpha), which torchmetrics brings."""
+"""The weights of texture (alpha) and structure (beta), a file in torchmetrics' package."""
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's images in [0, 1], by which they are normalized."""
+"""Mean and standard deviation of ImageNet's images in [0, 1], by which images are normalized."""
 
 CONSTANT = 1e-6
-"""Added to numerators and denominators."""
+"""The constants c1 and c2 of the source, which keep the quotients finite."""
 
 
 class DISTS(PerImage):
-    """How unlike two images are in structure and texture, in the features of VGG16; 0 for identical images.
+    """DISTS, the dissimilarity of two images in structure and texture of VGG16's features; 0 for identical images.
 
     ckpt: torchvision's weights of VGG16, a file or its address, see `features.WEIGHTS`.
 
     Source: Ding et al., "Image Quality Assessment: Unifying Structure and Texture Similarity", TPAMI 2022. Unlike their
-    script, images are not resized to 256 pixels first. Raises ConfigError without weights. Gray images are compared as
-    gray RGB images.
+    script, images are not resized to 256 pixels first. A gray image is repeated to three channels. Raises ConfigError
+    if `ckpt` is missing or cannot be used.
     """
 
     higher_is_better = False
@@ -39,7 +39,10 @@ class DISTS(PerImage):
         self.weights = torch.load(WEIGHTS, map_location="cpu", weights_only=True)
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Compare `(B, C, H, W)` in [0, 1] twice, with C 1 or 3, `(B,)`."""
+        """Compare `preds` with `target`, both `(B, C, H, W)` in [0, 1] with C = 1 or 3; return `(B,)` float32.
+
+        Raises ValueError for any other number of channels.
+        """
         mean, deviation = (preds.new_tensor(values, dtype=torch.float32).view(3, 1, 1) for values in (MEAN, DEVIATION))
         ours, theirs = ([rgb(x), *self.net((rgb(x) - mean) / deviation)] for x in (preds, target))
         compared = [_compared(x, y) for x, y in zip(ours, theirs, strict=True)]
@@ -49,7 +52,7 @@ class DISTS(PerImage):
 
 
 def _compared(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
-    """Compare two features (B, C, h, w): their means, and their deviations from them, (B, C) each."""
+    """Return the similarities of two features (B, C, h, w): of their means, and of their variations, (B, C) each."""
     means = [x.mean((2, 3), keepdim=True) for x in (ours, theirs)]
     variances = [(x - mean).square().mean((2, 3)) for x, mean in zip((ours, theirs), means, strict=True)]
     first, second = (mean.flatten(1) for mean in means)
@@ -59,7 +62,7 @@ def _compared(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _RootMeanSquare(nn.Module):
-    """Halves an image (B, C, H, W) by the root of the mean square under a window of Hann, in place of the maximum."""
+    """Pooling by 2: the root of the mean square of `(B, C, H, W)` under a Hann window of 3x3 (l2 pooling)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -12,5 +12,5 @@ class Entropy(PerImage):
     higher_is_better = False
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Compare the logits `preds: (B, classes)` with the labels `target: (B,)`; gives `(B,)`."""
+        """Compare the logits `preds: (B, classes)` with the labels `target: (B,)`; return `(B,)` float32."""
         return F.cross_entropy(preds.float(), target, reduction="none")

@@ -15,13 +15,13 @@ WEIGHTS = {
 """torchvision's weights, 233 and 528 MiB, under the BSD license."""
 
 VGG16 = (3, 64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
-"""Channels before and behind each 3x3 convolution of VGG16; 0 stands for a pooling."""
+"""The number of input channels, then the output channels of each 3x3 convolution of VGG16; 0 stands for a pooling."""
 
 
 class Features(nn.Module):
-    """The convolutions of a network, with torchvision's names; the values behind some of them are its features.
+    """The convolutional part of a network, under torchvision's names; the outputs of some layers are its features.
 
-    layers: applied one after another. taps: the numbers of the layers whose values are the features.
+    layers: applied one after another. taps: the indices of the layers whose outputs are the features.
     """
 
     def __init__(self, layers: Sequence[nn.Module], taps: Sequence[int]) -> None:
@@ -29,7 +29,7 @@ class Features(nn.Module):
         self.features, self.taps = nn.Sequential(*layers), frozenset(taps)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the features of `image: (B, 3, H, W)`, normalized as its network expects: (B, C, h, w) each."""
+        """Return the features of `image: (B, 3, H, W)`, normalized as the network expects: (B, C, h, w) each."""
         taken = []
         for number, layer in enumerate(self.features):
             image = layer(image)
@@ -38,12 +38,12 @@ class Features(nn.Module):
         return taken
 
     def load(self, ckpt: str | None, net: str, key: str) -> None:
-        """Load torchvision's weights from a file or an address, and fix them.
+        """Load torchvision's weights from a file or an address, and freeze them.
 
-        net: of `WEIGHTS`. key: the config key, for messages.
+        net: the network's key in `WEIGHTS`. key: the config key, for messages.
 
         Raises:
-            ConfigError: without weights, for weights of another network, and for a file that cannot be read.
+            ConfigError: if `ckpt` is None, for weights of another network, and for a file that cannot be read.
         """
         if ckpt is None:
             raise ConfigError(
@@ -64,7 +64,7 @@ class Features(nn.Module):
 
 
 def alexnet() -> Features:
-    """Return AlexNet's convolutions; the features are behind each of the five ReLUs."""
+    """Return AlexNet's convolutional part; the features are the outputs of its five ReLUs."""
     layers = [
         nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(),
         nn.MaxPool2d(3, 2), nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
@@ -74,9 +74,9 @@ def alexnet() -> Features:
 
 
 def vgg16(pool: Callable[[int], nn.Module] = lambda channels: nn.MaxPool2d(2)) -> Features:
-    """Return VGG16's convolutions; the features are behind the last ReLU before each pooling, and behind the last.
+    """Return VGG16's convolutional part; the features are the outputs of the last ReLU of each of its five stages.
 
-    pool: makes a pooling of so many channels by 2.
+    pool: makes the pooling by 2 for a number of channels.
     """
     layers: list[nn.Module] = []
     channels = VGG16[0]
@@ -90,11 +90,11 @@ def vgg16(pool: Callable[[int], nn.Module] = lambda channels: nn.MaxPool2d(2)) -
 
 
 def rgb(image: Tensor) -> Tensor:
-    """Return `image: (B, C, H, W)` in float32 with three channels; gray is repeated.
+    """Return `image: (B, C, H, W)` in float32 with three channels; a gray channel is repeated.
 
     Raises:
-        ValueError: for another number of channels than 1 and 3.
+        ValueError: for a number of channels other than 1 and 3.
     """
     if image.shape[1] not in (1, 3):
-        raise ValueError(f"it compares gray and RGB images, not images of {image.shape[1]} channels")
+        raise ValueError(f"the metric compares gray or RGB images, not images of {image.shape[1]} channels")
     return image.float().expand(-1, 3, -1, -1)

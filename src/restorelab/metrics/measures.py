@@ -1,4 +1,4 @@
-"""What is measured of a network's outputs: metrics by name, all of the same images."""
+"""The metrics that are measured of a network's outputs, by name."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -14,24 +14,24 @@ from restorelab.metrics.psnr import PSNR
 from restorelab.metrics.ssim import SSIM
 
 INPUT = "input_"
-"""How the names of the degraded input's own values begin."""
+"""Prefix of the names of the values that the degraded input itself has."""
 
 
 class Measures(Mapping[str, PerImage]):
-    """Metrics by name, in order; the best checkpoint is the one with the best mean of the first.
+    """Metrics by name, in order; the best checkpoint is the one with the best mean of the first metric.
 
-    A validation or a test takes a `fresh` one for each evaluation. Calling it with a batch's outputs and truths gives
-    `(B,)` float64 by name and takes them in; `compute` gives the means over the images of all ranks. Unlike
-    torchmetrics' MetricCollection, which sorts its metrics by name and has one value a batch.
+    Each evaluation uses its own copy, made by `fresh`. A call with the outputs and the truths of a batch returns the
+    values of its images, `(B,)` float64 by name, and stores them; `compute` returns the means over the images of all
+    ranks. Unlike this class, torchmetrics' MetricCollection sorts its metrics by name and has one value per batch.
 
-    truth: the part of a sample that the outputs are compared with.
+    truth: the field of a sample that the outputs are compared with.
     """
 
     truth: ClassVar[Literal["clean", "label"]] = "label"
 
     @property
     def defined(self) -> list[str]:
-        """The metrics that have a value for any finite output."""
+        """Names of the metrics that have a value for any finite output."""
         return list(self)
 
     def __init__(self, metrics: Mapping[str, PerImage]) -> None:
@@ -47,22 +47,22 @@ class Measures(Mapping[str, PerImage]):
         return len(self._metrics)
 
     def __call__(self, output: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        """Measure each output of a batch, `(B, ...)`, and take the values in; the host does not wait for a GPU."""
+        """Measure each output of a batch, `(B, ...)`, and store the values; the host does not wait for a GPU."""
         return {name: metric(output, truth) for name, metric in self.items()}
 
     def fresh(self, device: torch.device) -> Self:
-        """Copy the metrics without what they have taken in, for outputs that lie on `device`."""
+        """Return a copy of the metrics without stored values, for outputs on `device`."""
         other = copy.copy(self)
         other._metrics = {name: metric.fresh(device) for name, metric in self.items()}
         return other
 
     def compute(self) -> dict[str, Tensor]:
-        """The mean of each metric over the images of all ranks, which have to call this together."""
+        """Return the mean of each metric over the images of all ranks, which must call this together."""
         return {name: metric.compute() for name, metric in self.items()}
 
 
 class ImageMeasures(Measures):
-    """Metrics of restored images, as the protocol has them compared; without `metrics` the protocol's own three."""
+    """Metrics of restored images under a protocol; without `metrics` the protocol's own: PSNR, SSIM and MSE."""
 
     truth: ClassVar[Literal["clean", "label"]] = "clean"
 
@@ -72,14 +72,17 @@ class ImageMeasures(Measures):
 
     @property
     def defined(self) -> list[str]:
-        """The protocol's own; others may be undefined for an image, such as VIF where it is flat."""
+        """Names of the protocol's own metrics; others may be undefined for an image, such as VIF for a flat one."""
         return [name for name, metric in self.items() if isinstance(metric, PSNR | SSIM | MSE)]
 
     def __call__(self, output: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        """See the base; output, truth: `(B, C, H, W)`, truth in [0, 1]. An output that is not finite measures NaN."""
+        """Measure as `Measures`; output, truth: `(B, C, H, W)`, truth in [0, 1]. A non-finite output gives NaN."""
         return super().__call__(*self.protocol.pair(output, truth))
 
     def of_input(self, degraded: Tensor, clean: Tensor) -> dict[str, Tensor]:
-        """Measure the degraded images themselves, enlarged where they are smaller: `input_psnr`, ...; takes none in."""
-        two = self.protocol.pair(enlarge(degraded, clean.shape[-2:]), clean)
-        return {f"{INPUT}{name}": exact(metric.each(*two)) for name, metric in self.items()}
+        """Measure the degraded images themselves, enlarged if they are smaller; the values are not stored.
+
+        degraded: `(B, C, h, w)`. clean: `(B, C, H, W)` in [0, 1]. Returns `{"input_psnr": (B,), ...}` in float64.
+        """
+        pair = self.protocol.pair(enlarge(degraded, clean.shape[-2:]), clean)
+        return {f"{INPUT}{name}": exact(metric.each(*pair)) for name, metric in self.items()}

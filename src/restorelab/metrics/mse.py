@@ -6,15 +6,15 @@ from restorelab.metrics.per_image import PerImage
 
 
 class MSE(PerImage):
-    """The protocol's mean squared error of each image."""
+    """Mean squared error of each image; see `mse`."""
 
     higher_is_better = False
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """`mse`: `(B, C, H, W)` twice to `(B,)`."""
+        """Compare `preds` with `target`, both `(B, C, H, W)`; return `(B,)`."""
         return mse(preds, target)
 
 
 def mse(restored: Tensor, clean: Tensor) -> Tensor:
-    """Mean squared error of each image: `(B, C, H, W)` twice to `(B,)`."""
+    """Return the mean squared error of each image, `(B,)`, over all its values; restored, clean: `(B, C, H, W)`."""
     return (restored - clean).square().mean((1, 2, 3))

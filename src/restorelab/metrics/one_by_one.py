@@ -1,4 +1,4 @@
-"""Any metric of torchmetrics that compares a restored image with a clean one, image by image."""
+"""Use any metric of torchmetrics that compares restored with clean images, image by image."""
 
 import inspect
 
@@ -10,11 +10,11 @@ from restorelab.metrics.per_image import PerImage
 
 
 class OneByOne(PerImage):
-    """A metric that pools the images it is shown, shown one image at a time, in float32.
+    """Any torchmetrics metric of two images, applied to one image at a time in float32.
 
-    inner: its `update` takes the restored and the clean image, and `higher_is_better` says which way is better.
+    inner: the metric; its `update` takes the restored and the clean images, and its `higher_is_better` is not None.
 
-    Raises ValueError for another one.
+    Raises ValueError for any other metric.
     """
 
     def __init__(self, inner: Metric) -> None:
@@ -22,21 +22,21 @@ class OneByOne(PerImage):
         taken = [p for p in inspect.signature(inner.update).parameters.values() if p.default is p.empty]
         if len(taken) != 2 or any(p.annotation not in (p.empty, Tensor) for p in taken):
             names = ", ".join(f"{p.name}: {inspect.formatannotation(p.annotation)}" for p in taken)
-            raise ValueError(f"its update takes ({names}), and not a restored and a clean image")
+            raise ValueError(f"its update takes ({names}); expected two tensors, restored and clean images")
         if inner.higher_is_better is None:
-            raise ValueError("its higher_is_better is None: it does not say which way is better")
-        inner.sync_on_compute = False  # its value is an image's, which no other rank has
+            raise ValueError("its higher_is_better is None; expected true or false")
+        inner.sync_on_compute = False  # a value belongs to one image, which other ranks do not have
         self.inner = inner
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]
-        """As the inner metric says."""
+        """Whether higher values are better, as the inner metric declares."""
         return bool(self.inner.higher_is_better)
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Compare `(B, C, H, W)` twice, `(B,)`.
+        """Compare `preds` with `target`, both `(B, C, H, W)`; return `(B,)`.
 
-        Raises ValueError where the metric gives more than one number for an image.
+        Raises ValueError if the metric does not give a single number for an image.
         """
         pairs = zip(torch.split(preds.float(), 1), torch.split(target.float(), 1), strict=True)
         return torch.stack([self._one(*pair) for pair in pairs])

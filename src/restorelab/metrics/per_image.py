@@ -10,10 +10,11 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class PerImage(Metric):
-    """A metric with a value for each image; the mean over all images is what `compute` gives.
+    """A metric with one value per image; `compute` returns their mean.
 
-    Unlike most classes of torchmetrics, which pool the pixels of all images or average over batches. The state is the
-    values themselves, which ranks concatenate, however many images each has. `forward` gives the batch's values.
+    Most classes of torchmetrics pool the pixels of all images, or average over batches. Here the state is the values
+    themselves, which are concatenated over the ranks, however many images each has. `forward` returns the values of a
+    batch.
     """
 
     full_state_update = False
@@ -25,45 +26,45 @@ class PerImage(Metric):
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Measure each image of a batch, `(B, ...)` twice to `(B,)`, without touching the state."""
+        """Return the value of each image of a batch, `(B,)`, without changing the state; both inputs are `(B, ...)`."""
         raise NotImplementedError
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Take in a batch; on a GPU the host does not wait for it."""
+        """Measure a batch and store its values; the host does not wait for a GPU."""
         self.values.append(exact(self.each(preds, target)))
 
     def forward(self, preds: Tensor, target: Tensor) -> Tensor:
-        """As `update`; gives the batch's values, `(B,)` float64."""
+        """Measure a batch, store its values and return them, `(B,)` float64."""
         self.update(preds, target)
         return self.values[-1]
 
     def fresh(self, device: torch.device) -> Self:
-        """Copy the metric without its values. device: that the images lie on, and ranks exchange values from.
+        """Return a copy of the metric without values.
 
-        A network that the metric compares by is brought to the device; nothing else is copied there, for which the host
-        would wait.
+        device: of the images, from which ranks exchange values. A network that the metric uses is moved to it; nothing
+        else is, because the host would wait for the copy.
         """
         self.reset()
         other = copy.deepcopy(self)
         other._device = device
-        if device.type != "mps":  # images are measured on the CPU then
+        if device.type != "mps":  # which has no float64, so that images are measured on the CPU
             for network in other.children():
                 network.to(device)
         return other
 
     def compute(self) -> Tensor:
-        """The mean over the images, float64; NaN without any."""
+        """Return the mean over the images, a float64 scalar; NaN without images."""
         return dim_zero_cat(self.values).mean() if len(self.values) else torch.tensor(torch.nan, dtype=torch.float64)
 
 
 class BatchMean(PerImage):
-    """A mean over a batch, such as its loss: each of its images counts as that mean."""
+    """A value that is already a mean over a batch, such as the loss: every image of the batch gets that value."""
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Repeat the mean `preds: ()` for each image of `target: (B, ...)`."""
+        """Repeat `preds`, a scalar, for each image of `target: (B, ...)`; return `(B,)`."""
         return preds.expand(len(target))
 
 
 def exact(values: Tensor) -> Tensor:
-    """In float64: on the same device, but for MPS, which has none, on the CPU."""
+    """Return values in float64, on their device, except those of MPS, which has no float64: they move to the CPU."""
     return (values.cpu() if values.device.type == "mps" else values).double()

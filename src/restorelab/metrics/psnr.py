@@ -1,7 +1,7 @@
 """Peak signal-to-noise ratio.
 
-It is the project's own because torchmetrics 1.9's takes its logarithm's base in float32, which costs 1e-8 of the value
-in float64, and copies a number to the device at each update, for which the host waits.
+It is the project's own because that of torchmetrics 1.9 computes the logarithm's base in float32, which changes float64
+values by a factor of 1e-8, and copies a number to the device at each update, for which the host waits.
 """
 
 from torch import Tensor
@@ -10,7 +10,7 @@ from restorelab.metrics.mse import mse
 from restorelab.metrics.per_image import PerImage
 
 PSNR_CAP = 100.0
-"""dB. Identical images have no PSNR; the cap keeps means finite, and a report counts the images that reach it."""
+"""Cap in dB. Identical images have infinite PSNR; the cap keeps means finite, and reports count the images at it."""
 
 
 class PSNR(PerImage):
@@ -19,10 +19,10 @@ class PSNR(PerImage):
     higher_is_better = True
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """`psnr` of `(B, C, H, W)` in [0, 1] twice, `(B,)` in dB."""
+        """Compare `preds` with `target`, both `(B, C, H, W)` in [0, 1]; return `(B,)` in dB."""
         return psnr(mse(preds, target))
 
 
 def psnr(error: Tensor) -> Tensor:
-    """Turn the mean squared error of each image, `(B,)`, into PSNR in dB for data range 1, at most `PSNR_CAP`."""
+    """Convert the mean squared error of each image, `(B,)`, to PSNR in dB for data range 1, at most `PSNR_CAP`."""
     return (-10 * error.log10()).clamp(max=PSNR_CAP)

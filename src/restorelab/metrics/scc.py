@@ -7,13 +7,14 @@ from restorelab.metrics.per_image import PerImage
 
 
 class SCC(PerImage):
-    """The correlation of the high-pass filtered images in windows of 8x8 pixels, by torchmetrics; 1 where identical.
+    """The correlation of the high-pass filtered images in windows of 8x8 pixels, by torchmetrics; 1 if identical.
 
-    Source: Zhou, Civco and Silander, International Journal of Remote Sensing 1998.
+    Source: Zhou, Civco and Silander, "A wavelet transform method to merge Landsat TM and SPOT panchromatic data",
+    International Journal of Remote Sensing 1998.
     """
 
     higher_is_better = True
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Compare `(B, C, H, W)` in [0, 1] twice, `(B,)`."""
+        """Compare `preds` with `target`, both `(B, C, H, W)` in [0, 1]; return `(B,)` in [-1, 1]."""
         return spatial_correlation_coefficient(preds, target, reduction="none")

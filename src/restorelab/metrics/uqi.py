@@ -7,13 +7,14 @@ from restorelab.metrics.per_image import PerImage
 
 
 class UQI(PerImage):
-    """SSIM without the constants that keep flat windows from counting, by torchmetrics; the window is SSIM's.
+    """SSIM without its two constants, by torchmetrics; channels are averaged. 1 for identical images.
 
-    Source: Wang and Bovik, Signal Processing Letters 2002; unlike there, windows are Gaussian.
+    Source: Wang and Bovik, "A Universal Image Quality Index", Signal Processing Letters 2002. Unlike the source, the
+    window is SSIM's Gaussian one.
     """
 
     higher_is_better = True
 
     def each(self, preds: Tensor, target: Tensor) -> Tensor:
-        """Compare `(B, C, H, W)` in [0, 1] twice, of at least 11 pixels a side, `(B,)`."""
+        """Compare `preds` with `target`, both `(B, C, H, W)` in [0, 1], at least 11 pixels a side; return `(B,)`."""
         return universal_image_quality_index(preds, target, reduction="none").mean((1, 2, 3))

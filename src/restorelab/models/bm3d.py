@@ -11,21 +11,21 @@ from restorelab.models.per_image import each_image
 from restorelab.models.tunable import Grid, Number, Tunable
 
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [1 / 2, 0, -1 / 2], [1 / 4, -1 / 2, 1 / 4]], dtype=np.float32)
-"""RGB to the opponent colour space, one component per row: luma, red against blue, green against both."""
+"""RGB to the opponent color space, one component per row: luma, red against blue, green against both."""
 
 FLAT = 1e-4
-"""`bm3d_rgb` divides by the range of each colour component, and gives NaN for ranges below this."""
+"""`bm3d_rgb` divides by the range of each color component, and gives NaN for ranges below this."""
 
 
 class BM3D(Tunable):
     """Block matching and 3D filtering (Dabov et al., TIP 2007), by its authors' package `bm3d`; not trained.
 
-    RGB is filtered in the opponent colour space, with blocks matched on its luma. Channels are filtered one by one if
-    there are not three, or if a colour component is constant (a gray image stored as RGB). The package sums in threads
-    in any order: results are reproducible to 1e-6, not bit for bit. It takes about a second for 100x100. Its licence
-    allows non-commercial use only.
+    RGB is filtered in the opponent color space, with blocks matched on its luma. Channels are filtered one by one if
+    their number is not three, or if a color component is constant (a gray image stored as RGB). The package sums in
+    threads in any order: results are reproducible to 1e-6, not bit for bit. It takes about a second for 100x100. Its
+    license allows non-commercial use only.
 
-    sigma: assumed standard deviation of the noise, in 8-bit units; None chooses it from `grid`.
+    sigma: assumed standard deviation of the noise, in 8-bit units, at least 0.01; None chooses it from `grid`.
 
     Raises ConfigError if the package is not installed.
     """

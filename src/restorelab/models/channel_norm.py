@@ -14,6 +14,9 @@ def channel_norm(x: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> 
 
 
 def channel_scale(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Divide `x: (B, C, H, W)` by its standard deviation over C at each pixel, without subtracting the mean."""
+    """Divide `x: (B, C, H, W)` by its standard deviation over C at each pixel, times `weight: (C,)`.
+
+    The mean is not subtracted; the variance is that over C channels (not C - 1).
+    """
     deviation = torch.sqrt(x.var(1, keepdim=True, correction=0) + eps)
     return x / deviation * weight.view(1, -1, 1, 1)

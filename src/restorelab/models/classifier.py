@@ -13,7 +13,7 @@ from restorelab.models.shape import check_fixed, smaller
 
 
 class Classifier(nn.Module):
-    """The five convolutions of `ConvDeconv`, a fully connected layer of 1024 units with dropout, and class logits.
+    """The five convolutions of `ConvDeconv`, a fully connected layer with ReLU and dropout, and class logits.
 
     Source: the STL-10 report (stl10_dsc), Table 2. Shapes for 64x64x3: 64x64x64, 32x32x64, 16x16x128, 8x8x256, 4x4x518,
     1024, 10; ReLU after all layers but the last. The report does not state kernel sizes and dropout. 10,099,920
@@ -70,14 +70,14 @@ class Classifier(nn.Module):
         return self.logits(self.dropout(self.features(image)))
 
     def features(self, image: Tensor) -> Tensor:
-        """Return the output of the fully connected layer and its ReLU, before dropout: `(B, 1024)` in [0, inf).
+        """Return the output of the fully connected layer and its ReLU, before dropout: `(B, hidden)` in [0, inf).
 
         It is differentiable with respect to the image.
         """
         return F.relu(self.hidden(self.activations(image)[4].flatten(1)), inplace=True)
 
     def activations(self, image: Tensor) -> list[Tensor]:
-        """Return the outputs of conv1 to conv5 after their ReLU, as `ConvDeconv.activations`."""
+        """Return the outputs of conv1 to conv5 after their ReLU, as `ConvDeconv.activations` does."""
         check_fixed("Classifier", image, self.channels, self.size)
         layers = (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5)
         return encode(layers, image * self.pixel_range, self.onward)

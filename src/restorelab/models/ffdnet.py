@@ -15,17 +15,17 @@ NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
 """Names of the tensors of a batch normalization."""
 
 PAPER = {1: (64, 15), 3: (96, 12)}
-"""Features and depth of the paper's gray and colour networks, by channels."""
+"""Features and depth of the paper's gray and color networks, by channels."""
 
 
 class FFDNet(nn.Module):
     """3x3 convolutions on the four half-resolution phases of the image and a map of the noise level.
 
     Source: Zhang et al., "FFDNet: Toward a Fast and Flexible Solution for CNN-Based Image Denoising", TIP 2018: 15
-    convolutions of 64 features for gray images (485,316 parameters), 12 of 96 for colour (852,108). The output is the
+    convolutions of 64 features for gray images (485,316 parameters), 12 of 96 for color (852,108). The output is the
     image, not the noise. The module's keys are those of KAIR's `ffdnet_gray.pth` and `ffdnet_color.pth`.
 
-    features, depth: None for the paper's, of the colour network where `channels` is neither 1 nor 3. residual: the
+    features, depth: None for the paper's, of the color network where `channels` is neither 1 nor 3. residual: the
     output is the input minus the prediction, as in the implementation of Tassano et al., "An Analysis and
     Implementation of the FFDNet Image Denoising Method", IPOL 2019; its weights load, too (`adapted`). Unlike the
     paper, a map of the noise level is given at full resolution, and its 2x2 averages are used.

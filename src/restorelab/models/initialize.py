@@ -20,6 +20,8 @@ def initialize(net: nn.Module, init: Init, std: float = STD) -> None:
     weights uniform in +-sqrt(6 / (fan_in + fan_out)), biases zero. The sum of the two fans is the same for a transposed
     convolution, so PyTorch's order of their axes makes no difference. `truncated_normal` is TensorFlow's: weights
     N(0, std^2), drawn again beyond 2 std, biases zero; only it uses `std`.
+
+    Raises ConfigError for an unknown `init`, and for a truncated normal whose `std` is not positive.
     """
     if init not in INITS:
         raise ConfigError(f"model.init={init!r}. {nearest(init, INITS)}")

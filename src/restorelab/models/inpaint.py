@@ -72,7 +72,7 @@ class Inpaint(nn.Module):
 
 
 def _laplacian(image: Tensor) -> Tensor:
-    """Sum of differences between each value of `(B, C, H, W)` and its up to four neighbours: positive, symmetric."""
+    """Sum of differences between each value of `(B, C, H, W)` and its up to four neighbors: positive, symmetric."""
     out = torch.zeros_like(image)
     down, right = image.diff(dim=2), image.diff(dim=3)
     out[..., 1:, :] += down

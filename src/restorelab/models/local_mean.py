@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 def local_mean(x: Tensor, window: int) -> Tensor:
-    """Return the mean of `x: (B, C, H, W)` over windows of `window` pixels a side, one per pixel where they differ.
+    """Return the mean of `x: (B, C, H, W)` over the `window` x `window` pixels around each pixel, in the shape of `x`.
 
-    Windows lie inside the image: pixels near the border get the mean of the nearest one. A side of the image that is no
-    longer than the window is averaged whole; if both are, the result is (B, C, 1, 1).
+    Windows lie inside the image: pixels near the border get the mean of the nearest window. A side of the image that is
+    no longer than the window is averaged whole; if both sides are, the result is (B, C, 1, 1).
     """
     height, width = x.shape[-2:]
     if window >= height and window >= width:

@@ -1,4 +1,4 @@
-"""Baseline: the mean colour of the image, or a given colour."""
+"""Baseline: the mean color of the image, or a given color."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,12 @@ class MeanColor(nn.Module):
         super().__init__()
         given = [] if color is None else list(color) if isinstance(color, Sequence) else [color]
         if any(not 0 <= value <= 1 for value in given):
-            raise ConfigError(f"model.color={color}: expected numbers from 0 to 1")
+            raise ConfigError(f"model.color={color}: expected numbers in [0, 1]")
         self.color = torch.tensor(given, device="cpu") if given else None
         self.scale = int(Number(scale, least=1, whole=True).check("model.scale", scale))
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """Return `(B, C, scale h, scale w)` for `degraded: (B, C, h, w)`. ValueError if C is not that of the colour."""
+        """Return `(B, C, scale h, scale w)` for `degraded: (B, C, h, w)`; ValueError if C does not fit `color`."""
         batch, channels, height, width = degraded.shape
         if self.color is None:
             color = degraded.mean((2, 3), keepdim=True)

@@ -13,7 +13,7 @@ from restorelab.models.shape import check_shape
 
 
 class NAFNet(nn.Module):
-    """U-Net of blocks whose only nonlinearities are products of two halves of the channels and layer normalization.
+    """U-Net of blocks whose only nonlinearities are products of features and layer normalization.
 
     Source: Chen et al., "Simple Baselines for Image Restoration", ECCV 2022. The GoPro networks have (1, 1, 1, 28)
     blocks down, 1 in the middle and (1, 1, 1, 1) up: 17.11 million parameters at width 32, 67.89 at 64. Those of SIDD
@@ -65,7 +65,7 @@ class NAFNet(nn.Module):
 
     @property
     def protocol_note(self) -> str | None:
-        """What a reader of the numbers must know about the network in evaluation mode."""
+        """What a report adds to the protocol: with `tlc`, that the attention uses local means; None without."""
         side = None if self.tlc is None else self.tlc * 3 // 2
         return (
             None if side is None else f"local means over {side}x{side} pixels in the network's channel attention (TLC)"

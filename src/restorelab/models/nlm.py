@@ -1,4 +1,4 @@
-"""Non-local means, a classical baseline that averages pixels with similar neighbourhoods."""
+"""Non-local means, a classical baseline that averages pixels with similar neighborhoods."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ class NLM(Tunable):
     """scikit-image's `denoise_nl_means` in fast mode (Darbon et al., ISBI 2008); not trained.
 
     Args:
-        sigma: assumed standard deviation of the noise, in 8-bit units; None chooses it from `grid`.
+        sigma: assumed standard deviation of the noise, in 8-bit units, at least 0.01; None chooses it from `grid`.
         h: allowed difference between patches, in units of sigma (scikit-image recommends 0.6 to 0.8); None chooses it
             from `grid`.
         patch_size: side of the patches, in pixels.
-        patch_distance: maximum distance of patches, in pixels.
+        patch_distance: the greatest distance along an axis to a patch that a pixel's patch is compared with, in pixels.
         grid: candidates of sigma and h.
 
     """

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from restorelab.degradations.blur import Blur, Gaussian
 from restorelab.degradations.rng import TorchDraws
+from restorelab.degradations.strength import Levels
 from restorelab.errors import ConfigError
 from restorelab.models.tunable import Number, Settings
 
@@ -18,15 +19,16 @@ from restorelab.models.tunable import Number, Settings
 def sigma_of(psf: Blur | None, sigma: float | None) -> Number:
     """Return the parameter `sigma`, which `psf` replaces. Raises ConfigError for both, and for a blur that is drawn.
 
-    A blur whose strength is [low, high] has no single point spread function.
+    A blur whose strength is a range or levels has no single point spread function.
     """
     if psf is None:
         return Number(sigma, least=0)
     if sigma is not None:
         raise ConfigError(f"model.sigma={sigma:g} beside model.psf: expected only one of them")
-    drawn = [name for name, value in vars(psf).items() if isinstance(value, tuple | list)]
+    values = {name: value.values if isinstance(value, Levels) else value for name, value in vars(psf).items()}
+    drawn = {name: value for name, value in values.items() if isinstance(value, tuple | list)}
     if drawn:
-        shown = ", ".join(f"{name}={list(getattr(psf, name))}" for name in drawn)
+        shown = ", ".join(f"{name}={list(value)}" for name, value in drawn.items())
         raise ConfigError(f"model.psf: {shown} is drawn for each image; expected a single value")
     return Number(0, least=0)
 
@@ -50,7 +52,7 @@ def mirrored(image: Tensor) -> Tensor:
 
 
 def transfer(kernel: Tensor, like: Tensor) -> Tensor:
-    """Return the half-plane Fourier transform of a centred `kernel: (k, k)`, with the size, dtype and device of `like`.
+    """Return the half-plane Fourier transform of a centered `kernel: (k, k)`, of the size, dtype and device of `like`.
 
     A kernel larger than the image is wrapped around, as in the circular convolution.
     """

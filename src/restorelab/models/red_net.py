@@ -51,7 +51,7 @@ class RedNet(nn.Module):
     report does not state them; Mao et al. use none. With (3, 5), conv1 and conv2 and their counterparts are at full
     size, where the outermost skip starts, conv3 and conv4 at half, and the others at a quarter; it takes 9.3 GMAC for a
     256x256 image, without strides 43.7. `sampling="pool"` is the report's third variant: max pooling after those
-    convolutions instead of strides, and nearest-neighbour upsampling and convolutions instead of all transposed ones;
+    convolutions instead of strides, and nearest-neighbor upsampling and convolutions instead of all transposed ones;
     it has as many parameters and takes 13.8 GMAC.
     """
 
@@ -95,7 +95,7 @@ class RedNet(nn.Module):
             return Block(layer, features, activation, pool=halves and pooled)
 
         def up(place: int, outputs: int, *, bias: bool) -> nn.Module:
-            """The layer that corresponds to conv `place`, without what `Block` adds."""
+            """Make the layer that corresponds to conv `place`, without what `Block` adds."""
             if pooled:
                 return nn.Conv2d(features, outputs, 3, padding=1, bias=bias)
             stride = 2 if place in strides else 1
@@ -131,7 +131,7 @@ def field(depth: int, strides: Sequence[int], sampling: Sampling) -> int:
     """Return the receptive field: the most input pixels, along a side, that an output pixel depends on.
 
     A layer adds one pixel, at its finer resolution, in both directions. A pooled pixel also depends on its right
-    neighbour, an upsampled one on its left.
+    neighbor, an upsampled one on its left.
     """
     radius, size = 0, 1
     for place in range(1, depth + 1):

@@ -47,8 +47,9 @@ class Restormer(nn.Module):
         if len(blocks) != 4 or len(heads) != 4:
             msg = f"model.blocks={list(blocks)}, model.heads={list(heads)}: expected four numbers each, one a scale"
             raise ConfigError(msg)
-        if any(width * 2**level % count for level, count in enumerate(heads)):
-            raise ConfigError(f"model.width={width}: expected one that model.heads={list(heads)} divide at each scale")
+        if min(heads) < 1 or any(width * 2**level % count for level, count in enumerate(heads)):
+            msg = f"model.width={width}, model.heads={list(heads)}: expected numbers of heads, at least 1, that divide"
+            raise ConfigError(f"{msg} the width at each scale, width x (1, 2, 4, 8)")
         self.channels, self.checkpointing = channels, checkpointing
 
         def stage(count: int, level: int, wide: int) -> nn.Sequential:

@@ -14,7 +14,7 @@ RADII = (4, 2, 1)
 
 
 class SelectiveUNet(nn.Module):
-    """U-Net of three scales: pixels that may be impulses are first filled from their neighbours, others are corrected.
+    """U-Net of three scales: pixels that may be impulses are first filled from their neighbors, others are corrected.
 
     Source: this project, for one network under all four noises of the faces report within the cost of its
     `dual_ae_skip` (91,488 parameters; 317.3 million multiply-accumulates for 100x100). It combines the U-Net of
@@ -23,7 +23,7 @@ class SelectiveUNet(nn.Module):
     (2018).
 
     Let x be the input, m = 1 for values of exactly 0 or 1 (or beyond) and 0 for others, f the average of the unmarked
-    neighbours, and b = f where m = 1, else x. The network computes r and a from (b, x - b, m), and g in (0, 1) from
+    neighbors, and b = f where m = 1, else x. The network computes r and a from (b, x - b, m), and g in (0, 1) from
     features of the whole image:
 
         restored = b + g r (1 - m) + a m
@@ -89,10 +89,10 @@ class SelectiveUNet(nn.Module):
 
 
 def refill(image: Tensor, marked: Tensor, windows: Sequence[Tensor]) -> Tensor:
-    """Return the weighted average of the unmarked neighbours of each pixel, from the smallest window that has any.
+    """Return the weighted average of the unmarked neighbors of each pixel, from the smallest window that has any.
 
     image, marked: (B, C, H, W), marked 1 or 0. windows: weights along a side of each window, the widest first. A pixel
-    is 0.5 if even that has no unmarked pixel. The result has the shape of `image`.
+    is 0.5 if even the widest window has no unmarked pixel. The result has the shape of `image`.
     """
     kept = 1 - marked
     filled = torch.full_like(image, 0.5)

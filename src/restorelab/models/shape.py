@@ -50,7 +50,7 @@ def smaller(height: int, width: int, scale: int, multiple: int = 1) -> tuple[int
 
 
 def check_kernel(kernel: int) -> None:
-    """Raise ConfigError for an even `kernel`: only odd ones have a centre and keep the size (or halve it, stride 2)."""
+    """Raise ConfigError for an even `kernel`: only odd ones have a center and keep the size (or halve it, stride 2)."""
     if kernel < 1 or kernel % 2 == 0:
         raise ConfigError(f"model.kernel={kernel}: expected an odd number, at least 1")
 

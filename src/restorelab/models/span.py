@@ -77,7 +77,7 @@ class Block(nn.Module):
 class Merged(nn.Module):
     """A 3x3 convolution, trained as 1x1, 3x3 and 1x1 with twice the channels between, plus a 1x1 convolution.
 
-    Entering the evaluation mode, and loading weights in it, computes the merged weights. They are no parameters.
+    Entering the evaluation mode, and loading weights, computes the merged weights, which are not parameters.
     """
 
     weight: Tensor
@@ -111,7 +111,7 @@ class Merged(nn.Module):
         self.bias.copy_(last_bias + last[..., 0, 0] @ inner + direct_bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, after, h, w) for `x: (B, before, h, w)`; outside of the image it is 0."""
+        """Return (B, after, h, w) for `x: (B, before, h, w)`, which is padded by zeros."""
         if not self.training:
             return F.conv2d(x, self.weight, self.bias, padding=1)
         return self.conv(F.pad(x, (1, 1, 1, 1))) + self.sk(x)

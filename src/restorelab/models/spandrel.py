@@ -16,15 +16,17 @@ EXTRA = "pip install 'restorelab[spandrel]'"
 class Spandrel(nn.Module):
     """The network that spandrel recognizes in a file of weights (some forty architectures, such as ESRGAN, DAT, HAT).
 
-    It is not trained here. It takes (B, C, h, w) in [0, 1] of any size and returns the same in [0, 1], `scale` times as
-    large. The weights are read as those of other networks: tensors only, nothing is unpickled.
+    It is not trained here. The weights are read like those of other networks: only tensors and plain containers are
+    unpickled.
 
     Attributes:
-        name: of the architecture, as spandrel calls it.
-        channels: of its input; scale: by which it enlarges.
+        name: the architecture's name in spandrel.
+        channels: number of channels of the input and of the output.
+        scale: the factor by which the network enlarges.
 
     Raises:
-        ConfigError: if the package is not installed, or recognizes nothing.
+        ConfigError: for a missing file or package, and for weights that spandrel does not recognize or whose network
+            changes the number of channels.
         DataError: for a file that is damaged, or holds other objects than tensors.
     """
 
@@ -37,29 +39,30 @@ class Spandrel(nn.Module):
         device = torch.get_default_device()  # checks build networks on the meta device
         try:
             with torch.device("cpu"):
-                found = package.ModelLoader().load_from_state_dict(package.canonicalize_state_dict(state))
+                descriptor = package.ModelLoader().load_from_state_dict(package.canonicalize_state_dict(state))
         except package.UnsupportedModelError:
             some = ", ".join(list(state)[:3])
             raise ConfigError(
-                f"model.ckpt: spandrel recognizes no network in {ckpt}, whose weights are {some} ..."
+                f"model.ckpt: spandrel recognizes no network in {ckpt}, whose first weights are {some}."
             ) from None
-        if found.input_channels != found.output_channels:
+        if descriptor.input_channels != descriptor.output_channels:
             raise ConfigError(
-                f"model.ckpt: {found.architecture.name} in {ckpt} turns {found.input_channels} channels into "
-                f"{found.output_channels}; expected as many as before."
+                f"model.ckpt: {descriptor.architecture.name} in {ckpt} turns {descriptor.input_channels} channels into "
+                f"{descriptor.output_channels}; expected as many output channels as input channels."
             )
-        self.net = found.model.requires_grad_(False).to(device)
-        self.name, self.channels, self.scale = str(found.architecture.name), found.input_channels, found.scale
-        self._call = found  # pads to what the architecture needs, and clamps
+        self.net = descriptor.model.requires_grad_(False).to(device)
+        self.name, self.channels = str(descriptor.architecture.name), descriptor.input_channels
+        self.scale = descriptor.scale
+        self._call = descriptor  # pads to what the architecture needs, and clamps
 
     def forward(self, degraded: Tensor) -> Tensor:
-        """See the class."""
+        """Restore `degraded: (B, C, h, w)` in [0, 1], any size; return `(B, C, scale h, scale w)` in [0, 1]."""
         restored: Tensor = self._call(degraded)
         return restored
 
 
 def installed() -> bool:
-    """Return whether the package is there, without importing it."""
+    """Return whether the package spandrel is installed, without importing it."""
     return find_spec("spandrel") is not None
 
 

@@ -14,7 +14,10 @@ Grid = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Number:
-    """One parameter: its value, None if it is open; it must be finite, at least `least`, and `whole` or `odd` if so."""
+    """One parameter: its `value`, None if it is open, and the allowed ones.
+
+    A value is finite and at least `least`; with `whole` it is a whole number, with `odd` an odd one.
+    """
 
     value: float | None
     least: float
@@ -75,7 +78,7 @@ class Settings:
         """Set open parameters. Raises ConfigError for an invalid value, and for a parameter that is not open."""
         for name, value in values.items():
             if name not in self.candidates:
-                raise ConfigError(f"{name} is not open. {nearest(name, self.candidates)}")
+                raise ConfigError(f"model.{name} is not open. {nearest(name, self.candidates)}")
             self._values[name] = self._numbers[name].check(f"model.{name}", value)
 
     def largest(self, name: str) -> float:
@@ -110,5 +113,5 @@ class Tunable(nn.Module):
         self.settings = Settings(grid, **numbers)
 
     def use(self, **values: float) -> None:
-        """Set open parameters, as `Settings.use`."""
+        """Set open parameters; see `Settings.use`."""
         self.settings.use(**values)

@@ -11,9 +11,9 @@ from restorelab.models.tunable import Grid, Number, Tunable
 class TV(Tunable):
     """The minimizer of `|x - degraded|^2 / 2 + weight TV(x)`, each channel by itself; not trained.
 
-    It is scikit-image's `denoise_tv_chambolle` (Chambolle, JMIV 2004) with its default stopping criterion, a relative
-    change of 2e-4. With 1e-5 the PSNR is 0.2 to 0.4 dB lower on 40 noisy faces, each at its best weight. weight: for
-    intensities in [0, 1], above 0; None chooses it from `grid`.
+    It is scikit-image's `denoise_tv_chambolle` (Chambolle, JMIV 2004) with its default stopping criterion, a change of
+    the cost by less than 2e-4 of its first value. With 1e-5 the PSNR is 0.2 to 0.4 dB lower on 40 noisy faces, each at
+    its best weight. weight: for intensities in [0, 1], at least 0.0001; None chooses it from `grid`.
     """
 
     def __init__(self, weight: float | None = None, grid: Grid | None = None) -> None:

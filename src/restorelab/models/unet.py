@@ -16,7 +16,7 @@ class UNet(nn.Module):
 
     Source: the encoder and decoder of Ronneberger et al. (2015), with the residual blocks, the strided convolutions and
     the added (not concatenated) skip connections of DRUNet (Zhang et al., "Plug-and-Play Image Restoration with Deep
-    Denoiser Prior", TPAMI 2021): a block is 3x3 convolution, ReLU, 3x3 convolution, added to its input; no
+    Denoiser Prior", TPAMI 2022): a block is 3x3 convolution, ReLU, 3x3 convolution, added to its input; no
     normalization. Convolutions with kernel and stride 2 go down one scale, and transposed ones go up.
 
     widths: features at each scale, from full resolution down. blocks: residual blocks at each scale, once in the
@@ -39,8 +39,8 @@ class UNet(nn.Module):
         super().__init__()
         if len(widths) != len(blocks) or not widths or min(*widths, *blocks) < 1:
             raise ConfigError(
-                f"model.widths={list(widths)}, model.blocks={list(blocks)}: expected two lists of one length, with "
-                "whole numbers from 1 on"
+                f"model.widths={list(widths)}, model.blocks={list(blocks)}: expected two lists of one length, of whole "
+                "numbers, at least 1"
             )
         self.channels, self.takes_sigma = channels, noise_level
         self.multiple = self.minimum = 2 ** (len(widths) - 1)
@@ -91,7 +91,7 @@ class Residual(nn.Module):
         self.second = nn.Conv2d(features, features, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """`(B, features, H, W)` to the same shape."""
+        """Return a tensor of the shape of `features: (B, features, H, W)`."""
         return features + self.second(torch.relu(self.first(features)))
 
 
@@ -100,7 +100,7 @@ def _blocks(features: int, count: int) -> nn.Sequential:
 
 
 def _receptive_field(blocks: Sequence[int]) -> int:
-    """Side of the square of input pixels that an output pixel depends on, at most.
+    """Return the side of the square of input pixels that an output pixel depends on, at most.
 
     A 3x3 convolution at scale s reaches 2^s pixels further to each side, and a change of scale at most 2^s - 1.
     """

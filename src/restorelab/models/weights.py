@@ -32,7 +32,7 @@ BESIDE = re.compile(r"n_averaged$|(loss|criterion|objective|metric|perceptual|em
 
 
 def load_into(net: nn.Module, file: Path, key: str = "ckpt") -> None:
-    """Load a best.ckpt, a last.ckpt, or a file with a network's state dict, also as other programs store it.
+    """Load weights into `net` from a run, a best.ckpt or last.ckpt, or a state dict, also as other programs store it.
 
     key: the config key, for messages.
 

@@ -39,7 +39,7 @@ def shift(x: Tensor, by: int) -> Tensor:
 
 
 def hidden_after_shift(height: int, width: int, side: int, by: int, device: torch.device) -> Tensor:
-    """Return which pixels of each window of an image shifted by `by` were no neighbours before: (windows, N, N) bool.
+    """Return which pixels of each window of an image shifted by `by` were no neighbors before: (windows, N, N) bool.
 
     The last `by` rows and columns come from the other side of the image.
     """

@@ -24,11 +24,8 @@ from restorelab.objectives.objective import Objective
 class Classify(Objective):
     """Cross-entropy between the network's logits (B, classes) for the degraded image and the label (B,).
 
-    With `noise=none` the classifier sees the clean images, as the STL-10 report's does; with any other degradation it
-    learns to classify degraded ones. Measures `accuracy`, 1 for an image whose greatest logit is its label's, else 0,
-    and `entropy`, the image's own cross-entropy in nats.
-
-    Raises DataError where an image has no label, or the label is none of the network's classes.
+    With `noise=none` the classifier sees the clean images, as in the STL-10 report; with any other degradation it
+    learns to classify degraded images. The metrics are `accuracy` and `entropy`, the cross-entropy in nats.
     """
 
     restores: ClassVar[bool] = False
@@ -36,15 +33,18 @@ class Classify(Objective):
     def __call__(
         self, net: Callable[..., Tensor], sample: Sample, degradation: Degradation, draws: Draws
     ) -> tuple[Tensor, Tensor]:
-        """Give the mean cross-entropy, outside autocast and in float32, and the logits."""
+        """Return the mean cross-entropy, computed in float32 outside autocast, and the logits (B, classes).
+
+        Raises DataError if the dataset has no labels.
+        """
         assert sample.degraded is not None
         logits = net(sample.degraded)
         if sample.label is None:
-            msg = "objective=classify: the dataset has no labels. Choose one that has, such as data=stl10_labelled."
+            msg = "objective=classify: the dataset has no labels. Use one that has labels, such as data=stl10_labelled."
             raise DataError(msg)
         with torch.autocast(logits.device.type, enabled=False):
             return F.cross_entropy(logits.float(), sample.label), logits
 
     def measures(self, protocol: Protocol, metrics: Mapping[str, PerImage] | None = None) -> Measures:
-        """See the class; the protocol and its metrics, which are about images, change nothing."""
+        """Return `accuracy` and `entropy`; the protocol and `metrics` concern images and have no effect."""
         return Measures({"accuracy": Accuracy(), "entropy": Entropy()})

@@ -15,10 +15,10 @@ from restorelab.metrics.protocol import Protocol
 
 
 class Objective:
-    """Base of all objectives: as it stands, one whose output is the restored image.
+    """The base class of objectives.
 
-    `restores` says whether the output is an image of the clean one's shape; only then are there panels, the degraded
-    input's own numbers, and padding to sizes that the network takes.
+    restores: whether the network's output is an image in the shape of the clean one, which is the default. Only then
+    are panels drawn, the degraded input measured, and images padded to sizes that the network takes.
     """
 
     restores: ClassVar[bool] = True
@@ -26,12 +26,16 @@ class Objective:
     def __call__(
         self, net: Callable[..., Tensor], sample: Sample, degradation: Degradation, draws: Draws
     ) -> tuple[Tensor, Tensor]:
-        """Give the loss, a scalar in float32, and the network's output for a batch."""
+        """Return the loss, a float32 scalar, and the network's output for a batch.
+
+        net: called with degraded images, and the noise level if it takes it. sample: after the datamodule prepared it,
+        with `degraded`. degradation, draws: for objectives that degrade again.
+        """
         raise NotImplementedError
 
     def measures(self, protocol: Protocol, metrics: Mapping[str, PerImage] | None = None) -> Measures:
-        """What is measured of the output. metrics: of restored images, by name; None for the protocol's own."""
+        """Return the metrics of the output. metrics: of restored images, by name; None for the protocol's own."""
         return ImageMeasures(protocol, metrics)
 
     def to(self, device: torch.device) -> None:
-        """Bring what the objective computes with to the device."""
+        """Move what the objective computes with, such as a loss with weights, to a device."""

@@ -15,9 +15,9 @@ from restorelab.objectives.objective import Objective
 
 @dataclass(frozen=True)
 class Supervised(Objective):
-    """The loss between restored and clean, outside autocast and in float32.
+    """A loss between restored and clean images, computed in float32 outside autocast.
 
-    loss: `(restored, clean)` to a scalar.
+    loss: maps `(restored, clean)`, both (B, C, H, W), to a scalar.
     """
 
     loss: nn.Module
@@ -25,12 +25,12 @@ class Supervised(Objective):
     def __call__(
         self, net: Callable[..., Tensor], sample: Sample, degradation: Degradation, draws: Draws
     ) -> tuple[Tensor, Tensor]:
-        """Give the loss and the restored images (B, C, H, W); degradation and draws are other objectives' needs."""
+        """Return the loss and the restored images (B, C, H, W); `degradation` and `draws` are not used."""
         assert sample.degraded is not None
         restored = call(net, sample.degraded, sample.sigma if takes_sigma(net) else None)
         with torch.autocast(restored.device.type, enabled=False):
             return self.loss(restored.float(), sample.clean), restored
 
     def to(self, device: torch.device) -> None:
-        """Move the loss, which may hold a network of its own."""
+        """Move the loss, which may contain a network, to a device."""
         self.loss.to(device)

@@ -66,7 +66,7 @@ def execute_parts(built: Parts, watch: RunStatus | None = None) -> Outcome:
         opened = built.dataset.open(settings["split_seed"], built.degradation, divided, fits)
         tables = _open_sets(built)
         if not built.objective.restores:
-            require_labels(opened)
+            require_labels(opened, getattr(built.outline, "classes", None))
     except (UserError, OSError) as error:
         return _refused(error)
     begin = partial(_begin, built, opened, before, tables)
