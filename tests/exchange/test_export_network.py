@@ -1,6 +1,7 @@
 """`restorelab export`: files of other programs that restore what the network restores, and cards that say so."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import yaml
 import restorelab
 import runs
 from restorelab.cli.main import main
-from restorelab.config import packaged
-from restorelab.exchange import dtmodel, exported_file
+from restorelab.config import composition, packaged
+from restorelab.exchange import dtmodel, export_check, export_source, exported_file, model_card
+from restorelab.models import spandrel
 from restorelab.restoring.inference import restore
+from restorelab.runs.record import Record
 
 TAKES_SIGMA = ("model.widths=[4,8]", "model.blocks=[1,1]", "model.noise_level=true")
 
@@ -105,15 +108,79 @@ def test_a_file_that_restores_otherwise_is_not_kept(
     write = torch.save
     monkeypatch.setattr(torch, "save", lambda state, file: write({n: v * 0.9 for n, v in state.items()}, file))
     said = told(capsys, trained, f"out={tmp_path / 'a.pth'}", "images=2", status=1)
-    assert "That is more than 0.01 dB, so no file is kept" in said
+    assert "Expected at most 0.01 dB, so no file is kept" in said
     assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_is_not_a_number_differs(trained: Path) -> None:
+    """Only of one image, which is not the first: a maximum may pass NaN over."""
+    source = export_source.open_source(str(trained), {})
+    calls: list[int] = []
+
+    def run(degraded: torch.Tensor, level: torch.Tensor | None) -> torch.Tensor:
+        calls.append(1)
+        return degraded / (len(calls) != 3)
+
+    check = export_check.compare(source, run, None, 2)
+    assert (check.images, np.isnan(check.decibels), np.isnan(check.pixel)) == (4, True, True)
+
+
+def test_a_run_without_test_images_is_checked_on_photographs(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(composition, "compose", runs.composed)  # which gives the same in a third of the time
+    run = shutil.copytree(trained, tmp_path / "run")
+    result = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps(result | {"evaluations": [], "metrics": {}}))
+    assert "On 2 test images" in told(capsys, run, f"out={tmp_path / 'a.pth'}", "images=2")
+    assert json.loads((tmp_path / "a.json").read_text())["numbers"] == []
+
+
+def test_weights_that_were_not_measured_have_no_numbers(trained: Path) -> None:
+    for name, count in (("best", 2), ("last", 0)):
+        card = export_source.open_source(f"{trained}/checkpoints/{name}.ckpt", {}).card
+        assert len(card["numbers"]) == count
+        assert card["trained"]["steps"] > 0
+    assert "These weights were not measured." in model_card.markdown(card)
+
+
+def test_the_card_of_an_evaluation_tells_how_its_weights_were_trained(trained: Path) -> None:
+    """Or that it is not known, of weights from elsewhere; never the defaults of the evaluation's own config."""
+    net = restorelab.load(trained)
+    net.takes_sigma = True
+    record, evaluation = Record("run", trained), Record("run", trained)
+    record.config["noise"]["sigma"] = [15, 50, 25]
+    assert model_card.card_of(record, net, {}, [])["sigma"] == [15, 50]
+    evaluation.config |= {"train": False, "ckpt": str(trained), "seed": 7}
+    evaluation.config["data"]["root"] = "photographs/Set12"
+    card = model_card.card_of(evaluation, net, {}, [evaluation])
+    assert card["trained"] == model_card.card_of(Record("run", trained), net, {}, [])["trained"]
+    assert [row["set"] for row in card["numbers"]] == ["Set12", "Set12"]
+    evaluation.config["ckpt"] = "/from/elsewhere.pth"
+    card = model_card.card_of(evaluation, net, {}, [])
+    assert (card["trained"], card["sigma"]) == ({}, None)
+    assert "How the weights were trained is not known." in model_card.markdown(card)
+    evaluation.config["data"]["root"] = None
+    evaluation.result["evaluations"][0] |= {"set": "bsd68", "degradation": "bsd68/gaussian_25"}
+    evaluation.per_image = lambda name: record.per_image(name.rpartition("/")[2])
+    (first, second) = model_card.card_of(evaluation, net, {}, [evaluation])["numbers"]
+    assert (first["set"], first["evaluation"], second["set"]) == ("bsd68", "gaussian_25", "test")
+
+
+def test_weights_outside_of_a_run_are_refused_whatever_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spandrel, "installed", lambda: True)
+    torch.save({"weight": torch.ones(1)}, tmp_path / "w.pth")
+    assert "evaluate" in told(capsys, tmp_path / "w.pth", f"out={tmp_path / 'a.pth'}", status=2)
+    (tmp_path / "a.pth").mkdir()
+    said = told(capsys, tmp_path / "w.pth", f"out={tmp_path / 'a.pth'}", "overwrite=true", status=2)
+    assert "a.pth is a folder" in said
 
 
 def test_a_run_of_somebody_else_executes_nothing(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import shutil
-
     copied = tmp_path / "copied"
     shutil.copytree(trained, copied)
     config = yaml.safe_load((copied / "config.yaml").read_text())

@@ -16,7 +16,7 @@ CARD = {
 
 def test_every_number_has_its_digits_and_what_is_not_known_an_empty_cell() -> None:
     lines = markdown(CARD).splitlines()
-    assert lines[4].startswith("12,345 parameters; RGB images of any size, values in [0, 1]. ")
+    assert lines[4].startswith("12,345 parameters; RGB images, values in [0, 1].")
     assert lines[4].endswith(" It takes the noise level, 0 to 55.5 in 8-bit units.")
     assert "| set12 | gaussian_25 | 1,200 | 30.27 (29.90 to 30.60) | 0.8600 | 20.20 |" in lines
     assert "|  | own | 4 |  |  |  |" in lines
@@ -32,5 +32,5 @@ def test_every_number_has_its_digits_and_what_is_not_known_an_empty_cell() -> No
 
 def test_a_network_without_a_level_says_nothing_of_it() -> None:
     text = markdown({**CARD, "sigma": None, "channels": 1, "licence": "MIT"})
-    assert "gray images of any size, values in [0, 1].\n" in text
+    assert "gray images, values in [0, 1].\n" in text
     assert text.endswith("Licence: MIT\n")

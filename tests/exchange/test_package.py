@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_the_numbers_may_be_those_of_evaluations(made: Made, named: Path, tmp_pa
     assert numbers == 2 * json.loads((named / "tiny.json").read_text())["numbers"]
 
 
+def test_numbers_of_other_weights_are_refused(made: Made, tmp_path: Path) -> None:
+    other = shutil.copytree(made.run, tmp_path / "other")
+    state = torch.load(other / "checkpoints" / "best.ckpt", weights_only=True)
+    torch.save({**state, "epoch": 99}, other / "checkpoints" / "best.ckpt")
+    with pytest.raises(ConfigError, match=r"measured=.*other: it measured the weights .*which are not those of"):
+        package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path / 'out'}", f"measured={other}"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_precision_is_kept_where_it_is_asked_for(made: Made, tmp_path: Path) -> None:
     assert package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path}", "precision=float"]) == 0
     image = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0))
@@ -99,6 +109,22 @@ def test_a_card_is_data_and_names_no_code(folder: Path, tmp_path: Path) -> None:
     file = _copied(folder, tmp_path, model={"_target_": "os.system", "command": "true"})
     with pytest.raises(ConfigError, match=r"os\.system is not imported"):
         restorelab.load(file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sigma": [0, "75"]}, "`sigma`, two numbers"),
+        ({"parameters": "many"}, "`parameters`, a whole number"),
+        ({"trained": {"choices": ["unet"]}}, "so its `choices`"),
+        ({"numbers": [{"set": "set12"}]}, "each with an `evaluation`"),
+        ({"channels": 2}, "`channels` of 1 or 3"),
+        ({"schema": 2}, "it is of schema 2, and this version reads 1"),
+    ],
+)
+def test_a_card_with_other_values_is_refused(folder: Path, tmp_path: Path, changes: dict, words: str) -> None:
+    with pytest.raises(DataError, match=f"is not a model card: .*{words}"):
+        restorelab.load(_copied(folder, tmp_path, **changes))
 
 
 def test_damage_is_told(folder: Path, tmp_path: Path) -> None:

@@ -85,6 +85,32 @@ def test_a_part_of_a_larger_network_is_not_taken_for_the_network(tmp_path: Path)
         weights.load_into(part, tmp_path / "a.pth")
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda value: value.to_sparse(), r"0\.weight is torch\.sparse_coo; expected a plain tensor"),
+        (lambda value: value.to("meta"), r"0\.weight is without values"),
+        (lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8), r"is torch\.qint8; expected a plain"),
+        (lambda value: value.to(torch.int8), r"0\.weight is torch\.int8, not torch\.float32"),
+        (lambda value: value.to(torch.complex64), r"0\.weight is torch\.complex64, not torch\.float32"),
+    ],
+    ids=["sparse", "meta", "quantized", "whole numbers", "complex"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_tensors_that_are_no_plain_fractions_are_named(change: Any, words: str, state: Any, tmp_path: Path):
+    torch.save(state | {"model.0.weight": change(state["model.0.weight"])}, tmp_path / "a.pth")
+    with pytest.raises(UserError, match=words):
+        weights.load_into(net(), tmp_path / "a.pth")
+
+
+def test_floats_of_8_bits_are_read(state: dict[str, torch.Tensor], tmp_path: Path):
+    rounded = state["model.0.weight"].to(torch.float8_e4m3fn)
+    torch.save(state | {"model.0.weight": rounded}, tmp_path / "a.pth")
+    loaded = net()
+    weights.load_into(loaded, tmp_path / "a.pth")
+    assert torch.equal(loaded.state_dict()["model.0.weight"], rounded.float())
+
+
 def cut(file: Path) -> None:
     torch.save(net().state_dict(), file)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])

@@ -62,3 +62,12 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         network(tmp_path / "a.onnx", "cpu")
     with pytest.raises(DataError, match="expected one image"):
         network(_file(tmp_path, "degraded", "other"), "cpu")
+
+
+def test_metadata_is_data_that_may_be_anything(tmp_path: Path) -> None:
+    metadata = {"multiple": "0", "minimum": "-3", "receptive_field": "[[5]]", "sigma": '["a", {}]', "x": "[" * 100_000}
+    trained = network(_file(tmp_path, "degraded", metadata=metadata), "cpu")
+    assert trained.sigma is None
+    assert not [name for name in ("multiple", "minimum", "receptive_field") if hasattr(trained.net, name)]
+    image = np.random.default_rng(0).random((30, 40), dtype=np.float32)
+    assert np.allclose(restorelab.restore(image, trained.net), image / 2)

@@ -116,14 +116,33 @@ def read(file: Path) -> Packaged:
         card = json.loads(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"model: {file} has no model card {place.name} beside it.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"model: {place} cannot be read as a model card ({error}).") from error
-    node = card.get("model") if isinstance(card, dict) else None
-    if not isinstance(node, dict) or "_target_" not in node or card.get("channels") not in (1, 3):
-        raise DataError(f"model: {place} is not a model card: no `model` with a _target_, or no `channels` of 1 or 3.")
-    if card.get("schema") != SCHEMA:
-        raise DataError(f"model: {place} is of schema {card.get('schema')!r}; this version reads {SCHEMA}.")
+    if reason := _damage(card):
+        raise DataError(f"model: {place} is not a model card: {reason}.")
     return Packaged(file.stem, file, card)
+
+
+def _damage(card: Any) -> str | None:
+    """Return what a model card lacks, as the file may come from anyone; None for a whole one."""
+    if not isinstance(card, dict):
+        return f"it holds a {type(card).__name__}, not keys and values"
+    if card.get("schema") != SCHEMA:
+        return f"it is of schema {card.get('schema')!r}, and this version reads {SCHEMA}"
+    sigma, trained, numbers = card.get("sigma"), card.get("trained") or {}, card.get("numbers") or []
+    expected = {
+        "a `model` with a _target_": isinstance(card.get("model"), dict) and "_target_" in card["model"],
+        "`channels` of 1 or 3": card.get("channels") in (1, 3),
+        "`parameters`, a whole number": isinstance(card.get("parameters"), int),
+        "`sigma`, two numbers or null": sigma is None
+        or (isinstance(sigma, list) and [type(level) in (int, float) for level in sigma] == [True, True]),
+        "`trained`, keys and values, and so its `choices`": isinstance(trained, dict)
+        and isinstance(trained.get("choices") or {}, dict),
+        "`numbers`, a list of rows, each with an `evaluation`": isinstance(numbers, list)
+        and all(isinstance(row, dict) and isinstance(row.get("evaluation"), str) for row in numbers),
+    }
+    missing = [words for words, holds in expected.items() if not holds]
+    return f"expected {missing[0]}" if missing else None
 
 
 def load(packaged: Packaged) -> "nn.Module":
@@ -145,13 +164,12 @@ def load(packaged: Packaged) -> "nn.Module":
         net.load_state_dict(state)
     except RuntimeError as error:
         raise DataError(f"{what} does not hold the weights of the network in its card: {error}") from error
-    weights.refuse_not_finite(net, state, what)
+    weights.refuse_not_finite(net, net.state_dict(), what)
     return net.eval()
 
 
 def _state(packaged: Packaged, what: str) -> "dict[str, Tensor]":
-    """The tensors of the file, half precision converted to float32."""
-    import torch
+    """The tensors of the file, in the precision that they are stored in."""
     from safetensors import SafetensorError
     from safetensors.torch import load as read_tensors
 
@@ -162,7 +180,6 @@ def _state(packaged: Packaged, what: str) -> "dict[str, Tensor]":
     if hashlib.sha256(data).hexdigest() != packaged.card.get("sha256"):
         raise DataError(f"{what} is damaged, or not the file of its card: the card names another SHA-256.")
     try:
-        state = read_tensors(data)
+        return read_tensors(data)
     except SafetensorError as error:
         raise DataError(f"{what} cannot be read as safetensors ({error}).") from error
-    return {key: value.float() if value.dtype == torch.float16 else value for key, value in state.items()}

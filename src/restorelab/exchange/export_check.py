@@ -1,4 +1,4 @@
-"""Compare an exported file with the network that it was made from, on fixed test images."""
+"""Compare a file, or a copy, of a network with the network itself, on fixed test images."""
 
 import time
 from collections.abc import Callable
@@ -6,26 +6,27 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, DataError
 from restorelab.exchange.export_source import ExportSource
 from restorelab.noise_level import takes_sigma
 from restorelab.restoring.inference import exact, restore
 
 Run = Callable[[Tensor, Tensor | None], Tensor]
-"""An exported file: degraded (1, C, h, w) and the noise level (1,), if it takes one, to restored, in [0, 1]."""
+"""Degraded (1, C, h, w) in [0, 1] and the noise level (1,), if it is taken, to restored (1, C, s h, s w)."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What an exported file does otherwise than its network.
+    """How far a file or a copy is from its network.
 
     Attributes:
         images: how many were compared, over all evaluations.
-        decibels: the largest difference of an image's PSNR.
-        pixel: the largest difference of a value, in levels of 255.
+        decibels: the largest difference of an image's PSNR; NaN if an output has NaN or infinite values.
+        pixel: the largest difference of a value, in levels of 255; NaN as well.
         seconds, seconds_network: an image takes, the median, of the file and of the network; the first is left out.
     """
 
@@ -56,17 +57,29 @@ class Check:
         )
 
 
+def in_torch(net: nn.Module) -> Run:
+    """Return a network as what `compare` runs: in exact float32, with images padded to its `multiple`."""
+
+    def run(degraded: Tensor, level: Tensor | None) -> Tensor:
+        with exact():
+            return restore(net, degraded, level)
+
+    return run
+
+
 @torch.inference_mode()
 def compare(source: ExportSource, run: Run, sigma: float | None, count: int) -> Check:
     """Restore up to `count` test images of each evaluation by both. sigma: the constant level, in 8-bit units.
 
     Raises:
         ConfigError: if the network takes the noise level and an evaluation has none.
+        DataError: if there are no test images.
     """
-    decibels, pixels, ours, theirs = [], [], [], []
+    network = in_torch(source.net)
+    rows: list[tuple[float, float, float, float]] = []
     for frozen in source.test_sets():
-        chosen = sorted({place * len(frozen) // min(count, len(frozen)) for place in range(min(count, len(frozen)))})
-        for place in chosen:
+        chosen = {step * len(frozen) // min(count, len(frozen)) for step in range(min(count, len(frozen)))}
+        for place in sorted(chosen):
             degraded, clean = source.protocol.prepare(frozen.image(place)[None]), frozen.clean(place)[None]
             level = None
             if takes_sigma(source.net):
@@ -75,14 +88,15 @@ def compare(source: ExportSource, run: Run, sigma: float | None, count: int) -> 
                     msg = f"evaluation {frozen.evaluation.name} has no noise level to give the network: add sigma=25."
                     raise ConfigError(f"export: {msg}")
             began = time.perf_counter()
-            with exact():
-                expected = restore(source.net, degraded, level).clamp(0, 1)
+            expected = network(degraded, level).clamp(0, 1)
             between = time.perf_counter()
             restored = run(degraded, None if sigma is not None else level).clamp(0, 1)
-            ours.append(time.perf_counter() - between)
-            theirs.append(between - began)
+            ended = time.perf_counter()
             before, after = (float(source.protocol.measure(image, clean)["psnr"]) for image in (expected, restored))
-            decibels.append(abs(before - after))
-            pixels.append(255 * float((expected - restored).abs().max()))
-    times = (median(values[1:] or values) for values in (ours, theirs))
-    return Check(len(decibels), max(decibels), max(pixels), *times)
+            pixel = 255 * float((expected - restored).abs().max())
+            rows.append((abs(before - after), pixel, ended - between, between - began))
+    if not rows:
+        raise DataError("export: there are no test images to compare the file with the network on.")
+    decibels, pixels, seconds, seconds_network = zip(*rows, strict=True)
+    times = (median(values[1:] or values) for values in (seconds, seconds_network))
+    return Check(len(rows), float(np.max(decibels)), float(np.max(pixels)), *times)  # np.max keeps NaN

@@ -28,6 +28,7 @@ restorelab export RUN out=FILE [key=value ...]: a trained network as a file, che
 
 The file is run on the run's fixed test images (of a packaged network on photographs of scikit-image): the card says by
 how many dB and levels of 255 its output differs and what an image takes. More than 0.01 dB: no file, exit status 1.
+The card has the run's numbers if the exported weights are those that were measured (the folder, or its best.ckpt).
 
   restorelab export runs/mine out=mine.onnx
   restorelab export denoise_color format=dtmodel sigma=25 out=denoise-restorelab-25.dtmodel
@@ -83,19 +84,22 @@ def export(source: str, out: Path, kind: str, *, sigma: float | None, count: int
 
     network = open_source(source, texts)
     card = {**network.card, "name": out.stem}
-    if kind == "card":
-        write_text(out, model_card.markdown(card))
-        return f"card: {out.resolve()}"
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        made = Path(scratch) / out.name
-        exported_file.write(network, card, made, kind, sigma)
-        check = compare(network, exported_file.opened(network, made, kind, sigma), sigma, count)
-        if check.decibels > check.LIMIT:
-            raise UserError(f"export: {check.words()} That is more than {check.LIMIT:g} dB, so no file is kept.")
-        card |= exported_file.facts(made, kind, sigma) | {"check": check.facts()}
-        write_json(made.with_suffix(".json"), card)
-        made.replace(out)
-        made.with_suffix(".json").replace(out.with_suffix(".json"))
+    try:
+        if kind == "card":
+            write_text(out, model_card.markdown(card))
+            return f"card: {out.resolve()}"
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+            made = Path(scratch) / out.name
+            exported_file.write(network, card, made, kind, sigma)
+            check = compare(network, exported_file.opened(network, made, kind, sigma), sigma, count)
+            if not check.decibels <= check.LIMIT:  # NaN is not
+                raise UserError(f"export: {check.words()} Expected at most {check.LIMIT:g} dB, so no file is kept.")
+            card |= exported_file.facts(made, kind, sigma) | {"check": check.facts()}
+            write_json(made.with_suffix(".json"), card)
+            made.replace(out)
+            made.with_suffix(".json").replace(out.with_suffix(".json"))
+    except OSError as error:
+        raise UserError(f"export: {error.filename or out}: {error.strerror or error}.") from error
     return f"{check.words()}\n{kind}: {out.resolve()} ({out.stat().st_size:,} bytes)\ncard: {out.with_suffix('.json')}"
 
 
@@ -123,5 +127,7 @@ def _check_place(out: Path, kind: str, *, replace: bool) -> None:
     if not out.parent.is_dir():
         raise ConfigError(f"out={out}: there is no folder {out.parent}.")
     for file in (out,) if kind == "card" else (out, out.with_suffix(".json")):
+        if file.is_dir():
+            raise ConfigError(f"out={out}: {file} is a folder. Name a file.")
         if file.exists() and not replace:
             raise ConfigError(f"out={out}: {file} exists. Name another file, or add overwrite=true.")

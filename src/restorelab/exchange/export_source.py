@@ -1,6 +1,6 @@
 """The network that `restorelab export` writes, its model card, and the test images that the file is checked on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,16 @@ from restorelab.config import build, composition, packaged
 from restorelab.config.conf_files import options
 from restorelab.data.frozen import FrozenSet
 from restorelab.errors import ConfigError, DataError
-from restorelab.exchange import package, sets
+from restorelab.exchange import sets
+from restorelab.exchange.model_card import card_of
 from restorelab.metrics.protocol import Protocol
+from restorelab.models import weights
 from restorelab.runs import loading
 from restorelab.runs.record import Record
 from restorelab.runs.run_folder import RunFolder
 
 USUAL = "gaussian_25"
-"""The evaluation of a packaged network whose own is not shipped."""
+"""The evaluation of a network whose own are not shipped, or which has none."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class ExportSource:
 
     Attributes:
         net: in evaluation mode on the CPU; its output is not clamped.
-        card: the model card, see `package.card_of`.
+        card: the model card, see `model_card.card_of`.
         test_sets: opens the fixed test images.
         protocol: how they are measured.
     """
@@ -48,28 +50,38 @@ def open_source(source: str, texts: Mapping[str, str]) -> ExportSource:
     path = Path(source).expanduser()
     network = packaged.of(path)
     if network is not None:
-        return _of_package(network, texts)
-    run = path if path.is_dir() else next((p for p in path.parents[:2] if RunFolder(p).config.is_file()), None)
+        card = {**network.card, **texts}
+        protocol, test_sets = _photographs(
+            card["channels"], [row.get("evaluation") for row in card.get("numbers") or []]
+        )
+        return ExportSource(packaged.load(network), card, test_sets, protocol)
+    run = path if path.is_dir() else loading.run_of(path)
+    if run is None:
+        weights.find(path, "export")
+        raise ConfigError(
+            f"export: {path} lies in no run folder, so nothing says which network its weights belong to. Measure it, "
+            f"which makes one: restorelab evaluate {path} model=NAME, and export that run."
+        )
     net: nn.Module = loading.load(path, "cpu", model=None, clamp=False, packages=())
-    assert run is not None  # otherwise `load` raises
     if not RunFolder(run).done:
         raise DataError(f"export: {run} is not finished, so its card would have no numbers. Finish it: resume=true.")
     record = Record(run.name, run)
     if not build.make("objective", record.config["objective"]).restores:
         raise ConfigError(f"export: {run} trained a network that restores no images.")
-    protocol: Protocol = build.make("protocol", record.config["protocol"])
-    card = package.card_of(record, net, texts, [record])
+    measured = path.is_dir() or path.resolve() == record.folder.best.resolve()
+    card = card_of(record, net, texts, [record] if measured else [])
+    if not record.evaluations:  # every image was trained on
+        protocol, test_sets = _photographs(card["channels"], [])
+        return ExportSource(net, card, test_sets, protocol)
+    protocol = build.make("protocol", record.config["protocol"])
     return ExportSource(net, card, lambda: [record.frozen(name) for name in record.evaluations], protocol)
 
 
-def _of_package(network: packaged.Packaged, texts: Mapping[str, str]) -> ExportSource:
-    """The photographs of scikit-image stand in for test images, under the evaluations that the card names."""
-    named = [row.get("evaluation") for row in network.card.get("numbers") or []]
-    evaluations = [name for name in dict.fromkeys(named) if name in options("evaluation")] or [USUAL]
+def _photographs(channels: int, evaluations: Sequence[str]) -> tuple[Protocol, Callable[[], list[FrozenSet]]]:
+    """Return the photographs of scikit-image as test images, under those of the evaluations that are shipped."""
+    shipped = [name for name in dict.fromkeys(evaluations) if name in options("evaluation")] or [USUAL]
     settings = composition.compose([
-        "model=identity", "data=photos", f"data.channels={network.card['channels']}", "data.test=all", "data.val=0",
-        f"evaluation=[{','.join(evaluations)}]",
+        "model=identity", "data=photos", f"data.channels={channels}", "data.test=all", "data.val=0",
+        f"evaluation=[{','.join(shipped)}]",
     ])  # fmt: skip
-    protocol: Protocol = build.make("protocol", settings["protocol"])
-    net = packaged.load(network)
-    return ExportSource(net, {**network.card, **texts}, lambda: sets.open_sets(settings, "test")[1], protocol)
+    return build.make("protocol", settings["protocol"]), lambda: sets.open_sets(settings, "test")[1]

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from restorelab.config import build
-from restorelab.errors import ConfigError, UserError
+from restorelab.errors import ConfigError, UserError, first_line
 from restorelab.exchange import dtmodel
-from restorelab.exchange.export_check import Run
+from restorelab.exchange.export_check import Run, in_torch
 from restorelab.exchange.export_source import ExportSource
 from restorelab.models import weights
 from restorelab.noise_level import takes_sigma
-from restorelab.restoring.inference import exact, restore
+from restorelab.restoring.onnx_network import OnnxNetwork
 
 INPUT, SIGMA, OUTPUT = "degraded", "sigma", "restored"
 """Names of the inputs and of the output of an ONNX file."""
@@ -70,7 +70,7 @@ def write(source: ExportSource, card: Mapping[str, Any], file: Path, kind: str, 
     if sigma is not None and not takes_sigma(source.net):
         raise ConfigError(f"sigma={sigma:g}: {type(source.net).__name__} does not take the noise level. Leave it out.")
     if kind in ("torch", "safetensors"):
-        state = {name: value.contiguous() for name, value in source.net.state_dict().items()}
+        state = weights.state_of(source.net)
         if kind == "torch":
             torch.save(state, file)
             return
@@ -93,23 +93,15 @@ def opened(source: ExportSource, file: Path, kind: str, sigma: float | None) -> 
     if kind in ("torch", "safetensors"):
         net: nn.Module = build.make("model", source.card["model"])
         weights.load_into(net, file, "export")
-
-        def weighed(degraded: Tensor, level: Tensor | None) -> Tensor:
-            with exact():
-                return restore(net, degraded, level)
-
-        return weighed
-    import onnxruntime
-
-    content = file.read_bytes() if kind == "onnx" else dtmodel.model_in(file)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return in_torch(net)
+    session = OnnxNetwork(file, dtmodel.model_in(file) if kind == "dtmodel" else None)
 
     def run(degraded: Tensor, level: Tensor | None) -> Tensor:
-        inputs = [degraded, *([] if level is None else [level])]
-        named = {taken.name: value.numpy() for taken, value in zip(session.get_inputs(), inputs, strict=True)}
-        return torch.from_numpy(session.run(None, named)[0])
+        try:
+            restored: Tensor = session(degraded, level)
+        except RuntimeError as error:
+            raise UserError(f"export: onnxruntime cannot run the file ({error}).") from error
+        return restored
 
     return run
 
@@ -161,8 +153,11 @@ def _onnx(
                 net, described, dynamo=True, dynamic_shapes=shapes, input_names=inputs[: 1 + second],
                 output_names=outputs, verbose=False,
             )  # fmt: skip
-    except Exception as error:  # torch's exporter raises its own types
-        why = " ".join(str(error).split())[:300]
+    except Exception as error:  # torch's exporter raises its own types, with advice on how to debug
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        why = first_line(cause)[:300]
         raise UserError(f"export: torch cannot translate {type(source.net).__name__} to ONNX ({why}).") from error
     assert program is not None
     model = program.model_proto

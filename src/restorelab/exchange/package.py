@@ -4,24 +4,26 @@ It writes NAME.safetensors and NAME.json (the model card); see `restorelab.confi
 in half precision if no restored test image changes by more than `LOSS` dB by that.
 """
 
+import copy
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from restorelab import file_names
 from restorelab.config import build, own_keys, packaged
+from restorelab.data.frozen import FrozenSet
+from restorelab.degradations.strength import stretches
 from restorelab.errors import ConfigError, UserError
-from restorelab.judge import bootstrap
+from restorelab.exchange.export_check import Check, compare, in_torch
+from restorelab.exchange.export_source import ExportSource
+from restorelab.exchange.model_card import card_of
 from restorelab.models import weights
-from restorelab.restoring import inference
+from restorelab.noise_level import takes_sigma
 from restorelab.runs import run_folder
 from restorelab.runs.record import Record
-from restorelab.runs.samples import MetricSample
 
 USAGE = """\
 python -m restorelab.exchange.package RUN NAME [key=value ...]: a packaged network from a finished run.
@@ -80,7 +82,7 @@ def package(
     measured: Sequence[Path] = (),
     precision: str = "auto",
 ) -> str:
-    """Write NAME.safetensors and NAME.json into a folder; returns a summary.
+    """Write NAME.safetensors and NAME.json into a folder; return a summary.
 
     texts: `summary`, `data`, `licence` and `command`. measured: runs that measured these weights, for the card.
 
@@ -92,16 +94,24 @@ def package(
     file_names.require("package", name)
     record = Record(name, run)
     measurements = [Record(name, path) for path in measured] or [record]
-    state = weights.read(record.folder.best)
+    for measurement in measurements:
+        _require_same_weights(measurement, record.folder.best)
     net: nn.Module = build.make("model", record.config["model"])
-    state = {key: value.contiguous() for key, value in weights.fitted(net, record.folder.best).items()}
+    weights.load_into(net, record.folder.best)
+    if takes_sigma(net) and not stretches(record.config["noise"].get("sigma")):
+        raise ConfigError("package: the network takes the noise level, but the run's noise has no `sigma`.")
+    state = weights.state_of(net.eval())
     half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-    change = None if precision == "float" else _change(measurements, net, state, half)
-    stored_half = precision == "half" or (precision == "auto" and change is not None and change[0] <= LOSS)
+    if precision == "half":
+        weights.refuse_not_finite(net, half, "precision=half: the network")
+    rounded = copy.deepcopy(net)
+    rounded.load_state_dict(half)
+    check = None if precision == "float" else _compared(net, rounded, measurements)
+    stored_half = precision == "half" or (precision == "auto" and check is not None and check.decibels <= LOSS)
     data = save(half if stored_half else state)
     card = card_of(record, net, texts, measurements) | {
         "name": name,
-        "precision": _precision(stored_half, change),
+        "precision": _precision(stored_half, check),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -110,114 +120,34 @@ def package(
     return f"{out / name}{packaged.WEIGHTS}: {len(data):,} bytes, {card['precision']}"
 
 
-def card_of(record: Record, net: nn.Module, texts: Mapping[str, str], measurements: Sequence[Record]) -> dict[str, Any]:
-    """The model card of a finished run's network, as plain data.
-
-    texts: `summary`, `data`, `licence`, ... measurements: the runs whose numbers it gives.
-    """
-    return {
-        "schema": packaged.SCHEMA,
-        "name": record.name,
-        **texts,
-        "model": record.config["model"],
-        "channels": int(record.config["data"]["channels"]),
-        "sigma": _sigma_range(net, record.config["noise"]),
-        "trained": _training(record),
-        "numbers": [row for measurement in measurements for row in _numbers(measurement)],
-        "parameters": sum(parameter.numel() for parameter in net.parameters()),
-        "versions": record.result.get("versions", {}),
-    }
+def _require_same_weights(measurement: Record, best: Path) -> None:
+    """Raise ConfigError for a run whose numbers are those of other weights."""
+    own = weights.find(Path(measurement.config.get("ckpt") or measurement.folder.best), "measured")
+    if own.resolve() != best.resolve() and own.read_bytes() != best.read_bytes():
+        raise ConfigError(f"measured={measurement.path}: it measured the weights {own}, which are not those of {best}.")
 
 
-def _sigma_range(net: nn.Module, noise: Mapping[str, Any]) -> list[float] | None:
-    """The noise levels that a network which takes them was trained for, in 8-bit units."""
-    if not getattr(net, "takes_sigma", False):
-        return None
-    sigma = noise.get("sigma")
-    if sigma is None:
-        raise ConfigError("package: the network takes the noise level, but the run's noise has no `sigma`.")
-    low, high = sigma if isinstance(sigma, list) else (sigma, sigma)
-    return [float(low), float(high)]
+def _compared(net: nn.Module, rounded: nn.Module, measurements: Sequence[Record]) -> Check | None:
+    """Compare the network with its copy in half precision; None if the test images are not there."""
+    protocol = build.make("protocol", measurements[0].config["protocol"])
 
+    def sets() -> list[FrozenSet]:
+        return [record.frozen(name) for record in measurements for name in record.evaluations]
 
-def _training(record: Record) -> dict[str, Any]:
-    """How the weights were made: data plain enough for JSON."""
-    config = record.config
-    steps = record.history.get("step")
-    kept = {
-        key: config.get(key)
-        for key in ("blur", "downsample", "noise", "jpeg", "loss", "optimizer", "scheduler", "clip")
-    }
-    return {
-        **{key: value for key, value in kept.items() if value is not None},
-        "choices": config.get("choices"),
-        "seed": record.seed,
-        "steps": int(max(steps)) if steps else None,
-        "batch_size": config["data"].get("batch_size"),
-        "crop": config["data"].get("crop"),
-        "seconds": record.result.get("seconds"),
-        "device": record.result.get("device"),
-        "git": record.result.get("git"),
-    }
-
-
-def _numbers(record: Record) -> list[dict[str, Any]]:
-    """PSNR and SSIM of every evaluation, with 95 % intervals over groups of test images (one seed)."""
-    numbers = []
-    for entry in record.result["evaluations"]:
-        name = entry["degradation"]
-        images = record.per_image(name)
-        images_of = Path(str(record.config["data"].get("root"))).name if record.config.get("ckpt") else entry.get("set")
-        row = {"set": images_of, "evaluation": name, "images": len(images.ids), "spec": entry.get("spec")}
-        for metric in ("psnr", "ssim"):
-            if metric not in images.columns:
-                continue
-            values = images.columns[metric]
-            row[metric], row[f"input_{metric}"] = float(values.mean()), float(images.columns[f"input_{metric}"].mean())
-            if len(set(images.groups)) > 1:
-                estimate = bootstrap.estimate([MetricSample(name, values[None], images.groups)], [1.0])
-                row[f"{metric}_interval"] = [estimate.low, estimate.high]
-        numbers.append(row)
-    return numbers
-
-
-@torch.inference_mode()
-def _change(
-    records: Sequence[Record], net: nn.Module, single: dict[str, Tensor], half: dict[str, Tensor]
-) -> tuple[float, float, int] | None:
-    """What half precision of the weights changes on test images: the largest change of a PSNR in dB, the largest of a
-    pixel in 8-bit units, and how many images were compared; None if the test images are not there.
-    """  # fmt: skip
-    protocol = build.make("protocol", records[0].config["protocol"])
-    largest, pixel, count = 0.0, 0.0, 0
     try:
-        sets = [record.frozen(name) for record in records for name in record.evaluations]
+        return compare(ExportSource(net, {}, sets, protocol), in_torch(rounded), None, COMPARED)
     except UserError as error:
         print(f"package: the precisions were not compared: {error}", file=sys.stderr)
         return None
-    for frozen in sets:
-        for place in range(min(COMPARED, len(frozen))):
-            degraded, clean = protocol.prepare(frozen.image(place)[None]), frozen.clean(place)[None]
-            outputs = []
-            for state in (single, half):
-                net.load_state_dict({key: value.float() if value.is_floating_point() else value
-                                     for key, value in state.items()})  # fmt: skip
-                with inference.exact():
-                    outputs.append(inference.restore(net, degraded, frozen.sigma(place)))
-            before, after = (float(protocol.measure(output, clean)["psnr"]) for output in outputs)
-            largest = max(largest, abs(before - after))
-            pixel = max(pixel, 255 * float((outputs[0] - outputs[1]).abs().max()))
-            count += 1
-    return largest, pixel, count
 
 
-def _precision(stored_half: bool, change: tuple[float, float, int] | None) -> str:
+def _precision(stored_half: bool, check: Check | None) -> str:
     words = "float16" if stored_half else "float32"
-    if change is None:
+    if check is None:
         return words
     return (
-        f"{words}; float16 changes the PSNR of {change[2]} test images by at most {change[0]:.4f} dB "
-        f"and a pixel by at most {change[1]:.3f} of 255"
+        f"{words}; float16 changes the PSNR of {check.images} test images by at most {check.decibels:.4f} dB "
+        f"and a pixel by at most {check.pixel:.3f} of 255"
     )
 
 

@@ -44,6 +44,12 @@ def load_into(net: nn.Module, file: Path, key: str = "ckpt") -> None:
     net.load_state_dict(fitted(net, file, key))
 
 
+def state_of(net: nn.Module) -> dict[str, Tensor]:
+    """Return copies of a network's weights, contiguous and on the CPU, as files hold them; weights may be shared."""
+    return {name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, value in net.state_dict().items()}  # fmt: skip
+
+
 def fitted(net: nn.Module, file: Path, key: str = "ckpt") -> dict[str, Tensor]:
     """Return the state dict in a file, under the names that the network has. Raises as `load_into`.
 
@@ -118,8 +124,14 @@ def transferable(net: nn.Module, file: Path) -> dict[str, Tensor]:
 
 
 def _misshapen(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
-    return [f"{name} is {tuple(state[name].shape)}, not {tuple(own[name].shape)}" for name in own
-            if name in state and state[name].shape != own[name].shape]  # fmt: skip
+    """Say which tensors have another shape than the network's, or are no real fractions where those are."""
+    pairs = {name: (state[name], value) for name, value in own.items() if name in state}
+    return [
+        *(f"{name} is {tuple(theirs.shape)}, not {tuple(ours.shape)}"
+          for name, (theirs, ours) in pairs.items() if theirs.shape != ours.shape),
+        *(f"{name} is {theirs.dtype}, not {ours.dtype}"
+          for name, (theirs, ours) in pairs.items() if ours.is_floating_point() > theirs.is_floating_point()),
+    ]  # fmt: skip
 
 
 def unwrapped(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -168,11 +180,23 @@ def read(file: Path, key: str = "ckpt") -> dict[str, Tensor]:
         if isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values()):
             if len(states) > 2:
                 log.info("%s: the weights under %r are used, of %s", file, name, ", ".join(list(states)[1:]))
-            return {str(own): value for own, value in state.items()}
+            return {str(own): _plain(f"{key}: {file}: {own}", value) for own, value in state.items()}
     keys = f" It holds {', '.join(map(str, list(saved)[:6]))}." if isinstance(saved, dict) and saved else ""
     raise DataError(
         f"{key}: {file} holds no state dict of tensors.{keys} Save one by torch.save(net.state_dict(), FILE)."
     )
+
+
+def _plain(what: str, value: Tensor) -> Tensor:
+    """Return a tensor of numbers as they are; 8-bit floats, which torch computes little with, as float32.
+
+    Raises:
+        DataError: for a sparse, nested or quantized tensor, and one on the meta device, which has no values.
+    """
+    if value.layout != torch.strided or value.is_nested or value.is_quantized or value.is_meta:
+        kind = "nested" if value.is_nested else value.dtype if value.is_quantized else value.layout
+        raise DataError(f"{what} is {'without values' if value.is_meta else kind}; expected a plain tensor of numbers.")
+    return value.float() if value.is_floating_point() and value.element_size() == 1 else value
 
 
 def content(file: Path, key: str = "ckpt") -> Any:

@@ -18,17 +18,26 @@ DECLARED = ("channels", "multiple", "minimum", "receptive_field")
 """Metadata of the file that are whole numbers: what networks declare as attributes."""
 
 
+PROVIDERS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("CUDAExecutionProvider", {"use_tf32": "0"}),
+    ("CPUExecutionProvider", {}),
+)
+"""What may run a file, the best first: in float32 that is float32. Others compile for minutes, or round to float16."""
+
+
 class OnnxNetwork(nn.Module):
     """An ONNX file as a network: `degraded: (B, C, h, w)` float32 in [0, 1], and `sigma` (B,) if it takes the level.
 
     What networks declare (`multiple`, `receptive_field`, ...) comes from the metadata of the file, or is left out.
+
+    content: the ONNX model, for a file that holds it in another form.
 
     Raises:
         ConfigError: if onnxruntime is not installed.
         DataError: for a file that is damaged, or is no such network.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, content: bytes | None = None) -> None:
         super().__init__()
         try:
             import onnxruntime
@@ -39,8 +48,10 @@ class OnnxNetwork(nn.Module):
         options.log_severity_level = 3
         options.intra_op_num_threads = torch.get_num_threads()
         try:
-            providers = onnxruntime.get_available_providers()
-            self.session = onnxruntime.InferenceSession(str(file), options, providers=providers)
+            available = onnxruntime.get_available_providers()
+            providers = [provider for provider in PROVIDERS if provider[0] in available]
+            model = str(file) if content is None else content  # by its path: weights may lie in files beside it
+            self.session = onnxruntime.InferenceSession(model, options, providers=providers)
         except Exception as error:  # onnxruntime raises its own types
             raise DataError(f"model: {file} cannot be read as ONNX ({' '.join(str(error).split())[:200]}).") from error
         inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
@@ -54,14 +65,16 @@ class OnnxNetwork(nn.Module):
             self.channels = channels
         self.card: Mapping[str, Any] = _declared(self.session.get_modelmeta().custom_metadata_map)
         for name in DECLARED:
-            if isinstance(self.card.get(name), int):
-                setattr(self, name, self.card[name])
+            if isinstance(value := self.card.get(name), int) and value > 0:
+                setattr(self, name, value)
 
     @property
     def trained(self) -> tuple[float, float] | None:
         """The noise levels that the network was trained for, in 8-bit units, from the file's metadata."""
-        given = self.card.get("sigma")
-        return (float(given[0]), float(given[1])) if isinstance(given, list) and len(given) == 2 else None
+        match self.card.get("sigma"):
+            case [int() | float() as low, int() | float() as high]:
+                return float(low), float(high)
+        return None
 
     def forward(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
         """Run the file on the CPU, or what onnxruntime has; the result lies on the device of the input."""
@@ -81,6 +94,6 @@ def _declared(metadata: Mapping[str, str]) -> dict[str, Any]:
     for key, text in metadata.items():
         try:
             values[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             values[key] = text
     return values
