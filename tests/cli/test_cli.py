@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, errors, exit statuses, and how soon they come."""
 
 import dataclasses
+import io
 import os
 import re
 import resource
@@ -269,3 +270,14 @@ def test_fetch_says_what_it_wants(here: Path, capsys: pytest.CaptureFixture[str]
     assert main.main(["fetch"]) == 2
     assert main.main(["fetch", "data=photos"]) == 2
     assert "nothing to fetch" in capsys.readouterr().err
+
+
+def test_the_names_of_files_need_not_be_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(stream, "utf-8"))
+    monkeypatch.setattr(sys, "argv", ["restorelab"])
+    monkeypatch.setattr(main.gc_tuning, "spare_imports", lambda: None)
+    monkeypatch.setattr(main, "main", lambda argv: print("gr\udcfc\udcdfe.jpg", flush=True) or 0)
+    with pytest.raises(SystemExit, match="0"):
+        main.entry()
+    assert stream.getvalue() == b"gr\\udcfc\\udcdfe.jpg\n"

@@ -1,5 +1,6 @@
 """The command line: `restorelab train | sweep | compare | ...`. Heavy packages are imported late."""
 
+import io
 import os
 import sys
 import tempfile
@@ -66,6 +67,8 @@ MODULES = {
 def entry(*command: str) -> NoReturn:
     """Run `main` with a command and the process's arguments, and end the process."""
     gc_tuning.spare_imports()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be valid UTF-8
     sys.exit(main([*command, *sys.argv[1:]]))
 
 

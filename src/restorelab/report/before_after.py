@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from restorelab.errors import DataError
 from restorelab.report import detail
 from restorelab.report.gallery import Case, Gallery, GalleryView, Tile
 from restorelab.report.page import Part, Section, render
@@ -42,12 +43,19 @@ def case(name: str, before: np.ndarray, after: np.ndarray) -> Case:
 
 
 def write(cases: Sequence[Case], file: Path) -> None:
-    """Write the page, as a whole or not at all."""
+    """Write the page, as a whole or not at all.
+
+    Raises:
+        DataError: if it cannot be written.
+    """
     gallery = Gallery([GalleryView("The most detailed part of each photograph", list(cases))])
     text = render("page", "Before and after", [Section("pictures", "Pictures", parts=[Part("gallery", gallery)])])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with whole(file) as stream:
-        stream.write(text.encode())
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole(file) as stream:
+            stream.write(text.encode(errors="backslashreplace"))  # a file's name need not be valid UTF-8
+    except OSError as error:
+        raise DataError(f"{file}: cannot be written ({error.strerror or error}).") from error
 
 
 def _image(pixels: np.ndarray) -> Image.Image:

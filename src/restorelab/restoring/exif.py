@@ -14,6 +14,9 @@ WIDTH, HEIGHT = (0x0100, 0xA002), (0x0101, 0xA003)
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of a value by its type."""
 
+BIG = {b"II+\0": "<", b"MM\0+": ">"}
+"""The byte order of a BigTIFF file by its first bytes."""
+
 MOST = 65_536
 """Entries of a directory beyond which it counts as broken."""
 
@@ -37,6 +40,14 @@ def stripped(exif: bytes) -> bytes:
     return block if order_of(block) else b""
 
 
+def orientation(block: bytes) -> int:
+    """Return the orientation, 1 to 8; 1 where a block does not tell."""
+    kind, count, value = read(block).entries.get(ORIENTATION, (0, 0, b""))
+    known = count == 1 and kind in (3, 4)
+    number: int = struct.unpack(f"{order_of(block)}{'H' if kind == 3 else 'I'}", value)[0] if known else 1
+    return number if 1 <= number <= 8 else 1
+
+
 def upright(block: bytes, width: int, height: int) -> bytes:
     """Return the block with orientation 1 and the size of the image, changed in place so that nothing else moves.
 
@@ -52,13 +63,13 @@ def upright(block: bytes, width: int, height: int) -> bytes:
     while waiting:
         start = waiting.pop()
         places = _places(block, order, start)
-        for place, tag, kind, count in places:
+        for place, tag, kind, count in places:  # where the value is
             if count == 1 and kind in (3, 4):
                 value = 1 if tag == ORIENTATION else width if tag in WIDTH else height if tag in HEIGHT else None
                 if value is not None and (kind == 4 or value < 1 << 16):
-                    struct.pack_into(f"{order}{'H' if kind == 3 else 'I'}", changed, place + 8, value)
+                    struct.pack_into(f"{order}{'H' if kind == 3 else 'I'}", changed, place, value)
                 elif tag == 0x8769 and top:
-                    waiting += struct.unpack_from(f"{order}I", block, place + 8)
+                    waiting += struct.unpack_from(f"{order}I", block, place)
         end = start + 2 + 12 * len(places)
         if top and places and end + 4 <= len(block):
             struct.pack_into(f"{order}I", changed, end, 0)  # no second directory: that of the thumbnail
@@ -72,17 +83,23 @@ def upright_xmp(packet: bytes) -> bytes:
 
 
 def read(block: bytes, start: int | None = None) -> Directory:
-    """Return the first directory of a block, or that at `start`, with those below it; broken entries are left out."""
-    order = order_of(block)
+    """Return the first directory of a block, or that at `start`, with those below it; broken entries are left out.
+
+    With `start`, block may be a BigTIFF file as well, whose counts and offsets have 64 bits.
+    """
     directory = Directory()
+    order, big = order_of(block), False
+    if order is None and start is not None:
+        order, big = BIG.get(block[:4]), True
     if order is None:
         return directory
-    begin = struct.unpack_from(f"{order}I", block, 4)[0] if start is None else start
-    for place, tag, kind, count in _places(block, order, begin):
+    offset, room = (f"{order}Q", 8) if big else (f"{order}I", 4)
+    begin = struct.unpack_from(offset, block, 4)[0] if start is None else start
+    for place, tag, kind, count in _places(block, order, begin, big=big):
         size = SIZES.get(kind, 0) * count
-        at = place + 8 if size <= 4 else struct.unpack_from(f"{order}I", block, place + 8)[0]
+        at = place if size <= room else struct.unpack_from(offset, block, place)[0]
         if tag in SUB_BLOCKS and count == 1:
-            target = struct.unpack_from(f"{order}I", block, place + 8)[0]
+            target = struct.unpack_from(offset, block, place)[0]
             if target > begin or start is None:  # no loops
                 directory.below[tag] = read(block, target)
         elif size and at + size <= len(block):
@@ -116,12 +133,19 @@ def block_of(directory: Directory, order: str) -> bytes:
     return head + struct.pack(f"{order}I", 8) + write(directory, order)
 
 
-def _places(block: bytes, order: str, start: int) -> list[tuple[int, int, int, int]]:
-    """Return (place, tag, type, count) of each entry of the directory at `start`; empty for a broken one."""
-    if not 8 <= start <= len(block) - 2:
+def _places(block: bytes, order: str, start: int, *, big: bool = False) -> list[tuple[int, int, int, int]]:
+    """Return (place of the value, tag, type, count) of each entry of the directory at `start`; empty for a broken one.
+
+    big: whether it is that of a BigTIFF file.
+    """
+    counted, entry, value = ("Q", "HHQ", 8) if big else ("H", "HHI", 4)
+    counted, entry = order + counted, order + entry
+    first = start + struct.calcsize(counted)
+    if start < 8 or first > len(block):
         return []
-    (count,) = struct.unpack_from(f"{order}H", block, start)
-    if count > MOST or start + 2 + 12 * count > len(block):
+    (count,) = struct.unpack_from(counted, block, start)
+    size = struct.calcsize(entry) + value
+    if count > MOST or first + size * count > len(block):
         return []
-    places = range(start + 2, start + 2 + 12 * count, 12)
-    return [(place, *struct.unpack_from(f"{order}HHI", block, place)) for place in places]
+    places = range(first, first + size * count, size)
+    return [(place + size - value, *struct.unpack_from(entry, block, place)) for place in places]

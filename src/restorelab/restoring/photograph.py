@@ -1,6 +1,7 @@
 """A photograph as its file holds it: colours, transparency, and everything around the pixels."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,19 @@ DEPTHS: dict[str, tuple[int, ...]] = {
 
 TRANSPARENT = ("png", "tiff", "webp")
 """Formats that can hold transparency."""
+
+
+TURNED = range(5, 9)
+"""EXIF orientations in which height and width change places."""
+
+
+def resolution(given: Any) -> tuple[float, float] | None:
+    """Return pixels per inch, across and down, as a file tells them; None for what makes no sense."""
+    try:
+        across, down = (float(value) for value in given)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
 
 
 def white(samples: np.ndarray) -> float:

@@ -1,29 +1,21 @@
 """Read a photograph with all that its file tells; the decoders, and their checks for damage, are those of datasets."""
 
 import struct
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL.WebPImagePlugin import WebPImageFile
 
 from restorelab.data import warned
 from restorelab.data.decode import naming, open_bytes, read_bytes
 from restorelab.data.decode_memory import require
 from restorelab.data.pixels import Picture, Refused, turn
 from restorelab.data.raster import Raster
-from restorelab.data.tiff import MAGICS, Tiff
-from restorelab.restoring import exif, jpeg_extras
-from restorelab.restoring.photograph import Metadata, Photograph, white
-
-KEPT_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt")
-"""PNG chunks that are copied: what the samples mean, and texts."""
-
-XMP_TEXT = b"XML:com.adobe.xmp\0"
-"""The keyword of the text chunk of a PNG that holds XMP."""
+from restorelab.data.tiff import Tiff
+from restorelab.restoring import exif, jpeg_extras, png_chunks, tiff_metadata
+from restorelab.restoring.photograph import TURNED, Metadata, Photograph, resolution, white
 
 DNG, LAYERS = 50706, 37724
 """Entries of a TIFF directory: the version of DNG, and the layers of Photoshop."""
@@ -34,13 +26,6 @@ MODES = {
     "LAB": "CIELAB (it becomes RGB)", "HSV": "HSV (it becomes RGB)",
 }  # fmt: skip
 """What cannot be kept of an image in one of Pillow's modes."""
-
-STRUCTURE = frozenset(
-    {*range(254, 260), 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, *range(280, 285), 288, 289, 290, 291, 292, 293,
-     296, 297, 301, 317, 318, 319, *range(320, 326), *range(330, 348), *range(512, 533), 700, 34377, 34675, 37724,
-     *range(32995, 33000), *range(50706, 50742)}
-)  # fmt: skip
-"""Entries of a TIFF directory that describe its samples, or that are kept otherwise."""
 
 
 def read(path: Path, reserve: Callable[[int], None] = lambda size: None) -> Photograph:
@@ -118,6 +103,7 @@ def losses(file: Raster | Tiff) -> tuple[str, ...]:
         mode = file.image.mode
         mode = "CMYK" if mode == "YCCK" else mode
         lost += jpeg_extras.losses(file) if _format(file) == "jpeg" else []
+        lost += ["the transparency of a BMP (it becomes white)"] if _format(file) == "bmp" and mode == "RGBA" else []
     lost += [MODES[mode]] if mode in MODES else []
     if file.pages > 1:
         lost.append(f"{file.pages - 1} of its {file.pages} pages, frames or pictures")
@@ -126,14 +112,39 @@ def losses(file: Raster | Tiff) -> tuple[str, ...]:
 
 def _of_raster(file: Raster, lost: tuple[str, ...]) -> Photograph:
     name = _format(file)
+    chunks = png_chunks.read(file.data) if name == "png" else None
     cmyk = file.image.mode in ("CMYK", "YCCK")
     picture = file.load(1)
+    info = file.image.info
+    block = exif.stripped(info.get("exif") or b"") if chunks is None else chunks.exif
+    picture.orientation = exif.orientation(block)  # which is reset below
     pixels, alpha = _parted(picture)
-    metadata = _metadata(file, name, pixels)
-    if cmyk:
-        metadata = replace(metadata, icc=b"")
-    lossless = isinstance(file.image, WebPImageFile) and b"VP8L" in file.data[12:64]
-    return Photograph(pixels, alpha, name, metadata, lossless=lossless, lost=lost)
+    if chunks is not None and (colour := png_chunks.transparent_colour(file.data)) is not None:
+        pixels = pixels[..., : len(colour)]
+        alpha = png_chunks.alpha_of(pixels, colour)
+    height, width = pixels.shape[:2]
+    xmp = tiff_metadata.as_bytes(info.get("xmp")) if chunks is None else chunks.xmp
+    dpi = resolution(info.get("dpi"))
+    metadata = Metadata(
+        exif.upright(block, width, height),
+        b"" if cmyk else tiff_metadata.as_bytes(info.get("icc_profile")),
+        exif.upright_xmp(jpeg_extras.plain_xmp(xmp) if name == "jpeg" else xmp),
+        dpi[::-1] if dpi and picture.orientation in TURNED else dpi,
+        () if chunks is None else chunks.copied,
+        jpeg_extras.kept(file) if name == "jpeg" else (),
+    )
+    return Photograph(pixels, alpha, name, metadata, lossless=name == "webp" and _lossless(file.data), lost=lost)
+
+
+def _lossless(webp: bytes) -> bool:
+    """Whether the picture of a WebP, or its first frame, is compressed without loss."""
+    place = 12
+    while place + 8 <= len(webp):
+        kind, size = struct.unpack_from("<4sI", webp, place)
+        if kind in (b"VP8 ", b"VP8L"):
+            return bool(kind == b"VP8L")
+        place += 24 if kind == b"ANMF" else 8 + size + size % 2  # a frame's own chunks follow 16 bytes behind its size
+    return False
 
 
 def _of_tiff(file: Tiff, lost: tuple[str, ...]) -> Photograph:
@@ -145,15 +156,11 @@ def _of_tiff(file: Tiff, lost: tuple[str, ...]) -> Photograph:
         pixels = pixels.clip(0, 1)
     if alpha is not None and picture.premultiplied:
         pixels = _divided(pixels, alpha)
-    tags = page.tags
-    icc = b"" if page.photometric == 5 else _bytes_of(tags.valueof(34675, b""))
-    xmp = exif.upright_xmp(_bytes_of(tags.valueof(700, b"")))
-    metadata = Metadata(_tiff_exif(file.data, page), icc, xmp, _tiff_dpi(tags))
     return Photograph(
         pixels,
         alpha,
         "tiff",
-        metadata,
+        tiff_metadata.of_page(file),
         premultiplied=picture.premultiplied,
         compressed=page.compression != 1,
         lost=lost,
@@ -195,84 +202,3 @@ def _divided(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     share = np.maximum(alpha[..., None].astype(np.float32), 1e-12) / top
     colours = np.minimum(pixels / share, top) * (alpha > 0)[..., None]
     return (colours if pixels.dtype == np.float32 else np.rint(colours)).astype(pixels.dtype)
-
-
-def _metadata(file: Raster, name: str, pixels: np.ndarray) -> Metadata:
-    info = file.image.info
-    block, xmp = exif.stripped(info.get("exif") or b""), _bytes_of(info.get("xmp"))
-    chunks: list[tuple[bytes, bytes]] = []
-    if name == "png":
-        for kind, content in png_chunks(file.data):
-            if kind == b"eXIf":
-                block = exif.stripped(content)
-            elif kind == b"iTXt" and content.startswith(XMP_TEXT):
-                xmp = _itxt(content)
-            elif kind in KEPT_CHUNKS:
-                chunks.append((kind, content))
-    height, width = pixels.shape[:2]
-    segments: tuple[tuple[int, bytes], ...] = ()
-    if name == "jpeg":
-        xmp, segments = jpeg_extras.plain_xmp(xmp), jpeg_extras.kept(file)
-    return Metadata(
-        exif.upright(block, width, height), _bytes_of(info.get("icc_profile")), exif.upright_xmp(xmp),
-        _dpi(info.get("dpi")), tuple(chunks), segments,
-    )  # fmt: skip
-
-
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (type, content) of the chunks of a PNG, as far as they are complete."""
-    place = 8
-    while place + 12 <= len(data):
-        (size,) = struct.unpack_from(">I", data, place)
-        if place + 12 + size > len(data):
-            return
-        yield data[place + 4 : place + 8], data[place + 8 : place + 8 + size]
-        place += 12 + size
-
-
-def _itxt(content: bytes) -> bytes:
-    """Return the text of an iTXt chunk; empty for one that is damaged."""
-    compressed = content[len(XMP_TEXT) : len(XMP_TEXT) + 1]
-    text = content[len(XMP_TEXT) + 2 :].split(b"\0", 2)[-1]  # after the language and the translated keyword
-    if compressed != b"\1":
-        return text
-    try:
-        return zlib.decompressobj().decompress(text, 1 << 24)
-    except zlib.error:
-        return b""
-
-
-def _bytes_of(value: Any) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape")
-    return bytes(value) if isinstance(value, bytes | bytearray) else b""
-
-
-def _dpi(given: Any) -> tuple[float, float] | None:
-    try:
-        across, down = (float(value) for value in given)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
-
-
-def _tiff_dpi(tags: Any) -> tuple[float, float] | None:
-    try:
-        across, down = (tags.valueof(tag)[0] / tags.valueof(tag)[1] for tag in (282, 283))
-    except (TypeError, ZeroDivisionError, IndexError):
-        return None
-    unit = int(tags.valueof(296, 2))
-    factor = {2: 1.0, 3: 2.54}.get(unit)
-    return None if factor is None else _dpi((across * factor, down * factor))
-
-
-def _tiff_exif(data: bytes, page: Any) -> bytes:
-    """Return the entries of a TIFF page that describe the photograph, as a block of their own; none of a BigTIFF."""
-    if data[:4] not in MAGICS[:2]:
-        return b""
-    order = exif.order_of(data[:8]) or "<"
-    directory = exif.read(data, int(page.offset))
-    directory.entries = {tag: entry for tag, entry in directory.entries.items() if tag not in STRUCTURE}
-    if not directory.entries and not directory.below:
-        return b""
-    return exif.block_of(directory, order)

@@ -1,7 +1,9 @@
 """Which files are restored, and where the results go; decided and checked before anything is read."""
 
 import glob
+import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +12,15 @@ from restorelab.errors import ConfigError, nearest
 from restorelab.restoring.photograph import FORMATS, READ_ONLY
 from restorelab.restoring.write_photograph import ending
 
+log = logging.getLogger(__name__)
+
 ENDINGS = tuple(name for names in (*FORMATS.values(), *READ_ONLY.values()) for name in names)
 """The endings of the files that are taken from folders."""
+
+NOT_READ = (
+    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf",
+)  # fmt: skip
+"""The endings of photographs in formats that are not read; a warning says how many of them a folder holds."""
 
 MARK = "_restored"
 """What the name of a result gets, where it lies beside its source."""
@@ -25,29 +34,50 @@ class Source:
     place: Path
 
 
-def sources(words: Sequence[str]) -> list[Source]:
+def sources(words: Sequence[str], out: Path | None = None) -> list[Source]:
     """The files that the words of a command line mean: files, folders with all below them, and patterns.
 
-    Of folders and patterns, files of other kinds, hidden ones, and results (`NAME_restored.jpg` beside `NAME.jpg`) are
-    left out. A file that is named is taken whatever its name is.
+    Of folders and patterns, files of other kinds, hidden ones, and results are left out: `NAME_restored.jpg` beside
+    `NAME.jpg`, and what an earlier run wrote below `out`. A file that is named is taken whatever its name is.
 
     Raises:
         ConfigError: for a word that means nothing; it names the nearest file.
     """
     found: dict[Path, Source] = {}
+    named = set[Path]()
     for word in words:
         path = Path(word).expanduser()
-        if path.is_dir():
-            given = [Source(file, file.relative_to(path)) for file in _below(path)]
-        elif path.exists():
-            given = [Source(path, Path(path.name))]
-        else:
-            given = list(_matching(path))
+        try:
+            given = _meant(word, path)
+        except OSError as error:
+            raise ConfigError(f"{word}: {error.strerror}.") from None
         if not given:
             raise ConfigError(_nothing(word, path))
         for source in given:
-            found.setdefault(source.file.absolute(), source)
-    return list(found.values())
+            found.setdefault(_place(source.file), source)
+        named.add(_place(path))
+    if out is None:
+        return list(found.values())
+    results = {_place(out / source.place).with_suffix(""): place for place, source in found.items()}
+    return [
+        source
+        for place, source in found.items()
+        if place in named or results.get(place.with_suffix(""), place) == place
+    ]
+
+
+def _meant(word: str, path: Path) -> list[Source]:
+    """The files that one word means; none if it means nothing."""
+    if not word:
+        raise ConfigError("restore: one of the names is empty; name the files, folders or patterns to restore.")
+    if path.is_dir():
+        return [Source(file, file.relative_to(path)) for file in _below(path)]
+    return [Source(path, Path(path.name))] if path.exists() else list(_matching(path))
+
+
+def _place(path: Path) -> Path:
+    """An absolute path without `..`. Links are not followed: a file and a link to it have results of their own."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def target(source: Source, out: Path | None, kind: str | None) -> Path:
@@ -71,28 +101,46 @@ def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
     taken: dict[Path, Source] = {}
     for source, file in pairs:
         place = file.resolve()
-        if place in inputs or (file.exists() and file.samefile(source.file)):
+        try:
+            there = file.exists()
+        except OSError as error:  # such as a name that `_restored` makes too long
+            raise ConfigError(
+                f"out: the result {file} cannot be written ({error.strerror}); name another folder, out=FOLDER, in "
+                "which results keep the names of their sources."
+            ) from None
+        if place in inputs or (there and file.samefile(source.file)):
             raise ConfigError(f"out: the result {file} would replace an input; inputs are never changed.")
         if place in taken:
-            raise ConfigError(f"out: {taken[place].file} and {source.file} would both become {file}.")
+            raise ConfigError(
+                f"out: {taken[place].file} and {source.file} would both become {file}; restore them by two commands, "
+                "each with its own out=FOLDER."
+            )
         taken[place] = source
     for folder in {file.parent for _, file in pairs}:
-        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        if not there.is_dir():
+        nearest_folder = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not nearest_folder.is_dir():
             raise ConfigError(
-                f"out: {there} is a file; expected a folder, in which results keep the names of their sources."
+                f"out: {nearest_folder} is a file; expected a folder, in which results keep the names of their sources."
             )
-        if not os.access(there, os.W_OK):
-            raise ConfigError(f"out: {there} cannot be written; name another folder, out=FOLDER.")
+        if not os.access(nearest_folder, os.W_OK):
+            raise ConfigError(f"out: {nearest_folder} cannot be written; name another folder, out=FOLDER.")
 
 
 def _below(folder: Path) -> Iterator[Path]:
     """Image files below a folder, in order; no hidden ones, and no results."""
-    files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in ENDINGS and file.is_file())
-    for file in files:
+    unread = Counter[str]()
+    for file in sorted(folder.rglob("*")):
+        kind = file.suffix.lower()
+        if kind not in (*ENDINGS, *NOT_READ) or not file.is_file():
+            continue
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if not hidden and not _is_result(file):
+        if kind in NOT_READ:
+            unread[kind] += not hidden
+        elif not hidden and not _is_result(file):
             yield file
+    if unread.total():
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(unread.items()) if count)
+        log.warning("%s: left out, as these formats are not read: %s; convert them to PNG or TIFF", folder, told)
 
 
 def _matching(pattern: Path) -> Iterator[Source]:

@@ -39,7 +39,7 @@ def write(photograph: Photograph, file: Path, quality: int) -> None:
 @contextmanager
 def whole(file: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `file` for writing; it gets that name once it is complete and on the disk."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = file.with_name(f".{file.name[:40]}.{os.getpid()}.tmp")  # a longer name may be as long as names can be
     try:
         with temporary.open("wb+") as stream:
             yield stream
