@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from skimage import data
 
-from restorelab.cli import restore
 from restorelab.cli.main import main
+from restorelab.cli.restore_request import parse
 from restorelab.config import build, composition
 from restorelab.study import plan
 from restorelab.sweep import expand, grid, keys
@@ -128,7 +128,7 @@ def test_the_five_uses_work_in_this_order_in_one_folder(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("restorelab restore")])
 def test_restore_commands_are_read(command: str) -> None:
-    request = restore.parse(shlex.split(command)[2:])
+    request = parse(shlex.split(command)[2:])
     assert request.words
 
 

@@ -76,6 +76,7 @@ def restore(
     strength: float = 1.0,
     x8: bool = False,
     color: str = "each",
+    precision: str = "32-true",
     tile: int | Literal["auto"] = "auto",
     force: bool = False,
     device: str = "cpu",
@@ -94,7 +95,9 @@ def restore(
     image. An image whose noise is below what the network was trained for is returned as it is, unless `force` is true.
     That is known of networks by name or path. strength: 0 leaves the image, 1 is the network's output. x8: the mean
     over eight flips and turns. color: of a gray network on a colour image, restore `"each"` channel or the `"luma"`.
-    tile: pixels of the sides of tiles, or `"auto"` for what the free memory allows.
+    precision: `"bf16-mixed"` computes convolutions in bfloat16, several times as fast on recent processors and GPUs; as
+    a rule values change by less than 1 / 255. tile: pixels of the sides of tiles, or `"auto"` for what the free memory
+    allows.
 
     Raises:
         ConfigError: for a wrong option or a network that cannot be loaded.
@@ -107,11 +110,12 @@ def restore(
 
     made = for_restoring.network(model, device, trust)
     options = Options(
-        sigma if sigma == "auto" else float(sigma),
-        float(strength),
-        x8,
-        color,
-        tile if tile == "auto" else int(tile),
-        force,
+        sigma=sigma if sigma == "auto" else float(sigma),
+        strength=float(strength),
+        x8=x8,
+        color=color,
+        precision=precision,
+        tile=tile if tile == "auto" else int(tile),
+        force=force,
     )
     return arrays.restored(image, Restorer(made.net, options, made.sigma))

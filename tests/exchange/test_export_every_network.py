@@ -1,4 +1,4 @@
-"""Networks of conf/model, made small, as ONNX files that restore what they restore; or a refusal that names why."""
+"""Networks of conf/model, made small, as files that restore what they restore; or a refusal that names why."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from PIL import Image
 import runs
 from restorelab.config import build
 from restorelab.errors import ConfigError
-from restorelab.exchange import exported_file, sets
+from restorelab.exchange import export_network, exported_file, sets
 from restorelab.exchange.export_check import Check, compare
 from restorelab.exchange.export_source import ExportSource
+from restorelab.noise_level import takes_sigma
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +48,7 @@ def _source(model: str, folder: Path, *overrides: str) -> ExportSource:
     data = ["data=folder", f"data.root={folder}", "data.test=all", "data.val=0", "evaluation=gaussian_25"]
     settings: dict[str, Any] = runs.composed([*data, f"model={model}", *overrides])
     net = build.make("model", settings["model"]).eval()
-    card = {"name": model, "model": settings["model"], "channels": 1}
+    card = {"name": model, "model": settings["model"], "channels": settings["data"]["channels"]}
     protocol = build.make("protocol", settings["protocol"])
     return ExportSource(net, card, lambda: sets.open_sets(settings, "test")[1], protocol)
 
@@ -60,6 +61,23 @@ def test_an_onnx_file_restores_what_the_network_restores(model: str, tmp_path: P
     check = compare(source, exported_file.opened(source, tmp_path / "a.onnx", "onnx", None), None, 2)
     assert check.images == 2
     assert check.decibels <= Check.LIMIT
+
+
+@pytest.mark.parametrize("kind", ["torch", "safetensors", "dtmodel"])
+@pytest.mark.parametrize("model", SMALL)
+def test_files_of_color_networks_restore_what_the_network_restores(model: str, kind: str, tmp_path: Path) -> None:
+    if kind == "dtmodel":
+        pytest.importorskip("onnxscript")
+    source = _source(model, tmp_path / "images", *SMALL[model], "data.channels=3")
+    sigma = 25.0 if kind == "dtmodel" and takes_sigma(source.net) else None
+    file = tmp_path / f"a{export_network.ENDINGS[kind]}"
+    if kind == "dtmodel" and getattr(source.net, "scale", 1) > 1:
+        with pytest.raises(ConfigError, match="this network enlarges"):
+            exported_file.write(source, source.card, file, kind, sigma)
+        return
+    exported_file.write(source, source.card, file, kind, sigma)
+    check = compare(source, exported_file.opened(source, file, kind, sigma), sigma, 2)
+    assert check.decibels <= (Check.LIMIT if kind == "dtmodel" else 0)
 
 
 def test_a_network_of_one_size_is_refused(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import networks
 import numpy as np
 import photographs
 import pytest
+import torch
 from PIL import Image
 
 from restorelab.cli import restore
 from restorelab.cli.main import main
+from restorelab.cli.restore_request import OWN
 from restorelab.config import packaged
 from restorelab.errors import ConfigError
 from restorelab.restoring.batch import Job, Wanted, run
@@ -191,9 +193,22 @@ def test_a_page_without_pictures_is_told(photos: Path, capsys: pytest.CaptureFix
 def test_help_lists_every_option_and_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["restore", "--help"]) == 0
     text = capsys.readouterr().out
-    for key in restore.OWN:
+    for key in OWN:
         assert f"\n  {key}=" in text
     assert "\n  denoise_gray: for tests, 1\n" in text
+
+
+def test_a_file_of_weights_alone_needs_its_network(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(networks.unet(3).state_dict(), "weights.pth")
+    words = ["restore", "in/colour.jpg", "sigma=20", "format=png", "model=weights.pth"]
+    assert main([*words, "out=alone"]) == 2
+    assert "network='dncnn data.channels=3'" in capsys.readouterr().err
+    unet = "unet model.widths=[4,6] model.blocks=[1,1] model.noise_level=true data.channels=3"
+    assert main([*words, "out=named", f"network={unet}"]) == 0
+    assert main([*words[:-1], "out=packaged"]) == 0
+    assert (photos / "named" / "colour.png").read_bytes() == (photos / "packaged" / "colour.png").read_bytes()
+    assert main([*words[:-1], "model=denoise_color", f"network={unet}", "out=third"]) == 2
+    assert "it says what a file of weights belongs to" in capsys.readouterr().err
 
 
 def test_formats_and_depths(photos: Path) -> None:

@@ -65,8 +65,8 @@ def test_names_and_paths_and_the_noise_level(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(packaged, "FOLDER", tmp_path)
     image = photographs.pixels(1, np.float32)
     expected = restorelab.restore(image, networks.unet(1), sigma=25)
-    assert np.array_equal(restorelab.restore(image, "gray", sigma=25), expected)
-    assert np.array_equal(restorelab.restore(image, file, sigma=25), expected)
+    assert np.allclose(restorelab.restore(image, "gray", sigma=25), expected, atol=1e-6)  # it is laid out otherwise
+    assert np.allclose(restorelab.restore(image, file, sigma=25), expected, atol=1e-6)
     smooth = np.full((40, 40), 0.5, np.float32)
     assert np.array_equal(restorelab.restore(smooth, "gray"), smooth)  # it has no noise
     assert not np.array_equal(restorelab.restore(smooth, "gray", force=True), smooth)
@@ -90,6 +90,17 @@ def test_other_images_are_refused(image: object, error: type[Exception], expecte
         restorelab.restore(image, net, sigma=25)
 
 
+def test_half_precision_changes_a_little(net: torch.nn.Module) -> None:
+    image = photographs.pixels(3, np.float32)
+    full = restorelab.restore(image, net, sigma=25)
+    half = restorelab.restore(image, net, sigma=25, precision="bf16-mixed")
+    assert 0 < float(np.abs(full - half).max()) < 4 / 255
+    assert half.dtype == np.float32
+    assert not np.array_equal((half * 256).astype(int) / 256, half)  # the image itself is not rounded to bfloat16
+
+
 def test_wrong_options_are_told(net: torch.nn.Module) -> None:
+    with pytest.raises(ConfigError, match=r"precision=bf16: .*bf16-mixed"):
+        restorelab.restore(photographs.pixels(3), net, precision="bf16")
     with pytest.raises(ConfigError, match="strength=2"):
         restorelab.restore(photographs.pixels(3), net, strength=2)

@@ -146,8 +146,9 @@ def test_out_of_memory_halves_the_tile_and_is_told_once(caplog: pytest.LogCaptur
 def test_the_tile_fits_the_memory() -> None:
     grid = tiling.Grid(0, 20, 4)
     assert tile_size.side(700, 700, grid, 100, room=10**9) == 0
+    assert tile_size.side(2000, 700, grid, 100, room=10**9) == 0  # no more pixels than the largest tile
     assert tile_size.side(1000, 1000, grid, 100, room=10**6) == 100
-    assert tile_size.side(9000, 9000, grid, 1, room=10**9) == 768
+    assert tile_size.side(9000, 9000, grid, 1, room=10**10) == 1280
     assert tile_size.side(9000, 9000, grid, 1, room=10**9, device="cuda") == 2048
     assert tile_size.side(9000, 9000, tiling.Grid(0, 200, 4), 1, room=10**9) == 12 * 200  # of a wide receptive field
     assert tile_size.side(9000, 9000, grid, 1, room=10**9, needed=True) == 0

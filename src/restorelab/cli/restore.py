@@ -3,12 +3,12 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restorelab.config import own_keys, packaged
-from restorelab.errors import ConfigError, nearest
+from restorelab.cli.restore_request import Request, parse
+from restorelab.config import packaged
+from restorelab.errors import ConfigError
 from restorelab.restoring.photograph import FORMATS
 
 if TYPE_CHECKING:
@@ -32,9 +32,12 @@ restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: restore photographs 
   depth=BITS      of the results: 8, 16, or 32 (floating-point TIFF); by default that of each file
   quality=95      of JPEG and WebP, 1 to 100
   lossy=false     true: restore files of which something cannot be kept: a palette, animation, pages, CMYK, a gain map
+  precision=32-true  bf16-mixed: convolutions in bfloat16, several times as fast on recent processors and GPUs; values
+                  change by less than a level of 255, as a rule; 16-mixed: in float16, for GPUs
   tile=auto       pixels of the sides of tiles; auto: by the free memory; check: only print what tiles change, in dB
   page=false      true: a page with the pictures before and after, restored.html, in out or the current folder
   device=auto     cpu or cuda; auto takes a GPU if there is one
+  network=NAME    for a file of weights alone: the network they belong to, as in train; 'dncnn data.channels=3' for more
   trust=PACKAGE   packages that the network's config may name, a,b for several
 
   restorelab restore photo.jpg
@@ -44,29 +47,10 @@ restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: restore photographs 
 Packaged networks:
 """
 
-OWN = ("model", "out", "overwrite", "strength", "sigma", "force", "x8", "color", "format", "depth", "quality", "lossy",
-       "tile", "page", "device", "trust")  # fmt: skip
-
 AUTO = ("denoise_gray", "denoise_color")
 """The networks of `model=auto` for gray images and for others."""
 
 PAGE = "restored.html"
-
-
-@dataclass(frozen=True)
-class Request:
-    """A parsed command line."""
-
-    words: list[str]
-    model: str = "auto"
-    out: Path | None = None
-    device: str = "auto"
-    trust: list[str] = field(default_factory=list)
-    overwrite: bool = False
-    page: bool = False
-    check: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-    wanted: dict[str, Any] = field(default_factory=dict)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -95,61 +79,6 @@ def run(argv: Sequence[str]) -> int:
         if job not in waiting:
             print(f"{job.source}: skipped, {job.target} is there already (overwrite=true restores it again)")
     return _restore(request, waiting, networks, skipped=len(jobs) - len(waiting), bad=bad)
-
-
-def parse(argv: Sequence[str]) -> Request:
-    """Read a command line.
-
-    Raises:
-        ConfigError: for a wrong key or value, or no files.
-    """
-    pairs = [word for word in argv if "=" in word and (word.partition("=")[0] in OWN or not Path(word).exists())]
-    words = [word for word in argv if word not in pairs]
-    if flags := [word for word in words if word.startswith("-") and not Path(word).exists()]:
-        raise ConfigError(f"restore {flags[0]}: expected files, key=value, or --help.")
-    given, _ = own_keys.split("restore", pairs, OWN, of_run=False)
-    if not words:
-        raise ConfigError("restore: name the files, folders or patterns to restore, such as photo.jpg.")
-    truths = {key: own_keys.truth(key, given[key]) for key in ("overwrite", "force", "x8", "lossy", "page")
-              if key in given}  # fmt: skip
-    options: dict[str, Any] = {key: truths[key] for key in ("force", "x8") if key in truths}
-    options |= {"color": given["color"]} if "color" in given else {}
-    options |= {"strength": _number("strength", given["strength"])} if "strength" in given else {}
-    if given.get("sigma", "auto") != "auto":
-        options["sigma"] = _number("sigma", given["sigma"])
-    tile = given.get("tile", "auto")
-    if tile not in ("auto", "check"):
-        options["tile"] = own_keys.whole("tile", tile)
-    wanted: dict[str, Any] = {key: own_keys.whole(key, given[key]) for key in ("depth", "quality") if key in given}
-    wanted |= {"lossy": truths.get("lossy", False)}
-    wanted |= {"format": _format(given["format"])} if "format" in given else {}
-    if wanted.get("depth") not in (None, 8, 16, 32):
-        raise ConfigError(f"depth={wanted['depth']}: expected 8, 16 or 32.")
-    if not 1 <= wanted.get("quality", 95) <= 100:
-        raise ConfigError(f"quality={wanted['quality']}: expected 1 to 100.")
-    device = given.get("device", "auto")
-    if device.partition(":")[0] not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device={device}: expected auto, cpu, or cuda for a GPU.")
-    return Request(
-        words, given.get("model", "auto"), Path(given["out"]).expanduser() if "out" in given else None, device,
-        own_keys.listed(given.get("trust", "")), truths.get("overwrite", False), truths.get("page", False),
-        tile == "check", options, wanted,
-    )  # fmt: skip
-
-
-def _number(key: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ConfigError(f"{key}={value}: expected a number{' or auto' if key == 'sigma' else ''}.") from None
-
-
-def _format(value: str) -> str:
-    name = value.lower().removeprefix(".")
-    names = {ending.removeprefix("."): kind for kind, endings in FORMATS.items() for ending in endings}
-    if name not in FORMATS and name not in names:
-        raise ConfigError(f"format={value}: {nearest(name, FORMATS)}")
-    return names.get(name, name)
 
 
 class _Networks:
@@ -186,7 +115,7 @@ class _Networks:
             from restorelab.restoring.restorer import Restorer
             from restorelab.runs.for_restoring import network
 
-            trained = network(name, self.device, self.request.trust)
+            trained = network(name, self.device, self.request.trust, self.request.network)
             self._made[name] = Restorer(trained.net, self.options, trained.sigma)
         return self._made[name]
 

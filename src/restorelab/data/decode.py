@@ -28,8 +28,9 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".webp",
 MIN_SIDE = 4
 """The smallest height or width of an image. Smaller files are placeholders; IMDB-WIKI holds some of 1x1 pixels."""
 
-Resize = Literal["stretch", "crop", "none"]
+LEAVE_OUT = ", or leave images of that size out with data.max_megapixels"
 
+Resize = Literal["stretch", "crop", "none"]
 
 OTHERS: dict[bytes | tuple[bytes, ...], str] = {
     (b"ftypavif", b"ftypavis"): "AVIF",
@@ -210,7 +211,7 @@ def _picture(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None
         facts.pages = file.pages
     _check_size(*file.size(number), decoding)
     need = size + file.need(number)
-    require(need, _name(encoded))
+    require(need, _name(encoded), LEAVE_OUT)
     reserve(need)
     return file.load(number)
 
@@ -236,7 +237,7 @@ def read_bytes(encoded: Path | Slice) -> bytes:
         head = file.read(min(length, 16))
         if _opener(head) is None:
             raise Refused(f"{_other_format(head)} (known: JPEG, PNG, TIFF, GIF, BMP, PGM, WebP, NumPy)")
-        require(length, _name(encoded))
+        require(length, _name(encoded), LEAVE_OUT)
         data = head + file.read(length - len(head))
     if len(data) < length:
         raise Refused(f"the file ends after {len(data):,} of {length:,} bytes")

@@ -50,11 +50,14 @@ class Gate:
         return sum(self._taken.values()) - self._taken[task] + size <= self.total
 
 
-def require(size: int, what: str) -> None:
-    """Raise DataError if `size` bytes are not available. The file is not at fault, so this is not a BadImage."""
+def require(size: int, what: str, advice: str = "") -> None:
+    """Raise DataError if `size` bytes are not available. The file is not at fault, so this is not a BadImage.
+
+    what: is decoded. advice: what can be done beside freeing memory and splitting the image, "or ...".
+    """
     free = memory.available() if size > SMALL else size
     if size > free:
         raise DataError(
             f"{what}: decoding it takes about {size / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are available. "
-            "Free some memory, split the image, or leave images of that size out with data.max_megapixels."
+            f"Free some memory, or split the image{advice}."
         )

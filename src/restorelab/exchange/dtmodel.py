@@ -1,6 +1,6 @@
 """The package that darktable 5.6 and later imports (preferences, AI): a zip with `ID/config.json` and `ID/model.onnx`.
 
-ExportSource: darktable, src/ai/README.md ("config.json Format", "Task: Denoise") and src/ai/backend_common.c, and the
+Source: darktable, src/ai/README.md ("config.json Format", "Task: Denoise") and src/ai/backend_common.c, and the
 pipeline reference of darktable-ai, which builds the official packages. The model takes `input` (1, 3, H, W) float32,
 RGB with sRGB's curve in [0, 1], and gives `output` of the same shape; darktable cuts tiles of 256 to 2048 pixels.
 """

@@ -12,8 +12,9 @@ from torch.utils._pytree import tree_leaves
 from restorelab.data import memory
 from restorelab.restoring.tiling import Compute, Grid
 
-LARGEST = {"cpu": 768, "cuda": 2048}
-"""Pixels of a tile's sides at most, or `OVERLAPS` times the overlap: beyond, tiles only take more memory."""
+LARGEST = {"cpu": 1280, "cuda": 2048}
+"""Pixels of a tile's sides at most, or `OVERLAPS` times the overlap: beyond, tiles take more memory and little less
+time. An image of no more pixels than such a tile is one tile."""
 
 OVERLAPS = 12
 """A tile of so many overlaps computes 19 % of its pixels twice."""
@@ -99,7 +100,7 @@ def side(
     largest = max(LARGEST.get(device, LARGEST["cuda"]), OVERLAPS * tiles.overlap)
     pixels = tiles.padded(height) * tiles.padded(width)
     fits = pixels * per_pixel <= room
-    if fits and (needed or max(height, width) <= largest):
+    if fits and (needed or pixels <= largest**2):
         return 0
     most = int(math.sqrt(room / max(per_pixel, 1e-9)))
     return max(min(most, largest), tiles.least)

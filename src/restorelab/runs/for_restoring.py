@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from restorelab.config import build, packaged
@@ -26,8 +27,15 @@ class Trained:
     sigma: tuple[float, float] | None
 
 
-def network(source: str | PathLike[str] | nn.Module, device: str, packages: Sequence[str] = ()) -> Trained:
+def network(
+    source: str | PathLike[str] | nn.Module,
+    device: str,
+    packages: Sequence[str] = (),
+    overrides: Sequence[str] | None = None,
+) -> Trained:
     """Load a network, or take one that is loaded. Errors as of `restorelab.load`.
+
+    overrides: what names the network of a file of weights alone, such as `["model=dncnn", "data.channels=3"]`.
 
     Raises:
         ConfigError: for a network that does not restore images.
@@ -39,7 +47,9 @@ def network(source: str | PathLike[str] | nn.Module, device: str, packages: Sequ
         onnx = OnnxNetwork(path)
         return Trained(onnx, onnx.trained)
     named = packaged.of(path)
-    net: nn.Module = loading.load(source, device, model=None, clamp=False, packages=packages)
+    net: nn.Module = loading.load(source, device, model=overrides, clamp=False, packages=packages)
+    if getattr(net, "channels_last", True):  # on a CPU 1.1 to 2 times as fast as contiguous, for the same values
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Trained(net, _trained(path) if named is None else named.sigma)
 
 

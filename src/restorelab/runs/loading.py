@@ -33,9 +33,9 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
         if spandrel.installed():
             return _ready(spandrel.Spandrel(str(path)), device, clamp=clamp)
         msg = (
-            f"{path} lies in no run folder, so nothing says which network its weights belong to. Name one: "
-            'restorelab.load(path, model=["model=dncnn", "data.channels=3"]), or model=a torch.nn.Module; or have it '
-            f"recognized: {spandrel.EXTRA}"
+            f"{path} lies in no run folder, so nothing says which network its weights belong to. Name one: to restore, "
+            "network='dncnn data.channels=3'; in Python, restorelab.load(path, model=[\"model=dncnn\", "
+            f'"data.channels=3"]), or model=a torch.nn.Module. Or have it recognized: {spandrel.EXTRA}'
         )
         raise ConfigError(msg)
     with trust.trusting(packages):
