@@ -93,14 +93,14 @@ def test_too_few_of_either_says_so(tmp_path: Path) -> None:
     for path in list(tmp_path.glob("run0-*")) + list(tmp_path.glob("run1-*")):
         (path / "metrics.csv").unlink()
     (reason,) = key_importance.shown(find([tmp_path]).runs, "psnr").text
-    assert "not all of a grid" in reason
+    assert "not a full grid" in reason
 
 
 def test_runs_of_one_config_and_runs_without_curves_say_so(tmp_path: Path) -> None:
     folders.write(tmp_path, folders.config(), {"gaussian_50": 25})
     found = key_importance.shown(find([tmp_path]).runs, "psnr")
     assert (found.charts, found.tables) == ([], [])
-    assert "No two runs" in found.text[0]
+    assert "No two trained runs" in found.text[0]
 
 
 def test_runs_validated_on_other_images_are_no_levels_of_a_key(tmp_path: Path) -> None:
@@ -136,4 +136,4 @@ def test_seeds_of_one_config_are_no_further_tries(tmp_path: Path) -> None:
             folders.write(tmp_path, settings, {"gaussian_50": 25}, history=folders.curve(25.0 + place))
     found = key_importance.shown(find([tmp_path]).runs, "psnr")
     assert found.charts == []
-    assert "not all of a grid" in found.text[0]
+    assert "not a full grid" in found.text[0]

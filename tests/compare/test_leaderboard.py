@@ -118,7 +118,7 @@ def test_one_group_of_images_decides_nothing_and_says_so(tmp_path: Path) -> None
     table, *_ = leaderboard.tables(found, best)
     cell = rows(table)["b"]["gaussian_50\nagainst a"]
     assert cell.text == "-"
-    assert "are of one group" in cell.note
+    assert "belong to one group" in cell.note
 
 
 def test_many_evaluations_are_a_table_a_metric_with_the_mean_first(tmp_path: Path) -> None:

@@ -270,4 +270,4 @@ def test_one_seed_has_an_interval_of_the_images_alone_and_no_p(tmp_path: Path) -
     notes = " ".join(significance.table(result, found).notes)
     assert "bootstrap over groups of images (" in notes
     assert "covers the images alone and says nothing about another training" in notes
-    assert "Holm" not in notes.replace("by Holm's correction, and the difference", "")
+    assert "Holm" not in notes.replace("after Holm's correction, and the difference", "")

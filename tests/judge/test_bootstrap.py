@@ -126,7 +126,7 @@ def test_a_ratio_is_that_of_the_means_and_needs_positive_numbers():
 
 
 def test_one_group_says_nothing_about_others():
-    with pytest.raises(DataError, match="all 4 test images are of one group"):
+    with pytest.raises(DataError, match="all 4 test images belong to one group"):
         estimate([MetricSample("a", np.ones((3, 4)), ["g"] * 4)], [1])
 
 

@@ -1,10 +1,12 @@
-"""Shares of variance on a full grid: the functional analysis of variance, exact because every combination is there.
+"""Shares of variance on a full grid: the functional analysis of variance, exact because no combination is missing.
 
-The variance of one run's value is split into what each key does by itself (the variance of the means of its values),
-what each pair of keys does beyond that, what is left of higher interactions, and the seeds' own (the mean variance
-within a combination). With equal numbers of seeds these are the sums of squares of the textbooks divided by their
-total. Source: Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter importance" (ICML 2014), whose
-decomposition this is, with the grid itself in place of a forest.
+The variance of a run's value is split into the main effect of each key (the variance of the means of its values), the
+interaction of each pair of keys, the remaining higher interactions, and the variance between seeds (the mean variance
+within a combination). With equal numbers of seeds these are the sums of squares of an ordinary analysis of variance,
+divided by their total.
+
+Source: the decomposition of Hutter, Hoos and Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter
+Importance" (ICML 2014). Unlike the paper, the values are those of the grid, not those of a random forest.
 """
 
 from collections.abc import Sequence
@@ -16,9 +18,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Effect:
-    """What some keys do together: `axes` of the grid; `share` of the variance in [0, 1]; `p` by an F test.
+    """The effect of one key, or the interaction of two.
 
-    p: None where no combination has two seeds, or their numbers differ.
+    Attributes:
+        axes: the keys' axes of the grid.
+        share: of the variance, in [0, 1].
+        p: of an F test against the variance between seeds; None for combinations with one seed or with different
+            numbers of seeds.
     """
 
     axes: tuple[int, ...]
@@ -28,7 +34,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class Decomposition:
-    """All shares, which sum to 1: of keys and pairs, of higher interactions, and of the seeds."""
+    """All shares of the variance, which sum to 1: of keys and pairs, of `higher` interactions, and of the `seeds`.
+
+    total: the variance of a run, in the metric's unit squared; if it is 0, there are no effects and all shares are 0.
+    """
 
     effects: list[Effect]
     higher: float
@@ -37,10 +46,10 @@ class Decomposition:
 
 
 def decompose(cells: np.ndarray, shape: Sequence[int]) -> Decomposition:
-    """Split the variance.
+    """Split the variance of the runs of a full grid.
 
-    cells: the values of each combination's seeds, (product of shape), dtype object, in C order of the grid.
-    shape: how many values each key has. `total` is the variance of a run, in the metric's unit squared.
+    cells: the values of the seeds of each combination, (product of shape,), dtype object, in C order of the grid.
+    shape: the number of values of each key.
     """
     means = np.array([np.mean(cell) for cell in cells]).reshape(shape)
     within = float(np.mean([np.var(cell) for cell in cells]))
@@ -64,7 +73,7 @@ def decompose(cells: np.ndarray, shape: Sequence[int]) -> Decomposition:
 
 
 def _part(means: np.ndarray, axes: tuple[int, ...], parts: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
-    """What the axes do together beyond what fewer of them do; broadcast over the others."""
+    """Return the effect of the axes together, without the effects of fewer of them; other axes have length 1."""
     rest = tuple(axis for axis in range(means.ndim) if axis not in axes)
     part = means.mean(axis=rest, keepdims=True)
     for order in range(len(axes)):
@@ -74,7 +83,7 @@ def _part(means: np.ndarray, axes: tuple[int, ...], parts: dict[tuple[int, ...],
 
 
 def _p(variance: float, within: float, cells: int, seeds: int, freedom: int) -> float | None:
-    """F test of an effect against the seeds."""
+    """Return the p-value of an F test of an effect against the variance between seeds; None if it cannot be tested."""
     if seeds < 2 or freedom == 0:
         return None
     if within == 0:

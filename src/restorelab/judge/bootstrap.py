@@ -3,22 +3,23 @@
 A run's metric is a table of seeds by images. Both are samples: another seed, or other photographs, would have given
 other numbers. They are crossed (every seed is measured on the same images), so their parts of the uncertainty add up:
 
-- groups: the groups of images (a person, a sequence) are drawn with replacement, a group's images all together, the
-  same draw for every run, so that a comparison is paired by image;
-- seeds: each run's seeds are drawn with replacement, on their own for each run. Equal seed numbers are *not* paired:
-  they share the order of the images but not the weights of two architectures. Where what they share makes them alike,
-  the interval is a little too wide, never too narrow, and not pairing makes 4 degrees of freedom of 3 + 3 seeds, not 2.
+- groups: the groups of images (a person, a sequence) are drawn with replacement, each with all its images. The draw is
+  the same for every run, so that a comparison is paired by image.
+- seeds: the seeds of each run are drawn with replacement, independently for each run. Equal seed numbers are *not*
+  paired: they share the order of the images but not the weights of two architectures. If what they share makes their
+  results alike, the interval is a little too wide, never too narrow. Without pairing, 3 + 3 seeds have 4 degrees of
+  freedom instead of 2.
 
-A plain percentile interval of 3 seeds is far too narrow: it can never leave the range of the three. In simulations of
-two equal methods whose seeds differ more than their images do, it covered 84 % (76 % with seeds paired) where 95 % was
-promised, and called 10 % of the pairs different at p < 0.01. So the deviations of each part are studentized: widened by
-sqrt(n / (n - 1)), as a resample of n shows only (n - 1) / n of the variance, and divided by sqrt(chi2(df) / df), which
-makes Student's t of a normal; df is n - 1 for groups and Welch and Satterthwaite's for the seeds of several runs. The
-percentile interval of these covered 95 to 98 % with equal numbers of seeds, 5 groups or 3 + 3 seeds among the cases
-tried, and 93 % with 3 seeds against 10, as Welch's t-test does.
+A plain percentile interval of 3 seeds is far too narrow, because it cannot extend beyond the range of the three. In
+simulations of two equal methods whose seeds differ more than their images do, the nominal 95 % interval covered 84 %
+(76 % with seeds paired), and 10 % of the pairs had p < 0.01. Therefore the deviations of each part are studentized:
+they are multiplied by sqrt(n / (n - 1)), because a resample of n shows only (n - 1) / n of the variance, and divided by
+sqrt(chi2(df) / df), which turns a normal distribution into Student's t. df is n - 1 for groups, and that of Welch and
+Satterthwaite for the seeds of several runs. The percentile interval of these deviations covered 95 to 98 % with equal
+numbers of seeds (5 groups and 3 + 3 seeds were among the cases), and 93 % with 3 seeds against 10, like Welch's t-test.
 
-Sources: Owen, "The pigeonhole bootstrap" (2007), for crossed samples; Hesterberg, "What teachers should know about the
-bootstrap" (2015), for small ones; Holm (1979).
+Sources: Owen, "The pigeonhole bootstrap" (2007), for crossed samples; Hesterberg, "What Teachers Should Know About the
+Bootstrap" (2015), for small samples; Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
 """
 
 from collections.abc import Callable, Sequence
@@ -31,47 +32,52 @@ from restorelab.errors import DataError
 from restorelab.runs.samples import MetricSample
 
 RESAMPLES = 2000
+"""The least number of draws of the groups."""
+
 MOST = 50_000
-"""The fewest and the most draws; the latter suffice for 1,250 comparisons."""
+"""The greatest number of draws of the groups, which suffices for 1,250 comparisons."""
 
 LEVEL = 0.05
-"""The p-value, corrected by Holm, below which a difference is decided."""
+"""The significance level: differences with a Holm-corrected p-value below it are decided."""
 
 SEED_DRAWS = 5
 """Draws of the seeds for each draw of the groups; they are cheap and stabilize the tails of Student's distribution."""
 
 PLENTY = 10_000
-"""The number of draws of the groups from which one draw of the seeds for each suffices."""
+"""From this number of draws of the groups on, one draw of the seeds for each suffices."""
 
 CONFIDENCE = 0.95
+"""The level of the intervals."""
+
 ENOUGH = 3
-"""The fewest seeds with which an architecture may be called better."""
+"""The least number of seeds with which an architecture may be called better."""
 
 CHUNK = 1 << 16
-"""How many numbers are drawn at once so that they fit a core's cache; 4 million at once take five times as long."""
+"""Numbers that are drawn at once, so that they fit a core's cache; 4 million at once take five times as long."""
 
 
 def draws_for(comparisons: int) -> int:
-    """Return the number of draws with which Holm's correction over so many comparisons can still decide something.
+    """Return the number of draws with which Holm's correction over `comparisons` can still decide a difference.
 
-    The least p that B draws can give is 2 / (B + 1), and the correction multiplies the first p by the comparisons.
+    The least p-value of B draws is 2 / (B + 1), and the correction multiplies the smallest one by `comparisons`.
     """
     return int(np.clip(8 * comparisons / LEVEL, RESAMPLES, MOST))
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its resampled values.
+    """An estimated number with its resampled values.
 
     Attributes:
         value: the estimate.
-        draws: the estimate in each resample.
-        seeds: of the run with the fewest.
-        images, groups: that were resampled; 0 where only whole runs were measured.
-        powered: whether every run that learned has enough seeds.
-        exact: whether it does not depend on chance.
-        resamples: how many of the groups.
-        over: what the interval is over, such as "seeds and groups of images"; empty where there is none.
+        draws: the estimate in each resample, (draws,).
+        seeds: the number of seeds of the run with the fewest.
+        images: number of images that were resampled; 0 if the runs have no values per image.
+        groups: number of their groups; 0 likewise.
+        powered: whether every trained run has at least `ENOUGH` seeds.
+        exact: whether the estimate does not depend on chance: nothing was trained, and no images were resampled.
+        resamples: the number of draws of the groups.
+        over: what was resampled for the interval, such as "seeds and groups of images"; empty if nothing was.
     """
 
     value: float
@@ -95,7 +101,10 @@ class Estimate:
         return float(np.quantile(self.draws, (1 + CONFIDENCE) / 2))
 
     def p(self, low: float = -np.inf, high: float = np.inf) -> float:
-        """Two-sided p-value against "the truth is not between low and high"; never below 2 / (resamples + 1)."""
+        """Return the two-sided p-value of the hypothesis that the true value is not between `low` and `high`.
+
+        It is at least 2 / (resamples + 1).
+        """
         outside = max(float((self.draws <= low).mean()), float((self.draws >= high).mean()))
         return min(1.0, 2 * (outside * self.resamples + 1) / (self.resamples + 1))
 
@@ -105,8 +114,8 @@ class Resampled:
     """Draws of the groups of images, made once for many comparisons.
 
     Attributes:
-        means: by run, over the images of each draw, (resamples, seeds).
-        groups: how many there are.
+        means: by run, the means of each seed over the images of each draw, (resamples, seeds).
+        groups: the number of groups.
     """
 
     means: dict[str, np.ndarray]
@@ -114,10 +123,10 @@ class Resampled:
 
 
 def resample(samples: Sequence[MetricSample], resamples: int = RESAMPLES) -> Resampled:
-    """Draw the groups of images for all runs at once; they are on the same images, in the same order.
+    """Draw the groups of images for all runs at once, which were measured on the same images, in the same order.
 
     Raises:
-        DataError: where all images are of one group.
+        DataError: if all images belong to one group.
     """
     codes, groups = _codes(samples[0])
     means = _resampled_means(samples, codes, groups, resamples, PhiloxDraws("study, shared", 0).generator)
@@ -133,20 +142,21 @@ def estimate(
     seed: int = 0,
     shared: Resampled | None = None,
 ) -> Estimate:
-    """A weighted sum of the runs' means; weights 1 and -1 make a paired difference.
+    """Estimate a weighted sum of the runs' means; weights 1 and -1 give a paired difference.
 
-    samples: runs on the same images, in the same order. log: of the logarithm of each seed's mean over the images, so
+    samples: runs on the same images, in the same order. log: use the logarithm of each seed's mean over the images, so
     that a difference is the logarithm of a ratio. With one seed the interval is that of the images alone; with one
-    value a seed, that of the seeds alone. shared: draws by `resample`, of these runs among others.
+    value per seed it is that of the seeds alone. seed: of the draws. shared: draws made by `resample` for these runs
+    and others.
 
     Raises:
-        DataError: where all images are of one group, and for the logarithm of what is not positive.
+        DataError: if all images belong to one group, and for the logarithm of a mean that is not positive.
     """
     generator = PhiloxDraws("study", seed).generator
     means = [sample.values.mean(axis=1) for sample in samples]
     for sample, mean in zip(samples, means, strict=True):
         if log and not (mean > 0).all():
-            msg = f"run {sample.run}: a ratio needs positive numbers, and a mean is {mean.min():.3g}."
+            msg = f"run {sample.run}: a ratio needs positive means, but one is {mean.min():.3g}."
             raise DataError(msg)
     curve = np.log if log else np.asarray
     heights = [curve(mean) for mean in means]
@@ -176,16 +186,16 @@ def estimate(
 
 
 def _over(moving: int, learned: int, groups: int) -> str:
-    """Describe what an interval is over: of `learned` runs that learn, `moving` have several seeds."""
+    """Return what was resampled, in words: of `learned` trained runs, `moving` have several seeds."""
     seeds = "seeds" if moving == learned else f"seeds of {moving} of {learned} runs"
     return " and ".join([seeds] * bool(moving) + ["groups of images"] * bool(groups))
 
 
 def _codes(sample: MetricSample) -> tuple[np.ndarray, int]:
-    """Number the groups, (images), and count them."""
+    """Return the number of each image's group, (images,), and how many groups there are."""
     names, codes = np.unique(np.array(sample.groups), return_inverse=True)
     if len(names) < 2:
-        msg = f"all {len(codes)} test images are of one group ({names[0]}): nothing can be said about other groups."
+        msg = f"all {len(codes)} test images belong to one group ({names[0]}), so that the groups cannot be resampled."
         raise DataError(msg)
     return codes, len(names)
 
@@ -193,7 +203,7 @@ def _codes(sample: MetricSample) -> tuple[np.ndarray, int]:
 def _resampled_means(
     samples: Sequence[MetricSample], codes: np.ndarray, groups: int, resamples: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """Means over the images of resampled groups: of each run (resamples, seeds)."""
+    """Return, for each run, the means over the images of resampled groups: (resamples, seeds)."""
     rows = np.concatenate([sample.values for sample in samples])
     sums = np.stack([np.bincount(codes, weights=row, minlength=groups) for row in rows], axis=1)
     sizes = np.bincount(codes, minlength=groups).astype(float)
@@ -220,7 +230,7 @@ def _group_deviations(
     generator: np.random.Generator,
     shared: Resampled | None,
 ) -> tuple[np.ndarray, int]:
-    """The change of the weighted sum by resampling the groups, studentized: (resamples), and how many groups."""
+    """Return the studentized changes of the weighted sum in each draw of the groups, (resamples,), and their number."""
     if shared is not None:
         groups, resampled = shared.groups, [shared.means[sample.run] for sample in samples]
     else:
@@ -233,7 +243,7 @@ def _group_deviations(
 def _seed_deviations(
     moving: Sequence[tuple[float, np.ndarray]], count: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """The change of the weighted sum by resampling each run's seeds, studentized: (count)."""
+    """Return the studentized changes of the weighted sum in each draw of the runs' seeds: (count,)."""
     deviations = np.zeros(count)
     variances, freedoms = [], []
     for weight, height in moving:
@@ -242,14 +252,14 @@ def _seed_deviations(
         deviations += weight * np.sqrt(size / (size - 1)) * (height[drawn].mean(axis=1) - height.mean())
         variances.append(weight**2 * height.var(ddof=1) / size)
         freedoms.append(size - 1)
-    # Welch and Satterthwaite: sum(v)^2 / sum(v^2 / (n - 1)); any number serves where no seed differs from another.
+    # Welch and Satterthwaite: sum(v)^2 / sum(v^2 / (n - 1)); if all seeds are equal, df has no effect.
     below = sum(v * v / freedom for v, freedom in zip(variances, freedoms, strict=True))
     df = sum(variances) ** 2 / below if below else 1.0
     return deviations * np.sqrt(df / generator.chisquare(df, count))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's correction: p-values that hold for all of a family together, in the given order, at most 1."""
+    """Return the p-values of a family of comparisons after Holm's correction, in the given order, at most 1."""
     values = np.asarray(p, dtype=float)
     order = np.argsort(values)
     steps = values[order] * np.arange(len(values), 0, -1)
@@ -259,6 +269,9 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def win_rate(sample: MetricSample, other: MetricSample, *, higher: bool) -> float:
-    """Share of the images on which `sample` is better, seeds averaged, equal ones counting half."""
+    """Return the share of the images on which `sample` is better, means over seeds; equal values count as half.
+
+    higher: whether higher values are better.
+    """
     ahead = sample.values.mean(axis=0) - other.values.mean(axis=0)
     return float((np.sign(ahead if higher else -ahead) / 2 + 0.5).mean())

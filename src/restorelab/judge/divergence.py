@@ -1,15 +1,14 @@
-"""The keys whose values the best runs of a search share: rank-based PED-ANOVA.
+"""The importance of a key in a search: how much its values differ among the best runs; rank-based PED-ANOVA.
 
-A key matters as far as its values among the best quarter are spread otherwise than among all runs. The difference is
-the Pearson divergence between the two, `sum_k p_k (q_k / p_k - 1)^2` over bins, with p_k the share of all runs in bin k
-and q_k that of the best. Numbers are binned by rank (quarters), so that neither a logarithmic range nor where a sampler
-looked most matters; other values are their own bins. Chance alone makes the divergence positive: its expectation with
-the best drawn at random is known (the counts are hypergeometric) and taken off, and the p-value is exact up to the
-number of draws from that distribution.
+A key is important if its values are distributed differently among the best quarter of the runs than among all runs. The
+measure is the Pearson divergence between the two distributions, `sum_k p_k (q_k / p_k - 1)^2` over bins, with p_k the
+share of all runs in bin k and q_k that of the best. Numbers are binned by rank into quarters, so that neither a
+logarithmic range nor the sampler's density has an effect; each other value is a bin of its own. Chance alone makes the
+divergence positive: its expectation for a random choice of the best is known (the counts are hypergeometric) and is
+subtracted. The p-value is exact up to the number of draws from that distribution.
 
-Source: Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary
-subspaces" (IJCAI 2023). Unlike the paper's, the densities are counts in bins of equal probability, not kernel
-estimates.
+Source: Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
+Subspaces" (IJCAI 2023). Unlike the paper, the densities are counts in bins of equal probability, not kernel estimates.
 """
 
 from collections.abc import Sequence
@@ -22,19 +21,22 @@ BEST = 0.25
 """The share of the runs that counts as the best."""
 
 BINS = 4
+"""Number of bins of numeric values."""
+
 DRAWS = 10_000
+"""Draws of random choices of the best, for the p-value."""
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """How one key's values differ among the best: `value` with chance taken off (never below 0), and its p-value."""
+    """The divergence of one key: `value` above its expectation by chance, at least 0, and its p-value."""
 
     value: float
     p: float
 
 
 def divergence(values: Sequence[Any], best: np.ndarray, *, seed: int = 0) -> Divergence:
-    """How the values of a key, (runs), are spread among the best: `best` is (runs) bool."""
+    """Return the divergence of a key's `values`, one per run; `best`: (runs,) bool, which runs are the best."""
     bins = binned(values)
     sizes = np.bincount(bins)
     total, chosen = len(bins), int(best.sum())
@@ -48,18 +50,18 @@ def divergence(values: Sequence[Any], best: np.ndarray, *, seed: int = 0) -> Div
 
 
 def _pearson(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The divergence of each row of counts among the best, (draws, bins), from all runs' bins."""
+    """Return the Pearson divergence of each row of `counts` (draws, bins) from `sizes` (bins,), as shares: (draws,)."""
     share = sizes / sizes.sum()
     shares = counts / counts.sum(axis=1, keepdims=True)
     return (share * (shares / share - 1) ** 2).sum(axis=1)
 
 
 def binned(values: Sequence[Any]) -> np.ndarray:
-    """The bin of each value, from 0 on: quarters by rank of numbers that take many values, else a bin a value."""
+    """Return the bin of each value, (runs,), from 0: its quarter by rank for more than `BINS` numbers, else its own."""
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if numeric and len(set(values)) > BINS:
         numbers = np.array(values, dtype=float)
-        # Equal numbers stay together: the edges are values.
+        # The edges are values, so that equal numbers are in one bin.
         edges = np.unique(np.quantile(numbers, np.arange(1, BINS) / BINS, method="lower"))
         codes = np.searchsorted(edges, numbers, side="left")
     else:

@@ -1,6 +1,6 @@
-"""Which of the varied keys matter, by the best validation metric of each run; test images are not used.
+"""The importance of the keys that vary between runs, by each run's best validation metric; test images are not used.
 
-On a full grid: shares of variance (`anova`). In a search: what the best quarter has in common (`divergence`).
+On a full grid it is the share of variance (`anova`); in a search it is how the best quarter differs (`divergence`).
 """
 
 import json
@@ -24,14 +24,18 @@ from restorelab.runs.run_folder import RunFolder
 from restorelab.runs.run_identity import OF_TRAINING
 
 CONFIGS = 20
-"""The fewest configs of a search: a quarter of them is five."""
+"""The least number of configs of a search; a quarter of them is five."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run: its config, flat; which of them are alike but for the seed; the best of its validation curve.
+    """One run.
 
-    pruned: the search ended it early, so that the value is its best so far.
+    Attributes:
+        config: the flat config.
+        name: the same for runs that differ only in their seed.
+        value: the best value of its validation curve.
+        pruned: whether the search ended it early, so that `value` is its best until then.
     """
 
     config: dict[str, Any]
@@ -42,7 +46,14 @@ class Point:
 
 @dataclass(frozen=True)
 class GridImportance:
-    """Runs that are a full grid of `keys`: the values of each, the results by combination in C order, the shares."""
+    """Runs that form a full grid.
+
+    Attributes:
+        keys: the keys that vary.
+        levels: the values of each key.
+        cells: the results of each combination's seeds, (combinations,) object, in C order.
+        shares: of the variance.
+    """
 
     keys: list[str]
     levels: list[list[Any]]
@@ -52,7 +63,13 @@ class GridImportance:
 
 @dataclass(frozen=True)
 class SearchImportance:
-    """Configs that a search tried (not all of a grid), the best quarter of them, and how its values differ."""
+    """Configs that do not form a full grid, as those of a search.
+
+    Attributes:
+        points: one per config, with the mean over its seeds.
+        best: (points,) bool, the best quarter.
+        divergences: of each key that varies.
+    """
 
     points: list[Point]
     best: np.ndarray
@@ -60,15 +77,15 @@ class SearchImportance:
 
 
 def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> GridImportance | SearchImportance | str:
-    """Find the keys that vary among runs validated on the same images, and how much each matters; else the reason.
+    """Return the importance of the keys that vary between runs validated on the same images, or why there is none.
 
-    pruned: folders of runs that a search ended early: their best so far counts in a search, and in a grid nothing does
-    that was not trained to its end.
+    pruned: folders of runs that a search ended early. They count with their best value in a search; in a grid, only
+    runs that were trained to their end count.
     """
     points = _on_same_images(runs, metric, pruned)
     configs = _by_config(points)
     if len(configs) < 2:
-        return f"No two runs that learn differ in a key and have {metric} on the same validation images."
+        return f"No two trained runs with {metric} on the same validation images differ in a key."
     finished = [point for point in points if not point.pruned]
     keys = _keys(finished)
     if keys and (grid := _grid(finished, keys)) is not None:
@@ -79,22 +96,20 @@ def importance(runs: Runs, metric: str, pruned: Sequence[Path] = ()) -> GridImpo
         return GridImportance(keys, levels, cells, shares)
     keys = _keys(points)
     if not keys:
-        return "The runs differ in their seed only."
+        return "The runs differ only in their seeds."
     if len(configs) >= CONFIGS:
         return _search(configs, keys, metric)
     shown = ", ".join(naming.label(key, keys) for key in keys)
-    return (
-        f"{len(configs)} combinations of {shown}: not all of a grid, and fewer than the {CONFIGS} that a search needs."
-    )
+    return f"{len(configs)} combinations of {shown}: they are not a full grid, and a search needs at least {CONFIGS}."
 
 
 def _keys(points: Sequence[Point]) -> list[str]:
-    """Return the keys that vary among the configs."""
+    """Return the keys that vary between the configs."""
     return factors([point.config for point in _by_config(points)])
 
 
 def _on_same_images(runs: Runs, metric: str, pruned: Sequence[Path]) -> list[Point]:
-    """The runs by what they were validated on: the set with the most configs."""
+    """Return the runs that were validated on the same images; of several such sets, the one with the most configs."""
     sets: dict[str, list[Point]] = defaultdict(list)
     for name in runs:
         for record in runs[name]:
@@ -126,7 +141,7 @@ def _best(values: np.ndarray, metric: str) -> float:
 
 
 def _validated(config: Mapping[str, Any]) -> str:
-    """A key of the validation images and how they are measured."""
+    """Return a key that is equal for runs with the same validation images, degradations and protocol."""
     data = {key: value for key, value in (config.get("data") or {}).items() if key not in OF_TRAINING}
     evaluation = config.get("evaluation") or {}
     training_stages = {stage: config.get(stage) for stage in STAGES
@@ -136,10 +151,10 @@ def _validated(config: Mapping[str, Any]) -> str:
 
 
 def factors(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys that vary, groups first, without those that another one decides; an experiment is no key but many.
+    """Return the keys that vary, in the configs' order, without those that another one determines.
 
-    What belongs to a group's option (`model.depth` where `model` differs) counts only where it varies under one option;
-    of two keys that are always equal the first counts, and so it does of two that always change together.
+    `experiment` is left out, because it stands for many keys. A key of a group's option (`model.depth` if `model`
+    varies) counts only if it varies under one option. Of two keys that always change together, the first counts.
     """
     kept: list[str] = []
     for key in dict.fromkeys(key for config in configs for key in config if key != "experiment"):
@@ -163,7 +178,7 @@ def _decides(first: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _by_config(points: Sequence[Point]) -> list[Point]:
-    """A point a config, with the mean over its seeds: seeds of one config are no further tries."""
+    """Return one point per config, with the mean value of its seeds."""
     by: dict[str, list[Point]] = defaultdict(list)
     for point in points:
         by[point.name].append(point)
@@ -171,7 +186,7 @@ def _by_config(points: Sequence[Point]) -> list[Point]:
 
 
 def _levels(points: Sequence[Point], key: str) -> list[Any]:
-    """The values of a key, each once, in ascending order where they are numbers."""
+    """Return the different values of a key, in ascending order if they are numbers."""
     by_text = {json.dumps(value, default=str): value for point in points
              for value in [point.config.get(key, naming.ABSENT)]}  # fmt: skip
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in by_text.values())
@@ -179,7 +194,7 @@ def _levels(points: Sequence[Point], key: str) -> list[Any]:
 
 
 def _grid(points: Sequence[Point], keys: Sequence[str]) -> tuple[np.ndarray, list[list[Any]]] | None:
-    """The values by combination in C order, and each key's values; None where a combination is missing."""
+    """Return the values by combination in C order, and the values of each key; None if a combination is missing."""
     levels = [_levels(points, key) for key in keys]
     if np.prod([len(values_of_key) for values_of_key in levels]) > len(points):
         return None

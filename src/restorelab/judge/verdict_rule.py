@@ -1,16 +1,16 @@
-"""The one rule by which differences and findings are judged, on a study's page and on the comparison alike.
+"""The rule by which differences and findings are judged, on the pages of studies and of comparisons.
 
-`decide` looks at one estimate: at its 95 % interval (see `bootstrap`), and at the threshold below which a difference
-of its metric does not matter (0.05 dB of PSNR; `runs.metric.METRICS` has the others). `correct` then applies Holm's
-correction to all decisions of a page or a table. The verdicts, for a difference and for a finding:
+`decide` judges one estimate by its 95 % interval (see `bootstrap`) and by the threshold below which a difference of its
+metric is negligible (0.05 dB of PSNR; `runs.metric.METRICS` has the others). `correct` then applies Holm's correction
+to all decisions of a page or a table. The verdicts on a difference and on a finding are:
 
-- better, worse (a finding: holds, reversed): the whole interval lies on one side of 0 (wholly inside, wholly outside
-  what the finding says), p is below 0.05 by Holm's correction, and the difference is not below the threshold;
+- better, worse (a finding: holds, reversed): the whole interval lies on one side of 0 (inside, outside the range that
+  the finding claims), the p-value is below 0.05 after Holm's correction, and the difference is not below the threshold;
 - tie: the whole interval lies within the threshold, so that the two are shown to be alike;
-- undecided: anything else, such as an interval that reaches from worse to better. It says nothing about a tie;
-- underpowered: a network that learns has fewer than three seeds, so that nothing is said about its architecture, and
-  there is no p;
-- not judged (findings only): a run is missing, or the numbers belong to other images or another machine than these.
+- undecided: anything else, such as an interval that extends from worse to better. This is not evidence for a tie;
+- underpowered: a trained network has fewer than three seeds, so that nothing is concluded about its architecture, and
+  there is no p-value;
+- not judged (findings only): a run is missing, or the numbers belong to other images or another machine.
 """
 
 from collections.abc import Sequence
@@ -36,16 +36,16 @@ Word = TypeVar("Word", bound=str)
 DECIDED = ("holds", "reversed", "better", "worse")
 """Verdicts that need a p-value below `LEVEL`."""
 
-_SIDES = "p is below 0.05 by Holm's correction, and the difference is not below the threshold"
+_SIDES = "p is below 0.05 after Holm's correction, and the difference is not below the threshold"
 
 MEANING = {
-    "holds": f"the whole 95 % interval lies inside what the finding says, {_SIDES}.",
-    "reversed": f"the whole 95 % interval lies outside what the finding says, {_SIDES}.",
+    "holds": f"the whole 95 % interval lies inside the range that the finding claims, {_SIDES}.",
+    "reversed": f"the whole 95 % interval lies outside the range that the finding claims, {_SIDES}.",
     "better": f"the whole 95 % interval lies on the better side of 0, {_SIDES}.",
     "worse": f"the whole 95 % interval lies on the worse side of 0, {_SIDES}.",
     "tie": "the whole 95 % interval lies within the threshold, so the two are shown to be alike.",
     "undecided": "none of these: the images and seeds at hand cannot decide. This is not a tie.",
-    "underpowered": f"a network that learns has fewer than {ENOUGH} seeds: nothing is said about its architecture.",
+    "underpowered": f"a trained network has fewer than {ENOUGH} seeds: nothing is concluded about its architecture.",
     "not judged": "a run or a number is missing, or the number belongs to other images or another machine.",
 }
 """The verdicts in words, for the legend of a page."""
@@ -53,9 +53,10 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Decision:
-    """An outcome with its two-sided p-value: against what a decided outcome says, else the smaller of both sides.
+    """An outcome with its two-sided p-value.
 
-    p is None where nothing is left to chance.
+    p: for a decided outcome, that of the opposite hypothesis; otherwise the smaller of the two sides' p-values; None
+    for an estimate that does not depend on chance.
     """
 
     outcome: Outcome
@@ -63,9 +64,9 @@ class Decision:
 
 
 def decide(estimate: Estimate, low: float = 0.0, high: float = np.inf, *, threshold: float | None = None) -> Decision:
-    """Whether a number lies between `low` and `high`; see the module.
+    """Judge whether an estimated number lies between `low` and `high`; see the module's docstring.
 
-    threshold: differences from 0 within it are ties; None where a tie means nothing, as for a number of its own.
+    threshold: differences within it are ties; None if a tie has no meaning, as for a number that is not a difference.
     """
     inside, outside = estimate.p(low, high), _p_beyond(estimate, low, high)
     outcome: Outcome = "undecided"
@@ -82,9 +83,9 @@ def decide(estimate: Estimate, low: float = 0.0, high: float = np.inf, *, thresh
 
 
 def compare(estimate: Estimate, kind: Metric) -> tuple[Comparison, float | None]:
-    """What an estimate of "one less other" (for a relative metric the logarithm of their ratio) says of the one.
+    """Return the verdict on a run before Holm's correction, and its p-value; None if a run has too few seeds.
 
-    The verdict before Holm's correction, and its p: None where a run has too few seeds for either.
+    estimate: the difference of the run and another one, or the logarithm of their ratio for a relative metric.
     """
     if not estimate.powered:
         return "underpowered", None
@@ -95,16 +96,17 @@ def compare(estimate: Estimate, kind: Metric) -> tuple[Comparison, float | None]
 
 
 def _p_beyond(estimate: Estimate, low: float, high: float) -> float:
-    """Two-sided p-value against "the truth is between the bounds", for whichever side it would lie on."""
+    """Return the two-sided p-value of the hypothesis that the true value is between the bounds."""
     sides = [estimate.p(high=low)] if np.isfinite(low) else []
     sides += [estimate.p(low=high)] if np.isfinite(high) else []
     return min(sides, default=1.0)
 
 
 def correct(verdicts: Sequence[Word], p: Sequence[float | None]) -> list[tuple[Word, float | None]]:
-    """Holm's correction over all that have a p: the verdicts, with "undecided" for what it leaves, and the corrected p.
+    """Apply Holm's correction to all verdicts with a p-value; return each verdict with its corrected p-value.
 
-    Underpowered comparisons have no p and do not count.
+    A decided verdict whose corrected p-value is not below `LEVEL` becomes "undecided". Verdicts without a p-value, such
+    as "underpowered", are not counted.
     """
     family = [i for i, value in enumerate(p) if value is not None]
     corrected = dict(zip(family, holm([value for value in p if value is not None]), strict=True))

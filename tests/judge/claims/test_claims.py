@@ -31,7 +31,7 @@ def test_better_holds_is_reversed_ties_and_lacks_seeds(three, tmp_path):
     assert one.test.endswith(
         "95% interval over groups of images alone, of one seed (2,000 resamples, paired by image)."
     )
-    assert "1 seed where 3 are needed: by these numbers it would hold" in one.numbers
+    assert "1 seed, but 3 are needed: by these numbers it would hold" in one.numbers
 
 
 def test_better_says_what_it_tested_and_found(three):
@@ -63,7 +63,7 @@ def test_better_under_each_evaluation_or_in_their_mean(tmp_path):
     each = Better("f", "a", "b", evaluations=list(gains), each=True)(runs)
     assert each.verdict == "reversed"
     assert "weak: a" in each.numbers
-    with pytest.raises(ConfigError, match="each=true: name the evaluations"):
+    with pytest.raises(ConfigError, match="each=true needs evaluations"):
         Better("f", "a", "b", each=True)
 
 
@@ -184,7 +184,7 @@ def test_drop_is_much_here_and_little_elsewhere(tmp_path):
     assert Drop("f", "light", "full", "impulse", 6.0, **little)(runs).verdict == "reversed"
     assert Drop("f", "light", "full", "impulse", 3.5, ["gaussian"], 0.2)(runs).verdict == "reversed"
     assert Drop("f", "light", "full", "gaussian", 0.42)(runs).verdict == "undecided"
-    with pytest.raises(ConfigError, match="expected pairs"):
+    with pytest.raises(ConfigError, match="expected as many runs"):
         Drop("f", ["light", "big"], "full", "impulse", 1.0)
 
 

@@ -48,7 +48,7 @@ def test_sooner_tells_who_never_got_there(tmp_path):
     found = Sooner("f", "quick", "slow", level=0.1)(runs)
     assert found.verdict == "holds"
     assert "slow 1,000 steps" in found.numbers
-    assert "3 of 6 seeds never got there" in found.numbers
+    assert "3 of 6 seeds never reached it" in found.numbers
     assert "has no 'val/lost'" in Change("f", "quick", "val/lost", high=0.5)(runs).numbers
 
 
@@ -79,7 +79,7 @@ def test_a_curve_falls_or_does_not(tmp_path):
     assert Change("f", "falls", "train/loss", start=900, high=0.05)(runs).verdict == "reversed"
     assert Change("f", "stays", "train/loss", low=0.9)(runs).verdict == "holds"
     assert Change("f", "stays", "train/loss", high=0.9)(runs).verdict == "reversed"
-    with pytest.raises(ConfigError, match="one of them is needed"):
+    with pytest.raises(ConfigError, match="at least one of them"):
         Change("f", "falls", "train/loss")
 
 
@@ -89,8 +89,8 @@ def test_one_measurement_is_no_change_and_tells_nobody_to_be_sooner(tmp_path):
     for claim in (Change("f", "a", "train/loss", low=0.9), Change("f", "a", "train/loss", high=1.1)):
         found = claim(runs)
         assert (found.verdict, found.p) == ("not judged", None)
-        assert "measured at step 1,000 only" in found.numbers
-    assert "was measured once only" in Sooner("f", "a", "b")(runs).numbers
+        assert "one measurement of train/loss, at step 1,000" in found.numbers
+    assert "was measured only once" in Sooner("f", "a", "b")(runs).numbers
 
 
 def test_a_change_between_two_steps_needs_two_measurements(tmp_path):
@@ -111,4 +111,4 @@ def test_who_never_gets_there_or_is_there_at_once_is_not_sooner(tmp_path):
         (record.path / "metrics.csv").write_text("\n".join([*lines[:-1], ",".join(last)]) + "\n")
     found = Sooner("f", "slow", "slower", level=0.06)(Runs([Record(r.name, r.path) for n in runs for r in runs[n]]))
     assert found.verdict == "undecided"
-    assert "5 of 6 seeds never got there" in found.numbers
+    assert "5 of 6 seeds never reached it" in found.numbers

@@ -63,7 +63,7 @@ def test_what_holm_leaves_undecided_says_what_it_would_be_alone(three):
     judged = judge([Fixed("f", 0.03), Fixed("f", 0.5)], three)
     assert judged[0].verdict == "undecided"
     assert judged[0].corrected == pytest.approx(0.06)
-    assert "alone it would be called 'holds', by Holm's correction p is 0.06" in judged[0].numbers
+    assert "alone it would be called 'holds', after Holm's correction p is 0.06" in judged[0].numbers
 
 
 def test_a_claim_of_many_parts_among_many_claims_can_be_reversed(tmp_path):
@@ -185,7 +185,7 @@ def test_every_claim_is_among_the_nodes():
     [
         (lambda: Better("f", "a", "b", "psrn"), "metric='psrn'. Did you mean 'psnr'"),
         (lambda: Better("f", "a", []), "than=.*expected a name, or a list of names"),
-        (lambda: Factor("f", "a", "b", 10, "psnr"), "'psnr' has no ratio"),
+        (lambda: Factor("f", "a", "b", 10, "psnr"), "'psnr' is not compared by ratio"),
         (lambda: Factor("f", "a", "b", 0.5), "factor=0.5"),
         (lambda: Close("f", "a", "b", within=0), "within=0"),
         (lambda: AtStep("f", "a", "b", "val/los"), "column='los'. Did you mean 'loss'"),

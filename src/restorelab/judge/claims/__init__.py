@@ -1,16 +1,17 @@
-"""Findings of the reports as claims: a study's YAML names one of these for each finding.
+"""Findings of the reports as claims: a study's YAML names one of these classes for each finding.
 
-Each is called with the runs and gives a `Judged`; `judge` does so for all of a study and corrects their p-values.
+A claim is called with the runs and returns a `Judged`; `judge` judges all claims of a study and corrects their
+p-values.
 
-| claim | says |
+| claim | statement |
 | --- | --- |
 | `Better` | one run beats others (or the degraded input) on a test metric |
-| `Factor` | one run's metric is so many times another's |
-| `Close` | two runs are comparable |
+| `Factor` | one run's metric is at least a given multiple of another's |
+| `Close` | two runs are equivalent on a test metric |
 | `Drop` | runs lose much under one degradation and little under others |
 | `Reaches` | a run reaches a number that the report prints, at the end or at a step |
 | `Faster` | one run takes less time than others |
-| `Sooner` | one run gets to a level in fewer steps |
+| `Sooner` | one run reaches a level in fewer steps than another |
 | `AtStep` | one training curve is above another at a step |
 | `Change` | a training curve falls, or does not |
 | `DeadPixels` | an output has pixels that are always 0, or none |

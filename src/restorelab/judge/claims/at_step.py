@@ -16,9 +16,9 @@ class AtStep(Claim):
     """A column of the history is higher in one run than in another, at one optimizer step.
 
     Attributes:
-        higher, lower: runs, by the number and not by what is good: of a loss the better run is `lower`.
-        column: val/accuracy, train/loss, ...
-        step: null for the last measurement. Something must have been measured within a tenth of it.
+        higher, lower: the runs with the higher and the lower number; of a loss, the better run is `lower`.
+        column: of metrics.csv, such as val/accuracy or train/loss.
+        step: the optimizer step; the nearest measurement must be within a tenth of it. Null for the last measurement.
         threshold: differences within it are a tie, in the column's unit.
     """
 

@@ -18,16 +18,17 @@ from restorelab.runs.samples import samples
 class Better(Claim):
     """`better` beats every run of `than` on a test metric.
 
-    `input` stands for the degraded input as it is, on either side, so that "does it do anything?" is a claim too.
+    On either side, `input` means the unrestored degraded input, so that a claim can test whether a network helps.
 
     Attributes:
         better: a run, or `input`.
-        than: one or several; each must be beaten.
-        metric: any of `metric.METRICS`: psnr, ssim, accuracy (more is better), mse, loss, entropy (less), and others.
-        evaluations: that the metric is averaged over; null for all.
-        each: whether it must hold under each of the evaluations, which are then to be named, rather than in their mean.
-        threshold: within it is a tie: in the metric's unit, or a share for MSE, losses and times; null for 0.05 dB,
-            0.001 of SSIM and accuracy, 1 % of MSE and losses, 5 % of times.
+        than: one or several runs, each of which must be beaten.
+        metric: any of `metric.METRICS`, such as psnr, ssim and accuracy (higher is better), mse, loss and entropy
+            (lower is better).
+        evaluations: the evaluations that the metric is averaged over; null for all.
+        each: whether the claim must hold under each of `evaluations`, which is then required, instead of on average.
+        threshold: differences within it are a tie, in the metric's unit, or a share for MSE, losses and times; null for
+            0.05 dB of PSNR, 0.001 of SSIM and accuracy, 1 % of MSE and losses, 5 % of times.
     """
 
     better: str
@@ -41,7 +42,7 @@ class Better(Claim):
         metric_of(self.metric)
         names(self.than, "than")
         if self.each and not self.evaluations:
-            msg = "each=true: name the evaluations that it must hold under."
+            msg = "each=true needs evaluations: expected the names of those under which the claim must hold."
             raise ConfigError(msg)
 
     @property
@@ -66,7 +67,7 @@ class Better(Claim):
 
     @property
     def comparisons(self) -> int:
-        """One for each rival, under each evaluation if that is asked for."""
+        """Return the number of parts: one for each rival, or with `each` one for each rival and evaluation."""
         return len(names(self.than, "than")) * len(self._sets)
 
     @property
@@ -78,7 +79,7 @@ class Better(Claim):
         return [rival_part for evaluations in self._sets for rival_part in self._against(runs, evaluations, resamples)]
 
     def _against(self, runs: Runs, evaluations: list[str] | None, resamples: int) -> list[FindingPart]:
-        """Return a part for each rival; of more than two, only the nearest one's numbers."""
+        """Return a part for each rival; with more than two, only the nearest rival's part has numbers."""
         pooled = samples(runs, list(dict.fromkeys(self.about)), self.metric, evaluations)
         shared = resample(pooled, resamples) if pooled[0].groups is not None else None
         judged_rivals = [self._one(runs, than, evaluations, resamples, shared) for than in names(self.than, "than")]
@@ -94,7 +95,7 @@ class Better(Claim):
     def _one(
         self, runs: Runs, than: str, evaluations: list[str] | None, resamples: int, shared: Resampled | None
     ) -> tuple[float, FindingPart]:
-        """By how much it is ahead, more being better, and what that decides."""
+        """Return by how much `better` is ahead of a rival (negative if it is behind), and the decided part."""
         kind = METRICS[self.metric]
         between, text = difference(runs, [self.better], [than], self.metric, evaluations, resamples, shared)
         if self.each and evaluations:

@@ -16,14 +16,14 @@ from restorelab.runs.record import Record, Runs
 class Change(Claim):
     """The ratio of a column's value at one step to that at an earlier one lies between two bounds.
 
-    `high: 0.9` says that it falls by a tenth at least; `low: 0.9` that it does not.
+    `high: 0.9` claims that it falls by at least a tenth; `low: 0.9` that it does not.
 
     Attributes:
-        run: whose history.
-        column: train/loss, val/loss, val/accuracy, ...
+        run: the run with the curve.
+        column: of metrics.csv, such as train/loss, val/loss or val/accuracy.
         start: the earlier step; null for the first measurement.
-        end: the later one; null for the last.
-        low, high: bounds of the ratio; one of them is needed.
+        end: the later step; null for the last measurement.
+        low, high: bounds of the ratio, above 0; at least one of them is needed.
     """
 
     run: str
@@ -38,7 +38,7 @@ class Change(Claim):
             msg = f"low={self.low}, high={self.high}: expected ratios above 0."
             raise ConfigError(msg)
         if (self.low is None and self.high is None) or (self.low or 0) >= (self.high or np.inf):
-            msg = f"low={self.low}, high={self.high}: one of them is needed, and low below high."
+            msg = f"low={self.low}, high={self.high}: expected at least one of them, and low below high."
             raise ConfigError(msg)
 
     @property
@@ -64,13 +64,13 @@ class Change(Claim):
         return [part(change, float(bounds[0]), float(bounds[1]), text)]
 
     def _ratio(self, record: Record) -> float:
-        """The value at the later step by that at the earlier one, which must be another measurement."""
+        """Return the ratio of the value at the later step to that at the earlier one, an earlier measurement."""
         (first, before), (last, after) = (training.at(record, self.column, step, end=end)
                                           for step, end in ((self.start, 0), (self.end, -1)))  # fmt: skip
         if first >= last:
             msg = (
-                f"run {record.name} (seed {record.seed}): {self.column} was measured at step {first:,.0f} only, of the "
-                "steps that are asked for; a change needs two measurements."
+                f"run {record.name} (seed {record.seed}): the start and the end of the change are one measurement of "
+                f"{self.column}, at step {first:,.0f}; expected two."
             )
             raise DataError(msg)
         return after / before

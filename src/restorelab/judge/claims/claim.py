@@ -1,4 +1,4 @@
-"""The base of all claims: a finding, a test in words, and the verdict from its parts."""
+"""The base class of claims: a finding, a test in words, and the verdict from its parts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ WOULD = {"holds": "hold", "reversed": "be reversed", "tie": "be a tie", "undecid
 
 @dataclass(frozen=True)
 class Claim(ABC):
-    """A finding of a report, put to the test.
+    """A finding of a report as a statistical test.
 
     Attributes:
         finding: what the report says.
-        absolute: whether it rests on a number that belongs to the report's own images and training, such as a printed
-            MSE. On a stand-in such a claim is not judged; relations between runs are.
+        absolute: whether it depends on a number that belongs to the report's own images and training, such as a printed
+            MSE. In a stand-in study such a claim is not judged; relations between runs are.
     """
 
     finding: str
@@ -40,7 +40,7 @@ class Claim(ABC):
 
     @abstractmethod
     def parts(self, runs: Runs, resamples: int) -> Sequence[FindingPart]:
-        """All that the finding says, each decided on its own; it holds where all of them do."""
+        """Return the statements of the finding, each decided by itself; the finding holds if all of them do."""
 
     @property
     def comparisons(self) -> int:
@@ -49,7 +49,7 @@ class Claim(ABC):
 
     @property
     def timed(self) -> bool:
-        """Whether it is about a number of the machine, such as a time, and not of the network alone."""
+        """Whether its metric depends on the machine, such as a time."""
         kind = METRICS.get(getattr(self, "metric", ""))
         return kind is not None and kind.machine
 
@@ -58,10 +58,10 @@ class Claim(ABC):
         return [record for name in self.about if name in runs for record in runs[name]]
 
     def __call__(self, runs: Runs, family: int = 1, withheld: str = "") -> Judged:
-        """Judge it.
+        """Judge the claim.
 
-        family: the number of claims that it will be corrected with. withheld: why it is not judged; its numbers are
-        given nevertheless.
+        family: the number of claims that Holm's correction will be applied to. withheld: the reason why the claim must
+        not be judged; its numbers are given nevertheless.
         """
         try:
             whole = conjunction(self.parts(runs, draws_for(self.comparisons * family)), with_remarks=not withheld)
@@ -75,7 +75,5 @@ class Claim(ABC):
         if whole.powered:
             return Judged(self.finding, test, whole.outcome, whole.numbers, whole.seeds, whole.p)
         count = "1 seed" if whole.seeds == 1 else f"{whole.seeds} seeds"
-        numbers = (
-            f"{whole.numbers}; {count} where {ENOUGH} are needed: by these numbers it would {WOULD[whole.outcome]}"
-        )
+        numbers = f"{whole.numbers}; {count}, but {ENOUGH} are needed: by these numbers it would {WOULD[whole.outcome]}"
         return Judged(self.finding, test, "underpowered", numbers, whole.seeds)

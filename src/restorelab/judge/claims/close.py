@@ -1,4 +1,4 @@
-"""Two runs do equally well."""
+"""Two runs are equivalent on a test metric."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,16 @@ from restorelab.runs.record import Runs
 
 @dataclass(frozen=True)
 class Close(Claim):
-    """Two runs are comparable: the whole interval of their difference lies within +-`within` (an equivalence test).
+    """Two runs are equivalent: the whole interval of their difference lies within +-`within` (an equivalence test).
 
-    So that two runs are alike has to be shown, as a difference has: with few images or seeds it is undecided.
+    Equivalence must be shown, like a difference: with few images or seeds the claim is undecided.
 
     Attributes:
         one, other: runs, or `input`.
-        within: in the metric's unit; for MSE, losses and times a share, 0.1 for ratios between 1 / 1.1 and 1.1.
+        within: in the metric's unit, above 0; for MSE, losses and times a share, 0.1 for ratios between 1 / 1.1 and
+            1.1.
         metric: any of `metric.METRICS`.
-        evaluations: that the metric is averaged over; null for all.
+        evaluations: the evaluations that the metric is averaged over; null for all.
     """
 
     one: str

@@ -1,4 +1,4 @@
-"""Pixels that a network's output leaves at 0, whatever it is shown."""
+"""Pixels that are 0 in every output of a network."""
 
 from dataclasses import dataclass, field
 
@@ -15,17 +15,19 @@ from restorelab.runs.samples import learned
 
 @dataclass(frozen=True)
 class DeadPixels(Claim):
-    """A network has so many dead pixels in every seed: places that are 0 in all restored test images.
+    """A network has a given number of dead pixels in every seed: positions that are 0 in all restored test images.
 
-    Holds where it is so in every seed, reversed where it is so in none, else undecided. Every seed's count is exact, so
-    there is no interval and no p-value.
+    The claim holds if it is true in every seed, is reversed if it is true in none, and is undecided otherwise. The
+    count of a seed is exact, so there is no interval and no p-value.
 
     Attributes:
-        run: whose output.
-        at_least, at_most: pixels (times channels). at_most=0 says that there are none.
-        share: at least this share of the image's pixels (times channels). One of the three is needed.
-        evaluation: null for the run's first.
-        absolute: false where the count follows from the network alone, whatever the images.
+        run: the run with the network.
+        at_least, at_most: bounds of the number of dead pixels (times channels); at_most=0 claims that there are none.
+        share: the least share of the image's pixels (times channels), in [0, 1].
+        evaluation: the evaluation whose images are restored; null for the run's first.
+        absolute: false if the count follows from the network alone, whatever the images.
+
+    At least one of `at_least`, `at_most` and `share` is needed.
     """
 
     run: str
@@ -37,7 +39,7 @@ class DeadPixels(Claim):
 
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None and self.share is None:
-            msg = "at_least, at_most, share: one of them is needed."
+            msg = "at_least, at_most, share: at least one of them is needed."
             raise ConfigError(msg)
 
     @property

@@ -7,18 +7,23 @@ from restorelab.judge.bootstrap import CONFIDENCE, Estimate
 from restorelab.judge.verdict_rule import Outcome, decide
 
 REMARKS = {"tie": ", within the threshold", "undecided": ", undecided"}
-"""The texts behind the numbers of a part that is neither held nor reversed."""
-
+"""What follows the numbers of a part that is neither held nor reversed."""
 
 ORDER: tuple[Outcome, ...] = ("reversed", "undecided", "tie", "holds")
-"""Outcomes in order; the first that any part has is the outcome of all."""
+"""Outcomes by precedence: the first one that any part has is the outcome of the conjunction."""
 
 
 @dataclass(frozen=True)
 class FindingPart:
-    """One statement of a finding, decided: `outcome` regardless of the number of seeds, `p` against it.
+    """One decided statement of a finding.
 
-    numbers: the measured numbers in words. interval: the kind of the interval, as a sentence; empty without one.
+    Attributes:
+        outcome: regardless of the number of seeds.
+        p: see `Decision`.
+        numbers: the measured numbers in words.
+        seeds: of the run with the fewest.
+        powered: whether there are enough seeds to judge the statement.
+        interval: the kind of the interval, as a sentence; empty without one.
     """
 
     outcome: Outcome
@@ -36,23 +41,22 @@ def part(estimate: Estimate, low: float, high: float, numbers: str, *, threshold
 
 
 def interval(estimate: Estimate) -> str:
-    """What the interval of an estimate is over, as a sentence."""
+    """Return a sentence about what was resampled for the interval of an estimate."""
     if estimate.exact:
-        return "Nothing in it is left to chance."
+        return "The number is exact: it does not depend on chance."
     if not estimate.over:
-        return "One value: there is no interval."
+        return "There is one value, and so no interval."
     how = "paired by image" if estimate.groups else "studentized"
     alone = " alone, of one seed" if "seeds" not in estimate.over and not estimate.powered else ""
     return f"{CONFIDENCE:.0%} interval over {estimate.over}{alone} ({estimate.resamples:,} resamples, {how})."
 
 
 def conjunction(parts: Sequence[FindingPart], *, with_remarks: bool = True) -> FindingPart:
-    """The conjunction of all parts: it holds where each does, and is reversed where any is.
+    """Return the conjunction of all parts: it holds if every part holds, and is reversed if any is reversed.
 
-    Where some do not hold and none is reversed, it is a tie if all of these are ties, and else undecided. p of "holds"
-    is the largest (an intersection-union test needs no correction), p of "reversed" the smallest of the reversed parts
-    times the number of parts (Bonferroni). with_remarks: the numbers name
-    the parts that are not decided.
+    Otherwise it is undecided if any part is, and else a tie. The p-value of "reversed" is the smallest one of the
+    reversed parts times the number of parts (Bonferroni); otherwise it is the largest one (an intersection-union test
+    needs no correction). with_remarks: mark undecided parts and ties in the numbers.
     """
     outcomes = {member.outcome for member in parts}
     outcome = next(word for word in ORDER if word in outcomes)

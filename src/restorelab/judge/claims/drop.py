@@ -14,17 +14,17 @@ from restorelab.runs.record import Runs
 
 @dataclass(frozen=True)
 class Drop(Claim):
-    """`of` is worse than `to` by at least `at_least` under one evaluation, and elsewhere by at most so much.
+    """`of` is worse than `to` by at least `at_least` under one evaluation, elsewhere by at most `elsewhere_at_most`.
 
-    With lists, the runs stand in pairs, and the loss is the mean over the pairs.
+    Lists are pairs of runs, whose differences are averaged.
 
     Attributes:
-        of, to: runs.
-        evaluation: where much is lost.
-        at_least: how much, in the metric's unit.
+        of, to: runs, or lists of as many runs.
+        evaluation: the evaluation with the large difference.
+        at_least: the least difference there, in the metric's unit.
         elsewhere: the other evaluations, averaged; null for none.
-        elsewhere_at_most: how little.
-        metric: of which more is better, and not a ratio: psnr, ssim, accuracy.
+        elsewhere_at_most: the greatest difference there; given if and only if `elsewhere` is.
+        metric: one of which higher is better and that is not compared by ratio: psnr, ssim, accuracy.
     """
 
     of: str | list[str]
@@ -38,13 +38,13 @@ class Drop(Claim):
     def __post_init__(self) -> None:
         kind = metric_of(self.metric)
         if kind.relative or not kind.higher:
-            msg = f"metric={self.metric!r}: expected one of which more is better, such as psnr."
+            msg = f"metric={self.metric!r}: expected a metric of which higher is better, such as psnr."
             raise ConfigError(msg)
         if len(names(self.of, "of")) != len(names(self.to, "to")):
-            msg = f"of={self.of}, to={self.to}: expected pairs, so as many of one as of the other."
+            msg = f"of={self.of}, to={self.to}: expected as many runs in one as in the other, because they are paired."
             raise ConfigError(msg)
         if (self.elsewhere is None) != (self.elsewhere_at_most is None):
-            msg = "elsewhere and elsewhere_at_most: give both, or neither."
+            msg = "elsewhere and elsewhere_at_most: expected both, or neither."
             raise ConfigError(msg)
 
     @property
@@ -66,7 +66,7 @@ class Drop(Claim):
 
     @property
     def comparisons(self) -> int:
-        """One, and one elsewhere."""
+        """Return the number of parts: one, or two with `elsewhere`."""
         return 1 if self.elsewhere is None else 2
 
     def parts(self, runs: Runs, resamples: int) -> list[FindingPart]:

@@ -14,18 +14,18 @@ from restorelab.runs.record import Runs
 
 @dataclass(frozen=True)
 class Factor(Claim):
-    """The metric of `larger` is at least `factor` times that of `smaller`, give or take `tolerance`.
+    """The metric of `larger` is at least `factor` * (1 - `tolerance`) times that of `smaller`.
 
-    Reversed where the interval of the ratio lies wholly below factor * (1 - tolerance): it may still be above 1, and
-    the numbers then say that the direction is right and the size is not. The ratio is that of geometric means over the
+    The claim is reversed if the interval of the ratio lies wholly below that bound. The interval may still be above 1;
+    the numbers then say that the metric is larger, but not by the factor. The ratio is that of geometric means over the
     seeds of each seed's mean over the images.
 
     Attributes:
         larger, smaller: runs, or `input`.
         factor: above 1.
-        metric: one that is compared by ratio: mse, loss, entropy, seconds, parameters, ...
-        evaluations: that the metric is averaged over; null for all.
-        tolerance: share of the factor that "about" forgives.
+        metric: one that is compared by ratio, such as mse, loss, entropy, seconds or parameters.
+        evaluations: the evaluations that the metric is averaged over; null for all.
+        tolerance: the share of the factor that may be missing, at least 0 and below 1.
     """
 
     larger: str
@@ -38,10 +38,13 @@ class Factor(Claim):
     def __post_init__(self) -> None:
         if not metric_of(self.metric).relative:
             allowed = [name for name, kind in METRICS.items() if kind.relative]
-            msg = f"metric={self.metric!r} has no ratio. {nearest(self.metric, allowed)}"
+            msg = f"metric={self.metric!r} is not compared by ratio. {nearest(self.metric, allowed)}"
             raise ConfigError(msg)
         if not self.factor > 1 or not 0 <= self.tolerance < 1:
-            msg = f"factor={self.factor}, tolerance={self.tolerance}: above 1, and from 0 to below 1."
+            msg = (
+                f"factor={self.factor}, tolerance={self.tolerance}: expected a factor above 1, and a tolerance of at "
+                "least 0 and below 1."
+            )
             raise ConfigError(msg)
 
     @property

@@ -16,14 +16,16 @@ KEYS = ("images_per_second", "seconds", "inference_seconds")
 
 @dataclass(frozen=True)
 class Faster(Claim):
-    """`faster` takes less time than every run of `slower`. Times compare only where one machine did all runs, alone.
+    """`faster` takes less time than every run of `slower`.
+
+    Times are comparable only if all runs were made on one machine, without other load.
 
     Attributes:
         faster: a run.
-        slower: one or several; each must be slower.
-        key: images_per_second: the training rate; seconds: the whole run, evaluation included, so that equal steps must
-            be given; inference_seconds: restoring the test set.
-        threshold: share within which it is a tie.
+        slower: one or several runs, each of which must be slower.
+        key: `images_per_second`, the training rate; `seconds`, the whole run with its evaluation, for runs of equally
+            many steps; `inference_seconds`, restoring the test set.
+        threshold: ratios within it are a tie, as a share: 0.05 is 5 %.
     """
 
     faster: str

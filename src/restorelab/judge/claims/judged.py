@@ -1,4 +1,4 @@
-"""A finding of a report, judged: what was tested, the verdict, and the numbers it rests on."""
+"""A judged finding of a report: what was tested, the verdict, and the numbers that it is based on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ class Judged:
 
     Attributes:
         finding: what the report says.
-        test: what was computed, in a sentence, and over what its interval is.
+        test: what was computed and what was resampled for its interval, in sentences.
         verdict: see `restorelab.judge.verdict_rule`.
-        numbers: the measured numbers in words; where it is not judged, also the reason.
-        seeds: of the run with the fewest; 0 where a run is missing.
-        p: two-sided, against what the verdict says; None where nothing is left to chance or too few seeds are there.
-        corrected: by Holm over all claims of the study.
+        numbers: the measured numbers in words, and the reason if the finding is not judged.
+        seeds: of the run with the fewest; 0 if a run is missing.
+        p: the two-sided p-value, see `Decision`; None for an exact number, and for too few seeds.
+        corrected: the p-value after Holm's correction over all claims of the study.
     """
 
     finding: str
@@ -31,7 +31,7 @@ class Judged:
 
 
 def markdown(judged: Sequence[Judged]) -> str:
-    """A table: finding, verdict, numbers, seeds, corrected p, test."""
+    """Return a table in Markdown: finding, verdict, numbers, seeds, corrected p-value, test."""
     lines = ["| finding | verdict | numbers | seeds | p (Holm) | test |", "| --- | --- | --- | --- | --- | --- |"]
     for claim in judged:
         p = "" if claim.corrected is None else f"{claim.corrected:.2g}"

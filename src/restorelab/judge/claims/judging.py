@@ -1,4 +1,4 @@
-"""All claims of a study judged together, with Holm's correction over them."""
+"""Judge all claims of a study together, with Holm's correction over them."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +13,8 @@ from restorelab.runs.record import Runs
 def judge(claims: Iterable[Claim], runs: Runs, machine: hardware.Machine | None = None) -> list[Judged]:
     """Judge all claims of a study, with Holm's correction over all of them; see `restorelab.judge.verdict_rule`.
 
-    machine: of the report. Times are judged on such machines only, and on a stand-in no absolute number is.
+    machine: the report's machine; claims about times are judged only for runs on such a machine. In a stand-in study
+    claims about absolute numbers are not judged.
     """
     claims = list(claims)
     judged = [claim(runs, len(claims), _withheld(claim, runs, machine)) for claim in claims]
@@ -31,5 +32,5 @@ def _withheld(claim: Claim, runs: Runs, machine: hardware.Machine | None) -> str
 def _corrected(judged: Judged, verdict: Verdict, p: float | None) -> Judged:
     if verdict == judged.verdict:
         return replace(judged, corrected=p)
-    numbers = f"{judged.numbers}; alone it would be called {judged.verdict!r}, by Holm's correction p is {p:.2g}"
+    numbers = f"{judged.numbers}; alone it would be called {judged.verdict!r}, after Holm's correction p is {p:.2g}"
     return replace(judged, corrected=p, verdict=verdict, numbers=numbers)

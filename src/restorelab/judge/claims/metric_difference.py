@@ -1,4 +1,4 @@
-"""The difference (or ratio) between runs on a test metric, with a sentence about it: most claims use it."""
+"""The difference (or ratio) between runs on a test metric, with a sentence about it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,10 @@ from restorelab.runs.samples import MetricSample, samples
 
 
 def names(value: Any, key: str) -> list[str]:
-    """One name or a list of them, as a list.
+    """Return one name, or a list of names, as a list.
 
     Raises:
-        ConfigError: for anything else; `key` is the option it stands in.
+        ConfigError: for anything else; it names the option `key`.
     """
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list) or not listed or not all(isinstance(name, str) and name for name in listed):
@@ -26,14 +26,14 @@ def names(value: Any, key: str) -> list[str]:
 
 
 def where(value: Sequence[str] | None) -> str:
-    """Name the evaluations in a sentence."""
+    """Return the evaluations as part of a sentence."""
     if value is None:
         return "over all evaluations"
     return f"under {value[0]}" if len(value) == 1 else f"over {', '.join(value)}"
 
 
 def subject(metric: str, chosen: Sequence[str] | None) -> str:
-    """Name a metric and its evaluations, for the beginning of a sentence."""
+    """Return a metric and its evaluations as the beginning of a sentence."""
     kind = METRICS[metric]
     text = kind.label if kind.source == "run" else f"{kind.label} {where(chosen)}"
     return text[0].upper() + text[1:]
@@ -48,9 +48,10 @@ def difference(
     resamples: int = RESAMPLES,
     shared: Resampled | None = None,
 ) -> tuple[Estimate, str]:
-    """The mean of runs `one` less the mean of runs `other`, and a sentence with both, the interval and the images.
+    """Return the mean of the runs `one` less that of the runs `other`, and a sentence about it.
 
-    The logarithm of the ratio for a relative metric. shared: draws of these runs among others, see `resample`.
+    For a relative metric it is the logarithm of their ratio. chosen: the evaluations; None for all. shared: draws for
+    these runs and others, see `resample`.
     """
     kind = METRICS[metric]
     compared = samples(runs, [*one, *other], metric, chosen)
@@ -65,7 +66,7 @@ def difference(
 
 
 def by_evaluation(runs: Runs, one: str, other: str, metric: str, chosen: Sequence[str]) -> str:
-    """The mean difference under each evaluation."""
+    """Return the mean difference under each evaluation, in words."""
     kind = METRICS[metric]
     parts = []
     for evaluation in chosen:

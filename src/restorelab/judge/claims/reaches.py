@@ -23,15 +23,17 @@ class Reaches(Claim):
     """The interval of a run's mean lies wholly within `tolerance` of a number, or above or below it.
 
     Attributes:
-        run: whose metric, or `input`.
-        value: the report's number, in the unit of the project (images in [0, 1]).
-        tolerance: in the metric's unit.
-        direction: `about`: within the tolerance on both sides; `at_least`, `at_most`: on one side it does not matter.
-        metric: any of `metric.METRICS`. `loss` has one value a seed, so its interval is over seeds alone.
-        evaluations: that the metric is averaged over; null for all.
-        column: in place of the test metric one of metrics.csv, such as val/accuracy, at a step.
-        step: of the optimizer; null for the last measurement. Something must have been measured within a tenth of it.
-        absolute: false where the number is none of the report's data, such as what chance would give.
+        run: the run with the metric, or `input`.
+        value: the report's number, in the project's unit (for images in [0, 1]).
+        tolerance: at least 0, in the metric's unit.
+        direction: `about`, within the tolerance on both sides; `at_least`, not below value - tolerance; `at_most`, not
+            above value + tolerance.
+        metric: any of `metric.METRICS`. `loss` has one value per seed, so its interval is over seeds alone.
+        evaluations: the evaluations that the metric is averaged over; null for all.
+        column: a column of metrics.csv, such as val/accuracy, in place of the test metric.
+        step: the optimizer step of the column; the nearest measurement must be within a tenth of it. Null for the last
+            measurement.
+        absolute: false if the number does not belong to the report's data, such as the accuracy of guessing.
     """
 
     run: str
@@ -52,7 +54,7 @@ class Reaches(Claim):
             msg = f"direction={self.direction!r}. {nearest(self.direction, DIRECTIONS)}"
             raise ConfigError(msg)
         if not self.tolerance >= 0:
-            msg = f"tolerance={self.tolerance}: expected at least 0."
+            msg = f"tolerance={self.tolerance}: expected a number, at least 0."
             raise ConfigError(msg)
 
     @property

@@ -1,4 +1,4 @@
-"""One run gets to a level in fewer optimizer steps than another."""
+"""One run reaches a level in fewer optimizer steps than another."""
 
 from dataclasses import dataclass, replace
 
@@ -16,15 +16,15 @@ from restorelab.runs.record import Record, Runs
 class Sooner(Claim):
     """`sooner` needs fewer steps than `later` until a column of the history reaches a level.
 
-    A seed that never gets there counts as if it did so at the longer run's last step, which for `later` says too little
-    and so is on the safe side; the numbers say how many.
+    A seed that never reaches it counts as if it did at the last step of the longer run. For `later` this underestimates
+    the difference, which is conservative; the numbers say how many such seeds there are.
 
     Attributes:
-        sooner, later: runs of the same loss.
-        column: val/loss, train/loss, val/psnr, val/accuracy; with several evaluations val/loss is their mean, and
-            val/loss/impulse_30 is one of them.
-        level: null for the worst last value of all seeds of both, which all of them reach.
-        threshold: share of the steps within which it is a tie.
+        sooner, later: runs with the same loss.
+        column: of metrics.csv, such as val/loss, train/loss, val/psnr or val/accuracy. With several evaluations
+            val/loss is their mean, and val/loss/impulse_30 is one of them.
+        level: null for the worst last value of all seeds of both runs, which all of them reach.
+        threshold: ratios of steps within it are a tie, as a share: 0.05 is 5 %.
     """
 
     sooner: str
@@ -36,7 +36,7 @@ class Sooner(Claim):
     def __post_init__(self) -> None:
         training.kind_of(self.column)
         if not self.threshold >= 0:
-            msg = f"threshold={self.threshold}: expected at least 0."
+            msg = f"threshold={self.threshold}: expected a number, at least 0."
             raise ConfigError(msg)
 
     @property
@@ -71,14 +71,14 @@ class Sooner(Claim):
         pair_samples = [training.by_seed(runs, name, steps) for name in pair]
         seeds = sum(len(sample.values) for sample in pair_samples)
         if seeds in (never, first):
-            reason = "no seed reaches it" if never else "all seeds are there at their first measurement"
-            msg = f"{self.column} {level:.4g}: {reason}, so that none is sooner."
+            reason = "no seed reaches it" if never else "all seeds have reached it at their first measurement"
+            msg = f"{self.column} {level:.4g}: {reason}, so that the runs cannot be compared."
             raise DataError(msg)
         between = estimate(pair_samples, (1, -1), log=True, resamples=resamples)
         ours, theirs = (training.mean_text(sample, lambda value: f"{value:,.0f} steps") for sample in pair_samples)
         text = f"{self.column} {level:.4g}: {ours} against {theirs}, {training.ratio(between)}"
         if never:
-            text += f"; {never} of {seeds} seeds never got there"
+            text += f"; {never} of {seeds} seeds never reached it"
         decided = part(between, -np.inf, 0.0, text, threshold=float(np.log1p(self.threshold)))
-        # Seeds that never got there are alike in nothing but the end of their training.
+        # Seeds that never reached it have only the end of their training in common, which is not a tie.
         return [replace(decided, outcome="undecided") if never and decided.outcome == "tie" else decided]

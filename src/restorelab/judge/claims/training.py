@@ -1,4 +1,4 @@
-"""Values of a run's training curve, one for each seed: all values, those at a step, the step that reaches a level."""
+"""Numbers of a run's training curve, one for each seed: the value at a step, the step at which a level is reached."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,20 +17,22 @@ NEAR = 0.1
 
 
 def kind_of(column: str) -> Metric:
-    """The metric of a column: `val/loss`, `train/loss`, `val/psnr/impulse_30`.
+    """Return the metric of a column, such as `val/loss`, `train/loss` or `val/psnr/impulse_30`.
 
     Raises:
-        ConfigError: for a column that is no metric.
+        ConfigError: for a column that is not a metric.
     """
     parts = column.split("/")
     return metric_of(parts[1] if len(parts) > 1 else column, "column")
 
 
 def at(record: Record, column: str, step: int | None, *, end: int = -1) -> tuple[float, float]:
-    """The measurement of a column nearest to a step, as step and value; of None the last, or the first with end=0.
+    """Return the step and the value of the measurement of a column that is nearest to `step`.
+
+    step: None for the last measurement, or with end=0 for the first.
 
     Raises:
-        DataError: where nothing was measured within a tenth of the step.
+        DataError: if nothing was measured within a tenth of the step.
     """
     steps, values = record.curve(column)
     if step is None:
@@ -46,16 +48,16 @@ def at(record: Record, column: str, step: int | None, *, end: int = -1) -> tuple
 
 
 def reached(record: Record, column: str, level: float) -> float | None:
-    """The step at which a column first reaches a level, between two measurements in proportion; None where never.
+    """Return the step at which a column first reaches a level, interpolated linearly; None if it never does.
 
     Raises:
-        DataError: where it was measured once only.
+        DataError: if the column was measured only once.
     """
     steps, values = record.curve(column)
     if len(steps) < 2:
         msg = (
-            f"run {record.name} (seed {record.seed}): {column} was measured once only, at step {steps[0]:,.0f}; when "
-            "it reached a level is not known."
+            f"run {record.name} (seed {record.seed}): {column} was measured only once, at step {steps[0]:,.0f}; the "
+            "step at which it reached a level is not known."
         )
         raise DataError(msg)
     ahead = values - level if kind_of(column).higher else level - values
@@ -70,13 +72,13 @@ def reached(record: Record, column: str, level: float) -> float | None:
 
 
 def by_seed(runs: Runs, name: str, number: Callable[[Record], float]) -> MetricSample:
-    """One number of each seed of a run, for `statistics.estimate`."""
+    """Return one number for each seed of a run, as `bootstrap.estimate` takes them."""
     records = runs[name]
     return MetricSample(name, np.array([[number(record)] for record in records]), steps=steps_of(records))
 
 
 def same_loss(runs: Runs, names: Sequence[str], column: str) -> None:
-    """Raise DataError where the column is a loss and the runs have different ones."""
+    """Raise DataError if the column is a loss and the runs have different losses."""
     if column.split("/")[1] == "loss":
         samples.same_loss({name: runs[name] for name in names})
 
@@ -92,11 +94,11 @@ def gap(column: str, estimate: Estimate) -> str:
 
 
 def mean_text(sample: MetricSample, text: Callable[[float], str]) -> str:
-    """Return name and mean over the seeds."""
+    """Return the run's name and its mean over the seeds, in words."""
     return f"{sample.run} {text(float(sample.values.mean()))}"
 
 
 def worst(runs: Runs, names: Sequence[str], column: str) -> float:
-    """Return the worst of the last values of a column, of all seeds of all runs."""
+    """Return the worst last value of a column among all seeds of all runs."""
     last = [at(record, column, None)[1] for name in names for record in runs[name]]
     return min(last) if kind_of(column).higher else max(last)
