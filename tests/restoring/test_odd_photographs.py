@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,58 @@ def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None
     file = tmp_path / f"{'ü' * 125}.png"
     write(_read(tmp_path, "a.png", photographs.kept()["gray.png"]), file, 95)
     assert file.is_file()
+
+
+SRGB = {b"gAMA": (45455,), b"cHRM": (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)}
+"""From the specification of PNG."""
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        (SRGB, ""),
+        (SRGB | {b"gAMA": (100000,)}, "gAMA"),  # linear light
+        (SRGB | {b"cHRM": (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)}, "cHRM"),  # Adobe RGB
+        ({b"cICP": b"\x0c\x0d\0\1"}, "cICP"),  # Display P3
+        ({b"cICP": b"\1\x0d\0\1"}, ""),
+        ({b"gAMA": (100000,), b"sRGB": b"\0"}, ""),  # which stands above it
+    ],
+)
+def test_colours_that_another_format_would_change_are_told(
+    chunks: dict[bytes, object], expected: str, tmp_path: Path
+) -> None:
+    data = photographs.encoded(photographs.pixels(3), "png")
+    for kind, values in chunks.items():
+        content = values if isinstance(values, bytes) else struct.pack(f">{len(values)}I", *values)  # type: ignore
+        data = _with_chunk(data, kind, content, behind=False)
+    photograph = _read(tmp_path, "a.png", data)
+    told = (f"without what its colours mean ({expected}), which jpeg does not hold",) if expected else ()
+    assert fitting.fitted(photograph, "jpeg", None)[1] == told
+    kept, notes = fitting.fitted(photograph, None, None)
+    assert notes == ()
+    assert dict(kept.metadata.chunks).keys() == chunks.keys()
+
+
+def test_metadata_that_another_format_does_not_hold_are_told(tmp_path: Path) -> None:
+    photograph = _read(tmp_path, "a.jpg", photographs.kept()["colour.jpg"])
+    assert photograph.metadata.xmp
+    for kind in ("bmp", "ppm"):
+        changed, notes = fitting.fitted(photograph, kind, None)
+        assert notes == (f"without EXIF, XMP, its colour profile, which {kind} does not hold",)
+        write(changed, tmp_path / f"b.{kind}", 95)
+    for kind in ("png", "tiff", "webp", None):
+        assert fitting.fitted(photograph, kind, None)[1] == ()
+
+
+@pytest.mark.parametrize(("size", "told"), [(65_500, ()), (70_000, ("without EXIF, XMP, which jpeg does not hold",))])
+def test_long_metadata_do_not_keep_a_photograph_from_becoming_a_jpeg(
+    size: int, told: tuple[str, ...], tmp_path: Path
+) -> None:
+    photograph = _read(tmp_path, "a.png", photographs.kept()["colour.png"])
+    block, packet = photograph.metadata.exif.ljust(size, b"\0"), photograph.metadata.xmp.ljust(size)
+    assert len(photograph.metadata.chunks) == 1  # a title
+    long = replace(photograph, metadata=replace(photograph.metadata, exif=block, xmp=packet, chunks=()))
+    changed, notes = fitting.fitted(long, "jpeg", None)
+    assert notes == told
+    write(changed, tmp_path / "b.jpg", 95)
+    assert (Image.open(tmp_path / "b.jpg").getexif().get(0x010F) == "Maker") == (not told)

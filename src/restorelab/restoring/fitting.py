@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 
 from restorelab.errors import DataError
-from restorelab.restoring import exif
-from restorelab.restoring.photograph import DEPTHS, READ_ONLY, TRANSPARENT, Photograph, white
+from restorelab.restoring import exif, png_chunks
+from restorelab.restoring.photograph import DEPTHS, DESCRIBED, READ_ONLY, TRANSPARENT, Metadata, Photograph, white
 
 TYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}
 """The type of samples by their depth."""
+
+MOST = 1 << 31
+"""Bytes of EXIF or XMP in formats other than JPEG, whose segments hold 64 KB."""
 
 
 def check(photograph: Photograph, wanted: str | None, depth: int | None, *, lossy: bool) -> None:
@@ -59,15 +62,33 @@ def fitted(photograph: Photograph, wanted: str | None, depth: int | None) -> tup
         pixels, alpha = _on_white(pixels, alpha), None
         notes.append("transparent parts are white now")
     pixels, alpha = _converted(pixels, chosen), None if alpha is None else _converted(alpha, chosen)
-    metadata = photograph.metadata
-    block = exif.upright(metadata.exif, pixels.shape[1], pixels.shape[0])
-    metadata = replace(
+    metadata, missing = _held(photograph.metadata, kind)
+    if missing:
+        notes.append(f"without {', '.join(missing)}, which {kind} does not hold")
+    metadata = replace(metadata, exif=exif.upright(metadata.exif, pixels.shape[1], pixels.shape[0]))
+    return replace(photograph, pixels=pixels, alpha=alpha, format=kind, metadata=metadata), tuple(notes)
+
+
+def _held(metadata: Metadata, kind: str) -> tuple[Metadata, list[str]]:
+    """Return the metadata that a format can hold, and names of what it cannot, except for the resolution."""
+    largest = {"jpeg": (65_527, 65_504)}.get(kind, (MOST, MOST) if kind in DESCRIBED else (0, 0))
+    colours = png_chunks.meaning(metadata.chunks)
+    names = {
+        "EXIF": len(metadata.exif) > largest[0], "XMP": len(metadata.xmp) > largest[1],
+        "its colour profile": bool(metadata.icc) and kind not in DESCRIBED,
+        "captions or a comment": bool(metadata.segments) and kind != "jpeg",
+        "texts": kind != "png" and any(name in png_chunks.TEXTS for name, _ in metadata.chunks),
+        f"what its colours mean ({colours})": kind != "png" and bool(colours) and not metadata.icc,
+    }  # fmt: skip
+    held = replace(
         metadata,
-        exif=block,
+        exif=b"" if names["EXIF"] else metadata.exif,
+        xmp=b"" if names["XMP"] else metadata.xmp,
+        icc=metadata.icc if kind in DESCRIBED else b"",
         chunks=metadata.chunks if kind == "png" else (),
         segments=metadata.segments if kind == "jpeg" else (),
     )
-    return replace(photograph, pixels=pixels, alpha=alpha, format=kind, metadata=metadata), tuple(notes)
+    return held, [name for name, is_missing in names.items() if is_missing]
 
 
 def _converted(samples: np.ndarray, bits: int) -> np.ndarray:

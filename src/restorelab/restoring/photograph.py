@@ -26,6 +26,9 @@ DEPTHS: dict[str, tuple[int, ...]] = {
 TRANSPARENT = ("png", "tiff", "webp")
 """Formats that can hold transparency."""
 
+DESCRIBED = ("jpeg", "png", "tiff", "webp")
+"""Formats that can hold EXIF, XMP and a colour profile."""
+
 
 TURNED = range(5, 9)
 """EXIF orientations in which height and width change places."""

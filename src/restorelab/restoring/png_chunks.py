@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,16 @@ XMP = b"XML:com.adobe.xmp\0"
 
 GRAY, RGB = 0, 2
 """The colour types whose transparency is a colour; the others have a palette or an alpha channel."""
+
+
+SRGB_CODES = bytes([1, 13])
+"""The primaries and the transfer function of sRGB in cICP (ITU-T H.273)."""
+
+SRGB_GAMMA, SRGB_PRIMARIES = (45_455,), (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+"""What gAMA and cHRM hold for sRGB, in 1 / 100,000, by the specification of PNG."""
+
+ROUNDING = 500
+"""By which programs differ in these, in the same unit."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,21 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield data[place + 4 : place + 8], data[place + 8 : place + 8 + size]
         place += 12 + size
+
+
+def meaning(copied: Sequence[tuple[bytes, bytes]]) -> str:
+    """Return the chunk by which samples mean other colours than those of sRGB; empty if they mean these."""
+    content = dict(copied)
+    if b"cICP" in content:
+        return "" if content[b"cICP"][:2] == SRGB_CODES else "cICP"
+    if b"sRGB" in content:
+        return ""
+    for name, usual in ((b"gAMA", SRGB_GAMMA), (b"cHRM", SRGB_PRIMARIES)):
+        raw = content.get(name, b"")
+        values = struct.unpack(f">{len(raw) // 4}I", raw[: len(raw) // 4 * 4])
+        if any(abs(value - expected) > ROUNDING for value, expected in zip(values, usual, strict=False)):
+            return name.decode()
+    return ""
 
 
 def transparent_colour(data: bytes) -> tuple[int, ...] | None:
