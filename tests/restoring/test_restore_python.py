@@ -77,6 +77,11 @@ def test_names_and_paths_and_the_noise_level(tmp_path: Path, monkeypatch: pytest
     [
         ([[0.5]], TypeError, "image is a list"),
         (np.zeros((4, 5, 2), np.uint8), ValueError, r"\(H, W, 3\)"),
+        (np.zeros((4, 5, 4), np.uint8), ValueError, "a Pillow image to keep transparency"),
+        (np.zeros((3, 4, 5), np.uint8), ValueError, r"image.transpose\(1, 2, 0\)"),
+        (np.zeros((2, 4, 5, 3), np.uint8), ValueError, r"\(H, W, 3\)$"),
+        (np.zeros((0, 5, 3), np.uint8), ValueError, "no pixels"),
+        (torch.zeros(0, 3, 9, 9), ValueError, "no pixels"),
         (np.zeros((4, 5), np.int16), TypeError, "int16"),
         (np.full((9, 9), 200.0), ValueError, r"up to 200; expected numbers in \[0, 1\]"),
         (np.full((9, 9), np.nan), ValueError, "NaN"),
@@ -104,3 +109,32 @@ def test_wrong_options_are_told(net: torch.nn.Module) -> None:
         restorelab.restore(photographs.pixels(3), net, precision="bf16")
     with pytest.raises(ConfigError, match="strength=2"):
         restorelab.restore(photographs.pixels(3), net, strength=2)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["u2", "f4", "f8"])
+def test_arrays_of_any_byte_order_and_strides(order: str, kind: str, net: torch.nn.Module) -> None:
+    native = photographs.pixels(3, np.uint16 if kind == "u2" else np.float32)
+    expected = restorelab.restore(native.astype(kind), net, sigma=25)
+    apart = np.full((72, 100, 3), 0, order + kind)[::-2, ::2]
+    apart[...] = native
+    apart.flags.writeable = False
+    result = restorelab.restore(apart, net, sigma=25)
+    assert result.dtype == apart.dtype
+    assert np.array_equal(result, expected)
+
+
+def test_an_image_that_is_left_as_it_is_comes_back_as_a_copy(net: torch.nn.Module) -> None:
+    whole = photographs.pixels(3).astype(np.float64) / 255 + 1e-12  # more than float32 holds
+    for image in (whole, whole[..., 0], whole[::2, ::2, 1], torch.from_numpy(whole.transpose(2, 0, 1).copy())):
+        result = restorelab.restore(image, net, strength=0)
+        assert not np.shares_memory(np.asarray(result), np.asarray(image))
+        assert np.array_equal(result, image)
+
+
+def test_a_transparent_colour_of_a_pillow_image_is_refused(net: torch.nn.Module) -> None:
+    image = Image.fromarray(photographs.pixels(1))
+    image.info["transparency"] = 77
+    with pytest.raises(TypeError, match="convert it to LA or RGBA"):
+        restorelab.restore(image, net, sigma=25)
+    assert restorelab.restore(image.convert("LA"), net, sigma=25).mode == "LA"

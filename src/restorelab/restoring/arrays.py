@@ -13,7 +13,13 @@ MODES = ("L", "LA", "RGB", "RGBA", "I;16")
 """Modes of Pillow images that are restored."""
 
 SAMPLES = (np.uint8, np.uint16, np.float16, np.float32, np.float64)
-"""Types of samples of arrays."""
+"""Types of samples of arrays, in any byte order."""
+
+HINTS = {
+    0: "; move the channels to the end: image.transpose(1, 2, 0)",
+    4: "; give a Pillow image to keep transparency, or image[..., :3]",
+}
+"""What to do with an array whose channels are elsewhere (0), or that has four."""
 
 
 def restored(image: Any, restorer: Restorer) -> Any:
@@ -35,24 +41,31 @@ def restored(image: Any, restorer: Restorer) -> Any:
 def _array(image: np.ndarray, restorer: Restorer) -> np.ndarray:
     bands = image[..., None] if image.ndim == 2 else image
     if bands.ndim != 3 or bands.shape[2] not in (1, 3):
-        raise ValueError(f"an array of {image.shape}; expected (H, W), (H, W, 1) or (H, W, 3)")
-    if image.dtype not in SAMPLES:
+        hint = "" if bands.ndim != 3 else HINTS.get(bands.shape[2], HINTS[0] if bands.shape[0] in (1, 3) else "")
+        raise ValueError(f"an array of {image.shape}; expected (H, W), (H, W, 1) or (H, W, 3){hint}")
+    if not image.size:
+        raise ValueError(f"an array of {image.shape}, which holds no pixels")
+    native = image.dtype.newbyteorder("=")
+    if native not in SAMPLES:
         raise TypeError(f"an array of {image.dtype}; expected uint8, uint16, or floating-point numbers in [0, 1]")
-    given = bands
-    if bands.dtype.kind == "f":
-        given = bands.astype(np.float32)
+    given = bands.astype(np.float32 if native.kind == "f" else native, copy=False)
+    if native.kind == "f":
         if not np.isfinite(given).all():
             raise ValueError("the image holds NaN or infinite values")
-        if given.max(initial=0) > 8:  # noise leaves [0, 1] a little; numbers to 255 are another unit
+        if given.max() > 8:  # noise leaves [0, 1] a little; numbers to 255 are another unit
             raise ValueError(f"an array of {image.dtype} up to {given.max():.4g}; expected numbers in [0, 1]")
-    result = restorer.restore(given).pixels.astype(image.dtype, copy=False)
-    result = result.copy() if result is image or result.base is image else result
+    restored = restorer.restore(given)
+    if restored.untouched:
+        return image.copy()
+    result = restored.pixels.astype(image.dtype, copy=False)
     return result[..., 0] if image.ndim == 2 else result
 
 
 def _picture(image: Image.Image, restorer: Restorer) -> Image.Image:
     if image.mode not in MODES:
         raise TypeError(f"a Pillow image of mode {image.mode}; expected {', '.join(MODES)}; see Image.convert")
+    if "transparency" in image.info:
+        raise TypeError("a Pillow image with one transparent colour; convert it to LA or RGBA, see Image.convert")
     array = np.asarray(image).astype(np.uint16 if image.mode == "I;16" else np.uint8)
     if image.mode in ("LA", "RGBA"):
         colours, alpha = array[..., :-1], array[..., -1]
@@ -72,9 +85,10 @@ def _tensor(image: Tensor, restorer: Restorer) -> Tensor:
         raise ValueError(f"a tensor of {tuple(image.shape)}; expected (C, H, W) or (B, C, H, W) of 1 or 3 channels")
     if not image.is_floating_point():
         raise TypeError(f"a tensor of {image.dtype}; expected floating-point numbers in [0, 1]")
+    if not image.numel():
+        raise ValueError(f"a tensor of {tuple(image.shape)}, which holds no pixels")
     batch = image if image.ndim == 4 else image[None]
-    outputs = [
-        _array(single.detach().float().permute(1, 2, 0).cpu().numpy(), restorer).transpose(2, 0, 1) for single in batch
-    ]
+    exact = batch.detach().to(torch.float64 if image.dtype == torch.float64 else torch.float32).cpu()  # as of NumPy
+    outputs = [_array(single.permute(1, 2, 0).numpy(), restorer).transpose(2, 0, 1) for single in exact]
     result = torch.from_numpy(np.stack(outputs)).to(image)
     return result if image.ndim == 4 else result[0]
