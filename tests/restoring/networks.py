@@ -28,6 +28,7 @@ def write(folder: Path, name: str, channels: int, sigma: list[float] | None = No
     file.write_bytes(data)
     card = {
         "schema": 1, "model": {**NODE, "channels": channels, "noise_level": True}, "channels": channels,
+        "parameters": sum(value.numel() for value in unet(channels).parameters()),
         "sigma": sigma or [0, 75], "summary": f"for tests, {channels}", "sha256": hashlib.sha256(data).hexdigest(),
     }  # fmt: skip
     file.with_suffix(".json").write_text(json.dumps(card))
