@@ -83,12 +83,22 @@ def test_that_of_a_run_and_twice_the_same(tmp_path: Path, capsys: pytest.Capture
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*")} == before
     with pytest.raises(ConfigError, match="holds something else"):
         export(tmp_path / "set", "noise=impulse")
+    (lost, *_) = sorted((tmp_path / "set" / "speckle_002" / "input_exact").iterdir())
+    lost.unlink()
+    with pytest.raises(ConfigError, match=f"this set without speckle_002/input_exact/{lost.name}"):
+        export_set.run([f"run={tmp_path / 'run'}", f"out={tmp_path / 'set'}"])
     with pytest.raises(ConfigError, match=r"leave out noise=impulse"):
         export_set.run([f"run={tmp_path / 'run'}", "noise=impulse", f"out={tmp_path / 'other'}"])
 
 
+def test_a_folder_that_holds_something_else_is_told_before_images_are_read(tmp_path: Path):
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(ConfigError, match="holds something else"):
+        export_set.run(["data=mnist", "data.root=/nowhere", f"out={tmp_path}"])
+
+
 def test_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from restorelab.exchange import writing
+    from restorelab.exchange import write_set
 
     save, calls = np.save, []
 
@@ -98,17 +108,17 @@ def test_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             raise KeyboardInterrupt
         save(*arguments)
 
-    monkeypatch.setattr(writing.np, "save", killed)
+    monkeypatch.setattr(write_set.np, "save", killed)
     with pytest.raises(KeyboardInterrupt):
         export(tmp_path / "set", "noise=impulse")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_found_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from restorelab.exchange import writing
+    from restorelab.exchange import write_set
 
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(writing.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(write_set.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(DataError, match="1,000 free"):
         export(tmp_path / "set", "noise=impulse")
     assert list(tmp_path.iterdir()) == []

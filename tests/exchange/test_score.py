@@ -107,6 +107,13 @@ def test_stored_outputs_are_found_again(made: Made, tmp_path: Path):
     np.save(changed, np.load(changed) * 0.9)
     with pytest.raises(DataError, match="has changed since it was measured"):
         stored_outputs.restored(at_place, "impulse_30", 0)
+    kept = tmp_path / "at_place" / "outputs.json"
+    for text in ("{", "[]", '{"evaluations": {"impulse_30": {"images": {}}}}'):
+        whole = kept.read_text()
+        kept.write_text(text)
+        with pytest.raises(DataError, match=r"outputs\.json does not say where the output of .* lies"):
+            stored_outputs.restored(at_place, "impulse_30", 0)
+        kept.write_text(whole)
     shutil.rmtree(outputs)
     with pytest.raises(DataError, match="cannot be read"):
         stored_outputs.restored(at_place, "impulse_30", 1)

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 from scoring import Made, scored
 
-from restorelab.errors import ConfigError, DataError
+from restorelab.errors import ConfigError, DataError, UserError
 from restorelab.exchange import export_set, manifest, score
 from restorelab.runs.record import Record
 
@@ -61,7 +61,7 @@ def test_a_set_that_is_not_the_one_made_here_is_refused(made: Made, tmp_path: Pa
         altered = json.loads(json.dumps(content))
         change(altered)  # type: ignore[operator]
         (set_ / "manifest.json").write_text(json.dumps(altered))
-        with pytest.raises(DataError, match=words):
+        with pytest.raises(UserError, match=words):
             score.run([str(made.restored), f"set={set_}", "name=m", f"out={tmp_path / 'out'}"])
         assert not (tmp_path / "out").exists()
 
@@ -74,8 +74,33 @@ def test_a_set_that_is_not_the_one_made_here_is_refused(made: Made, tmp_path: Pa
     refused("gone is none of them", lambda c: [one["images"][0].update(id="gone") for one in c["evaluations"]])
     refused("schema 99", lambda c: c.update(schema=99))
     refused("cannot be read", lambda c: c.pop("part"))
+    refused("cannot be read.*impulse_30, impulse_30", lambda c: c["evaluations"].append(c["evaluations"][1]))
+    refused("cannot be read.*part 'train'", lambda c: c.update(part="train"))
+    refused(
+        "no evaluation impulse_31. Did you mean 'impulse_30'", lambda c: c["evaluations"][1].update(name="impulse_31")
+    )
+    refused("holds a list, not keys and values", lambda c: c.update(config=[1]))
+    refused("not the config of a run: noise: missing", lambda c: c["config"].pop("noise"))
+    refused("is none of them", lambda c: [one["images"][0].update(id=["x"]) for one in c["evaluations"]])
+    (tmp_path / "set" / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="cannot be read"):
+        manifest.read(tmp_path / "set")
     with pytest.raises(DataError, match="is not an exported set"):
         score.run([str(made.restored), f"set={made.run}", "name=m"])
+
+
+def test_shapes_are_those_of_the_images_and_not_what_a_manifest_says(made: Made, tmp_path: Path):
+    """A set from anyone could say that an image takes all the memory, or that one pixel is enough."""
+    content = json.loads((made.set / "manifest.json").read_text())
+    for entry in content["evaluations"]:
+        for number, image in enumerate(entry["images"]):
+            image["shape"] = [1, 10**9, 10**9] if number else [1, 1, 1]
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "manifest.json").write_text(json.dumps(content))
+    assert score.run([str(made.restored), f"set={tmp_path / 'set'}", "name=m", f"out={tmp_path / 'out'}"]) == 0
+    own = Record("run", made.run)
+    for name in own.evaluations:
+        assert Record("m", tmp_path / "out").metric(name, "psnr") == pytest.approx(own.metric(name, "psnr"), rel=1e-6)
 
 
 def test_some_evaluations_only_and_the_folder_itself(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -107,12 +132,12 @@ def test_validation_images_are_measured_and_no_run_is_written(
 
 
 def test_whole_or_not_at_all_and_never_over_another(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from restorelab.exchange import external
+    from restorelab.exchange import scored_run
 
     scored(made, made.restored, tmp_path / "out")
     with pytest.raises(ConfigError, match="holds something already"):
         scored(made, made.restored, tmp_path / "out")
-    monkeypatch.setattr(external, "write_json", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(scored_run, "write_json", lambda *arguments: 1 / 0)
     for arguments in ([f"out={tmp_path / 'new'}"], [f"runs_dir={tmp_path / 'runs'}"]):
         with pytest.raises(ZeroDivisionError):
             score.run([str(made.restored), f"set={made.set}", "name=m", *arguments])

@@ -140,7 +140,13 @@ def test_what_is_tuned_goes_with_the_evaluation(place: Path, tmp_path: Path) -> 
 
 
 def test_a_method_from_elsewhere_is_scored_on_every_set(place: Path, tmp_path: Path) -> None:
-    export_set.export(read_config(place / "run"), tmp_path / "set")
+    export_set.export(read_config(place / "run"), tmp_path / "set", clean=True)
+    for name, count in COUNTS.items():  # images of equal names
+        for number in range(count):
+            stored, own = (
+                Image.open(folder / name / f"{number}.png") for folder in (tmp_path / "set" / "clean", place)
+            )
+            np.testing.assert_array_equal(stored, own)
     for name in NAMES[1:]:
         shutil.copytree(tmp_path / "set" / name / "input_exact", tmp_path / "outputs" / name)
     text = score.score(tmp_path / "outputs", tmp_path / "set", Method("theirs"), tmp_path / "theirs", copy=True)

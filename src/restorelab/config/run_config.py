@@ -1,5 +1,6 @@
 """The config that a run left in its folder, read as data: bounded, with today's names, its paths where they are now."""
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from restorelab.errors import ConfigError
 
 CONFIG = "config.yaml"
 """Its name in the run's folder."""
+
+ADDED = {"jpeg": NO_JPEG, "test": {}, "val": {}, "verbose": False}
+"""Keys at the root that configs of earlier versions do not have, with what these did."""
 
 LARGEST = 100_000
 """Values of a config that is read; those of this package have some hundred."""
@@ -72,12 +76,11 @@ def follow_moves(config: dict[str, Any]) -> None:
     """Bring a config that an earlier version wrote into today's form, in place.
 
     In version 0.1 `logger` was one object, under `logger=csv` too; now it holds loggers by name. A degradation had no
-    `jpeg`, and a run neither `test` nor `val`.
+    `jpeg`. Up to version 0.2.0 a run had neither `test`, `val` nor `verbose`.
     """
     if "noise" in config:
-        config.setdefault("jpeg", dict(NO_JPEG))
-        config.setdefault("test", {})
-        config.setdefault("val", {})
+        for key, value in ADDED.items():
+            config.setdefault(key, copy.copy(value))
     if isinstance(config.get("choices"), dict) and "noise" in config["choices"]:
         config["choices"].setdefault("jpeg", "none")
     logger = config.get("logger")

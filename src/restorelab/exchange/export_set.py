@@ -8,7 +8,7 @@ from typing import Any
 from restorelab.config import composition, own_keys, trust
 from restorelab.config.run_config import read_config
 from restorelab.config.schema import require_whole
-from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.errors import ConfigError, UserError, listed, nearest
 from restorelab.runs import run_folder
 
 USAGE = """\
@@ -41,25 +41,21 @@ def run(argv: Sequence[str]) -> int:
         return 0
     options, overrides = own_keys.split("export-set", argv, OWN)
     if "out" not in options:
-        msg = "export-set: say where to, out=FOLDER."
-        raise ConfigError(msg)
-    trust.trust(own_keys.listed(options.get("trust", "")))
+        raise ConfigError("export-set: say where to, out=FOLDER.")
     part, clean = options.get("part", "test"), own_keys.truth("clean", options.get("clean", "false"))
     if part not in PARTS:
-        msg = f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images."
-        raise ConfigError(msg)
+        raise ConfigError(f"part={part}: {nearest(part, PARTS)} Nothing is measured on training images.")
     run = Path(options["run"]).expanduser() if "run" in options else None
-    print(export(_settings(options, overrides), Path(options["out"]).expanduser(), part=part, clean=clean, run=run))
+    with trust.trusting(own_keys.listed(options.get("trust", ""))):
+        print(export(_settings(run, overrides), Path(options["out"]).expanduser(), part=part, clean=clean, run=run))
     return 0
 
 
-def _settings(options: Mapping[str, str], overrides: Sequence[str]) -> dict[str, Any]:
-    if "run" not in options:
+def _settings(run: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
+    if run is None:
         return composition.compose(overrides)
     if overrides:
-        msg = f"export-set run={options['run']}: the run's own configuration counts; leave out {' '.join(overrides)}."
-        raise ConfigError(msg)
-    run = Path(options["run"]).expanduser()
+        raise ConfigError(f"export-set run={run}: the run's own configuration counts; leave out {' '.join(overrides)}.")
     settings = read_config(run)
     require_whole(settings, run_folder.RunFolder(run).config)
     return settings
@@ -75,24 +71,28 @@ def export(
     Raises:
         ConfigError, DataError: as `run`.
     """
-    if out.exists() and not out.is_dir():
-        msg = f"out={out}: it is a file; name a new folder."
-        raise ConfigError(msg)
     from restorelab.config import build
     from restorelab.exchange import manifest, sets
-    from restorelab.exchange.writing import described, write
+    from restorelab.exchange.write_set import described, missing, write
     from restorelab.runs import split_file
 
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"out={out}: it is a file; name a new folder.")
+    taken = out.is_dir() and any(out.iterdir())
+    other = ConfigError(f"out={out}: it holds something else already. Name a new folder, or remove that one.")
+    if taken and not (out / manifest.FILE).is_file():
+        raise other
     if not build.make("objective", settings["objective"]).restores:
-        msg = f"objective={settings['choices'].get('objective', '?')}: it restores no images, so none can be exported."
-        raise ConfigError(msg)
+        chosen = settings["choices"].get("objective", "?")
+        raise ConfigError(f"objective={chosen}: it restores no images, so none can be exported.")
     plain = sets.without_training(settings)
     built, frozen = sets.open_sets(plain, part, split_file.read(run) if run else None)
     new = described(frozen, built.protocol, plain, part=part, clean=clean)
-    if out.is_dir() and any(out.iterdir()):
-        if not (out / manifest.FILE).is_file() or not new.same_images(manifest.read(out)):
-            msg = f"out={out}: it holds something else already. Name a new folder, or remove that one."
-            raise ConfigError(msg)
+    if taken:
+        if not new.same_images(manifest.read(out)):
+            raise other
+        if lost := missing(new, out):
+            raise ConfigError(f"out={out}: it holds this set without {listed(lost, 3)}. Remove the folder first.")
         return f"{out} holds this set already: {_words(new)}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +101,7 @@ def export(
             write(new, frozen, built.protocol, place)
             place.rename(out)  # onto nothing, or onto an empty folder
     except OSError as error:
-        msg = f"out={out}: cannot be written ({error.strerror or error})."
-        raise UserError(msg) from error
+        raise UserError(f"out={out}: cannot be written ({error.strerror or error}).") from error
     return f"{_words(new)}\nset: {out.resolve()}"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import restorelab
-from restorelab.config.run_config import follow_moves
+from restorelab.config.run_config import accepted
+from restorelab.config.schema import require_whole
 from restorelab.errors import DataError
 from restorelab.file_names import refusal
 
@@ -32,7 +33,7 @@ EXACT = (
 
 
 @dataclass(frozen=True)
-class Image:
+class ExportedImage:
     """One image: `file` is its name without ending; `shape` (C, H, W) is the output's, `input_shape` the input's."""
 
     id: str
@@ -43,7 +44,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedEvaluation:
     """One evaluation of the set.
 
     Attributes:
@@ -61,7 +62,7 @@ class Exported:
     bits: str
     degradation: Mapping[str, Any]
     outside: int
-    images: list[Image]
+    images: list[ExportedImage]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Manifest:
     clean: bool
     protocol: Mapping[str, Any]
     config: Mapping[str, Any]
-    evaluations: list[Exported]
+    evaluations: list[ExportedEvaluation]
     table: str = ""
     version: str = restorelab.__version__
 
@@ -115,46 +116,47 @@ class Manifest:
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of an exported set.
+    """The manifest of an exported set, which may come from anyone.
 
     Raises:
+        ConfigError: where its config is not that of a run.
         DataError: where the folder is none, or was written by a version that this one does not know.
     """
     file = folder / FILE
     if not file.is_file():
-        msg = f"{folder} is not an exported set: it has no {FILE}. restorelab export-set makes one."
-        raise DataError(msg)
+        raise DataError(f"{folder} is not an exported set: it has no {FILE}. restorelab export-set makes one.")
     try:
         content = json.loads(file.read_text())
         if content["schema"] != SCHEMA:
             msg = f"{file}: schema {content['schema']}, and this version reads {SCHEMA}. Export the set anew."
             raise DataError(msg)
         evaluations = [
-            Exported(**{**entry, "images": [_image(image) for image in entry["images"]]})
+            ExportedEvaluation(**{**entry, "images": [_image(image) for image in entry["images"]]})
             for entry in content["evaluations"]
         ]
-        _check_names(file, evaluations)
-        follow_moves(content["config"])
-        return Manifest(
-            content["part"], content["clean"], content["protocol"], content["config"], evaluations,
-            str(content.get("table", "")), content["restorelab"],
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError) as error:
+        part, clean, protocol, version = (content[key] for key in ("part", "clean", "protocol", "restorelab"))
+        if len({entry.name for entry in evaluations}) != max(len(evaluations), 1) or part not in ("test", "val"):
+            raise ValueError(f"evaluations {', '.join(str(entry.name) for entry in evaluations)} of the part {part!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"{file}: cannot be read ({type(error).__name__}: {error}). Export the set anew."
         raise DataError(msg) from error
+    _check_names(file, evaluations)
+    config = accepted(content.get("config"), file)
+    require_whole(config, file)
+    return Manifest(part, clean, protocol, config, evaluations, str(content.get("table", "")), version)
 
 
-def _check_names(file: Path, evaluations: Sequence[Exported]) -> None:
+def _check_names(file: Path, evaluations: Sequence[ExportedEvaluation]) -> None:
     """Refuse names that lead out of the folder of a method's outputs: the set may come from anyone."""
     # An evaluation of a named test set is SET/EVALUATION.
     whole = [name for entry in evaluations for name in (entry.name, entry.folder)]
     named = [part for name in whole for part in (name.split("/", 1) if isinstance(name, str) else [name])]
-    for name in [*named, *(one.file for entry in evaluations for one in entry.images)]:
+    for name in [*named, *(image.file for entry in evaluations for image in entry.images)]:
         if reason := refusal(name):
             msg = f"{file}: the name {str(name)[:60]!r} {reason}, so it can be no file of the set. It is not used."
             raise DataError(msg)
 
 
-def _image(entry: Mapping[str, Any]) -> Image:
+def _image(entry: Mapping[str, Any]) -> ExportedImage:
     shapes = {key: tuple(entry[key]) for key in ("shape", "input_shape")}
-    return Image(**{**entry, **shapes})
+    return ExportedImage(**{**entry, **shapes, "id": str(entry["id"])})

@@ -16,7 +16,7 @@ from restorelab.data.pixels import Refused
 from restorelab.data.sample import Sample
 from restorelab.errors import DataError
 from restorelab.exchange import outputs
-from restorelab.exchange.manifest import Exported
+from restorelab.exchange.manifest import ExportedEvaluation
 from restorelab.metrics.protocol import Protocol
 from restorelab.models.identity import Identity
 from restorelab.training.evaluation import Measured, evaluate
@@ -34,7 +34,8 @@ class Scored:
 
     Attributes:
         measured: as of a network; without loss and seconds.
-        files: by id, where the output lies, within the method's folder, and the digest of its values.
+        folder: where the files are.
+        files: by image id, the `file` of the output, its `shape` (C, H, W) and the `digest` of its values.
         forms: how many files of each form.
         outside: share of the values outside [0, 1], which were clamped; of images so, `clamped`.
         collapsed: gray images that were saved as RGB.
@@ -42,7 +43,8 @@ class Scored:
     """
 
     measured: Measured
-    files: dict[str, dict[str, str]]
+    folder: Path
+    files: dict[str, dict[str, Any]]
     forms: dict[str, int]
     outside: float
     clamped: int
@@ -51,20 +53,15 @@ class Scored:
 
     def notes(self) -> list[str]:
         """Return remarks for the reader, a sentence each."""
-        name, count = self.measured.name, len(self.files)
-        sentences = [f"{name}: {', '.join(f'{number} {form}' for form, number in self.forms.items())}"]
+        remarks = [", ".join(f"{number} {form}" for form, number in self.forms.items())]
         if self.clamped:
-            sentences.append(
-                f"{name}: {self.outside:.2%} of the values, in {self.clamped} of {count} images, lie outside [0, 1] "
-                "and were clamped"
-            )
+            where = f"{self.outside:.2%} of the values, in {self.clamped} of {len(self.files)} images,"
+            remarks.append(f"{where} lie outside [0, 1] and were clamped")
         if self.collapsed:
-            sentences.append(
-                f"{name}: {self.collapsed} gray images were saved as RGB; one of the equal channels was taken"
-            )
+            remarks.append(f"{self.collapsed} gray images were saved as RGB; one of the equal channels was taken")
         if self.strange:
-            sentences.append(f"{name}: {self.strange} files belong to no image of the set and were passed over")
-        return sentences
+            remarks.append(f"{self.strange} files belong to no image of the set and were passed over")
+        return [f"{self.measured.name}: {remark}" for remark in remarks]
 
 
 def digest(image: Tensor) -> str:
@@ -72,8 +69,10 @@ def digest(image: Tensor) -> str:
     return sha256(image.contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
-def measure(folder: Path, entry: Exported, frozen: FrozenSet, protocol: Protocol) -> Scored:
+def measure(folder: Path, entry: ExportedEvaluation, frozen: FrozenSet, protocol: Protocol) -> Scored:
     """Measure the outputs in a folder.
+
+    entry: gives the files' names. frozen: the same images, whose shapes the outputs must have.
 
     Raises:
         DataError: for files that are missing or are no such images; it names some and says how many more.
@@ -89,28 +88,29 @@ def measure(folder: Path, entry: Exported, frozen: FrozenSet, protocol: Protocol
     shared = [file.name for file, times in Counter(image_files).items() if times > 1]
     missing += [(name, "stands for several images of the set; name the files as the set's are") for name in shared]
     _complain(missing, entry, folder)
-    reading = _Reading(image_files, entry)
+    reading = _OutputFiles(image_files, frozen)
     result = evaluate(Identity(), frozen, protocol, batch_size=BATCH, loss=reading)
     _complain(reading.bad, entry, folder)
-    values = sum(torch.Size(image.shape).numel() for image in entry.images)
     candidates = {file for files in present.values() for file in files if file.suffix.lower() in outputs.ENDINGS}
     return Scored(
         measured=replace(result, loss=float("nan"), seconds=float("nan")),
-        files={image.id: {"file": file.name, "digest": reading.digests[place]}
-               for place, (image, file) in enumerate(zip(entry.images, image_files, strict=True))},
+        folder=folder,
+        files={name: {"file": file.name, "digest": hashed, "shape": list(shape)} for name, file, hashed, shape in
+               zip(frozen.ids, image_files, reading.digests, reading.shapes, strict=True)},
         forms=dict(reading.forms.most_common()),
-        outside=reading.outside / values,
+        outside=reading.outside / sum(torch.Size(shape).numel() for shape in reading.shapes),
         clamped=reading.clamped,
         collapsed=reading.collapsed,
         strange=len(candidates - set(image_files)),
     )  # fmt: skip
 
 
-class _Reading:
+class _OutputFiles:
     """Stands where a network and its loss stand: gives the outputs in the files for the images of a batch."""
 
-    def __init__(self, files: Sequence[Path], entry: Exported) -> None:
-        self.files, self.entry = files, entry
+    def __init__(self, files: Sequence[Path], frozen: FrozenSet) -> None:
+        self.files = files
+        self.shapes: list[outputs.Shape] = [tuple(shape) for shape in frozen.table.shapes[frozen.rows].tolist()]
         self.bad: list[tuple[str, str]] = []
         self.digests = [""] * len(files)
         self.forms: Counter[str] = Counter()
@@ -118,15 +118,14 @@ class _Reading:
 
     def __call__(self, net: Any, sample: Sample) -> tuple[Tensor, Tensor]:
         """Return no loss, and the restored images (B, C, H, W)."""
-        return torch.tensor(torch.nan), torch.stack([self._one(place) for place in sample.index.tolist()])
+        return torch.tensor(torch.nan), torch.stack([self._read(place) for place in sample.index.tolist()])
 
-    def _one(self, place: int) -> Tensor:
-        shape = self.entry.images[place].shape
+    def _read(self, place: int) -> Tensor:
         try:
-            output = outputs.read(self.files[place], shape)
+            output = outputs.read(self.files[place], self.shapes[place])
         except Refused as refusal:
             self.bad.append((self.files[place].name, str(refusal)))
-            return torch.zeros(shape)
+            return torch.zeros(self.shapes[place])
         self.forms[output.form] += 1
         self.collapsed += output.collapsed
         outside = int(((output.image < 0) | (output.image > 1)).sum())
@@ -135,7 +134,7 @@ class _Reading:
         return output.image
 
 
-def _complain(bad: Sequence[tuple[str, str]], entry: Exported, folder: Path) -> None:
+def _complain(bad: Sequence[tuple[str, str]], entry: ExportedEvaluation, folder: Path) -> None:
     if bad:
-        msg = f"{entry.name}: {len(bad)} of {len(entry.images)} outputs in {folder} cannot be measured. "
-        raise DataError(msg + listing(list(bad), SHOWN))
+        count = f"{entry.name}: {len(bad)} of {len(entry.images)} outputs in {folder} cannot be measured. "
+        raise DataError(count + listing(list(bad), SHOWN))

@@ -11,7 +11,7 @@ from restorelab.exchange.method import Method
 
 if TYPE_CHECKING:
     from restorelab.data.frozen import FrozenSet
-    from restorelab.exchange.manifest import Exported, Manifest
+    from restorelab.exchange.manifest import ExportedEvaluation, Manifest
 
 USAGE = """\
 restorelab score DIR set=FOLDER name=METHOD [key=value ...]: measure any method's outputs by the protocol.
@@ -44,23 +44,20 @@ def run(argv: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     first, *rest = argv
-    if "=" in first and not Path(first).expanduser().is_dir():
-        msg = f"score {first}: first comes the folder of the outputs, score DIR set=FOLDER name=METHOD."
-        raise ConfigError(msg)
+    folder = Path(first).expanduser()
+    if "=" in first and not folder.is_dir():
+        raise ConfigError(f"score {first}: first comes the folder of the outputs, score DIR set=FOLDER name=METHOD.")
     options, _ = own_keys.split("score", rest, OWN, of_run=False)
     for key in ("set", "name"):
         if key not in options:
-            msg = f"score: {key}= is missing; score DIR set=FOLDER name=METHOD."
-            raise ConfigError(msg)
-    folder, out = Path(first).expanduser(), Path(options["out"]).expanduser() if "out" in options else None
+            raise ConfigError(f"score: {key}= is missing; score DIR set=FOLDER name=METHOD.")
     if not folder.is_dir():
-        msg = f"score {first}: there is no such folder."
-        raise ConfigError(msg)
-    trust.trust(own_keys.listed(options.get("trust", "")))
-    copy = own_keys.truth("copy", options.get("copy", "false"))
-    root = options.get("root")
+        raise ConfigError(f"score {first}: there is no such folder.")
+    out = Path(options["out"]).expanduser() if "out" in options else None
+    copy, root = own_keys.truth("copy", options.get("copy", "false")), options.get("root")
     runs_dir, exported = options.get("runs_dir", "runs"), Path(options["set"]).expanduser()
-    print(score(folder, exported, _method(options), out, runs_dir=runs_dir, copy=copy, root=root))
+    with trust.trusting(own_keys.listed(options.get("trust", ""))):
+        print(score(folder, exported, _method(options), out, runs_dir=runs_dir, copy=copy, root=root))
     return 0
 
 
@@ -73,8 +70,7 @@ def _method(options: Mapping[str, str]) -> Method:
         except ValueError:
             seconds = -1.0
         if not (math.isfinite(seconds) and seconds >= 0):
-            msg = f"seconds={options['seconds']}: expected a number of seconds."
-            raise ConfigError(msg)
+            raise ConfigError(f"seconds={options['seconds']}: expected a number of seconds, at least 0.")
     return Method(options["name"], seconds=seconds, **counts)
 
 
@@ -97,10 +93,9 @@ def score(
         ConfigError, DataError: as `run`.
     """
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        msg = f"out={out}: it holds something already; name a new folder."
-        raise ConfigError(msg)
+        raise ConfigError(f"out={out}: it holds something already; name a new folder.")
     from restorelab.config import build
-    from restorelab.exchange import external, manifest, measuring, sets
+    from restorelab.exchange import manifest, measuring, scored_run, sets
     from restorelab.report.evaluations import table
 
     read = manifest.read(exported)
@@ -111,11 +106,14 @@ def score(
     of = {name: evaluation.of for name, evaluation in build.parts(settings).evaluations.items()}
     division = read.division(of)
     built, frozen = sets.open_sets(settings, read.part, division)
+    by_name = {fixed_set.evaluation.name: fixed_set for fixed_set in frozen}
     scored_sets = []
-    for entry, fixed_set in zip(read.evaluations, frozen, strict=True):
+    for entry in read.evaluations:
+        if entry.name not in by_name:
+            raise DataError(f"{exported}: its config has no evaluation {entry.name}. {nearest(entry.name, by_name)}")
         if entry.name in there:
-            _check(read, entry, fixed_set)
-            scored_sets.append(measuring.measure(there[entry.name], entry, fixed_set, built.protocol))
+            _check(read, entry, by_name[entry.name])
+            scored_sets.append(measuring.measure(there[entry.name], entry, by_name[entry.name], built.protocol))
     lines = [table([scored.measured.row for scored in scored_sets], title=f"{method.name}, {read.part} set")]
     lines += ["", *(note for scored in scored_sets for note in scored.notes())]
     left = [entry.name for entry in read.evaluations if entry.name not in there]
@@ -123,8 +121,8 @@ def score(
         lines.append(f"not scored, as {folder} has no such folder: {', '.join(left)}")
     lines.append(f"protocol: {built.protocol.describe(frozen[0].channels)}")
     if read.part == "test":
-        place = external.write(
-            built, scored_sets, there, method, exported, out, division=division, runs_dir=runs_dir, copy=copy
+        place = scored_run.write(
+            built, scored_sets, method, exported, out, division=division, runs_dir=runs_dir, copy=copy
         )
         lines.append(f"run:      {place}")
     else:
@@ -142,15 +140,14 @@ def _there(folder: Path, read: "Manifest") -> dict[str, Path]:
     if not there and len(read.evaluations) == 1 and not any(path.is_dir() for path in folder.iterdir()):
         there = {read.evaluations[0].name: folder}
     if not there:
-        wanted = ", ".join(entry.folder for entry in read.evaluations)
-        inside = [path.name for path in folder.iterdir() if path.is_dir()]
-        hint = nearest(inside[0], [entry.folder for entry in read.evaluations]) if inside else ""
-        msg = f"{folder} holds no folder of outputs; expected {wanted}. {hint}".rstrip()
-        raise DataError(msg)
+        wanted = [entry.folder for entry in read.evaluations]
+        inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        hint = nearest(inside[0], wanted) if inside else f"Allowed: {', '.join(wanted)}."
+        raise DataError(f"{folder} holds no folder of outputs, named as the set's evaluations are. {hint}")
     return there
 
 
-def _check(read: "Manifest", entry: "Exported", here: "FrozenSet") -> None:
+def _check(read: "Manifest", entry: "ExportedEvaluation", here: "FrozenSet") -> None:
     """Raise DataError, with the reason, unless the set is that which is made here now."""
     import restorelab
 
@@ -171,5 +168,4 @@ def _check(read: "Manifest", entry: "Exported", here: "FrozenSet") -> None:
             f"the set is the same (spec {entry.spec}) and its degraded images have other bits ({entry.bits}, here "
             f"{here.bits})"
         )
-    msg = f"{entry.name}: the outputs cannot be measured: {why}. Export the set anew and restore that."
-    raise DataError(msg)
+    raise DataError(f"{entry.name}: the outputs cannot be measured: {why}. Export the set anew and restore that.")

@@ -27,21 +27,20 @@ def restored(record: Record, evaluation: str, place: int) -> Tensor:
     Raises:
         DataError: where it is not there any more, or is not what was measured.
     """
-    run_dir, name = record.path, record.per_image(evaluation).ids[place]
-    listing = run_dir / FILE
-    if not listing.is_file():
-        msg = f"{run_dir}: it has no {FILE}, so its outputs cannot be found."
-        raise DataError(msg)
-    listed = _places(listing, listing.stat().st_mtime_ns)[evaluation]
-    entry = listed["images"][name]
-    file = run_dir / listed["folder"] / entry["file"]  # an absolute folder stays as it is
+    listing, name = record.path / FILE, record.per_image(evaluation).ids[place]
     try:
-        channels, height, width = entry["shape"]
+        listed = _places(listing, listing.stat().st_mtime_ns)[evaluation]
+        entry = listed["images"][name]
+        file = record.path / listed["folder"] / entry["file"]  # an absolute folder stays as it is
+        channels, height, width = map(int, entry["shape"])
+        expected = entry["digest"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{listing} does not say where the output of {name} lies ({type(error).__name__}: {error})."
+        raise DataError(msg) from error
+    try:
         image = outputs.read(file, (channels, height, width)).image
     except Refused as refusal:
-        msg = f"{file} {refusal}."
-        raise DataError(msg) from refusal
-    if digest(image) != entry["digest"]:
-        msg = f"{file} has changed since it was measured; score the outputs again."
-        raise DataError(msg)
+        raise DataError(f"{file} {refusal}.") from refusal
+    if digest(image) != expected:
+        raise DataError(f"{file} has changed since it was measured; score the outputs again.")
     return image

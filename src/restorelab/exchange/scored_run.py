@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ ABSENT = "restorelab.exchange.no_network.network"
 def write(
     built: Parts,
     scored_sets: Sequence[Scored],
-    folders: Mapping[str, Path],
     method: Method,
     exported: Path,
     out: Path | None,
@@ -42,10 +41,10 @@ def write(
     runs_dir: str,
     copy: bool,
 ) -> Path:
-    """Write config.yaml, split.csv.gz, per_image.csv, images/, outputs.json and result.json; gives the folder.
+    """Write config.yaml, split.csv.gz, per_image.csv, images/, outputs.json and result.json; return the folder.
 
-    folders: of the outputs, by evaluation. out: None for a new folder in runs_dir. division: of the set, by which its
-    images are found again.
+    exported: the set. out: None for a new folder in runs_dir. division: of the set, by which its images are found
+    again. copy: whether the outputs are copied into the folder.
 
     Raises:
         UserError: where it cannot be written.
@@ -56,31 +55,28 @@ def write(
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
             new = RunFolder(Path(scratch) / "run")
             new.images.mkdir(parents=True)
-            _write(new, built, scored_sets, folders, method, exported, place=place.resolve(), copy=copy)
+            config = _config(built, scored_sets, method, place.resolve())
+            write_text(new.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+            write_results.write_per_image(new.per_image, [scored.measured for scored in scored_sets])
             _keep(new, scored_sets[0].measured.frozen.table, division)
+            for scored in scored_sets:
+                _draw(new.images / f"{scored.measured.name}.png", scored, built, method)
+            kept_as = {scored.measured.name: _outputs(new.path, scored, copy=copy) for scored in scored_sets}
+            write_json(new.path / stored_outputs.FILE, {"evaluations": kept_as})
+            write_json(new.result, _facts(built, scored_sets, method, exported))
             new.path.rename(place)  # onto nothing, or onto an empty folder
     except BaseException as error:
         if out is None:
             shutil.rmtree(place, ignore_errors=True)
         if isinstance(error, OSError):
-            msg = f"{place}: cannot be written ({error.strerror or error})."
-            raise UserError(msg) from error
+            raise UserError(f"{place}: cannot be written ({error.strerror or error}).") from error
         raise
     return place.resolve()
 
 
-def _write(
-    new: RunFolder,
-    built: Parts,
-    scored_sets: Sequence[Scored],
-    folders: Mapping[str, Path],
-    method: Method,
-    exported: Path,
-    *,
-    place: Path,
-    copy: bool,
-) -> None:
-    config = {
+def _config(built: Parts, scored_sets: Sequence[Scored], method: Method, place: Path) -> dict[str, Any]:
+    evaluations = dict.fromkeys(degradation_of(scored.measured.name) for scored in scored_sets)
+    return {
         **built.config,
         "external": True,
         "name": method.name,
@@ -88,30 +84,9 @@ def _write(
         "run_dir": str(place),
         "train": False,
         "model": {"_target_": ABSENT, "method": method.name},
-        "evaluation": {
-            name: built.config["evaluation"][name]
-            for name in (degradation_of(scored.measured.name) for scored in scored_sets)
-        },
+        "evaluation": {name: built.config["evaluation"][name] for name in evaluations},
         "choices": {"model": method.name, **built.config["choices"]},
     }
-    write_text(new.config, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    write_results.write_per_image(new.per_image, [scored.measured for scored in scored_sets])
-    kept_as: dict[str, Any] = {}
-    for scored in scored_sets:
-        name = scored.measured.name
-        folder = folders[name].resolve()
-        _draw(new.images / f"{name}.png", scored, folder, built, method)
-        if copy:
-            inside = new.path / "outputs" / (name if set_of(name) else folders[name].name)
-            inside.mkdir(parents=True)
-            for entry in scored.files.values():
-                shutil.copyfile(folder / entry["file"], inside / entry["file"])
-        images = {key: {**entry, "shape": shape} for (key, entry), shape in
-                  zip(scored.files.items(), _shapes(scored), strict=True)}  # fmt: skip
-        where = inside.relative_to(new.path).as_posix() if copy else str(folder)
-        kept_as[name] = {"folder": where, "images": images}
-    write_json(new.path / stored_outputs.FILE, {"evaluations": kept_as})
-    write_json(new.result, _facts(built, scored_sets, method, exported))
 
 
 def _keep(new: RunFolder, table: Table, division: Kept) -> None:
@@ -123,9 +98,16 @@ def _keep(new: RunFolder, table: Table, division: Kept) -> None:
     write_json(new.inputs, {"table": table.folder.name})
 
 
-def _shapes(scored: Scored) -> list[list[int]]:
-    frozen = scored.measured.frozen
-    return [[int(side) for side in frozen.table.shapes[row]] for row in frozen.rows]
+def _outputs(run: Path, scored: Scored, *, copy: bool) -> dict[str, Any]:
+    """Return what outputs.json says of an evaluation, once its outputs are copied, if they are to be."""
+    folder, name = scored.folder.resolve(), scored.measured.name
+    if not copy:
+        return {"folder": str(folder), "images": scored.files}
+    inside = run / "outputs" / (name if set_of(name) else scored.folder.name)
+    inside.mkdir(parents=True)
+    for entry in scored.files.values():
+        shutil.copyfile(folder / entry["file"], inside / entry["file"])
+    return {"folder": inside.relative_to(run).as_posix(), "images": scored.files}
 
 
 def _facts(built: Parts, scored_sets: Sequence[Scored], method: Method, exported: Path) -> dict[str, Any]:
@@ -142,13 +124,12 @@ def _facts(built: Parts, scored_sets: Sequence[Scored], method: Method, exported
     return {**known, **known_of_method, "external": {"set": str(exported.resolve()), "outputs": how}}
 
 
-def _draw(file: Path, scored: Scored, folder: Path, built: Parts, method: Method) -> None:
+def _draw(file: Path, scored: Scored, built: Parts, method: Method) -> None:
     """Make the panel that a run has: degraded, restored, clean and error of a few images."""
-    frozen, rows = scored.measured.frozen, []
-    shapes, ids = _shapes(scored), frozen.ids
+    frozen, rows, ids = scored.measured.frozen, [], scored.measured.frozen.ids
     for place in places(len(frozen), frozen.clean, write_results.PICTURES):
-        channels, height, width = shapes[place]
-        image = outputs.read(folder / scored.files[ids[place]]["file"], (channels, height, width)).image
+        entry = scored.files[ids[place]]
+        image = outputs.read(scored.folder / entry["file"], tuple(entry["shape"])).image
         rows.append(PanelRow(ids[place], frozen.image(place), image, frozen.clean(place)))
     file.parent.mkdir(exist_ok=True)  # of a test set
     write_bytes(file, encoded(rendered(panel(rows, built.protocol, f"{method.name}: {scored.measured.name}"))))

@@ -1,4 +1,4 @@
-"""Write an exported set to the disk."""
+"""The files of an exported set: what they are to be, and their writing."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pillow
+from PIL import Image
 from torch import Tensor
 
 from restorelab.data.decode import EXTENSIONS
@@ -14,7 +14,7 @@ from restorelab.data.frozen import FrozenSet
 from restorelab.data.set_names import degradation_of, set_of
 from restorelab.errors import DataError
 from restorelab.exchange import manifest
-from restorelab.exchange.manifest import Exported, Image, Manifest
+from restorelab.exchange.manifest import ExportedEvaluation, ExportedImage, Manifest
 from restorelab.file_names import file_names
 from restorelab.metrics.protocol import Protocol
 from restorelab.report.pixels import pixels, shown_bands
@@ -49,7 +49,9 @@ measures them: {protocol} The clean images come from the dataset, which must be 
 degraded ones must be those of this set, bit for bit.
 """
 
-CLEAN = "- `clean/<image>.png` (`.npy` for 16-bit images, and for other than gray and RGB): the true images, exact.\n"
+CLEAN = (
+    "- `clean/{of}<image>.png` (`.npy` for 16-bit images, and for other than gray and RGB): the true images, exact.\n"
+)
 
 
 def described(
@@ -68,16 +70,14 @@ def described(
         for place, (name, group) in enumerate(zip(frozen.ids, frozen.groups, strict=True)):
             inputs = protocol.prepare(frozen.image(place))
             outside += int(((inputs < 0) | (inputs > 1)).sum())
-            shape = tuple(int(side) for side in frozen.table.shapes[frozen.rows[place]])
-            images.append(Image(name, group, files[name], _three(shape), _three(inputs.shape)))
+            channels, height, width = frozen.table.shapes[frozen.rows[place]].tolist()
+            input_shape = inputs.shape[0], inputs.shape[1], inputs.shape[2]
+            images.append(ExportedImage(name, group, files[name], (channels, height, width), input_shape))
         kind = frozen.evaluation
-        evaluations.append(Exported(kind.name, folder, frozen.spec, frozen.bits, dict(kind.config), outside, images))
+        evaluations.append(
+            ExportedEvaluation(kind.name, folder, frozen.spec, frozen.bits, dict(kind.config), outside, images)
+        )
     return Manifest(part, clean, protocol.spec(), config, evaluations, sets[0].table.folder.name)
-
-
-def _three(shape: Sequence[int]) -> tuple[int, int, int]:
-    channels, height, width = shape
-    return channels, height, width
 
 
 def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: Path) -> None:
@@ -95,7 +95,7 @@ def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: 
         for place, image in enumerate(entry.images):
             inputs = protocol.prepare(frozen.image(place))
             np.save(exact / f"{image.file}.npy", laid(inputs))
-            Pillow.fromarray(pixels(inputs)).save(looked_at / f"{image.file}.png")
+            Image.fromarray(pixels(inputs)).save(looked_at / f"{image.file}.png")
     if new.clean:
         _write_clean(new, sets, folder / "clean")
     words = protocol.describe(sets[0].channels)
@@ -104,7 +104,7 @@ def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: 
         README.format(
             title=f"{', '.join(entry.name for entry in new.evaluations)}: {new.part} images",
             version=new.version,
-            clean=CLEAN if new.clean else "",
+            clean=CLEAN.format(of="<set>/" if set_of(new.evaluations[0].name) else "") if new.clean else "",
             bands="".join(f" ({bands})" for bands in dict.fromkeys(map(shown_bands, channels)) if bands),
             expected=manifest.EXPECTED[0].lower() + manifest.EXPECTED[1:],
             first=new.evaluations[0].folder,
@@ -114,18 +114,27 @@ def write(new: Manifest, sets: Sequence[FrozenSet], protocol: Protocol, folder: 
     write_json(folder / manifest.FILE, new.content(words))
 
 
+def missing(manifest: Manifest, folder: Path) -> list[str]:
+    """Return the files of exact inputs that an exported set lacks."""
+    files = [f"{entry.folder}/input_exact/{image.file}.npy" for entry in manifest.evaluations for image in entry.images]
+    return [file for file in files if not (folder / file).is_file()]
+
+
 def _write_clean(new: Manifest, sets: Sequence[FrozenSet], folder: Path) -> None:
-    folder.mkdir()
-    written: set[str] = set()
+    """Write each true image once; those of named test sets in a folder a set, as their names may be the same."""
+    written: set[Path] = set()
     for entry, frozen in zip(new.evaluations, sets, strict=True):
+        below = folder / set_of(entry.name)
+        below.mkdir(parents=True, exist_ok=True)
         for place, image in enumerate(entry.images):
-            if image.file in written:
+            file = below / image.file
+            if file in written:
                 continue
-            written.add(image.file)
+            written.add(file)
             if frozen.table.maximum == 255 and image.shape[0] in (1, 3):
-                Pillow.fromarray(pixels(frozen.clean(place))).save(folder / f"{image.file}.png")
+                Image.fromarray(pixels(frozen.clean(place))).save(f"{file}.png")
             else:
-                np.save(folder / f"{image.file}.npy", laid(frozen.clean(place)))
+                np.save(f"{file}.npy", laid(frozen.clean(place)))
 
 
 def laid(image: Tensor) -> np.ndarray:
@@ -139,5 +148,4 @@ def _need_room(new: Manifest, folder: Path) -> None:
     needed = 5 * sum(int(np.prod(image.input_shape)) for entry in new.evaluations for image in entry.images)
     free = shutil.disk_usage(folder).free
     if needed > free:
-        msg = f"the set takes about {needed:,} bytes, and the disk of {folder.parent.parent} has {free:,} free."
-        raise DataError(msg)
+        raise DataError(f"export-set: the set takes about {needed:,} bytes, and the disk of out has {free:,} free.")
