@@ -220,6 +220,6 @@ def test_validation_images_that_are_test_images_are_refused_whatever_their_set_i
 
 
 def test_null_leaves_out_the_sets_of_an_experiment() -> None:
-    assert len(runs.composed(["experiment=sr_x2/colour"])["test"]) == 4
-    plain = runs.composed(["experiment=sr_x2/colour", "test=null", "val=null"])
+    assert len(runs.composed(["experiment=sr_x2/color"])["test"]) == 4
+    plain = runs.composed(["experiment=sr_x2/color", "test=null", "val=null"])
     assert (plain["test"], plain["val"]) == ({}, {})
