@@ -151,6 +151,7 @@ def test_a_classical_baseline_needs_no_weights(tmp_path: Path, capsys: pytest.Ca
         (["RUN", "evaluatoin=own"], ["evaluatoin", "'evaluation'"]),
         (["RUN", "evaluation=jpeg_11"], ["jpeg_11", "jpeg_10"]),
         (["RUNN"], ["there is no", "trained"]),
+        (["RUN/.."], ["is not a run folder: it has no config.yaml. It holds the runs trained"]),
         (["RUN", "--verbose"], ["--verbose", "key=value"]),
     ],
 )

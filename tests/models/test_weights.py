@@ -1,5 +1,6 @@
 """Files of weights as people have them: wrapped, cut short, of another network, or no weights at all."""
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,8 @@ DAMAGED = {
     "empty": (lambda file: file.touch(), "is empty"),
     "web page": (lambda file: file.write_text("\n<!DOCTYPE html><html>"), "web page"),
     "lfs": (lambda file: file.write_text("version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
-    "zip of something else": (archive, "not a file that torch.save wrote"),
+    "zip of something else": (archive, "an archive of other files. Unpack it"),
+    "image": (lambda file: file.write_bytes(b"\xff\xd8\xff\xe0JFIF"), "it is an image"),
     "text": (lambda file: file.write_text("hello"), "not a file that torch.save wrote"),
     "folder": (lambda file: file.mkdir(), r"is a folder without checkpoints/best\.ckpt"),
     "one tensor": (lambda file: torch.save(torch.ones(2), file), "no state dict"),
@@ -144,6 +146,39 @@ def test_what_is_no_file_of_weights_is_named_and_told_apart(make: Any, words: st
     with pytest.raises(UserError, match=words) as caught:
         weights.read(tmp_path / "a.pth")
     assert str(tmp_path / "a.pth") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("net.py", "Python code. Name the folder of a run"),
+        ("config.yaml", "config of a run. Name the run's folder, {}"),
+        ("net.onnx", "export the network as .safetensors"),
+    ],
+)
+def test_what_is_named_in_place_of_weights_is_told_by_its_name(name: str, words: str, tmp_path: Path):
+    (tmp_path / name).write_text("import torch")
+    with pytest.raises(DataError, match=re.escape(words.format(tmp_path))):
+        weights.read(tmp_path / name, "model")
+
+
+def test_a_run_that_is_not_finished_says_how_to_finish_it(tmp_path: Path):
+    run = RunFolder(tmp_path / "run")
+    run.best.parent.mkdir(parents=True)
+    run.config.write_text("{}")
+    for place in (run.path, run.best):
+        with pytest.raises(ConfigError, match=r"model: the run .*run has no .* with resume=true\.$"):
+            weights.read(place, "model")
+    run.last.touch()
+    with pytest.raises(ConfigError, match=re.escape(f"resume=true, or take its last weights, model={run.last}.")):
+        weights.read(run.path, "model")
+
+
+def test_a_file_that_is_not_there_is_compared_with_weights_alone(tmp_path: Path):
+    for name in ("weights.pth", "weight.txt", ".bashrc"):
+        (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=re.escape("Did you mean 'weights.pth'? Allowed: weights.pth.")):
+        weights.find(tmp_path / "weight.pth")
 
 
 @pytest.mark.parametrize("key", ["ckpt", "transfer"])

@@ -13,6 +13,7 @@ from typing import Any
 from restorelab.config import composition, from_checkpoint, packaged
 from restorelab.config.conf_files import options
 from restorelab.config.requested import Requested
+from restorelab.config.run_config import read_config
 from restorelab.errors import ConfigError, nearest
 
 BASE = ("data", "loss", "objective", "protocol")
@@ -53,6 +54,8 @@ def compose(source: str | None, overrides: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"evaluate: {key} does not apply, because nothing is trained. Leave it out.")
     source, run = (None, None) if source is None else trained_source(source)
     if source is not None and run is None and "model" not in requested.groups and not requested.under("model._target_"):
+        if Path(source).is_dir():
+            read_config(Path(source))  # raises, as it is no run
         raise ConfigError(
             f"{source} lies in no run folder, so nothing says which network its weights belong to. Name one, such as "
             "model=dncnn data.channels=3."

@@ -24,6 +24,12 @@ averaged weights, which it evaluates, as params_ema beside params."""
 WRAPPERS = ("module.", "_orig_mod.", "net.", "model.", "network.", "net_g.", "netG.", "generator.")
 """Prefixes that DistributedDataParallel, torch.compile and classes with a network add to the names of its weights."""
 
+ENDINGS = (".ckpt", ".pth", ".pt", ".bin", ".safetensors", ".onnx")
+"""The endings of files that a message suggests in place of one that is not there."""
+
+IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"RIFF")
+"""The first bytes of images."""
+
 LISTED = 3
 """Names of weights that a message lists."""
 
@@ -159,16 +165,24 @@ def find(file: Path, key: str = "ckpt") -> Path:
         ConfigError: if there is none.
     """
     file = file.expanduser()
+    best = file / "checkpoints" / "best.ckpt" if file.is_dir() else file
+    if best.is_file():
+        return best
+    run = best.parent.parent
+    if best.name == "best.ckpt" and (run / "config.yaml").is_file():
+        last = best.with_name("last.ckpt")
+        instead = f", or take its last weights, {key}={last}" if last.is_file() else ""
+        raise ConfigError(
+            f"{key}: the run {run} has no checkpoints/best.ckpt, as its training is not finished. Finish it by its "
+            f"command with resume=true{instead}."
+        )
     if file.is_dir():
-        if (file / "checkpoints" / "best.ckpt").is_file():
-            return file / "checkpoints" / "best.ckpt"
         raise ConfigError(f"{key}: {file} is a folder without checkpoints/best.ckpt; expected a weights file or a run.")
-    if not file.is_file():
-        folder = file.parent
-        hint = nearest(file.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else f"No folder {folder}."
-        msg = f"{key}: there is no {file}. {hint}"
-        raise ConfigError(msg)
-    return file
+    folder = file.parent
+    if not folder.is_dir():
+        raise ConfigError(f"{key}: there is no {file}. No folder {folder}.")
+    names = [path.name for path in folder.iterdir() if path.suffix in ENDINGS or (path / "config.yaml").is_file()]
+    raise ConfigError(f"{key}: there is no {file}. {nearest(file.name, names)}")
 
 
 def read(file: Path, key: str = "ckpt") -> dict[str, Tensor]:
@@ -226,6 +240,11 @@ def _reason(file: Path, error: Exception) -> str:
     code = isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error) and "GLOBAL" in str(error)
     named = re.search(r"GLOBAL ([\w.]+)", str(error))
     known = {
+        "it is Python code. Name the folder of a run of this network, or a file of its weights": file.suffix == ".py",
+        f"it is the config of a run. Name the run's folder, {file.parent}": file.name == "config.yaml",
+        "it is an ONNX file, which only restore runs; export the network as .safetensors": file.suffix == ".onnx",
+        "it is an image": head.startswith(IMAGES),
+        "it is an archive of other files. Unpack it, and name the run's folder or the weights in it": _is_archive(file),
         "it is empty. Copy or download it again": not size,
         "it is a web page instead of the file. Download it again, logged in if necessary": head[:1] == b"<",
         "it is a pointer of Git LFS, not the file itself: git lfs pull": head.startswith(b"version https://git-lfs"),
@@ -238,3 +257,11 @@ def _reason(file: Path, error: Exception) -> str:
         return f"it is damaged, or not a safetensors file ({size:,} bytes; {' '.join(str(error).split())[:80]})"
     other = f"it is damaged, or not a file that torch.save wrote ({size:,} bytes; {type(error).__name__})"
     return next((words for words, holds in known.items() if holds), other)
+
+
+def _is_archive(file: Path) -> bool:
+    """Whether a file is a ZIP archive that torch.save did not write."""
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return not any(name.endswith("/data.pkl") for name in archive.namelist())
