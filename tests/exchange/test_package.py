@@ -94,7 +94,9 @@ def test_wrong_arguments_are_told(given: list[str], expected: str) -> None:
 
 
 def test_a_wrong_name_is_told_with_the_nearest(named: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'tinny' is neither a run.*Did you mean 'tiny'"):
+    with pytest.raises(ConfigError, match=r"'dncnn' is .*, but a model that train builds, without weights"):
+        packaged.find("dncnn")
+    with pytest.raises(ConfigError, match=r"'tinny' is neither a run[a-z, ]*\. Did you mean 'tiny'"):
         restorelab.load("tinny")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from restorelab.config import conf_files
 from restorelab.degradations.labels import STAGES
 from restorelab.errors import ConfigError, DataError, nearest
 
@@ -78,8 +79,11 @@ def find(name: str) -> Packaged:
         DataError: for a damaged card.
     """
     if name not in names():
+        known = name in conf_files.options("model")
+        without = ", but a model that train builds, without weights: name the folder of a run of it" if known else ""
         raise ConfigError(
-            f"model: {name!r} is neither a run, a file, nor the name of a packaged network. {nearest(name, names())}"
+            f"model: {name!r} is neither a run, a file, nor the name of a packaged network{without}. "
+            f"{nearest(name, names())}"
         )
     return read(FOLDER / f"{name}{WEIGHTS}")
 
