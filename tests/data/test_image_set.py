@@ -155,7 +155,7 @@ def test_fetching_brings_each_image_and_completes_a_set(served: tuple[str, Path]
     [
         ({"images": 0}, "images=0"),
         ({"images": 2, "degraded_name": "*_n"}, "belong together"),
-        ({"images": 2, "url": "http://a/{name}"}, "names has to say"),
+        ({"images": 2, "url": "http://a/{name}"}, "expected their file names in names"),
         ({"images": 2, "tile": 0}, "tile=0"),
     ],
 )

@@ -47,7 +47,7 @@ MANY_BYTES = 2 << 30
 
 
 def digest(value: Any) -> str:
-    """A hash of plain data."""
+    """Return a hash of plain data, 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:DIGITS]
 
 

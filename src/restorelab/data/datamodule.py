@@ -150,8 +150,8 @@ class DataModule(LightningDataModule):
     def frozen(self, part: str) -> list[FrozenSet]:
         """Return a frozen set of `part` (`val` or `test`) for each evaluation, stored on disk; [] for an empty part.
 
-        With test sets, those of `test` are theirs: of each set all evaluations, called `set12/gaussian_25`. With a
-        validation set, those of `val` are its.
+        If there are test sets, `test` has a frozen set for each test set and evaluation, with names such as
+        `set12/gaussian_25`. If there is a validation set, `val` consists of its images.
 
         Raises:
             ConfigError: for an evaluation that would degrade real pairs.
@@ -179,7 +179,7 @@ class DataModule(LightningDataModule):
         ]
 
     def _of_set(self, dataset: Dataset, test: str | None = None) -> list[FrozenSet]:
-        """Return a frozen set of all images for each evaluation. test: of a test set the name, None for validation."""
+        """Return a frozen set of all images for each evaluation. test: of a test set; None: the validation set."""
         table, rows = dataset.open(self.split_seed)
         self._check_pairs(table)
         shown = (rows.first(4 * self.dataset.batch_size) if self.smoke else rows)["test"]

@@ -46,7 +46,7 @@ class Evaluation:
 
 
 def hash_of_images(images: Iterable[Tensor], write: Callable[[bytes], object] = lambda data: None) -> str:
-    """Hash the bits of images on the CPU, in order: 16 hexadecimal digits. write: gets the bytes of each as well."""
+    """Return the hash of the bits of images on the CPU, in order: 16 hexadecimal digits. write: is called with them."""
     digest = hashlib.sha256()
     for image in images:
         data = image.contiguous().numpy().tobytes()

@@ -136,11 +136,11 @@ class FrozenSet:
         return {name: np.asarray(values, dtype=np.float64) for name, values in drawn.items()}
 
     def sigma(self, place: int) -> Tensor | None:
-        """The noise level of the degraded image at index `place`: see `Sample.sigma`, for a batch of one."""
+        """Return the noise level of the degraded image at index `place` as a batch of one; see `Sample.sigma`."""
         return noise_level(self._drawn([place]), self.image(place)[None])
 
     def sigmas(self, places: Sequence[int] | np.ndarray) -> Tensor | None:
-        """The noise levels of several degraded images of one shape."""
+        """Return the noise levels of degraded images of one shape; see `Sample.sigma`."""
         return noise_level(self._drawn(places), torch.stack([self.image(place) for place in places]))
 
     def _drawn(self, places: Sequence[int] | np.ndarray) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Keep what was made last, so that several images of one file share the work of reading it."""
+"""Keep the values that were made last, so that several images of one file share the work of reading it."""
 
 import threading
 from collections.abc import Callable, Hashable

@@ -55,9 +55,7 @@ def _cached(limit: Path) -> int:
     """Return the bytes of file cache that the group's usage includes and the kernel frees on demand."""
     lines = limit.with_name("memory.stat").read_text().splitlines()
     values = dict(line.split(" ", 1) for line in lines)
-    return int(
-        values.get("total_inactive_file", values.get("inactive_file", 0))
-    )  # `total`: version 1, with groups below
+    return int(values.get("total_inactive_file", values.get("inactive_file", 0)))  # `total`: v1, with groups below
 
 
 def cpus() -> int:

@@ -25,20 +25,20 @@ class ImageSet:
 
     Args:
         root: the folder.
-        images: how many images the set has, at any depth below the root; or, for a set that lies in several folders,
-            how many each of them has: `{DIV2K_train_HR: 800}`. Of real pairs, the number of pairs.
-        title: what messages call it: `Set12`.
-        names: the file name of each image by its number, such as `{:02d}.png`, by which messages tell what is missing.
+        images: number of images of the set, at any depth below the root; or, for a set in several folders, the number
+            of each: `{DIV2K_train_HR: 800}`. For real pairs it is the number of pairs.
+        title: the set's name in messages, such as `Set12`.
+        names: the file names by the image's number, such as `{:02d}.png`, from which messages name missing images.
         first: the number of the first image.
         degraded_name: for real pairs, the pattern of the degraded images' names, such as `*_real.JPG`; see `Pairs`.
         clean_name: the pattern of the clean images' names.
-        url: an archive that `fetch` unpacks into the root, or the address of each image, with `{name}` in it.
+        url: address of an archive that `fetch` unpacks into the root, or of each image, with `{name}` in it.
         sha256: checksum of the archive.
-        page: where the set is described, for those that `fetch` cannot bring.
+        page: address of a page that describes the set, for sets that `fetch` cannot download.
         licence: the terms of use.
         max_gigabytes: the most that the archive may unpack to.
-        tile: cut images into sub-images of this side, which cover them; those at the right and bottom end overlap the
-            ones before. Smaller images stay whole. The images of one file are one group.
+        tile: cut images into sub-images of this side, which cover them; the last ones at the right and the bottom
+            overlap the previous ones. Smaller images stay whole. The sub-images of a file are one group.
 
     """
 
@@ -62,11 +62,11 @@ class ImageSet:
         if (degraded_name is None) != (clean_name is None):
             raise ConfigError(f"{title}: degraded_name and clean_name belong together; set both, or neither.")
         if url and "{name}" in url and names is None:
-            raise ConfigError(f"{title}: url={url} is the address of each image, so names has to say what they are.")
+            raise ConfigError(f"{title}: url={url} is the address of each image; expected their file names in names.")
         self.root = Path(root).expanduser().absolute() if root is not None else None
         self.images: Mapping[str, int] = {"": images} if isinstance(images, int) else images
         if not self.images or min(self.images.values()) < 1:
-            raise ConfigError(f"{title}: images={images}; expected how many there are, at least 1.")
+            raise ConfigError(f"{title}: images={images}; expected the number of images, at least 1.")
         self.title, self.names, self.first, self.url, self.sha256 = title, names, first, url, sha256
         self.degraded_name, self.clean_name = degraded_name, clean_name
         self.page, self.licence, self.max_gigabytes, self.tile = page, licence, max_gigabytes, tile
@@ -75,26 +75,30 @@ class ImageSet:
 
     @property
     def paired(self) -> bool:
-        """Whether it holds real pairs, to which no degradation is applied."""
+        """Whether the set holds real pairs, to which no degradation is applied."""
         return self.degraded_name is not None
 
     def items(self) -> list[Item]:
-        """List the images; DataError for a set that is incomplete, or holds more than its images."""
+        """List the images. Raises DataError for a set that is incomplete, or that holds other images."""
         return self._items if self.tile is None else [tile for item in self._items for tile in tiles(item, self.tile)]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the hash of the names and contents of the images, and the options; DataError as `items`."""
+        """Return the hash of the names and contents of the images, and the options. Raises DataError as `items`."""
         self._items  # noqa: B018 - a set of another number of images may be in the cache
         paths = [path for folder in self._folders.values() for path in images_below(folder)]
         known = summary(paths, self._root())
-        if len(self._folders) == 1:  # by the names in its only folder, wherever below the root that lies
+        if len(self._folders) == 1:  # by the names in the only folder, which may be the root itself
             known = summary(paths, next(iter(self._folders.values())))
         return {**known, "pairs": [self.degraded_name, self.clean_name], "tile": self.tile}
 
     def fetch(self) -> Path:
-        """Download the set into the root, unless it is complete there; a folder that holds something else is left."""
+        """Download the set into the root, unless it is complete there, and return the root.
+
+        Raises DataError for a set without an address, for a root that holds other files than the archive's, and as
+        `download` and `unpack`.
+        """
         if self.root is None:
-            raise DataError(f"{self.title}: its root, the folder to bring it to, is not set.")
+            raise DataError(f"{self.title}: root, the folder to download the set into, is not set.")
         with contextlib.suppress(DataError):
             if self._items:
                 return self.root
@@ -135,12 +139,12 @@ class ImageSet:
 
     def _root(self) -> Path:
         if self.root is None:
-            raise DataError(f"{self.title}: its root, the folder that holds it, is not set.")
+            raise DataError(f"{self.title}: root, the folder that holds the set, is not set.")
         return self.root
 
     @cached_property
     def _folders(self) -> dict[str, Path]:
-        """Return the folder of each part of the set; a root that is the only folder itself will do."""
+        """Return the folder of each part of the set; the root may be the only folder itself."""
         root, folders = self._root(), {}
         for name in self.images:
             folder = root / name
@@ -156,7 +160,7 @@ class ImageSet:
         return [self.names.format(number) for number in range(self.first, self.first + count)] if self.names else []
 
     def _unlike(self, name: str, folder: Path, names: list[str]) -> str:
-        """Return what is missing of the set, or what is more than it."""
+        """Return the message about missing and about other images."""
         count, kind = self.images[name], "pairs" if self.paired else "images"
         expected = self._expected(count)
         known = sorted(set(expected) & set(names))
@@ -166,15 +170,15 @@ class ImageSet:
         parts += [f"not of the set: {listed(strange, 5)}"] if strange else []
         difference = f" ({'; '.join(parts)})" if parts else ""
         return (
-            f"{self.title} has {count} {kind}, and {folder} holds {len(names)}{difference}. Nothing is measured on a "
-            f"part of a set, or on more than it. {self._advice()}"
+            f"{self.title} has {count} {kind}, and {folder} holds {len(names)}{difference}. A set is used only if it "
+            f"is complete and holds no other images. {self._advice()}"
         )
 
     def _advice(self) -> str:
         where = (
             f"Its images are at {self.url}." if self.url else f"It is described at {self.page}." if self.page else ""
         )
-        return f"{where} Put them there, or set root to the folder that holds them.".lstrip()
+        return f"{where} Put them into {self.root}, or set root to the folder that holds them.".lstrip()
 
 
 def tiles(item: Item, side: int) -> list[Item]:

@@ -32,7 +32,7 @@ class SiddVal:
         self.root = Path(root).expanduser().absolute() if root is not None else None
 
     def items(self) -> list[Item]:
-        """Read both files; DataError if one is missing or holds other blocks."""
+        """Read both files. Raises DataError if one is missing or holds other blocks."""
         noisy, clean = (_blocks(path) for path in self._files())
         return [
             Item(f"{photo:02d}/{block:02d}", f"{photo:02d}", clean[photo, block], noisy[photo, block])
@@ -47,13 +47,13 @@ class SiddVal:
 
     def _files(self) -> list[Path]:
         if self.root is None:
-            raise DataError("SIDD's validation set: its root, the folder that holds it, is not set.")
+            raise DataError("SIDD's validation set: root, the folder that holds it, is not set.")
         files = [self.root / f"{name}.mat" for name in FILES.values()]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
             raise DataError(
                 f"SIDD's validation set was looked for in {self.root}, which lacks {' and '.join(missing)}. They are "
-                f"at {PAGE}. Put them there, or set root to the folder that holds them."
+                f"at {PAGE}. Put them into that folder, or set root to the folder that holds them."
             )
         return files
 
