@@ -99,12 +99,30 @@ def test_what_is_no_output(tmp_path: Path):
         with pytest.raises(Refused, match=words):
             outputs.read(tmp_path / "a.npy", COLOUR)
     for name in ("a.npy", "a.png", "a.tif"):
-        (tmp_path / name).write_bytes(b"not an image")
-        with pytest.raises(Refused, match=r"cannot be read|not an image"):
-            outputs.read(tmp_path / name, COLOUR)
-        (tmp_path / name).write_bytes(b"")
-        with pytest.raises(Refused, match=r"cannot be read|empty"):
-            outputs.read(tmp_path / name, COLOUR)
+        for content in (b"not an image", b""):
+            (tmp_path / name).write_bytes(content)
+            with pytest.raises(Refused, match=r"cannot be read|not an image|not a PNG|empty"):
+                outputs.read(tmp_path / name, COLOUR)
+
+
+def test_what_would_be_measured_as_another_image_is_refused(tmp_path: Path):
+    """A JPEG under the name of a PNG, an image that lets the background through, an archive of several arrays."""
+    Image.fromarray(BYTES).save(tmp_path / "a.png", "JPEG")
+    with pytest.raises(Refused, match="not a PNG"):
+        outputs.read(tmp_path / "a.png", COLOUR)
+    for alpha, refused in ((255, False), (254, True)):
+        image = Image.fromarray(BYTES).convert("RGBA")
+        image.putalpha(alpha)
+        image.save(tmp_path / "a.png")
+        if refused:
+            with pytest.raises(Refused, match="has transparent pixels"):
+                outputs.read(tmp_path / "a.png", COLOUR)
+        else:
+            read = outputs.read(tmp_path / "a.png", COLOUR).image.numpy()
+            np.testing.assert_allclose(read, BYTES.transpose(2, 0, 1) / 255, atol=1e-7)
+    np.savez(tmp_path / "a", image=VALUES)
+    with pytest.raises(Refused, match="is an archive of arrays"):
+        outputs.read((tmp_path / "a.npz").rename(tmp_path / "a.npy"), COLOUR)
 
 
 @pytest.mark.parametrize("name", ["a", "a.png", "a.JPG"])

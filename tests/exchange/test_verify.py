@@ -9,7 +9,8 @@ import torch
 import yaml
 from PIL import Image
 
-from restorelab.config import conf_files
+import runs
+from restorelab.config import composition, conf_files
 from restorelab.data.set_names import set_of
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import ConfigError
@@ -34,16 +35,17 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     entry = {"two": {"_target_": TARGET, "root": "${data_dir}/two", "images": 2}}
     (tmp_path / "conf" / "test" / "two.yaml").write_text(yaml.safe_dump(entry))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(composition, "compose", runs.composed)  # which gives the same in a third of the time
     return tmp_path
 
 
-def certify(place: Path, published: float, **more: object) -> None:
+def certify(place: Path, number: float, **more: object) -> None:
     content = {
         "title": "Tiny",
         "overrides": ["model=dncnn", "model.depth=3", "model.features=4", "model.batch_norm=false",
                       "noise=gaussian", "noise.sigma=25"],
         "weights": {"files": ["tiny.pth"], "url": "https://example.org/tiny.pth"},
-        "published": {"two/gaussian_25_unclipped": published},
+        "published": {"two/gaussian_25_unclipped": number},
         "source": "this test",
         **more,
     }  # fmt: skip
@@ -104,6 +106,28 @@ def test_what_is_missing_is_told_and_where_it_comes_from(own: Path, capsys: pyte
     assert (row["verdict"], row["ours"]) == ("missing", None)
 
 
+def test_damaged_weights_do_not_end_the_other_certificates(own: Path) -> None:
+    """And the result says what they were measured on."""
+    certify(own, round(by_hand(own), 2))
+    content = yaml.safe_load((own / "conf" / "verify" / "tiny.yaml").read_text())
+    content["weights"]["files"] = ["damaged, it's.pth"]
+    (own / "conf" / "verify" / "broken.yaml").write_text(yaml.safe_dump(content))
+    (own / "weights" / "damaged, it's.pth").write_text("<html>")
+    places = ["data_dir=data", "weights_dir=weights", "trainer.accelerator=cpu", "threads=1"]
+    assert verify.run(["broken", "tiny", *places, "out=a.json"]) == 1
+    result = json.loads((own / "a.json").read_text())
+    assert [row["verdict"] for row in result["rows"]] == ["missing", "agrees"]
+    assert "web page" in result["rows"][0]["note"]
+    assert result["device"] == result["rows"][1]["device"]
+    assert result["device"].endswith(" CPU, 1 threads")
+    with pytest.raises(ConfigError, match="it is a folder"):
+        verify.run(["tiny", *places, "out=data"])
+    certify(own, 20.0, published={"two/gaussian_52_unclipped": 20.0})
+    with pytest.raises(ConfigError, match=r"52_unclipped is none of its evaluations.*'gaussian_25_unclipped'"):
+        verify.run(["tiny", *places, "out=b.json"])
+    assert not (own / "b.json").exists()
+
+
 def test_other_weights_than_those_that_were_measured_are_told(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = {"files": ["tiny.pth"], "url": "https://example.org", "sha256": "0" * 64}
     certify(own, 20.0, weights=weights)
@@ -114,15 +138,20 @@ def test_other_weights_than_those_that_were_measured_are_told(own: Path, capsys:
 def test_unknown_names_and_keys_are_refused(own: Path) -> None:
     with pytest.raises(ConfigError, match=r"there is no such certificate.*dncnn_25"):
         certificates.load("dncnn_26")
-    certify(own, 20.0, tolerence=0.1)
-    with pytest.raises(ConfigError, match=r"unknown key 'tolerence'.*tolerance"):
-        certificates.load("tiny")
+    for wrong, words in {
+        "tolerence": "tolerence: unknown key .* Did you mean 'tolerance'",
+        "weights": r"weights\.ulr: unknown key .* Did you mean 'url'",
+        "published": "published: .* expected a mapping whose values are each a number",
+    }.items():
+        certify(own, 20.0, **{wrong: {"files": ["a"], "ulr": "b"}})
+        with pytest.raises(ConfigError, match=rf"tiny\.yaml: certificate\.{words}"):
+            certificates.load("tiny")
 
 
 def test_a_missing_certificate_fails_only_where_it_was_asked_for() -> None:
-    row = verify.Row("a", "A", "s/e", 1.0, 1.0, "agrees", 1.0, "", "")
-    missing = verify.Row("b", "B", "s/e", 1.0, None, "missing", None, "", "")
-    differs = verify.Row("c", "C", "s/e", 1.0, 2.0, "differs", 1.0, "", "")
+    row = verify.Verification("a", "A", "s/e", 1.0, 1.0, "agrees", 1.0, "", "")
+    missing = verify.Verification("b", "B", "s/e", 1.0, None, "missing", None, "", "")
+    differs = verify.Verification("c", "C", "s/e", 1.0, 2.0, "differs", 1.0, "", "")
     assert verify.status([row, missing], strict=False) == 0
     assert verify.status([row, missing], strict=True) == 1
     assert verify.status([missing], strict=False) == 1

@@ -254,5 +254,5 @@ def describe(annotation: Any) -> str:
         count = f"{len(arguments)} " if origin is tuple and Ellipsis not in arguments else ""
         return f"a list of {count}{WORDS[items.pop()].removeprefix('a ')}s" if plain else "a list"
     if origin in (dict, collections.abc.Mapping):
-        return f"a mapping, each value {describe(arguments[1])}," if arguments else "a mapping"
+        return f"a mapping whose values are each {describe(arguments[1])}" if arguments else "a mapping"
     return "a mapping with a _target_"

@@ -1,18 +1,17 @@
 """Certificates: published numbers of published weights that the protocol has to reproduce; files of conf/verify/."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from restorelab.config import conf_files
+from restorelab.config.schema import check_node
 from restorelab.data.set_names import set_of
 from restorelab.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
-class Weights:
+class PublishedWeights:
     """A file of weights that is not shipped.
 
     Attributes:
@@ -60,12 +59,13 @@ class Certificate:
     published: dict[str, float]
     source: str
     tolerance: float = 0.05
-    weights: Weights | None = None
+    weights: PublishedWeights | None = None
     note: str = ""
-    sets: list[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sets", list(dict.fromkeys(map(set_of, self.published))))
+    @property
+    def sets(self) -> list[str]:
+        """The test sets that have a published number."""
+        return list(dict.fromkeys(map(set_of, self.published)))
 
 
 def names() -> list[str]:
@@ -82,22 +82,12 @@ def load(name: str) -> Certificate:
     if name not in names():
         raise ConfigError(f"verify {name}: there is no such certificate. {nearest(name, names())}")
     file = conf_files.find("verify", name)
-    content = conf_files.read_yaml(file)
-    _check(f"{file}", content, Certificate, {"title", "overrides", "published", "source"}, {"name", "sets"})
-    unknown = [key for key in content["published"] if set_of(key) not in conf_files.options("test")]
-    if unknown:
-        near = nearest(set_of(unknown[0]), conf_files.options("test"))
-        raise ConfigError(f"{file}: published.{unknown[0]}: expected SET/EVALUATION. {near}")
-    if weights := content.get("weights"):
-        _check(f"{file}: weights", weights, Weights, {"files", "url"}, set())
-        content["weights"] = Weights(**weights)
-    return Certificate(name=name, **content)
-
-
-def _check(where: str, content: Mapping[str, Any], kind: type, required: set[str], own: set[str]) -> None:
-    allowed = {field.name for field in fields(kind)} - own
-    for key in content:
-        if key not in allowed:
-            raise ConfigError(f"{where}: unknown key {key!r}. {nearest(str(key), sorted(allowed))}")
-    if missing := required - content.keys():
-        raise ConfigError(f"{where}: it lacks {', '.join(sorted(missing))}.")
+    content = {**conf_files.read_yaml(file), "name": name}
+    weights = content.get("weights")
+    node = {**weights, "_target_": f"{__name__}.PublishedWeights"} if isinstance(weights, dict) else weights
+    check_node(f"{file}: certificate", {**content, "weights": node, "_target_": f"{__name__}.Certificate"})
+    for key in content["published"]:
+        if set_of(str(key)) not in conf_files.options("test"):
+            near = nearest(set_of(str(key)), conf_files.options("test"))
+            raise ConfigError(f"{file}: published.{key}: expected SET/EVALUATION. {near}")
+    return Certificate(**content | {"weights": PublishedWeights(**weights) if weights else None})

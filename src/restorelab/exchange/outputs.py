@@ -94,6 +94,8 @@ def _array(file: Path, channels: int) -> tuple[np.ndarray, str]:
     try:
         if file.suffix.lower() == ".npy":
             array = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped, a header that lies takes no memory
+            if not isinstance(array, np.ndarray):
+                raise Refused("is an archive of arrays; expected one array, as np.save writes it")
             return array, f"npy {array.dtype}"
         if file.suffix.lower() == ".png":
             gray = _gray_png(file)
@@ -103,14 +105,16 @@ def _array(file: Path, channels: int) -> tuple[np.ndarray, str]:
                 return floats, f"tif {floats.dtype}"
         if channels in (1, 3):
             channels = 1 if gray else 3
-        pixels = decode(file, Decoding(channels)).pixels
+        decoded = decode(file, Decoding(channels))
     except BadImage as bad:
         raise Refused(bad.reason) from None
     except Refused:
         raise
     except Exception as error:  # readers meet any bytes at all
         raise Refused(f"cannot be read ({' '.join(str(error).split())})") from error
-    return pixels, f"{file.suffix[1:4].lower()} {8 * pixels.itemsize} bits"
+    if decoded.facts.transparent:
+        raise Refused("has transparent pixels; expected opaque ones")
+    return decoded.pixels, f"{file.suffix[1:4].lower()} {8 * decoded.pixels.itemsize} bits"
 
 
 def _tiff(file: Path) -> tuple[np.ndarray | None, bool]:
@@ -125,10 +129,12 @@ def _tiff(file: Path) -> tuple[np.ndarray | None, bool]:
 
 
 def _gray_png(file: Path) -> bool:
-    """Whether a PNG's header says gray, with or without alpha."""
+    """Whether a PNG's header says gray, with or without alpha. Raises Refused for a file of another format."""
     with file.open("rb") as stream:
         head = stream.read(26)
-    return head.startswith(b"\x89PNG") and len(head) == 26 and head[25] in (0, 4)
+    if not head.startswith(b"\x89PNG") or len(head) < 26:
+        raise Refused("is empty, or not a PNG; expected what its ending says")
+    return head[25] in (0, 4)
 
 
 def _planes(array: np.ndarray, shape: Shape) -> np.ndarray:
