@@ -64,6 +64,31 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         network(_file(tmp_path, "degraded", "other"), "cpu")
 
 
+@pytest.mark.parametrize(
+    ("kind", "shape", "gives"),
+    [
+        (1, [1, 3, 64, 64], [1, 3, 64, 64]),
+        (1, ["b", "h", "w", 3], ["b", "h", "w", 3]),
+        (2, ["b", 3, "h", "w"], ["b", 3, "h", "w"]),  # uint8
+        (10, ["b", 3, "h", "w"], ["b", 3, "h", "w"]),  # float16
+        (1, ["b", 3, "h", "w"], ["b", 3]),
+    ],
+)
+def test_files_that_do_not_turn_images_of_any_size_into_images_are_refused(
+    kind: int, shape: list[object], gives: list[object], tmp_path: Path
+) -> None:
+    helper = onnx.helper
+    node = helper.make_node("Identity", ["x"], ["y"])
+    if len(gives) == 2:
+        node = helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0)
+    ends = ([helper.make_tensor_value_info(*given)] for given in (("x", kind, shape), ("y", kind, gives)))
+    graph = helper.make_graph([node], "network", *ends)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "a.onnx")
+    with pytest.raises(DataError, match=r"a\.onnx takes x tensor.* whose height and width are free"):
+        network(tmp_path / "a.onnx", "cpu")
+
+
 def test_metadata_is_data_that_may_be_anything(tmp_path: Path) -> None:
     metadata = {"multiple": "0", "minimum": "-3", "receptive_field": "[[5]]", "sigma": '["a", {}]', "x": "[" * 100_000}
     trained = network(_file(tmp_path, "degraded", metadata=metadata), "cpu")

@@ -56,9 +56,17 @@ class OnnxNetwork(nn.Module):
             raise DataError(f"model: {file} cannot be read as ONNX ({' '.join(str(error).split())[:200]}).") from error
         inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
         self.takes_sigma = len(inputs) == 2 and inputs[1].name == SIGMA
-        if not inputs or len(inputs) > 1 + self.takes_sigma or len(inputs[0].shape) != 4 or len(outputs) != 1:
-            names = ", ".join(f"{given.name} {given.shape}" for given in inputs)
-            raise DataError(f"model: {file} takes {names}; expected one image (B, C, H, W), and perhaps {SIGMA} (B,).")
+        counts = len(inputs) == 1 + self.takes_sigma and len(outputs) == 1
+        free = counts and len(inputs[0].shape) == 4 and not any(isinstance(side, int) for side in inputs[0].shape[2:])
+        images = free and len(outputs[0].shape) in (0, 4)  # 0: not known
+        if not images or {inputs[0].type, outputs[0].type} != {"tensor(float)"}:
+            takes, gives = (
+                ", ".join(f"{end.name} {end.type} {end.shape}" for end in ends) for ends in (inputs, outputs)
+            )
+            raise DataError(
+                f"model: {file} takes {takes} and gives {gives}; expected one image, tensor(float) (B, C, H, W), whose "
+                f"height and width are free, and perhaps {SIGMA} (B,), and to give such an image."
+            )
         self.input = inputs[0].name
         channels = inputs[0].shape[1]
         if isinstance(channels, int):
