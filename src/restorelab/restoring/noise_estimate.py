@@ -10,6 +10,7 @@ that of a clipped normal distribution around the patches' means, and the level t
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import ndtr
@@ -41,6 +42,13 @@ INNER = 0.1, 0.9
 """Means between which patches are looked at: nearer to black or white, much of the noise is cut off. (To leave out
 patches with many pixels at black or white would choose those with little noise.)"""
 
+LUMA = (0.299, 0.587, 0.114)
+"""ITU-R 601, as for gray images of datasets."""
+
+SMOOTHED = 1.15
+"""How many times the level that is seen in R, G and B the luma's noise must stand for: 1.0 for independent noise, 1.5
+for a JPEG with subsampled chroma."""
+
 BINS = 64
 """Of the histogram of the patches' means, from black to white."""
 
@@ -53,15 +61,48 @@ def estimate(image: np.ndarray, white: float = 1.0) -> float:
 
     Raises ValueError for an image with a side of less than 16 pixels.
     """
+    patches, clipped = _looked_at(image, white)
+    return _root_mean_square([_level(plane, clipped=clipped) for plane in patches])
+
+
+def estimate_luma(image: np.ndarray, white: float = 1.0) -> float:
+    """Return the same of the luma of an RGB image (H, W, 3)."""
+    patches, clipped = _looked_at(image, white)
+    return _level(_luma(patches), clipped=clipped)
+
+
+def estimate_color(image: np.ndarray, white: float = 1.0) -> float:
+    """Return the same of an RGB image (H, W, 3) for a network that restores its channels together.
+
+    JPEG with subsampled chroma, and the processing of cameras, smooth the noise of the colors and leave that of the
+    luma. Such a network is told the level of independent noise in R, G and B that gives the luma as much. Only where
+    noise is seen in the channels: the luma of clean textures stands for more than theirs.
+    """
+    patches, clipped = _looked_at(image, white)
+    channels = _root_mean_square([_level(plane, clipped=clipped) for plane in patches])
+    luma = _level(_luma(patches), clipped=clipped) / math.sqrt(sum(weight**2 for weight in LUMA))
+    return luma if 255 * channels >= CLEAN and luma > SMOOTHED * channels else channels
+
+
+def _looked_at(image: np.ndarray, white: float) -> tuple[list[np.ndarray], bool]:
+    """Return the patches (n, SIDE * SIDE) of each channel as shares of `white`, and whether noise was clipped."""
     planes = [image] if image.ndim == 2 else list(np.moveaxis(image, -1, 0))
     if min(image.shape[:2]) < 2 * SIDE + 2:
         raise ValueError(f"an image of {image.shape[1]}x{image.shape[0]} pixels is too small to estimate its noise")
-    return math.sqrt(sum(_plane(plane, white) ** 2 for plane in planes) / len(planes))
+    clipped = all(float(plane.min()) >= 0 and float(plane.max()) <= white for plane in planes)
+    return [_patches(plane) / white for plane in planes], clipped
 
 
-def _plane(plane: np.ndarray, white: float) -> float:
-    patches = _patches(plane) / white
-    clipped = float(plane.min()) >= 0 and float(plane.max()) <= white
+def _luma(patches: Sequence[np.ndarray]) -> np.ndarray:
+    red, green, blue = patches
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+
+
+def _root_mean_square(levels: Sequence[float]) -> float:
+    return math.sqrt(sum(level**2 for level in levels) / len(levels))
+
+
+def _level(patches: np.ndarray, *, clipped: bool) -> float:
     if clipped:
         means = patches.mean(axis=1)
         inner = patches[(means > INNER[0]) & (means < INNER[1])]

@@ -23,9 +23,6 @@ COLORS = ("each", "luma")
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """What convolutions and matrix products compute in, by Lightning's names; None: float32."""
 
-LUMA = (0.299, 0.587, 0.114)
-"""ITU-R 601, as for gray images of datasets."""
-
 Range = tuple[float, float]
 
 
@@ -206,7 +203,7 @@ class Restorer:
             return float(self.options.sigma), ""
         if not takes_sigma(self.net) and (self.trained is None or self.options.force):
             return None, ""
-        sigma = estimated(pixels)
+        sigma = self._estimated(pixels)
         if sigma is None:
             if takes_sigma(self.net):
                 raise DataError("too small to estimate its noise; give sigma=NUMBER.")
@@ -218,6 +215,18 @@ class Restorer:
                 return sigma, f"its noise, sigma {sigma:.1f}, is below {least:g}, {reason} (force=true restores it)"
         most = sigma if self.trained is None else self.trained[1]
         return (min(sigma, most) if takes_sigma(self.net) else None), ""
+
+    def _estimated(self, pixels: np.ndarray) -> float | None:
+        """The noise level in 8-bit units of what the network is given; None for an image that is too small."""
+        estimate = noise_estimate.estimate
+        if pixels.shape[2] == 3 and self.channels != 1:
+            estimate = noise_estimate.estimate_color
+        elif pixels.shape[2] == 3 and self.options.color == "luma":
+            estimate = noise_estimate.estimate_luma
+        try:
+            return 255 * estimate(pixels, white(pixels))
+        except ValueError:
+            return None
 
     def _compute(self, sigma: float | None) -> tiling.Compute:
         """From a tile of the image to its restored pixels, with the same channels."""
@@ -242,17 +251,6 @@ class Restorer:
         return compute
 
 
-def estimated(pixels: np.ndarray) -> float | None:
-    """The noise level of stored samples (H, W, C) in 8-bit units; None for an image that is too small.
-
-    Of a large image a part is looked at: rows and columns are not left out, as that would change the noise.
-    """
-    try:
-        return 255 * noise_estimate.estimate(pixels, white(pixels))
-    except ValueError:
-        return None
-
-
 def _on_channels(run: tiling.Compute, tile: Tensor, channels: int, color: str) -> Tensor:
     """Run a network of `channels` on a tile (1, C, h, w) of 1 or 3 channels; returns as many."""
     given = tile.shape[1]
@@ -262,7 +260,7 @@ def _on_channels(run: tiling.Compute, tile: Tensor, channels: int, color: str) -
         return run(tile.expand(-1, 3, -1, -1)).mean(dim=1, keepdim=True)
     if color == "each":
         return run(tile.transpose(0, 1)).transpose(0, 1)
-    weights = torch.tensor(LUMA, device=tile.device).view(1, 3, 1, 1)
+    weights = torch.tensor(noise_estimate.LUMA, device=tile.device).view(1, 3, 1, 1)
     luma = (tile * weights).sum(dim=1, keepdim=True)
     restored = run(luma)
     if restored.shape != luma.shape:
