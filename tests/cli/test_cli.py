@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, errors, exit statuses, and how soon they come."""
 
 import dataclasses
+import errno
 import io
 import os
 import re
@@ -281,3 +282,17 @@ def test_the_names_of_files_need_not_be_utf_8(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SystemExit, match="0"):
         main.entry()
     assert stream.getvalue() == b"gr\\udcfc\\udcdfe.jpg\n"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC])
+def test_an_error_of_the_file_system_is_told_in_a_line(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Command:
+        @staticmethod
+        def run(argv: list[str]) -> int:
+            raise OSError(number, os.strerror(number), "runs/mine")
+
+    monkeypatch.setattr(main, "import_module", lambda name: Command)
+    assert main.main(["cache"]) == 1
+    assert capsys.readouterr().err == f"error: runs/mine: {os.strerror(number)}.\n"

@@ -145,3 +145,8 @@ def test_quiet_restores_the_filters_after_overlapping_threads():
     second.set()
     thread.join()
     assert list(warnings.filters) == before
+
+
+def test_a_file_that_the_system_does_not_open_says_why(tmp_path: Path):
+    with pytest.raises(BadImage, match=r"cannot be read \(Is a directory\)"):
+        read(tmp_path, 1)

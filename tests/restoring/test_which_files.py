@@ -55,6 +55,22 @@ def test_formats_that_are_not_read_are_counted(tree: Path, caplog: pytest.LogCap
     assert "deep: left out, as these formats are not read: 1 .cr2, 2 .heic;" in caplog.text
 
 
+def test_folders_that_cannot_be_read_are_told(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scan = os.scandir
+
+    def refusing(folder: str):
+        if Path(folder).name == "deep":  # rights do not keep a test out that runs as root
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with caplog.at_level(logging.WARNING):
+        assert _names("out") == ["out/a.jpg", "out/b.tif", "out/other.png"]
+    assert "out/deep: left out, as the folder cannot be read (Permission denied)" in caplog.text
+
+
 def _check(*names: str, out: str | None = None, kind: str | None = None) -> None:
     pairs = [(source, which_files.target(source, out and Path(out), kind)) for source in which_files.sources(names)]
     which_files.check_targets(pairs)

@@ -1,5 +1,6 @@
 """The command line: `restorelab train | sweep | compare | ...`. Heavy packages are imported late."""
 
+import errno
 import io
 import os
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import restorelab
-from restorelab.errors import ConfigError, UserError, nearest
+from restorelab.errors import ConfigError, DataError, UserError, nearest
 from restorelab.training import gc_tuning, logs
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ MODULES = {
 }
 """The commands whose module has a `run(argv)` and a text `USAGE`; they are imported when they are called."""
 
+OF_FILES = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of the file system that no traceback explains better: no permission, a full disk, a read-only one."""
+
 
 def entry(*command: str) -> NoReturn:
     """Run `main` with a command and the process's arguments, and end the process."""
@@ -102,7 +106,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(module: str, argv: list[str]) -> int:
     logs.set_up()
-    status: int = import_module(module).run(argv)
+    try:
+        status: int = import_module(module).run(argv)
+    except OSError as error:
+        if error.errno not in OF_FILES:
+            raise
+        raise DataError(f"{error.filename or 'a file'}: {error.strerror}.") from error
     return status
 
 

@@ -176,6 +176,8 @@ class naming:  # noqa: N801 - a context
             raise BadImage(_name(self.encoded), str(error)) from None
         if isinstance(error, FileNotFoundError):
             raise BadImage(_name(self.encoded), "no such file") from None
+        if isinstance(error, OSError) and error.filename:  # of the file system; those of decoders name no file
+            raise BadImage(_name(self.encoded), f"cannot be read ({error.strerror})") from error
         if isinstance(error, MemoryError):
             raise DataError(f"{_name(self.encoded)}: decoding it ran out of memory.") from error
         if isinstance(error, Exception) and not isinstance(error, DataError):

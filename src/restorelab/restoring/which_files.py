@@ -129,7 +129,8 @@ def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
 def _below(folder: Path) -> Iterator[Path]:
     """Image files below a folder, in order; no hidden ones, and no results."""
     unread = Counter[str]()
-    for file in sorted(folder.rglob("*")):
+    walked = os.walk(folder, onerror=_told)
+    for file in sorted(Path(place) / name for place, _, names in walked for name in names):
         kind = file.suffix.lower()
         if kind not in (*ENDINGS, *NOT_READ) or not file.is_file():
             continue
@@ -141,6 +142,11 @@ def _below(folder: Path) -> Iterator[Path]:
     if unread.total():
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(unread.items()) if count)
         log.warning("%s: left out, as these formats are not read: %s; convert them to PNG or TIFF", folder, told)
+
+
+def _told(error: OSError) -> None:
+    """Warn of a folder that cannot be read; its files are left out."""
+    log.warning("%s: left out, as the folder cannot be read (%s)", error.filename, error.strerror)
 
 
 def _matching(pattern: Path) -> Iterator[Source]:
