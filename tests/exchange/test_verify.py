@@ -9,8 +9,7 @@ import torch
 import yaml
 from PIL import Image
 
-import runs
-from restorelab.config import composition, conf_files
+from restorelab.config import conf_files
 from restorelab.data.set_names import set_of
 from restorelab.degradations.rng import PhiloxDraws
 from restorelab.errors import ConfigError
@@ -35,7 +34,6 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     entry = {"two": {"_target_": TARGET, "root": "${data_dir}/two", "images": 2}}
     (tmp_path / "conf" / "test" / "two.yaml").write_text(yaml.safe_dump(entry))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(composition, "compose", runs.composed)  # which gives the same in a third of the time
     return tmp_path
 
 
