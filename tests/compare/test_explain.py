@@ -59,11 +59,27 @@ def test_a_printed_number_has_the_conventions_that_are_given(place: Path, capsys
         assert words in said
 
 
+def test_what_changed_since_a_run_was_measured_is_no_convention(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the recorded mean, as on another machine; the step of the border is the same as without that."""
+    a = Record("a", place / "a")
+    own = conventions.of_run(a.config, a.evaluation("gaussian_25"))
+    measured = MeasuredAnew(a, "gaussian_25")
+    step = measured.mean(replace(own, border=3)) - measured.mean(own)
+    monkeypatch.setattr(Record, "metric", lambda record, evaluation, name: measured.mean(own) - 1)
+    assert explain.run([str(place / "a"), "published=30", "border=3", "seed=0"]) == 0
+    lines = {line.partition("  ")[0].strip(): line.split()[-1] for line in capsys.readouterr().out.splitlines()}
+    assert float(lines["A measured again here"]) == pytest.approx(1, abs=1e-3)
+    assert float(lines["border in pixels: 0 -> 3"]) == pytest.approx(step, abs=1e-3)
+
+
 def test_wrong_words_are_refused(place: Path) -> None:
     with pytest.raises(ConfigError, match="expected two runs"):
         explain.run([str(place / "a")])
-    with pytest.raises(ConfigError, match=r"published=high: expected a number"):
-        explain.run([str(place / "a"), "published=high"])
+    for number in ("high", "nan"):
+        with pytest.raises(ConfigError, match=rf"published={number}: expected a number"):
+            explain.run([str(place / "a"), f"published={number}"])
     with pytest.raises(ConfigError, match="color=yuv"):
         explain.run([str(place / "a"), "published=30", "color=yuv"])
     with pytest.raises(ConfigError, match=r"metric=sim: .*ssim"):

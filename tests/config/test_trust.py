@@ -220,7 +220,16 @@ def test_a_package_beside_conf_is_importable_and_shadows_nothing(tmp_path: Path,
 )], ids=["of itself", "of a million"])  # fmt: skip
 def test_aliases_that_stand_for_too_much_are_a_damaged_config(tmp_path: Path, text: str):
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"config\.yaml is damaged: its aliases"):
+    with pytest.raises(ConfigError, match=r"config\.yaml is damaged: .* its aliases"):
+        restorelab.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("levels", "words"), [(5000, "(not YAML|100 levels deep)"), (200, "more than 100 levels deep")]
+)
+def test_a_config_that_is_nested_too_deep_is_damaged(tmp_path: Path, levels: int, words: str):
+    (tmp_path / "config.yaml").write_text(f"model: {'[' * levels}{']' * levels}")
+    with pytest.raises(ConfigError, match=rf"config\.yaml is damaged: .*{words}"):
         restorelab.load(tmp_path)
 
 

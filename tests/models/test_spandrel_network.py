@@ -7,7 +7,7 @@ import torch
 
 import restorelab
 from restorelab.cli.main import main
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, DataError
 from restorelab.models import spandrel as ours
 
 theirs = pytest.importorskip("spandrel", reason="the extra [spandrel] is not installed", exc_type=ImportError)
@@ -45,3 +45,14 @@ def test_unknown_weights_are_refused(tmp_path: Path) -> None:
     torch.save({"strange.weight": torch.ones(3, 3)}, tmp_path / "a.pth")
     with pytest.raises(ConfigError, match=r"no network in .*a\.pth, whose first weights are strange\.weight\."):
         ours.Spandrel(str(tmp_path / "a.pth"))
+
+
+def test_damaged_weights_of_a_known_network_are_refused(file: Path) -> None:
+    state = torch.load(file, weights_only=True)["params_ema"]
+    name = next(name for name in state if "RDB1.conv2" in name)
+    torch.save({other: value for other, value in state.items() if other != name}, file)
+    with pytest.raises(ConfigError, match=rf"cannot build the network in .*Missing key.*{name}"):
+        restorelab.load(file)
+    torch.save(state | {name: state[name] * torch.nan}, file)
+    with pytest.raises(DataError, match=rf"NaN or infinite values in 1 of its tensors: {name}"):
+        restorelab.load(file)

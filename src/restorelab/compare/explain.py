@@ -1,5 +1,6 @@
 """`restorelab explain A B`: why two results differ. A is measured again with B's conventions, one after another."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from restorelab.compare import conventions
 from restorelab.compare.conventions import WORDS, Conventions, shown
 from restorelab.compare.remeasured import MeasuredAnew
 from restorelab.config import own_keys
-from restorelab.errors import ConfigError
+from restorelab.errors import ConfigError, DataError
 from restorelab.report.text_table import aligned, ruled
 from restorelab.runs.record import Record
 
@@ -80,19 +81,21 @@ def run(argv: Sequence[str]) -> int:
     metric = own_keys.one_of("metric", options.get("metric", "psnr"), list(METRICS))
     if len(folders) != (1 if "published" in options else 2):
         raise ConfigError("explain: expected two runs, or one run and published=NUMBER.")
-    first = Record("A", Path(folders[0]).expanduser())
+    first, *others = (_measured(name, Path(folder).expanduser()) for name, folder in zip("AB", folders, strict=False))
     names = own_keys.listed(options.get("evaluation", ""))
     name = names[0] if names else first.evaluations[0]
     own = conventions.of_run(first.config, first.evaluation(name))
     if "published" in options:
         target, wanted = _number("published", options["published"]), conventions.of_published(own, options)
     else:
-        second = Record("B", Path(folders[1]).expanduser())
+        (second,) = others
         other = names[-1] if names else name if name in second.evaluations else second.evaluations[0]
         target, wanted = second.metric(other, metric), conventions.of_run(second.config, second.evaluation(other))
     measured = MeasuredAnew(first, name, metric)
     steps = list(explain(measured, own, wanted))
-    print("\n".join(_lines(first.metric(name, metric), steps, target, metric, printed="published" in options)))
+    recorded = first.metric(name, metric)
+    again = measured.mean(own) if steps else recorded
+    print("\n".join(_lines(recorded, again, steps, target, metric, printed="published" in options)))
     if "published" in options and "seed" not in options:
         scatter = measured.mean(replace(own, seed=own.seed + 1)) - measured.mean(own)
         change = f"{scatter:+.{METRICS[metric]}}{' dB' if metric == 'psnr' else ''}"
@@ -100,9 +103,21 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _lines(began: float, steps: Sequence[Step], target: float, metric: str, *, printed: bool) -> Iterator[str]:
+def _measured(name: str, folder: Path) -> Record:
+    record = Record(name, folder)
+    if not record.evaluations:
+        raise DataError(f"explain: {folder} has no test images, so nothing was measured.")
+    return record
+
+
+def _lines(
+    began: float, again: float, steps: Sequence[Step], target: float, metric: str, *, printed: bool
+) -> Iterator[str]:
+    """Yield the table. again: A's mean by its own conventions here and now, from which the steps lead on."""
     form, unit = METRICS[metric], " (dB)" if metric == "psnr" else ""
-    rows, last = [("A as it was measured", f"{began:.{form}}", "")], began
+    rows, last = [("A as it was measured", f"{began:.{form}}", "")], again
+    if f"{again - began:.{form}}".strip("-0."):  # another machine, or images that have changed
+        rows.append(("A measured again here", f"{again:.{form}}", f"{again - began:+.{form}}"))
     for step in steps:
         what = f"{WORDS[step.key]}: {shown(step.before)} -> {shown(step.after)}"
         rows.append((what, f"{step.mean:.{form}}", f"{step.mean - last:+.{form}}"))
@@ -124,6 +139,9 @@ def explain(measured: MeasuredAnew, own: Conventions, wanted: Conventions) -> It
 
 def _number(key: str, value: str) -> float:
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
-        raise ConfigError(f"{key}={value}: expected a number, such as a PSNR of 29.23 dB.") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"{key}={value}: expected a number, such as a PSNR of 29.23 dB.")
+    return number

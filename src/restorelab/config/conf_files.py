@@ -63,7 +63,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     """
     try:
         content = yaml.load(file.read_bytes(), Loader=LOADER)
-    except (yaml.YAMLError, ValueError) as error:  # an impossible date, for example, raises ValueError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # an impossible date, for example, raises ValueError
         raise ConfigError(f"{file}: is not valid YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict | None):
         raise ConfigError(f"{file}: expected keys and values, each as `key: value`.")

@@ -20,6 +20,9 @@ ADDED = {"jpeg": NO_JPEG, "test": {}, "val": {}, "verbose": False}
 LARGEST = 100_000
 """Values of a config that is read; those of this package have some hundred."""
 
+DEEPEST = 100
+"""Levels of a config that is read; those of this package have less than ten."""
+
 _TRAINING = "restorelab.training"
 MOVED = {
     "restorelab.engine.Engine": f"{_TRAINING}.trainer_config.TrainerConfig",
@@ -54,7 +57,7 @@ def read_file(file: Path) -> dict[str, Any]:
     """The resolved config in a YAML file, as `accepted` gives it."""
     try:
         content = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         msg = f"{file} is damaged: it is not YAML ({' '.join(str(error).split())[:200]})."
         raise ConfigError(msg) from error
     return accepted(content, file)
@@ -66,7 +69,10 @@ def accepted(content: Any, file: Path) -> dict[str, Any]:
         msg = f"{file} is damaged: it holds a {type(content).__name__}, not keys and values."
         raise ConfigError(msg)
     if not _bounded(content):
-        msg = f"{file} is damaged: its aliases stand for more than {LARGEST:,} values, or for themselves."
+        msg = (
+            f"{file} is damaged: it is nested more than {DEEPEST} levels deep, or its aliases stand for more than "
+            f"{LARGEST:,} values, or for themselves."
+        )
         raise ConfigError(msg)
     follow_moves(content)
     return content
@@ -115,9 +121,12 @@ def _follow_moves(node: Any) -> None:
 
 def _bounded(content: Any) -> bool:
     """Whether a config, with what its YAML aliases stand for, is of a size that whatever walks through it can bear."""
-    waiting, seen = [content], 0
+    waiting, seen = [(content, 1)], 0
     while waiting and seen <= LARGEST:
-        node = waiting.pop()
+        node, level = waiting.pop()
+        if level > DEEPEST:
+            return False
         seen += 1
-        waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        waiting += [(value, level + 1) for value in below]
     return seen <= LARGEST

@@ -45,6 +45,12 @@ class Spandrel(nn.Module):
             raise ConfigError(
                 f"model.ckpt: spandrel recognizes no network in {ckpt}, whose first weights are {some}."
             ) from None
+        except Exception as error:  # of any of its architectures, whose names these weights have
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(
+                f"model.ckpt: spandrel cannot build the network in {ckpt} ({type(error).__name__}: {reason})."
+            ) from error
+        weights.refuse_not_finite(descriptor.model, descriptor.model.state_dict(), f"model.ckpt: {ckpt}")
         if descriptor.input_channels != descriptor.output_channels:
             raise ConfigError(
                 f"model.ckpt: {descriptor.architecture.name} in {ckpt} turns {descriptor.input_channels} channels into "
