@@ -48,7 +48,7 @@ def rates(segments: Sequence[Segment]) -> list[float]:
 
 
 def paired(segments: Sequence[Segment], beside: Sequence[Segment]) -> list[float]:
-    """Divide the rate of each segment by that of its neighbour in the same round."""
+    """Divide the rate of each segment by that of its neighbor in the same round."""
     return [a / b for a, b in zip(rates(segments), rates(beside), strict=True)]
 
 

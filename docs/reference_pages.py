@@ -99,7 +99,7 @@ def named_page(group: str, title: str, command: str) -> str:
 def published(content: dict[str, Any]) -> list[str]:
     """Return the published numbers of a certificate as a table, and what they belong to."""
     weights = content.get("weights")
-    needed = f"Weights: {text(weights['url'])}; licence: {text(weights['licence'])}." if weights else "No weights."
+    needed = f"Weights: {text(weights['url'])}; license: {text(weights['licence'])}." if weights else "No weights."
     rows = [f"| `{name.replace('/', '` | `')}` | {value} |" for name, value in content["published"].items()]
     return [
         "\n".join(["| Test set | Evaluation | Published PSNR (dB) |", "| --- | --- | --- |", *rows]),

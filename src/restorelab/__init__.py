@@ -86,7 +86,7 @@ def restore(
 
     image: a NumPy array (H, W), (H, W, 1) or (H, W, 3) of uint8, uint16, or floating-point numbers in [0, 1]; a Pillow
     image of mode L, LA, RGB, RGBA or I;16; or a tensor (C, H, W) or (B, C, H, W) of floating-point numbers in [0, 1].
-    The result is clamped to that range. Transparency is kept, and colours below transparent pixels change nothing.
+    The result is clamped to that range. Transparency is kept, and colors below transparent pixels change nothing.
 
     model: the name of a network that comes with the package, a run's folder, a checkpoint, an exported file, or a
     `torch.nn.Module`. A name or a path is loaded at each call; to restore many images, pass the module of `load`.
@@ -94,7 +94,7 @@ def restore(
     sigma: the noise level in 8-bit units (25 is 25 / 255), for networks that take it; `"auto"` estimates it from the
     image. An image whose noise is below what the network was trained for is returned as it is, unless `force` is true.
     That is known of networks by name or path. strength: 0 leaves the image, 1 is the network's output. x8: the mean
-    over eight flips and turns. color: of a gray network on a colour image, restore `"each"` channel or the `"luma"`.
+    over eight flips and turns. color: of a gray network on a color image, restore `"each"` channel or the `"luma"`.
     precision: `"bf16-mixed"` computes convolutions in bfloat16, several times as fast on recent processors and GPUs; as
     a rule values change by less than 1 / 255. tile: pixels of the sides of tiles, or `"auto"` for what the free memory
     allows.

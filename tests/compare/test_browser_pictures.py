@@ -68,6 +68,6 @@ def test_zoom_holds_for_all_crops_and_errors_are_those_of_the_pixels(opened: Ope
       differ(same, truth, truth, 6);
       return [brightest(same), brightest(document.querySelector('.tile.input canvas')), same.width]; }"""
     same, other, wide = opened.run(lit)
-    assert same == 4  # the ramp's first colour is (0, 0, 4)
+    assert same == 4  # the ramp's first color is (0, 0, 4)
     assert other > 200
     assert wide == SIDE

@@ -121,11 +121,11 @@ def test_a_run_has_one_number_in_tables_charts_legends_and_pictures(tags: Tags) 
     assert buttons == {str(place) for place in range(24)}
 
 
-def test_models_have_colours_and_noises_have_dashes(tmp_path: Path) -> None:
+def test_models_have_colors_and_noises_have_dashes(tmp_path: Path) -> None:
     looks = looks_of(comparison(tmp_path, 24))
-    assert {looks[f"{m}-{n}"].colour for m in MODELS for n in NOISES} == set(range(6))
+    assert {looks[f"{m}-{n}"].color for m in MODELS for n in NOISES} == set(range(6))
     assert all(len({looks[f"{m}-{n}"].dash for n in NOISES}) == 4 for m in MODELS)
-    assert looks["optimizer.lr"].colour is None
+    assert looks["optimizer.lr"].color is None
 
 
 def test_tables_can_be_taken_along(tags: Tags) -> None:

@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "gaussian": ["noise=gaussian"],
         "poisson": ["noise=poisson", "evaluation=own"],
         "filter": [*MEDIAN, "~model.depth", "~model.features"],
-        "colour": ["noise=speckle", "data.channels=3", "model.channels=3"],
+        "color": ["noise=speckle", "data.channels=3", "model.channels=3"],
     }.items():
         tiny = [o for o in runs.TINY if name != "filter" or not o.startswith("model")]
         chosen = [o for o in overrides if not o.startswith("~")]
@@ -45,7 +45,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def folders(folder: Path) -> list[Path]:
-    return [folder / name for name in ("gaussian", "poisson", "filter", "colour")]
+    return [folder / name for name in ("gaussian", "poisson", "filter", "color")]
 
 
 def columns(record: Record, evaluation: str) -> dict[str, np.ndarray]:
@@ -59,7 +59,7 @@ def test_each_run_under_the_evaluations_of_those_on_its_images(folder: Path):
     assert found["gaussian"].crossed.evaluations == ["impulse_30", "own"]
     assert found["filter"].crossed.evaluations == ["gaussian_50", "own"]
     assert found["poisson"].crossed.evaluations == ["impulse_30", "gaussian_50"]
-    assert found["colour"].crossed is None  # on other images than all the others
+    assert found["color"].crossed is None  # on other images than all the others
     assert {path: path.read_bytes() for path in before} == before
     # the same images for all: what the input measures is equal, and so are the hashes
     for evaluation in ("gaussian_50", "impulse_30", "own"):

@@ -73,7 +73,7 @@ def test_a_users_own_file_is_checked_like_ours(own: Path, text: str, words: list
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_a_misspelt_option_is_looked_for_in_both_places(own: Path) -> None:
+def test_a_misspelled_option_is_looked_for_in_both_places(own: Path) -> None:
     with pytest.raises(ConfigError, match=f"(?s){own}.*'mine'"):
         composition.compose(["model=mien"])
 

@@ -18,7 +18,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(pixels: np.ndarray, extra: bytes = b"") -> bytes:
-    """A PNG written by hand: no library at hand writes 16-bit samples with colour or alpha. Rows are unfiltered but
+    """A PNG written by hand: no library at hand writes 16-bit samples with color or alpha. Rows are unfiltered but
     every second one is filtered "up", so that a decoder must know the bytes per pixel and the rows' order."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, samples = pixels.shape

@@ -98,16 +98,16 @@ def test_tag_338_says_what_an_extra_sample_is(tmp_path: Path, dtype: type):
     white = np.iinfo(dtype).max
     pixels = BANDS[..., :4].astype(dtype)
     pixels[0, 0] = (white, 0, 0, 0)
-    colour, alpha = pixels[..., :3].astype(float), pixels[..., 3:].astype(float) / white
+    color, alpha = pixels[..., :3].astype(float), pixels[..., 3:].astype(float) / white
     band = decode(tiff(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unspecified"]), Decoding(3))
     assert np.array_equal(band.pixels, planes(pixels[..., :3]))
     assert (band.facts.dropped, band.facts.transparent) == (1, False)
     clear = decode(tiff(tmp_path / "b.tif", pixels, photometric="rgb", extrasamples=["unassalpha"]), Decoding(3))
-    assert np.abs(clear.pixels - planes(colour * alpha + white * (1 - alpha))).max() <= 0.5 + 1e-9
+    assert np.abs(clear.pixels - planes(color * alpha + white * (1 - alpha))).max() <= 0.5 + 1e-9
     assert (clear.facts.dropped, clear.facts.transparent) == (0, True)
-    pixels[..., :3] = np.rint(colour * alpha)
+    pixels[..., :3] = np.rint(color * alpha)
     multiplied = read(tiff(tmp_path / "c.tif", pixels, photometric="rgb", extrasamples=["assocalpha"]), 3)
-    assert np.abs(multiplied - planes(colour * alpha + white * (1 - alpha))).max() <= 0.5 + 1e-9
+    assert np.abs(multiplied - planes(color * alpha + white * (1 - alpha))).max() <= 0.5 + 1e-9
     assert np.array_equal(read(tmp_path / "b.tif", 4)[3], pixels[..., 3])  # as bands, transparency is one
 
 

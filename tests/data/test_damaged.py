@@ -23,7 +23,7 @@ from restorelab.errors import ConfigError, DataError
 
 Y, X = np.mgrid[0:80, 0:64]
 GRAY = ((np.sin(X / 7) + np.cos(Y / 5) + 2) / 4 * 200 + 20).astype(np.uint8)
-COLOUR = np.stack([GRAY, 255 - GRAY, GRAY // 2 + 9], axis=-1)
+COLOR = np.stack([GRAY, 255 - GRAY, GRAY // 2 + 9], axis=-1)
 
 
 def by_pillow(pixels: np.ndarray, kind: str, **options: object) -> bytes:
@@ -56,24 +56,24 @@ def interlaced(pixels: np.ndarray) -> bytes:
 
 
 FILES = {
-    "jpeg": by_pillow(COLOUR, "JPEG"),
-    "jpeg progressive": by_pillow(COLOUR, "JPEG", progressive=True),
+    "jpeg": by_pillow(COLOR, "JPEG"),
+    "jpeg progressive": by_pillow(COLOR, "JPEG", progressive=True),
     "jpeg gray": by_pillow(GRAY, "JPEG"),
-    "png": by_pillow(COLOUR, "PNG"),
+    "png": by_pillow(COLOR, "PNG"),
     "png 16": by_pillow(GRAY.astype(np.uint16) * 200, "PNG"),
     "png interlaced": interlaced(GRAY),
     "gif": by_pillow(GRAY, "GIF"),
-    "bmp": by_pillow(COLOUR, "BMP"),
+    "bmp": by_pillow(COLOR, "BMP"),
     "pgm": by_pillow(GRAY, "PPM"),
-    "npy": by_numpy(COLOUR),
+    "npy": by_numpy(COLOR),
     "tif": by_tifffile(GRAY),
-    "tif strips": by_tifffile(COLOUR, photometric="rgb", rowsperstrip=8),
+    "tif strips": by_tifffile(COLOR, photometric="rgb", rowsperstrip=8),
     "tif zlib": by_tifffile(GRAY.astype(np.uint16) * 200, compression="zlib"),
-    "tif tiles": by_tifffile(COLOUR, photometric="rgb", tile=(16, 16)),
-    "tif lzw": by_pillow(COLOUR, "TIFF", compression="tiff_lzw"),
-    "tif jpeg": by_pillow(COLOUR, "TIFF", compression="jpeg"),
-    "tif palette": by_pillow(np.asarray(Image.fromarray(COLOUR).convert("P")), "TIFF"),
-    "webp": by_pillow(COLOUR, "WEBP"),
+    "tif tiles": by_tifffile(COLOR, photometric="rgb", tile=(16, 16)),
+    "tif lzw": by_pillow(COLOR, "TIFF", compression="tiff_lzw"),
+    "tif jpeg": by_pillow(COLOR, "TIFF", compression="jpeg"),
+    "tif palette": by_pillow(np.asarray(Image.fromarray(COLOR).convert("P")), "TIFF"),
+    "webp": by_pillow(COLOR, "WEBP"),
 }
 
 
@@ -147,10 +147,10 @@ def test_files_that_warn_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.INFO)
     folder = tmp_path / "images"
     folder.mkdir()
-    whole = by_pillow(np.tile(COLOUR, (3, 3, 1)), "JPEG", subsampling=0)
+    whole = by_pillow(np.tile(COLOR, (3, 3, 1)), "JPEG", subsampling=0)
     (folder / "cut.jpg").write_bytes(whole[:-14] + whole[-2:])  # some blocks of the last row, not all of it
     exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">HHHIHHI", 9, 0x0112, 3, 1, 1, 0, 0) + b"\xff\x01\x69"
-    (folder / "tags.jpg").write_bytes(by_pillow(COLOUR, "JPEG", exif=exif))
+    (folder / "tags.jpg").write_bytes(by_pillow(COLOR, "JPEG", exif=exif))
     (folder / "whole.jpg").write_bytes(whole)
     strips = bytearray(FILES["tif strips"])
     with tifffile.TiffFile(io.BytesIO(bytes(strips))) as file:
@@ -234,7 +234,7 @@ def test_the_gate_bounds_what_is_in_flight_and_lets_the_oldest_pass():
 def test_a_build_in_threads_keeps_to_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Twelve images under a gate that holds one: all are decoded, one after another, in their order."""
     for i in range(12):
-        Image.fromarray(np.roll(COLOUR, i)).save(tmp_path / f"{i:02d}.png")
+        Image.fromarray(np.roll(COLOR, i)).save(tmp_path / f"{i:02d}.png")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
     monkeypatch.setattr("restorelab.data.decode_memory.SHARE", 1e-9)
     inside, most, lock = [0], [0], threading.Lock()

@@ -1,4 +1,4 @@
-"""Formats, depths and colour models against arrays that were written, Pillow, and torch's antialiased bicubic."""
+"""Formats, depths and color models against arrays that were written, Pillow, and torch's antialiased bicubic."""
 
 import io
 import struct
@@ -52,7 +52,7 @@ def lzw_tiff(pixels: np.ndarray) -> bytes:
 def test_lossless_8_bit(tmp_path: Path, name: str, options: dict, channels: int):
     pixels = noise((20, 30) if channels == 1 else (20, 30, 3))
     path = tmp_path / name
-    Image.fromarray(pixels).save(path, **options)  # a .pgm of colour is written as PPM, and recognised by its bytes
+    Image.fromarray(pixels).save(path, **options)  # a .pgm of color is written as PPM, and recognized by its bytes
     found = read(path, channels)
     assert found.dtype == np.uint8
     assert found.flags.c_contiguous
@@ -103,7 +103,7 @@ def test_gray_keeps_16_bits(tmp_path: Path, data: bytes):
     ],
     ids=["png", "tiff", "zlib", "planes", "big endian", "lzw"],
 )
-def test_colour_keeps_16_bits(tmp_path: Path, data: bytes):
+def test_color_keeps_16_bits(tmp_path: Path, data: bytes):
     path = write(tmp_path / "a", data)
     found = read(path, 3)
     assert found.dtype == np.uint16
@@ -123,9 +123,9 @@ def test_transparency_is_laid_on_white(tmp_path: Path, dtype: type, white: int, 
     pixels = noise((20, 30, samples), dtype)
     pixels[:5, ..., -1], pixels[5:10, ..., -1] = 0, white
     found = read(write(tmp_path / "a.png", png(pixels)), 3).transpose(1, 2, 0)
-    colour = pixels[..., :-1].astype(float)
+    color = pixels[..., :-1].astype(float)
     alpha = pixels[..., -1:] / white
-    expected = np.broadcast_to(colour * alpha + white * (1 - alpha), found.shape)
+    expected = np.broadcast_to(color * alpha + white * (1 - alpha), found.shape)
     assert found.dtype == dtype
     assert (found[:5] == white).all()
     assert np.array_equal(found[5:10], expected[5:10])
@@ -133,14 +133,14 @@ def test_transparency_is_laid_on_white(tmp_path: Path, dtype: type, white: int, 
 
 
 def test_palette_with_and_without_transparency(tmp_path: Path):
-    colours = noise((4, 3))
+    colors = noise((4, 3))
     index = noise((20, 30)) % 4
     image = Image.fromarray(index.astype(np.uint8), "L")
-    image.putpalette(colours.tobytes())
+    image.putpalette(colors.tobytes())
     image.save(tmp_path / "a.png")
     image.save(tmp_path / "b.png", transparency=2)
     image.save(tmp_path / "a.bmp")
-    expected = colours[index]
+    expected = colors[index]
     assert np.array_equal(read(tmp_path / "a.png", 3).transpose(1, 2, 0), expected)
     assert np.array_equal(read(tmp_path / "a.bmp", 3).transpose(1, 2, 0), expected)
     clear = np.where((index == 2)[..., None], 255, expected)
@@ -179,13 +179,13 @@ def test_exif_rotation_at_16_bits(tmp_path: Path, orientation: int):
     image = Image.fromarray(marks.astype(np.int32), "I")
     image.getexif()[0x0112] = orientation
     expected = np.asarray(ImageOps.exif_transpose(image))
-    colour = np.stack([marks] * 3, axis=-1)
+    color = np.stack([marks] * 3, axis=-1)
     tag = (274, "H", 1, orientation, True)
     for data in (
         png(marks, chunk(b"eXIf", exif(orientation))),
-        png(colour, chunk(b"eXIf", exif(orientation))),
+        png(color, chunk(b"eXIf", exif(orientation))),
         tiff(marks, extratags=[tag]),
-        tiff(colour, photometric="rgb", extratags=[tag]),
+        tiff(color, photometric="rgb", extratags=[tag]),
     ):
         found = read(write(tmp_path / "a", data), 1)[0]
         assert found.dtype == np.uint16

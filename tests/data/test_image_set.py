@@ -74,11 +74,11 @@ def test_real_pairs_are_counted_and_matched(tmp_path: Path) -> None:
 
 
 def test_gray_is_that_of_matlabs_rgb2gray(tmp_path: Path) -> None:
-    """MATLAB's documented weights, in exact whole numbers; half of all colours would tell a weight off by 0.004."""
-    colours = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    Image.fromarray(colours).save(tmp_path / "a.png")
+    """MATLAB's documented weights, in exact whole numbers; half of all colors would tell a weight off by 0.004."""
+    colors = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(colors).save(tmp_path / "a.png")
     weights = (298936021293775, 587043074451121, 114020904255103)
-    total = sum(colours[..., band].astype(object) * weight for band, weight in enumerate(weights))
+    total = sum(colors[..., band].astype(object) * weight for band, weight in enumerate(weights))
     expected = (2 * total + 10**15) // (2 * 10**15)
     matlab = decode(tmp_path / "a.png", Decoding(1, gray="matlab")).pixels[0]
     assert (matlab == expected.astype(np.uint8)).all()

@@ -37,7 +37,7 @@ def test_contract(blur, dtype):
     assert torch.equal(blur(images, draws())[0], blurred)
     # a constant stays one up to the border: kernels sum to 1 and the border is no dark frame
     assert torch.allclose(blur(torch.full_like(images, 0.7), draws())[0], torch.tensor(0.7, dtype=dtype))
-    # within the batch as alone: same kernel for all channels, none for the neighbour
+    # within the batch as alone: same kernel for all channels, none for the neighbor
     for index in range(3):
         fixed = {
             Gaussian: lambda v: Gaussian(v["blur_sigma"], blur.size),

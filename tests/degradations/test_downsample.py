@@ -22,10 +22,10 @@ def imresize_matrix(length, target):
     widen = max(1 / scale, 1.0)
     matrix = np.zeros((target, length))
     for row in range(target):
-        centre = (row + 0.5) / scale - 0.5
-        first = int(np.floor(centre - 2 * widen))
+        center = (row + 0.5) / scale - 0.5
+        first = int(np.floor(center - 2 * widen))
         taps = np.arange(first, first + int(np.ceil(4 * widen)) + 2)
-        x = np.abs((centre - taps) / widen)
+        x = np.abs((center - taps) / widen)
         weight = np.where(x <= 1, 1.5 * x**3 - 2.5 * x**2 + 1, 0) + np.where(
             (x > 1) & (x <= 2), -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2, 0
         )

@@ -22,7 +22,7 @@ from restorelab.degradations.rng import PhiloxDraws, TorchDraws
 from restorelab.errors import ConfigError
 from restorelab.runs.run_identity import identity
 
-COLOUR = torch.from_numpy(data.astronaut()).permute(2, 0, 1)[None].float().div(255)
+COLOR = torch.from_numpy(data.astronaut()).permute(2, 0, 1)[None].float().div(255)
 GRAY = torch.from_numpy(data.camera())[None, None].float().div(255)
 
 
@@ -37,7 +37,7 @@ def encoded(image: Tensor, quality: int) -> Tensor:
 
 @pytest.mark.parametrize("quality", [1, 10, 30, 50, 75, 95])
 @pytest.mark.parametrize("size", [(128, 96), (97, 111)], ids=str)
-@pytest.mark.parametrize("image", [COLOUR, GRAY], ids=["colour", "gray"])
+@pytest.mark.parametrize("image", [COLOR, GRAY], ids=["color", "gray"])
 def test_the_batched_codec_is_pillows(image: Tensor, size: tuple[int, int], quality: int) -> None:
     """Not bit for bit: libjpeg rounds within its transform. A wrong filter, table or edge fails at low quality."""
     clean = image[..., 100 : 100 + size[0], 150 : 150 + size[1]]
@@ -46,13 +46,13 @@ def test_the_batched_codec_is_pillows(image: Tensor, size: tuple[int, int], qual
     assert batched.shape == clean.shape
     steps = (batched - real).mul(255).round().abs()
     assert torch.equal(batched, batched.mul(255).round().div(255))
-    artefacts = (clean - real).mul(255).square().mean()
+    artifacts = (clean - real).mul(255).square().mean()
     assert (steps > 0).float().mean() < (0.01 if quality <= 10 else 0.15)
-    assert steps.square().mean() < (1e-3 if quality <= 10 else 0.05) * artefacts
+    assert steps.square().mean() < (1e-3 if quality <= 10 else 0.05) * artifacts
 
 
 def test_each_image_has_its_own_quality_and_none_changes_the_others() -> None:
-    batch = COLOUR[..., :48, :48].repeat(3, 1, 1, 1)
+    batch = COLOR[..., :48, :48].repeat(3, 1, 1, 1)
     together = jpeg.compress(batch, torch.tensor([10.0, 90.0, 35.0]))
     for place, quality in enumerate((10.0, 90.0, 35.0)):
         alone = jpeg.compress(batch[:1], torch.tensor([quality]))
@@ -71,7 +71,7 @@ def test_tables_are_those_that_pillow_writes() -> None:
 
 
 def test_evaluation_goes_through_pillow_and_training_does_not() -> None:
-    clean = COLOUR[..., :40, :56].double()
+    clean = COLOR[..., :40, :56].double()
     frozen, drawn = Standard(30)(clean, PhiloxDraws("an id"))
     assert torch.equal(frozen[0].float(), encoded(clean[0], 30))
     assert drawn["quality"].tolist() == [30]

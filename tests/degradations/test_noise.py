@@ -131,7 +131,7 @@ def test_gaussian_has_sigma_in_8_bit_units_at_every_level(level, sigma):
 @pytest.mark.parametrize(
     "noise", [Gaussian(25, clip=False), Speckle(0.02, clip=False), Poisson(30, clip=False), Impulse(0.3, clip=True)]
 )
-def test_channels_and_neighbours_are_independent(noise):
+def test_channels_and_neighbors_are_independent(noise):
     residual = noise(gray(0.5, channels=3), draws())[0] - 0.5
     residual = residual / residual.std()
     for first, second in (

@@ -27,7 +27,7 @@ def draws():
     ids=["gaussian", "speckle", "impulse"],
 )
 def test_same_distribution_as_scikit_image(noise, options):
-    ramp = torch.linspace(0.05, 0.95, 120, dtype=torch.float64).expand(1, 3, 120, 120)  # colour, clipped at both ends
+    ramp = torch.linspace(0.05, 0.95, 120, dtype=torch.float64).expand(1, 3, 120, 120)  # color, clipped at both ends
     ours = noise(ramp, draws())[0].numpy()
     theirs = random_noise(ramp.numpy(), rng=np.random.default_rng(0), clip=True, **options)
     for columns in (slice(0, 20), slice(50, 70), slice(100, 120)):

@@ -72,9 +72,9 @@ def test_bits16_is_uniform_over_all_65536_values(draws):
     drawn = draws.bits16((2**21 + 3,), LIKE).numpy().astype(np.int64) + 32768
     assert stats.chisquare(np.bincount(drawn, minlength=65536)).pvalue > SMALLEST_P
     # the four numbers cut from one word are independent: no correlation at lags 1 to 4
-    centred = drawn / 65536 - 0.5 + 0.5 / 65536
+    centered = drawn / 65536 - 0.5 + 0.5 / 65536
     for lag in range(1, 5):
-        product = centred[lag:] * centred[:-lag]
+        product = centered[lag:] * centered[:-lag]
         assert abs(product.mean()) < 5 * (1 / 12) / np.sqrt(product.size)
 
 

@@ -85,7 +85,7 @@ def test_a_certificate_shows_its_published_numbers() -> None:
     section = page.partition("## dncnn_25\n")[2].partition("\n## ")[0]
     assert "| `set12` | `gaussian_25_unclipped` | 30.44 |" in section
     assert "agrees within 0.05 dB" in section
-    assert "licence: MIT" in section
+    assert "license: MIT" in section
     assert page.count("| Test set |") == len(list((conf_dir() / "verify").glob("*.yaml")))
 
 

@@ -44,7 +44,7 @@ def test_kair_calibration(kair, shared, folder, published):
     assert calibrate(kair, files) == pytest.approx(published, abs=4 * 0.03 / len(files) ** 0.5 + 0.005)
 
 
-def test_bias_only_where_no_normalisation_follows():
+def test_bias_only_where_no_normalization_follows():
     for normalised in (True, False):
         layers = list(DnCNN(depth=5, features=8, batch_norm=normalised).model)
         for layer, following in zip(layers, [*layers[1:], None], strict=True):

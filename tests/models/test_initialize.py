@@ -24,7 +24,7 @@ def test_truncated_normal(std):
         assert abs(layer.weight.std().item() / (0.8796 * std) - 1) < 5 / (2 * n) ** 0.5
         assert abs(layer.weight.mean().item()) < 5 * 0.88 * std / n**0.5
         assert not layer.bias.any()
-    assert bool((made[2].weight == 1).all())  # a normalisation is left alone
+    assert bool((made[2].weight == 1).all())  # a normalization is left alone
 
 
 def test_torch_leaves_the_weights():

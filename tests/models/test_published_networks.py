@@ -33,9 +33,9 @@ PUBLISHED = {
     # Class, its values; parameters; billions of multiply-accumulates at 256x256; digest of names and shapes.
     "ircnn": (IRCNN, {}, 185_857, 12.2, "168cf1ff2f273a26"),
     "ffdnet": (FFDNet, {}, 485_316, 7.9, "94f25082de046a5b"),
-    "ffdnet colour": (FFDNet, {"channels": 3}, 852_108, 13.9, "55e24c7763f959f4"),
+    "ffdnet color": (FFDNet, {"channels": 3}, 852_108, 13.9, "55e24c7763f959f4"),
     "drunet": (DRUNet, {}, 32_638_656, 138.6, "d8d00cafd5b3a14a"),
-    "drunet colour": (DRUNet, {"channels": 3}, 32_640_960, 138.8, "16468330aafd4e09"),
+    "drunet color": (DRUNet, {"channels": 3}, 32_640_960, 138.8, "16468330aafd4e09"),
     "nafnet w32": (NAFNet, {}, 17_111_907, 16.0, "994329d675822f24"),
     "nafnet w64": (NAFNet, {"width": 64}, 67_888_835, 63.1, "47bb0914fe48d343"),
     "nafnet SIDD w32": (NAFNet, SIDD, 29_159_715, 16.0, "964226f8ef55ed68"),
@@ -43,7 +43,7 @@ PUBLISHED = {
     "restormer with biases": (Restormer, {"norm_bias": True}, 26_126_644, 154.9, "05c876ff3db06749"),
     "scunet": (SCUNet, {}, 17_946_072, 78.7, "b63357705ad1b603"),
     "swinir": (SwinIR, {}, 11_497_681, 799.9, "a5f2fd10567fe8ea"),
-    "swinir colour": (SwinIR, {"channels": 3}, 11_504_163, 800.3, "49fa9f56194673d9"),
+    "swinir color": (SwinIR, {"channels": 3}, 11_504_163, 800.3, "49fa9f56194673d9"),
     "edsr x2": (EDSR, {}, 1_369_859, 90.0, "06b9f384391676bf"),
     "edsr x3": (EDSR, {"scale": 3}, 1_554_499, 102.6, "b4a3196ebb9b1cb1"),
     "edsr x4": (EDSR, {"scale": 4}, 1_517_571, 130.0, "340271e9fafc3770"),
@@ -54,7 +54,7 @@ PUBLISHED = {
 SCUNet 17.9 M, SwinIR 11.5 M, EDSR 1.37 M (x2), SPAN 0.151 M (below, merged). Multiply-accumulates are the counter's."""
 
 
-VARIANTS = ("drunet colour", "nafnet w64", "nafnet SIDD w32", "restormer with biases", "swinir colour")
+VARIANTS = ("drunet color", "nafnet w64", "nafnet SIDD w32", "restormer with biases", "swinir color")
 """Other sizes and options of networks that are in the list besides."""
 
 

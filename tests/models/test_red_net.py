@@ -20,7 +20,7 @@ VARIANTS = {
 def small(**flags):
     torch.manual_seed(0)
     net = RedNet(features=6, **flags)
-    for module in net.modules():  # statistics as after training, so that normalisation is no identity
+    for module in net.modules():  # statistics as after training, so that normalization is no identity
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
@@ -31,7 +31,7 @@ def small(**flags):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_ten_and_ten_layers(name):
-    """3x3 throughout, 64 channels, a normalisation behind each but the last; no bias before one."""
+    """3x3 throughout, 64 channels, a normalization behind each but the last; no bias before one."""
     with torch.device("meta"):
         net = RedNet(**VARIANTS[name])
         image = torch.empty(2, 3, 64, 64)
@@ -85,7 +85,7 @@ def test_cost_at_256(flags, giga):
 
 
 def by_hand(net, x, *, skips, pool):
-    """The default network written out: conv2, 4, 6, 8 join deconv8, 6, 4, 2 behind the normalisation."""
+    """The default network written out: conv2, 4, 6, 8 join deconv8, 6, 4, 2 behind the normalization."""
     kept = {}
     for number, block in enumerate(net.convs, start=1):
         x = F.relu(block.norm(block.layer(x)))

@@ -30,7 +30,7 @@ def test_starts_from_the_refilled_image():
     assert (restored[marked] - image[marked]).abs().max() < 0.9 * (struck[marked] - image[marked]).abs().max()
 
 
-def test_refill_is_the_weighted_mean_of_unmarked_neighbours():
+def test_refill_is_the_weighted_mean_of_unmarked_neighbors():
     image = torch.tensor([[0.2, 0.4, 0.6], [0.8, 1.0, 0.1], [0.3, 0.5, 0.7]])[None, None]
     marked = (image == 1).float()
     weights = torch.tensor([[1.0, 2, 1], [2, 0, 2], [1, 2, 1]])
@@ -38,10 +38,10 @@ def test_refill_is_the_weighted_mean_of_unmarked_neighbours():
     assert refill(image, marked, WINDOWS)[0, 0, 1, 1].item() == pytest.approx(expected.item())
 
 
-def test_refill_widens_where_all_neighbours_are_marked():
+def test_refill_widens_where_all_neighbors_are_marked():
     image = torch.full((1, 1, 21, 21), 0.3)
     marked = torch.zeros_like(image)
-    marked[..., 8:13, 8:13] = 1  # no unmarked pixel within two of the centre
+    marked[..., 8:13, 8:13] = 1  # no unmarked pixel within two of the center
     assert refill(image, marked, WINDOWS)[0, 0, 10, 10].item() == pytest.approx(0.3, abs=1e-5)
     assert torch.equal(refill(image, torch.ones_like(image), WINDOWS), torch.full_like(image, 0.5))
 

@@ -24,7 +24,7 @@ def test_relative_positions_by_pairs():
             assert positions[p, q] == (down + 2) * 5 + right + 2
 
 
-def test_only_neighbours_see_each_other_after_a_shift():
+def test_only_neighbors_see_each_other_after_a_shift():
     height, width, side, by = 8, 12, 4, 2
     where = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij"), dim=-1)
     cut = windows.to_windows(windows.shift(where[None], by), side)[0]  # (windows, N, 2): where each pixel comes from

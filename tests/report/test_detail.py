@@ -22,7 +22,7 @@ def test_a_box_is_no_larger_than_the_image_and_a_bad_pixel_counts_nothing() -> N
     assert busiest(weight, 100, 3) == (0, 1, 7, 3)
 
 
-def test_detail_is_the_steps_to_the_neighbours() -> None:
+def test_detail_is_the_steps_to_the_neighbors() -> None:
     image = torch.zeros(2, 3, 3)
     image[:, 1, 1] = 0.5
     assert detail(image).tolist() == [[0, 0.5, 0], [0.5, 1.0, 0], [0, 0, 0]]

@@ -1,4 +1,4 @@
-"""Panels of a run: which images and parts are shown, what the colours of an error say, and that no name is cut off."""
+"""Panels of a run: which images and parts are shown, what the colors of an error say, and that no name is cut off."""
 
 import matplotlib
 import numpy as np
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from restorelab.metrics.protocol import Protocol
 from restorelab.report import detail, panels, sheet
-from restorelab.report.panels import RANGES, PanelRow, colours, panel, reach
+from restorelab.report.panels import RANGES, PanelRow, colors, panel, reach
 from restorelab.report.pixels import rendered
 
 
@@ -55,13 +55,13 @@ def test_of_a_large_set_few_images_are_read() -> None:
     assert len(asked) <= 4 * detail.LOOKED_AT + 1
 
 
-def test_colours_run_from_dark_to_bright_and_end_at_the_range() -> None:
-    shades = colours(np.linspace(0, 1, 64)[None])[0].astype(float) @ [0.299, 0.587, 0.114]
+def test_colors_run_from_dark_to_bright_and_end_at_the_range() -> None:
+    shades = colors(np.linspace(0, 1, 64)[None])[0].astype(float) @ [0.299, 0.587, 0.114]
     assert (np.diff(shades) >= -0.5).all()
     assert shades[0] < 5
     assert shades[-1] > 200
-    assert np.array_equal(colours(np.array([[1.0, 7.0, np.nan]]))[0, 0], colours(np.array([[7.0]]))[0, 0])
-    assert panels.COLOURS in matplotlib.colormaps
+    assert np.array_equal(colors(np.array([[1.0, 7.0, np.nan]]))[0, 0], colors(np.array([[7.0]]))[0, 0])
+    assert panels.COLORS in matplotlib.colormaps
 
 
 @pytest.mark.parametrize(("error", "end"), [(0.0, 0.01), (0.196, 0.2), (0.2, 0.2), (0.21, 0.5), (3.0, 1.0)])
@@ -70,7 +70,7 @@ def test_the_range_is_a_round_number_above_the_inputs_error(error: float, end: f
     assert end in RANGES
 
 
-def test_the_error_is_drawn_in_the_colours_of_the_bar_and_the_bar_says_its_range() -> None:
+def test_the_error_is_drawn_in_the_colors_of_the_bar_and_the_bar_says_its_range() -> None:
     clean = stripes(sheet.CELL // 3, 0.4)
     degraded = clean + 0.1  # root mean squared error 0.1: the range is 0 to 0.1
     restored = clean + 0.05
@@ -78,9 +78,9 @@ def test_the_error_is_drawn_in_the_colours_of_the_bar_and_the_bar_says_its_range
     words = [text.get_text() for text in figure.texts]
     assert {"0", "0.05", "0.1 or more", "absolute error", "mean error 0.0500"} <= set(words)
     array = rendered(figure)
-    middle = colours(np.array([[0.5]]))[0, 0]
+    middle = colors(np.array([[0.5]]))[0, 0]
     drawn = (array == middle).all(axis=-1)
-    assert drawn.sum() >= sheet.CELL**2  # the whole picture has the colour of half the range
+    assert drawn.sum() >= sheet.CELL**2  # the whole picture has the color of half the range
 
 
 def test_of_a_large_image_the_part_with_detail_is_shown_and_named() -> None:

@@ -1,4 +1,4 @@
-"""Figures and arrays as PNGs: every value as drawn, one channel for gray, fewer colours where that is asked for."""
+"""Figures and arrays as PNGs: every value as drawn, one channel for gray, fewer colors where that is asked for."""
 
 import io
 
@@ -18,7 +18,7 @@ def opened(content: bytes) -> Image.Image:
     return image
 
 
-def test_colours_are_kept_and_gray_has_one_channel() -> None:
+def test_colors_are_kept_and_gray_has_one_channel() -> None:
     array = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     assert np.array_equal(np.asarray(opened(encoded(array))), array)
     gray = opened(encoded(np.repeat(array[..., :1], 3, axis=-1), optimize=True))
@@ -42,7 +42,7 @@ def test_a_palette_is_smaller_and_alike() -> None:
     fewer = palette(content)
     assert len(fewer) < len(content)
     difference = np.asarray(opened(fewer).convert("RGB")).astype(int) - array
-    assert np.abs(difference).mean() < 8  # 256 colours of a plane: 16 steps each way
+    assert np.abs(difference).mean() < 8  # 256 colors of a plane: 16 steps each way
     gray = encoded(np.repeat(array[..., :1], 3, axis=-1))
     assert palette(gray) == gray
 
@@ -69,9 +69,9 @@ def test_a_png_keeps_every_value_and_a_palette_is_smaller() -> None:
     assert set(np.asarray(gray).ravel().tolist()) >= set(range(256))
     noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3)).astype(np.uint8)
     content = png(sheet([[SheetPicture(noise, 160, 160)]]))
-    coloured = Image.open(io.BytesIO(content))
-    assert coloured.mode == "RGB"
-    assert np.array_equal(np.asarray(coloured)[MARGIN : MARGIN + 160, MARGIN : MARGIN + 160], noise)
+    colored = Image.open(io.BytesIO(content))
+    assert colored.mode == "RGB"
+    assert np.array_equal(np.asarray(colored)[MARGIN : MARGIN + 160, MARGIN : MARGIN + 160], noise)
     small = palette(content)
     assert Image.open(io.BytesIO(small)).mode == "P"
     assert len(small) < len(content) / 2

@@ -45,7 +45,7 @@ def test_evaluation_sets_are_a_table_of_words(done: Path) -> None:
     assert "{" not in text.partition("Evaluation sets")[2].partition("Configuration")[0]
 
 
-def test_colour_is_named_only_where_there_is_colour(done: Path) -> None:
+def test_color_is_named_only_where_there_is_color(done: Path) -> None:
     assert "gray images" in words(done)
     assert "RGB" not in words(done)
     assert "color as RGB" in Protocol().describe(3)

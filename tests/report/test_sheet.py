@@ -43,13 +43,13 @@ def test_a_smaller_image_fills_the_place_with_larger_pixels() -> None:
 
 
 def test_pictures_stand_in_their_rows_and_columns() -> None:
-    colours = [[(200, 0, 0), (0, 200, 0)], [(0, 0, 200), (90, 90, 0)]]
-    rows = [[SheetPicture(np.full((1, 1, 3), colour, np.uint8), 40, 40) for colour in row] for row in colours]
+    colors = [[(200, 0, 0), (0, 200, 0)], [(0, 0, 200), (90, 90, 0)]]
+    rows = [[SheetPicture(np.full((1, 1, 3), color, np.uint8), 40, 40) for color in row] for row in colors]
     array = rendered(sheet.sheet(rows, [("left", "soft"), ("right", "")], labels=["up", "down"], title="title"))
     places = {}
     for row in range(2):
         for column in range(2):
-            y, x = np.nonzero((array == colours[row][column]).all(axis=-1))
+            y, x = np.nonzero((array == colors[row][column]).all(axis=-1))
             assert len(y) == 40 * 40
             places[row, column] = y.min(), x.min()
     assert places[0, 0][0] == places[0, 1][0] < places[1, 0][0] == places[1, 1][0]

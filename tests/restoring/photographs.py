@@ -69,40 +69,40 @@ def kept() -> dict[str, bytes]:
     alpha16[5:20, :, 3] = 0
     around = {"exif": exif(), "icc_profile": ICC}
     return {
-        "colour.jpg": encoded(pixels(3), "jpeg", quality=97, dpi=(300, 300), xmp=XMP, **around),
+        "color.jpg": encoded(pixels(3), "jpeg", quality=97, dpi=(300, 300), xmp=XMP, **around),
         "gray.jpg": encoded(pixels(1), "jpeg", quality=97),
-        "colour.png": encoded(pixels(3), "png", dpi=(300, 300), pnginfo=text, **around),
+        "color.png": encoded(pixels(3), "png", dpi=(300, 300), pnginfo=text, **around),
         "gray.png": encoded(pixels(1), "png"),
         "alpha.png": encoded(alpha, "png"),
         "gray_alpha.png": encoded(pixels(2), "png"),
         "gray16.png": encoded(pixels(1, np.uint16), "png"),
-        "colour16.png": png16(pixels(3, np.uint16)),
+        "color16.png": png16(pixels(3, np.uint16)),
         "alpha16.png": png16(alpha16),
         "gray_alpha16.png": png16(pixels(2, np.uint16)),
-        "colour.webp": encoded(pixels(3), "webp", quality=95, xmp=XMP, **around),
+        "color.webp": encoded(pixels(3), "webp", quality=95, xmp=XMP, **around),
         "alpha.webp": encoded(alpha, "webp", lossless=True, exact=True),
-        "colour.tif": encoded(pixels(3), "tiff", compression="tiff_lzw", dpi=(300, 300), icc_profile=ICC),
+        "color.tif": encoded(pixels(3), "tiff", compression="tiff_lzw", dpi=(300, 300), icc_profile=ICC),
         "gray.tif": tiff(pixels(1)),
-        "colour16.tiff": tiff(pixels(3, np.uint16), photometric="rgb", compression="zlib", iccprofile=ICC,
+        "color16.tiff": tiff(pixels(3, np.uint16), photometric="rgb", compression="zlib", iccprofile=ICC,
                               resolution=(300, 300), resolutionunit=2),
         "big_endian16.tif": tiff(pixels(1, np.uint16), byteorder=">"),
         "alpha16.tif": tiff(alpha16, photometric="rgb", extrasamples=["unassalpha"]),
         "float.tif": tiff(pixels(3, np.float32), photometric="rgb"),
-        "colour.bmp": encoded(pixels(3), "bmp"),
-        "colour.ppm": encoded(pixels(3), "ppm"),
+        "color.bmp": encoded(pixels(3), "bmp"),
+        "color.ppm": encoded(pixels(3), "ppm"),
         "gray.pgm": encoded(pixels(1), "ppm"),
     }  # fmt: skip
 
 
 def lost() -> dict[str, tuple[bytes, str]]:
     """Files of which something cannot be kept, by name, with words of what is said."""
-    colour = Image.fromarray(pixels(3))
+    color = Image.fromarray(pixels(3))
     palette, cmyk, black, gif, animated = (io.BytesIO() for _ in range(5))
-    colour.quantize(16).save(palette, "png")
-    colour.convert("CMYK").save(cmyk, "jpeg")
+    color.quantize(16).save(palette, "png")
+    color.convert("CMYK").save(cmyk, "jpeg")
     Image.fromarray(pixels(1)).convert("1").save(black, "png")
-    colour.quantize(16).save(gif, "gif")
-    colour.save(animated, "webp", save_all=True, append_images=[colour.transpose(Image.Transpose.ROTATE_180)])
+    color.quantize(16).save(gif, "gif")
+    color.save(animated, "webp", save_all=True, append_images=[color.transpose(Image.Transpose.ROTATE_180)])
     pages = np.stack([pixels(1), pixels(1)])
     return {
         "palette.png": (palette.getvalue(), "its palette"),

@@ -41,14 +41,14 @@ def test_exif_behind_the_pixels_of_a_png_turns_them(depth: int, tmp_path: Path) 
     assert (written[0x0112], written[0x010F]) == (1, "Maker")
 
 
-@pytest.mark.parametrize("kind", ["gray", "gray4", "gray16", "colour", "colour16"])
-def test_a_transparent_colour_is_kept_as_transparency(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["gray", "gray4", "gray16", "color", "color16"])
+def test_a_transparent_color_is_kept_as_transparency(kind: str, tmp_path: Path) -> None:
     image = photographs.pixels(1 if "gray" in kind else 3, np.uint16 if "16" in kind else np.uint8)
     if kind == "gray4":
         image = image // 16 * 17
     key = image[7, 9]
     stream = io.BytesIO()
-    if kind == "colour16":
+    if kind == "color16":
         stream.write(photographs.png16(image))
     else:
         Image.fromarray(image // 17 if kind == "gray4" else image).save(stream, "png", bits=4 if kind == "gray4" else 8)
@@ -155,7 +155,7 @@ SRGB = {b"gAMA": (45455,), b"cHRM": (31270, 32900, 64000, 33000, 30000, 60000, 1
         ({b"gAMA": (100000,), b"sRGB": b"\0"}, ""),  # which stands above it
     ],
 )
-def test_colours_that_another_format_would_change_are_told(
+def test_colors_that_another_format_would_change_are_told(
     chunks: dict[bytes, object], expected: str, tmp_path: Path
 ) -> None:
     data = photographs.encoded(photographs.pixels(3), "png")
@@ -163,7 +163,7 @@ def test_colours_that_another_format_would_change_are_told(
         content = values if isinstance(values, bytes) else struct.pack(f">{len(values)}I", *values)  # type: ignore
         data = _with_chunk(data, kind, content, behind=False)
     photograph = _read(tmp_path, "a.png", data)
-    told = (f"without what its colours mean ({expected}), which jpeg does not hold",) if expected else ()
+    told = (f"without what its colors mean ({expected}), which jpeg does not hold",) if expected else ()
     assert fitting.fitted(photograph, "jpeg", None)[1] == told
     kept, notes = fitting.fitted(photograph, None, None)
     assert notes == ()
@@ -171,11 +171,11 @@ def test_colours_that_another_format_would_change_are_told(
 
 
 def test_metadata_that_another_format_does_not_hold_are_told(tmp_path: Path) -> None:
-    photograph = _read(tmp_path, "a.jpg", photographs.kept()["colour.jpg"])
+    photograph = _read(tmp_path, "a.jpg", photographs.kept()["color.jpg"])
     assert photograph.metadata.xmp
     for kind in ("bmp", "ppm"):
         changed, notes = fitting.fitted(photograph, kind, None)
-        assert notes == (f"without EXIF, XMP, its colour profile, which {kind} does not hold",)
+        assert notes == (f"without EXIF, XMP, its color profile, which {kind} does not hold",)
         write(changed, tmp_path / f"b.{kind}", 95)
     for kind in ("png", "tiff", "webp", None):
         assert fitting.fitted(photograph, kind, None)[1] == ()
@@ -185,7 +185,7 @@ def test_metadata_that_another_format_does_not_hold_are_told(tmp_path: Path) -> 
 def test_long_metadata_do_not_keep_a_photograph_from_becoming_a_jpeg(
     size: int, told: tuple[str, ...], tmp_path: Path
 ) -> None:
-    photograph = _read(tmp_path, "a.png", photographs.kept()["colour.png"])
+    photograph = _read(tmp_path, "a.png", photographs.kept()["color.png"])
     block, packet = photograph.metadata.exif.ljust(size, b"\0"), photograph.metadata.xmp.ljust(size)
     assert len(photograph.metadata.chunks) == 1  # a title
     long = replace(photograph, metadata=replace(photograph.metadata, exif=block, xmp=packet, chunks=()))

@@ -28,7 +28,7 @@ def _copied(name: str, folder: Path) -> tuple[Path, Path]:
 
 def _samples(file: Path) -> np.ndarray:
     """The samples as another library reads them."""
-    if file.suffix in (".tif", ".tiff") and "colour.tif" not in file.name:  # compressed by LZW, which it does not read
+    if file.suffix in (".tif", ".tiff") and "color.tif" not in file.name:  # compressed by LZW, which it does not read
         return tifffile.imread(file)
     if "16" in file.name and "gray16" not in file.name:  # Pillow reduces these to 8 bits
         photograph = read(file)
@@ -43,8 +43,8 @@ def test_samples_come_out_as_they_went_in(name: str, tmp_path: Path) -> None:
     before, after = _samples(source), _samples(target)
     assert before.dtype == after.dtype
     assert before.shape == after.shape
-    if name in ("colour.jpg", "gray.jpg", "colour.webp"):  # compressed with loss
-        assert np.abs(before.astype(int) - after).mean() < (3 if name == "colour.webp" else 0.5)
+    if name in ("color.jpg", "gray.jpg", "color.webp"):  # compressed with loss
+        assert np.abs(before.astype(int) - after).mean() < (3 if name == "color.webp" else 0.5)
     else:
         assert np.array_equal(before, after)
     assert read(source).format == read(target).format
@@ -56,14 +56,14 @@ def test_samples_come_out_as_they_went_in(name: str, tmp_path: Path) -> None:
 def test_16_bit_png_files_are_read_by_another_decoder(tmp_path: Path) -> None:
     from kornia_rs import io as kornia_io
 
-    _, target = _copied("colour16.png", tmp_path)
+    _, target = _copied("color16.png", tmp_path)
     expected = photographs.pixels(3, np.uint16)
     decoded = kornia_io.decode_image_png_u16(target.read_bytes(), expected.shape[:2], "rgb")
     assert np.array_equal(decoded, expected)
     Image.open(target).load()  # checks every checksum
 
 
-@pytest.mark.parametrize("name", ["colour.jpg", "colour.png", "colour.webp", "colour.tif", "colour16.tiff"])
+@pytest.mark.parametrize("name", ["color.jpg", "color.png", "color.webp", "color.tif", "color16.tiff"])
 def test_the_profile_and_the_resolution_stay(name: str, tmp_path: Path) -> None:
     source, target = _copied(name, tmp_path)
     before, after = Image.open(source).info, Image.open(target).info
@@ -72,7 +72,7 @@ def test_the_profile_and_the_resolution_stay(name: str, tmp_path: Path) -> None:
         assert after["dpi"] == pytest.approx((300, 300), abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["colour.jpg", "colour.png", "colour.webp"])
+@pytest.mark.parametrize("name", ["color.jpg", "color.png", "color.webp"])
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_exif_stays_and_the_orientation_is_applied(name: str, orientation: int, tmp_path: Path) -> None:
     photographs.write(tmp_path, {name: KEPT[name]})
@@ -93,11 +93,11 @@ def test_exif_stays_and_the_orientation_is_applied(name: str, orientation: int, 
 
 
 def test_exif_goes_into_tiff_and_back(tmp_path: Path) -> None:
-    photographs.write(tmp_path, {"colour.jpg": KEPT["colour.jpg"]})
-    photograph = read(tmp_path / "colour.jpg")
+    photographs.write(tmp_path, {"color.jpg": KEPT["color.jpg"]})
+    photograph = read(tmp_path / "color.jpg")
     write(fitting.fitted(photograph, "tiff", None)[0], tmp_path / "a.tif", 95)
     write(fitting.fitted(read(tmp_path / "a.tif"), "jpeg", None)[0], tmp_path / "b.jpg", 95)
-    expected = Image.open(tmp_path / "colour.jpg").getexif()
+    expected = Image.open(tmp_path / "color.jpg").getexif()
     for file in ("a.tif", "b.jpg"):
         found = Image.open(tmp_path / file).getexif()
         assert found[0x010F] == "Maker"
@@ -105,7 +105,7 @@ def test_exif_goes_into_tiff_and_back(tmp_path: Path) -> None:
         assert dict(found.get_ifd(0x8825)) == dict(expected.get_ifd(0x8825))
 
 
-@pytest.mark.parametrize("name", ["colour.jpg", "colour.png", "colour.webp"])
+@pytest.mark.parametrize("name", ["color.jpg", "color.png", "color.webp"])
 def test_xmp_stays_upright(name: str, tmp_path: Path) -> None:
     _, target = _copied(name, tmp_path)
     image = Image.open(target)
@@ -114,7 +114,7 @@ def test_xmp_stays_upright(name: str, tmp_path: Path) -> None:
 
 
 def test_texts_of_a_png_stay(tmp_path: Path) -> None:
-    _, target = _copied("colour.png", tmp_path)
+    _, target = _copied("color.png", tmp_path)
     assert Image.open(target).text["Title"] == "A title"
 
 
@@ -138,7 +138,7 @@ def test_nothing_is_lost_of_the_others(tmp_path: Path) -> None:
     assert {name: read(tmp_path / name).lost for name in KEPT} == dict.fromkeys(KEPT, ())
 
 
-def test_premultiplied_colours_stay_so(tmp_path: Path) -> None:
+def test_premultiplied_colors_stay_so(tmp_path: Path) -> None:
     image = photographs.pixels(4, np.uint16)
     image[..., 3] |= 0x8000
     image[..., :3] = (image[..., :3].astype(float) * image[..., 3:] / 65535).astype(np.uint16)
@@ -173,14 +173,14 @@ def test_a_format_without_transparency_says_so(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    photographs.write(tmp_path, {"colour.jpg": KEPT["colour.jpg"]})
-    photograph = read(tmp_path / "colour.jpg")
+    photographs.write(tmp_path, {"color.jpg": KEPT["color.jpg"]})
+    photograph = read(tmp_path / "color.jpg")
     wide = replace(photograph, pixels=np.zeros((1, 70_000, 3), np.uint8))
     with pytest.raises(DataError, match="70000x1 pixels; jpeg holds up to 65535"):
         write(wide, tmp_path / "wide.jpg", 95)
     with pytest.raises(DataError, match="cannot be written"):
         write(photograph, tmp_path / "no" / "folder.jpg", 95)
-    assert [file.name for file in tmp_path.iterdir()] == ["colour.jpg"]
+    assert [file.name for file in tmp_path.iterdir()] == ["color.jpg"]
 
 
 def test_no_pixels_are_an_error_that_names_the_file(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_broken_exif_blocks_do_no_harm() -> None:
     assert len(exif.upright(block, 10, 10)) == len(block)
 
 
-def test_hidden_colours_come_from_visible_neighbours() -> None:
+def test_hidden_colors_come_from_visible_neighbors() -> None:
     image = photographs.pixels(3)
     alpha = np.full(image.shape[:2], 255, np.uint8)
     alpha[10:20, 10:30] = 0

@@ -35,7 +35,7 @@ def _installed(tmp_path_factory: pytest.TempPathFactory):
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a tree of files, which is the current one."""
     kept = photographs.kept()
-    photographs.write(tmp_path / "in", {name: kept[name] for name in ("colour.jpg", "gray.png", "colour16.tiff")})
+    photographs.write(tmp_path / "in", {name: kept[name] for name in ("color.jpg", "gray.png", "color16.tiff")})
     photographs.write(tmp_path / "in" / "deep er", {"alpha.webp": kept["alpha.webp"], "notes.txt": b"no image"})
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -45,21 +45,21 @@ def _restored(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-def test_a_file_is_restored_beside_itself_by_the_network_for_its_colours(
+def test_a_file_is_restored_beside_itself_by_the_network_for_its_colors(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = (photos / "in" / "colour.jpg").read_bytes()
-    assert main(["restore", "in/colour.jpg", "in/gray.png", "sigma=20"]) == 0
-    assert (photos / "in" / "colour.jpg").read_bytes() == before
-    assert _restored(photos / "in")[:4] == ["colour.jpg", "colour16.tiff", "colour_restored.jpg", "deep er/alpha.webp"]
-    for name, channels in (("gray.png", 1), ("colour.jpg", 3)):
+    before = (photos / "in" / "color.jpg").read_bytes()
+    assert main(["restore", "in/color.jpg", "in/gray.png", "sigma=20"]) == 0
+    assert (photos / "in" / "color.jpg").read_bytes() == before
+    assert _restored(photos / "in")[:4] == ["color.jpg", "color16.tiff", "color_restored.jpg", "deep er/alpha.webp"]
+    for name, channels in (("gray.png", 1), ("color.jpg", 3)):
         source = read(photos / "in" / name)
         expected = Restorer(networks.unet(channels), Options(sigma=20.0)).restore(source.pixels).pixels
         assert not np.array_equal(expected, source.pixels)
         written = read((photos / "in" / name).with_name(name.replace(".", "_restored."))).pixels
         assert np.abs(written.astype(int) - expected).mean() < (4 if channels == 3 else 1e-9)  # JPEG rounds
     out = capsys.readouterr().out
-    assert "in/colour.jpg -> in/colour_restored.jpg: 50x36 colour, 8 bits, sigma 20.0" in out
+    assert "in/color.jpg -> in/color_restored.jpg: 50x36 color, 8 bits, sigma 20.0" in out
     assert "2 restored, in " in out
 
 
@@ -67,8 +67,8 @@ def test_a_folder_keeps_its_tree_and_what_is_done_is_skipped(photos: Path, capsy
     command = ["restore", "in", "out=out", "sigma=20", "page=true"]
     assert main(command) == 0
     assert _restored(photos / "out") == [
-        "colour.jpg",
-        "colour16.tiff",
+        "color.jpg",
+        "color16.tiff",
         "deep er/alpha.webp",
         "gray.png",
         "restored.html",
@@ -83,37 +83,37 @@ def test_a_folder_keeps_its_tree_and_what_is_done_is_skipped(photos: Path, capsy
     page = (photos / "out" / "restored.html").read_text()
     assert page.count('class="case"') == 4
     assert page.count("data:image/webp") == 12  # the whole, before and after
-    assert "colour16.tiff" in page
+    assert "color16.tiff" in page
 
 
 def test_patterns_and_results_that_lie_beside(photos: Path) -> None:
     assert main(["restore", "in/*.*", "in/**/*.webp", "sigma=20"]) == 0
-    names = {"colour_restored.jpg", "gray_restored.png", "colour16_restored.tiff", "deep er/alpha_restored.webp"}
+    names = {"color_restored.jpg", "gray_restored.png", "color16_restored.tiff", "deep er/alpha_restored.webp"}
     assert names <= set(_restored(photos / "in"))
     assert main(["restore", "in", "sigma=20"]) == 0  # does not restore results
     assert not any("restored_restored" in name for name in _restored(photos / "in"))
 
 
 def test_one_bad_file_does_not_stop_the_others(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = (photos / "in" / "colour.jpg").read_bytes()
+    data = (photos / "in" / "color.jpg").read_bytes()
     photographs.write(photos / "in", {"a_cut.jpg": data[: len(data) // 2], "b.png": b"no image", "c.png": b"",
                                       "p.png": photographs.lost()["palette.png"][0]})  # fmt: skip
     assert main(["restore", "in", "out=out", "sigma=20"]) == 1
     text = capsys.readouterr()
     for name in ("a_cut.jpg", "b.png", "c.png", "p.png"):
         assert text.err.count(f"in/{name}: ") == 1
-    assert "p.png: cannot be kept: its palette (it becomes full colour). With lossy=true" in text.err
+    assert "p.png: cannot be kept: its palette (it becomes full color). With lossy=true" in text.err
     assert "4 restored, 4 failed" in text.out
-    assert _restored(photos / "out") == ["colour.jpg", "colour16.tiff", "deep er/alpha.webp", "gray.png"]
+    assert _restored(photos / "out") == ["color.jpg", "color16.tiff", "deep er/alpha.webp", "gray.png"]
     assert main(["restore", "in/p.png", "lossy=true", "sigma=20"]) == 0
     assert Image.open(photos / "in" / "p_restored.png").mode == "RGB"
 
 
-def test_visible_colours_do_not_depend_on_hidden_ones(photos: Path) -> None:
+def test_visible_colors_do_not_depend_on_hidden_ones(photos: Path) -> None:
     image = photographs.pixels(4)
     image[:12, :, 3] = 0
-    for name, colour in (("a", (0, 0, 0)), ("b", (255, 0, 255))):
-        image[:12, :, :3] = colour
+    for name, color in (("a", (0, 0, 0)), ("b", (255, 0, 255))):
+        image[:12, :, :3] = color
         Image.fromarray(image).save(photos / f"{name}.png")
     assert main(["restore", "a.png", "b.png", "sigma=20"]) == 0
     a, b = (np.asarray(Image.open(photos / f"{name}_restored.png")) for name in "ab")
@@ -140,7 +140,7 @@ def test_clean_photographs_are_left_as_they_are(photos: Path, capsys: pytest.Cap
     ("words", "expected"),
     [
         ([], "name the files"),
-        (["in/color.jpg"], "Did you mean 'colour.jpg'"),
+        (["in/colour.jpg"], "Did you mean 'color.jpg'"),
         (["nowhere/a.jpg"], "there is no folder nowhere"),
         (["in/*.heic"], "no image file matches"),
         (["in", "strenght=1"], "Did you mean 'strength'"),
@@ -200,22 +200,22 @@ def test_help_lists_every_option_and_network(capsys: pytest.CaptureFixture[str])
 
 def test_a_file_of_weights_alone_needs_its_network(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save(networks.unet(3).state_dict(), "weights.pth")
-    words = ["restore", "in/colour.jpg", "sigma=20", "format=png", "model=weights.pth"]
+    words = ["restore", "in/color.jpg", "sigma=20", "format=png", "model=weights.pth"]
     assert main([*words, "out=alone"]) == 2
     assert "network='dncnn data.channels=3'" in capsys.readouterr().err
     unet = "unet model.widths=[4,6] model.blocks=[1,1] model.noise_level=true data.channels=3"
     assert main([*words, "out=named", f"network={unet}"]) == 0
     assert main([*words[:-1], "out=packaged"]) == 0
-    assert (photos / "named" / "colour.png").read_bytes() == (photos / "packaged" / "colour.png").read_bytes()
+    assert (photos / "named" / "color.png").read_bytes() == (photos / "packaged" / "color.png").read_bytes()
     assert main([*words[:-1], "model=denoise_color", f"network={unet}", "out=third"]) == 2
     assert "it says what a file of weights belongs to" in capsys.readouterr().err
 
 
 def test_formats_and_depths(photos: Path) -> None:
-    assert main(["restore", "in/colour.jpg", "format=tif", "depth=16", "sigma=20", "out=out"]) == 0
-    assert read(photos / "out" / "colour.tif").depth == 16
-    assert main(["restore", "in/colour.jpg", "depth=16", "sigma=20", "out=out"]) == 1  # no JPEG has 16 bits
-    assert not (photos / "out" / "colour.jpg").exists()
+    assert main(["restore", "in/color.jpg", "format=tif", "depth=16", "sigma=20", "out=out"]) == 0
+    assert read(photos / "out" / "color.tif").depth == 16
+    assert main(["restore", "in/color.jpg", "depth=16", "sigma=20", "out=out"]) == 1  # no JPEG has 16 bits
+    assert not (photos / "out" / "color.jpg").exists()
 
 
 def test_tiles_are_checked_and_nothing_is_written(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,8 +41,8 @@ def test_pillow_images(mode: str, net: torch.nn.Module) -> None:
     image.info["icc_profile"] = b"profile"
     result = restorelab.restore(image, net, sigma=25)
     assert (result.mode, result.size, result.info) == (mode, image.size, image.info)
-    colours = array if bands in (1, 3) else array[..., : bands - 1].squeeze()
-    expected = restorelab.restore(colours, net, sigma=25)
+    colors = array if bands in (1, 3) else array[..., : bands - 1].squeeze()
+    expected = restorelab.restore(colors, net, sigma=25)
     found = np.asarray(result)
     assert np.array_equal(found if bands in (1, 3) else found[..., : bands - 1].squeeze(), expected)
     if bands in (2, 4):
@@ -132,7 +132,7 @@ def test_an_image_that_is_left_as_it_is_comes_back_as_a_copy(net: torch.nn.Modul
         assert np.array_equal(result, image)
 
 
-def test_a_transparent_colour_of_a_pillow_image_is_refused(net: torch.nn.Module) -> None:
+def test_a_transparent_color_of_a_pillow_image_is_refused(net: torch.nn.Module) -> None:
     image = Image.fromarray(photographs.pixels(1))
     image.info["transparency"] = 77
     with pytest.raises(TypeError, match="convert it to LA or RGBA"):

@@ -100,14 +100,14 @@ def test_x8_in_tiles_is_x8_of_the_whole_image() -> None:
     assert not np.allclose(tiled.pixels, once, atol=1e-4)
 
 
-def test_gray_networks_on_colour_and_colour_networks_on_gray() -> None:
-    colour, net = _image(20, 24), DnCNN(1, 3, 4, batch_norm=False).eval()
-    each = Restorer(net, Options()).restore(colour).pixels
+def test_gray_networks_on_color_and_color_networks_on_gray() -> None:
+    color, net = _image(20, 24), DnCNN(1, 3, 4, batch_norm=False).eval()
+    each = Restorer(net, Options()).restore(color).pixels
     for band in range(3):
-        alone = Restorer(net, Options()).restore(colour[..., band : band + 1]).pixels
+        alone = Restorer(net, Options()).restore(color[..., band : band + 1]).pixels
         assert np.array_equal(each[..., band], alone[..., 0])
-    luma = Restorer(net, Options(color="luma")).restore(colour / np.float32(255)).pixels
-    chroma = [image - image @ np.array([[0.299], [0.587], [0.114]]) for image in (luma, colour / 255)]
+    luma = Restorer(net, Options(color="luma")).restore(color / np.float32(255)).pixels
+    chroma = [image - image @ np.array([[0.299], [0.587], [0.114]]) for image in (luma, color / 255)]
     inside = ((luma > 0) & (luma < 1)).all(axis=2)
     assert np.allclose(chroma[0][inside], chroma[1][inside], atol=1e-5)
     gray = _image(20, 24, 1)

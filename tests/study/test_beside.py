@@ -42,7 +42,7 @@ def test_beside(runs: Runs) -> None:
     assert any("red" in note for note in table.notes)
 
 
-def test_a_difference_to_a_printed_number_is_coloured_where_a_verdict_says_so(tmp_path: Path) -> None:
+def test_a_difference_to_a_printed_number_is_colored_where_a_verdict_says_so(tmp_path: Path) -> None:
     def last(folder: str, values: Sequence[float], stand_in: Sequence[str] = ()) -> tuple[Cell, Cell]:
         records = [record(tmp_path / folder, "net", seed, {"e": value}) for seed, value in enumerate(values)]
         (row,) = Beside("t", [{"run": "net", "evaluation": "e", "metric": "psnr", "report": 14.0}])(

@@ -160,7 +160,7 @@ def test_a_figure_that_cannot_be_drawn_says_why(runs: Runs) -> None:
         drawn(Draws(ZeroDivisionError()), runs)
 
 
-def test_a_page_that_would_be_too_large_loses_colours_first_where_it_counts() -> None:
+def test_a_page_that_would_be_too_large_loses_colors_first_where_it_counts() -> None:
     def picture(side: int, channels: int) -> Drawn:
         array = np.random.default_rng(0).integers(0, 256, (side, side, channels)).astype(np.uint8)
         buffer = io.BytesIO()

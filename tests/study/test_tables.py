@@ -67,7 +67,7 @@ def test_the_best_and_the_best_classical_are_marked_and_their_difference_stands_
     assert [(cell.aside, cell.mark) for cell in (weak[lead], strong[lead])] == [("undecided", "")] * 2
 
 
-def test_the_lead_of_the_best_network_is_coloured_where_a_verdict_says_so(tmp_path: Path) -> None:
+def test_the_lead_of_the_best_network_is_colored_where_a_verdict_says_so(tmp_path: Path) -> None:
     def leads(folder: str, net: float, *, seeds: int = 3) -> dict[str, Cell]:
         records = [record(tmp_path / folder, "net", s, {"e": net + 0.1 * s}) for s in range(seeds)]
         records.append(record(tmp_path / folder, "median", 0, {"e": 25.0}, parameters=0))

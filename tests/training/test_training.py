@@ -224,7 +224,7 @@ def test_out_of_memory_says_what_to_lower(error: Exception, tmp_path: Path, monk
 
 
 def test_dead_pixels_are_counted_and_mapped(tmp_path: Path) -> None:
-    """Black's are all dead; of a constant colour none is, and no map is left."""
+    """Black's are all dead; of a constant color none is, and no map is left."""
     shared = [override for override in runs.TINY if not override.startswith("model")]
     for model, share in (("black", 1.0), ("mean_color", 0.0)):
         folder = tmp_path / model

@@ -27,7 +27,7 @@ restorelab restore FILE|FOLDER|PATTERN ... [key=value ...]: restore photographs 
   sigma=auto      the noise level in 8-bit units, for networks that take it; auto estimates it from each image
   force=false     true: restore images that are cleaner than what the network was trained for
   x8=false        true: the mean over eight flips and turns; takes eight times as long
-  color=each      a gray network on a colour image: each channel, or luma for the brightness alone
+  color=each      a gray network on a color image: each channel, or luma for the brightness alone
   format=FORMAT   of the results: FORMATS; by default that of each file
   depth=BITS      of the results: 8, 16, or 32 (floating-point TIFF); by default that of each file
   quality=95      of JPEG and WebP, 1 to 100
@@ -198,7 +198,7 @@ def _line(outcome: "Outcome") -> str:
         copied = f", copied to {outcome.job.target}" if outcome.written else ""
         return f"{outcome.job.source}: left as it is{copied}: {restored.untouched}{notes}"
     height, width, bands = before.pixels.shape
-    size = f"{width}x{height} {'colour' if bands == 3 else 'gray'}, {before.depth} bits"
+    size = f"{width}x{height} {'color' if bands == 3 else 'gray'}, {before.depth} bits"
     level = "" if restored.sigma is None else f", sigma {restored.sigma:.1f}"
     tiles = f", {restored.tiles} tiles" if restored.tiles > 1 else ""
     return f"{outcome.job.source} -> {outcome.job.target}: {size}{level}{tiles}, {outcome.seconds:.1f} s{notes}"

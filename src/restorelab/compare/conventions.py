@@ -45,7 +45,7 @@ WORDS = {
     "self_ensemble": "mean over eight turns and flips (x8)",
     "quantize": "output rounded to 8 bits",
     "border": "border in pixels",
-    "color": "colour",
+    "color": "color",
     "pooled": "squared error pooled over the set",
     "ssim": "window of SSIM",
 }

@@ -93,7 +93,7 @@ def _map(board: Board, title: str, rows: Mapping[str, str], row_label: str) -> H
     marks = [[TRAINED if within(board, name, column) else "" for column in board.columns] for name in rows.values()]
     known = any(value is not None for value in degraded)
     most = _most(board)
-    caption = f"Colour: better or worse than the degraded input's own {metric.partition(' ')[0]}" if known else ""
+    caption = f"Color: better or worse than the degraded input's own {metric.partition(' ')[0]}" if known else ""
     caption += f", full at {table_cells.written(board.metric, most)}. " if known and most else ". " if known else ""
     if any(mark for row in marks for mark in row):
         caption += f"{TRAINED} the evaluation's noise lies within the run's training noise."

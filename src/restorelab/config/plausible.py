@@ -42,12 +42,12 @@ def check(path: str, node: Any, *, theirs: bool = False) -> None:
 
 
 def check_evaluation(path: str, entry: Mapping[str, Any]) -> None:
-    """Raise ConfigError for an evaluation without stages or targets, which is what a misspelt name results in."""
+    """Raise ConfigError for an evaluation without stages or targets, which is what a misspelled name results in."""
     for stage in STAGES:
         if stage in entry and "_target_" not in entry[stage]:
-            raise ConfigError(f"{path}.{stage}: expected a mapping with a _target_. Is the name of {path} misspelt?")
+            raise ConfigError(f"{path}.{stage}: expected a mapping with a _target_. Is the name of {path} misspelled?")
     if entry and not set(STAGES) & entry.keys():
-        raise ConfigError(f"{path}: it has no {', '.join(STAGES[:-1])} or {STAGES[-1]}. Is its name misspelt?")
+        raise ConfigError(f"{path}: it has no {', '.join(STAGES[:-1])} or {STAGES[-1]}. Is its name misspelled?")
 
 
 def check_number(path: str, value: Any, *, infinite: bool = False) -> None:

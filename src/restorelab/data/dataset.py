@@ -68,7 +68,7 @@ class Dataset:
             that leak. `val` and `test` then count pairs.
         residency: `device` keeps the training images on the device, `stream` reads them from disk, `auto` decides.
         on_bad: unreadable images: `few` leaves them out if they are few, `skip` always, `error` stops.
-        gray: how colour becomes gray, see `Decoding`; `whole` sets it for test sets.
+        gray: how color becomes gray, see `Decoding`; `whole` sets it for test sets.
         least: the height and width that an image needs to be measured. Not a config key: the protocol determines it.
     """
 

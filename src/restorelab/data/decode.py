@@ -1,6 +1,6 @@
-"""Decode images: one function, `decode`, for all supported formats, bit depths and colour models.
+"""Decode images: one function, `decode`, for all supported formats, bit depths and color models.
 
-The formats are a closed set (JPEG, PNG, TIFF, GIF, BMP, PGM and its family, WebP, NumPy arrays), recognised by their
+The formats are a closed set (JPEG, PNG, TIFF, GIF, BMP, PGM and its family, WebP, NumPy arrays), recognized by their
 first bytes and not by their names, so that an untrusted file never reaches any other parser of Pillow. 8-bit samples
 stay 8-bit; all deeper ones become 16-bit.
 """
@@ -60,9 +60,9 @@ class Decoding:
     """Options of decoding. They are part of the cache key: equal options and files give equal pixels.
 
     Attributes:
-        channels: 1 is gray; colour becomes the ITU-R 601 luma, (19595 R + 38470 G + 7471 B) / 65536, at both depths. 3
+        channels: 1 is gray; color becomes the ITU-R 601 luma, (19595 R + 38470 G + 7471 B) / 65536, at both depths. 3
             is RGB; gray is repeated. Both composite transparent images over white and drop bands that are neither
-            colour nor transparency. Any other number takes that many bands unchanged.
+            color nor transparency. Any other number takes that many bands unchanged.
         size: (height, width) of every image; None keeps each image's size.
         resize: how to resize: `stretch` ignores the aspect ratio; `crop` covers `size` and cuts the center; `none`
             refuses images of another size. The kernel is Pillow's bicubic (a = -0.5), antialiased when it reduces;
@@ -73,7 +73,7 @@ class Decoding:
             and 1 for floating-point ones. Samples are scaled to 16 bits by it.
         max_megapixels: larger images are refused.
         multiple: the sides of every image are cropped to multiples of this, see `factor.py`.
-        gray: how colour becomes gray with one channel: `luma` as said above, `matlab` by the weights of MATLAB's
+        gray: how color becomes gray with one channel: `luma` as said above, `matlab` by the weights of MATLAB's
             rgb2gray, by which the gray test sets of the literature were made.
 
     """
@@ -113,7 +113,7 @@ class Decoded:
 
 
 def decode(encoded: Encoded, decoding: Decoding, reserve: Callable[[int], None] = lambda size: None) -> Decoded:
-    """Decode one image. Palettes are resolved and the EXIF orientation is applied; colour profiles are ignored.
+    """Decode one image. Palettes are resolved and the EXIF orientation is applied; color profiles are ignored.
 
     reserve: called with the bytes of memory that decoding takes, before they are allocated; it may block.
 

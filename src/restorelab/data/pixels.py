@@ -22,7 +22,7 @@ class Facts:
         pages: number of pages, frames or pictures of the file.
         warnings: warnings of the image libraries.
         transparent: whether the image had transparency and was composited over white.
-        dropped: number of dropped bands, which are neither colour nor transparency.
+        dropped: number of dropped bands, which are neither color nor transparency.
         rounded: whether samples were floating-point, or integers of another white level, and were rounded to 16 bits.
         largest: the largest sample of a 16-bit image that was stored unchanged.
         clipped: number of samples below 0 or above the white level.
@@ -43,14 +43,14 @@ class Picture:
 
     Attributes:
         pixels: see `Pixels`; an array may have any sample type, see `level`.
-        colours: 3 if the first three bands are red, green and blue; 1 if the first one is gray.
+        colors: 3 if the first three bands are red, green and blue; 1 if the first one is gray.
         alpha: index of the transparency band; None without.
-        premultiplied: whether the colours are multiplied by alpha already.
+        premultiplied: whether the colors are multiplied by alpha already.
         orientation: the EXIF (= TIFF) orientation, 1 to 8.
     """
 
     pixels: Pixels
-    colours: int
+    colors: int
     alpha: int | None = None
     premultiplied: bool = False
     orientation: int = 1
@@ -95,7 +95,7 @@ def level(samples: np.ndarray, white: float | None, facts: Facts) -> np.ndarray:
 def to_channels(picture: Picture, channels: int, facts: Facts, *, matlab: bool = False) -> Pixels:
     """Convert a picture to `channels` channels.
 
-    1 is gray (the ITU-R 601 luma of colour, by Pillow's integer weights at both depths) and 3 is RGB (gray is
+    1 is gray (the ITU-R 601 luma of color, by Pillow's integer weights at both depths) and 3 is RGB (gray is
     repeated); both are composited over white if the picture is transparent. Any other number takes that many bands
     unchanged, transparency included. matlab: gray by the weights of MATLAB's rgb2gray instead.
     """
@@ -111,26 +111,26 @@ def to_channels(picture: Picture, channels: int, facts: Facts, *, matlab: bool =
         if matlab and mode == "L" and pixels.mode == "RGB":
             return _rgb2gray(np.asarray(pixels))
         return pixels if pixels.mode == mode else pixels.convert(mode)
-    colours = 3 if channels == 3 and bands - (picture.alpha is not None) >= 3 else picture.colours
-    facts.dropped = bands - colours - (picture.alpha is not None)
-    shown = pixels[..., :colours]
+    colors = 3 if channels == 3 and bands - (picture.alpha is not None) >= 3 else picture.colors
+    facts.dropped = bands - colors - (picture.alpha is not None)
+    shown = pixels[..., :colors]
     if picture.alpha is not None:
         alpha = pixels[..., picture.alpha]
         facts.transparent = bool((alpha < np.iinfo(alpha.dtype).max).any())
         shown = _on_white(shown, alpha, picture.premultiplied) if facts.transparent else shown
-    if channels == colours:
+    if channels == colors:
         return shown
     if channels == 3:
         return np.repeat(shown, 3, axis=2)
     return _rgb2gray(shown) if matlab else _luma(shown)
 
 
-def _on_white(colours: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
+def _on_white(colors: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np.ndarray:
     """Composite `(H, W, 1 or 3)` over white by `alpha` (H, W), rounding once."""
-    top = np.uint32(np.iinfo(colours.dtype).max)  # 65535 * 65535 + 32767 still fits 32 bits
-    shown = np.empty_like(colours)
-    for rows in _blocks(colours):
-        wide, clear = colours[rows].astype(np.uint32), top - alpha[rows, :, None].astype(np.uint32)
+    top = np.uint32(np.iinfo(colors.dtype).max)  # 65535 * 65535 + 32767 still fits 32 bits
+    shown = np.empty_like(colors)
+    for rows in _blocks(colors):
+        wide, clear = colors[rows].astype(np.uint32), top - alpha[rows, :, None].astype(np.uint32)
         if premultiplied:
             shown[rows] = np.minimum(wide + clear, top)
         else:
@@ -138,11 +138,11 @@ def _on_white(colours: np.ndarray, alpha: np.ndarray, premultiplied: bool) -> np
     return shown
 
 
-def _luma(colours: np.ndarray) -> np.ndarray:
+def _luma(colors: np.ndarray) -> np.ndarray:
     """Return gray `(H, W, 1)` of RGB. The weights sum to 65536, and 65535 * 65536 + 32768 fits 32 bits."""
-    gray = np.empty((*colours.shape[:2], 1), colours.dtype)
-    for rows in _blocks(colours):
-        red, green, blue = (colours[rows, :, band].astype(np.uint32) for band in range(3))
+    gray = np.empty((*colors.shape[:2], 1), colors.dtype)
+    for rows in _blocks(colors):
+        red, green, blue = (colors[rows, :, band].astype(np.uint32) for band in range(3))
         total = red * np.uint32(19595) + green * np.uint32(38470) + blue * np.uint32(7471) + np.uint32(32768)
         gray[rows, :, 0] = total >> np.uint32(16)
     return gray
@@ -152,11 +152,11 @@ RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 """MATLAB's weights: the first row of the inverse of its YIQ matrix, from the documentation of rgb2gray."""
 
 
-def _rgb2gray(colours: np.ndarray) -> np.ndarray:
+def _rgb2gray(colors: np.ndarray) -> np.ndarray:
     """Return gray `(H, W, 1)` of RGB as MATLAB does, in double precision and rounded half up."""
-    gray = np.empty((*colours.shape[:2], 1), colours.dtype)
-    for rows in _blocks(colours):
-        gray[rows, :, 0] = np.floor(colours[rows].astype(np.float64) @ np.array(RGB2GRAY) + 0.5)
+    gray = np.empty((*colors.shape[:2], 1), colors.dtype)
+    for rows in _blocks(colors):
+        gray[rows, :, 0] = np.floor(colors[rows].astype(np.float64) @ np.array(RGB2GRAY) + 0.5)
     return gray
 
 

@@ -1,7 +1,7 @@
 """JPEG, PNG, GIF, BMP, WebP and PGM with its family, read by Pillow, with two additions.
 
 Pillow does not detect data that end before the image does if every checksum is right; the rest would be black, or gray
-in a JPEG. And it does not keep 16-bit samples in colour or with transparency.
+in a JPEG. And it does not keep 16-bit samples in color or with transparency.
 """
 
 import io
@@ -79,14 +79,14 @@ class Raster:
         """Decode picture or frame `number`, counted from 1."""
         if self.is_png16:
             if number > 1:
-                raise Refused("an animated PNG of 16-bit colour, of which only the first frame can be read")
+                raise Refused("an animated PNG of 16-bit color, of which only the first frame can be read")
             array = _png16(self.data, self.image.height, self.image.width)
             alpha = array.shape[2] - 1 if array.shape[2] in (2, 4) else None
             return Picture(array, 3 if array.shape[2] > 2 else 1, alpha, orientation=orientation_of(self.image))
         if self.opener is PpmImageFile and self.image.mode == "RGB":
             arguments = self.image.tile[0][3]
             if isinstance(arguments, tuple) and arguments[1] > 255:
-                raise Refused("a colour PPM with more than 8 bits a sample; save it as PNG or TIFF")
+                raise Refused("a color PPM with more than 8 bits a sample; save it as PNG or TIFF")
         image = self.image if number == 1 else self._open(number)
         places = [tile[1] for tile in image.tile]
         image.load()
@@ -146,7 +146,7 @@ def _check_jpeg(data: bytes, image: JpegImageFile) -> None:
 
 
 def picture(image: Image.Image) -> Picture:
-    """Convert an image of any of Pillow's modes to gray or colour, without palettes."""
+    """Convert an image of any of Pillow's modes to gray or color, without palettes."""
     if image.mode.startswith("I"):  # I;16 and its byte orders; 16-bit PGM and 32-bit TIFF open as I
         array = np.asarray(image)
         if array.min() < 0 or array.max() > 65535:

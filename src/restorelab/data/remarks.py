@@ -71,7 +71,7 @@ class Remarks:
                 "of each is used; data.pages=all uses each as an image."
             )
         if self.dropped.files:
-            usual = {1: "the gray or colour bands", 3: "the first three, or a gray one,"}
+            usual = {1: "the gray or color bands", 3: "the first three, or a gray one,"}
             sentences.append(
                 f"{self.dropped.does('has', 'have')} more bands than data.channels={channels}, none of them marked as "
                 f"transparency: {usual.get(channels, f'the first {channels}')} are used."

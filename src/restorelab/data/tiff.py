@@ -78,18 +78,18 @@ class Tiff:
         if not (known and _bits(page) in (8, 16, 32, 64) and (page.sampleformat == 4 or page.dtype is not None)):
             return self._by_pillow(page)
         kinds = [int(kind) for kind in page.extrasamples]
-        colours = 3 if page.photometric == 2 else 1
-        if page.samplesperpixel < colours:
+        colors = 3 if page.photometric == 2 else 1
+        if page.samplesperpixel < colors:
             raise Refused(f"RGB of {page.samplesperpixel} samples a pixel")
-        alpha = next((colours + place for place, kind in enumerate(kinds) if kind in (1, 2)), None)
+        alpha = next((colors + place for place, kind in enumerate(kinds) if kind in (1, 2)), None)
         pixels = self._samples(page, (number - 1) % self.planes)
         if page.photometric == 0:  # white is zero
             if pixels.dtype.kind != "u":
                 raise Refused(f"{pixels.dtype} samples with 0 as white; save it with 0 as black")
             pixels = np.iinfo(pixels.dtype).max - pixels
         orientation = int(page.tags.valueof(274, 1))
-        premultiplied = alpha is not None and kinds[alpha - colours] == 1
-        return Picture(pixels, colours, alpha, premultiplied, orientation)
+        premultiplied = alpha is not None and kinds[alpha - colors] == 1
+        return Picture(pixels, colors, alpha, premultiplied, orientation)
 
     def _page(self, number: int) -> Any:
         return self.pictures[(number - 1) // self.planes]
@@ -110,7 +110,7 @@ class Tiff:
     def _samples(self, page: Any, plane: int) -> np.ndarray:
         """Return the samples of a page, `(H, W, bands)`, in its own sample type.
 
-        It is gray or colour in whole bytes, losslessly compressed.
+        It is gray or color in whole bytes, losslessly compressed.
         """
         tall, wide, down, across = _grid(page)
         apart = page.planarconfig == 2

@@ -14,13 +14,13 @@ from restorelab.report.pixels import shown_bands
 from restorelab.report.sheet import CELL, DPI, GAP, MARGIN, SheetPicture, sheet, shown, times
 
 RANGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Absolute errors that the brightest colour may stand for."""
+"""Absolute errors that the brightest color may stand for."""
 
-COLOURS = "magma"
+COLORS = "magma"
 """Of matplotlib, perceptually uniform: black is no error, the brightest is the end of the range."""
 
 BAR = 10
-"""Pixels that the bar of the colours is high."""
+"""Pixels that the bar of the colors is high."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PanelRow:
 def panel(rows: Sequence[PanelRow], protocol: Protocol, title: str) -> Figure:
     """Draw a panel. The error is the absolute difference, its mean over the channels.
 
-    The colours of the error reach to the degraded images' root mean squared error, rounded up to one of `RANGES`: it is
+    The colors of the error reach to the degraded images' root mean squared error, rounded up to one of `RANGES`: it is
     the same for every network, so that panels of one evaluation can be compared. Of an image larger than a cell the
     part with the most detail is shown; the numbers are of the whole image.
     """
@@ -52,12 +52,12 @@ def panel(rows: Sequence[PanelRow], protocol: Protocol, title: str) -> Figure:
         notes = (f"input: {_note(before)}", _note(after), row.title + _part(box, row.clean))
         images = (cut(row.degraded, box, scale), cut(row.restored, box), cut(row.clean, box))
         line = [shown(image, size, zoom, CELL, note) for image, note in zip(images, notes, strict=True)]
-        coloured = colours(cut(error, box).numpy() / most)
-        line.append(SheetPicture(coloured, size[0] * zoom, size[1] * zoom, f"mean error {float(error.mean()):.4f}"))
+        colored = colors(cut(error, box).numpy() / most)
+        line.append(SheetPicture(colored, size[0] * zoom, size[1] * zoom, f"mean error {float(error.mean()):.4f}"))
         lines.append(line)
     wide = max(picture.width for line in lines for picture in line)
     nothing = SheetPicture(np.full((1, 1), 255, np.uint8), BAR, wide)
-    bar = SheetPicture(colours(np.linspace(0, 1, 256)[None]), BAR, wide)
+    bar = SheetPicture(colors(np.linspace(0, 1, 256)[None]), BAR, wide)
     heads = [("degraded", ""), ("restored", ""), ("clean", ""), ("absolute error", "")]
     bands = shown_bands(len(rows[0].clean))
     title = f"{title} ({bands})" if bands else title
@@ -67,13 +67,13 @@ def panel(rows: Sequence[PanelRow], protocol: Protocol, title: str) -> Figure:
 
 
 def reach(error: float) -> float:
-    """The end of the colours' range for degraded images with that root mean squared error."""
+    """The end of the colors' range for degraded images with that root mean squared error."""
     return next((value for value in RANGES if value >= error), RANGES[-1])
 
 
-def colours(share: np.ndarray) -> np.ndarray:
-    """Shares of the range (H, W), 1 and more being its end, as colours (H, W, 3) uint8."""
-    return np.asarray(matplotlib.colormaps[COLOURS](np.nan_to_num(share, nan=1.0), bytes=True))[..., :3]
+def colors(share: np.ndarray) -> np.ndarray:
+    """Shares of the range (H, W), 1 and more being its end, as colors (H, W, 3) uint8."""
+    return np.asarray(matplotlib.colormaps[COLORS](np.nan_to_num(share, nan=1.0), bytes=True))[..., :3]
 
 
 def _box(row: PanelRow) -> Box:
@@ -93,7 +93,7 @@ def _note(values: dict[str, Tensor]) -> str:
 
 
 def _ends(figure: Figure, wide: int, most: float) -> None:
-    """Write what the bar's colours stand for under it: the sheet's last row, in the last column."""
+    """Write what the bar's colors stand for under it: the sheet's last row, in the last column."""
     width, height = (float(side) * DPI for side in figure.get_size_inches())
     cell = (width - 2 * MARGIN + GAP) / 4 - GAP
     left = width - MARGIN - cell / 2 - wide / 2

@@ -1,4 +1,4 @@
-"""What plotted figures have in common: colours, sizes, axes, and letters that can be read at the page's width."""
+"""What plotted figures have in common: colors, sizes, axes, and letters that can be read at the page's width."""
 
 import re
 from importlib import resources
@@ -20,21 +20,21 @@ WIDTH = 8.6
 """Inches: what the page shows at its own size."""
 
 STYLE = resources.files("restorelab.report").joinpath("assets", "style.css").read_text(encoding="utf-8")
-COLOURS = tuple(re.findall(r"--c\d: light-dark\((#\w+),", STYLE))
-"""The colours of runs on a light page, which colour-blind people can tell apart."""
+COLORS = tuple(re.findall(r"--c\d: light-dark\((#\w+),", STYLE))
+"""The colors of runs on a light page, which color-blind people can tell apart."""
 
 RANGE = 20
 """How many times its least value a loss must reach before its axis becomes logarithmic by itself."""
 
 
-def colour(number: int) -> str:
-    """Return the colour of the run at that place."""
-    return COLOURS[number % len(COLOURS)]
+def color(number: int) -> str:
+    """Return the color of the run at that place."""
+    return COLORS[number % len(COLORS)]
 
 
 def marker(number: int) -> str:
-    """Return matplotlib's name of the marker of the run at that place; runs of one colour differ in it."""
-    return list(MARKERS)[(number + number // len(COLOURS)) % len(MARKERS)]
+    """Return matplotlib's name of the marker of the run at that place; runs of one color differ in it."""
+    return list(MARKERS)[(number + number // len(COLORS)) % len(MARKERS)]
 
 
 def blank(height: float, width: float = WIDTH) -> Figure:

@@ -21,9 +21,9 @@ def encoded(array: np.ndarray, *, optimize: bool = False) -> bytes:
 
 
 def palette(content: bytes) -> bytes:
-    """A PNG brought down to 256 colours, about a third as large; without dithering, which would look like noise.
+    """A PNG brought down to 256 colors, about a third as large; without dithering, which would look like noise.
 
-    Rare colours shift, so this is for a page that would otherwise be too large. A gray PNG stays as it is.
+    Rare colors shift, so this is for a page that would otherwise be too large. A gray PNG stays as it is.
     """
     image = Image.open(io.BytesIO(content))
     if image.mode != "RGB":

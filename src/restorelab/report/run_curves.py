@@ -52,11 +52,11 @@ def curves(history: Mapping[str, Sequence[float]], title: str) -> Figure:
 
 
 def _draw(axis: Axes, history: Mapping[str, Sequence[float]], columns: Sequence[str], labels: Sequence[str]) -> None:
-    """Draw columns, each in its colour; those of single evaluations are thin."""
+    """Draw columns, each in its color; those of single evaluations are thin."""
     for number, (column, label) in enumerate(zip(columns, labels, strict=True)):
         points = [(x, y) for x, y in zip(history["step"], history.get(column, []), strict=False) if not math.isnan(y)]
         if points:
             axis.plot(
-                *zip(*points, strict=True), label=label, color=plots.colour(number), ms=3,
+                *zip(*points, strict=True), label=label, color=plots.color(number), ms=3,
                 marker="o" if len(points) < 12 else None, **(THIN if column.count("/") > 1 else {"lw": 1.6}),
             )  # fmt: skip

@@ -67,7 +67,7 @@ def enlarged(picture: SheetPicture) -> np.ndarray:
     rows = np.arange(picture.height) * picture.pixels.shape[0] // picture.height
     columns = np.arange(picture.width) * picture.pixels.shape[1] // picture.width
     pixels = picture.pixels[rows[:, None], columns]
-    # As colours: through a colour map some gray values come out one lower.
+    # As colors: through a color map some gray values come out one lower.
     return np.stack([pixels] * 3, axis=-1) if pixels.ndim == 2 else pixels
 
 

@@ -37,7 +37,7 @@ class Cell:
 class Table:
     """Rows of cells under a head; the first column names the row.
 
-    A head may be of two lines, such as gaussian_50 over PSNR: neighbours with the same first line share it. ordered:
+    A head may be of two lines, such as gaussian_50 over PSNR: neighbors with the same first line share it. ordered:
     rows belong to those above them, so that they are not to be sorted, nor held against all others of a column.
     """
 

@@ -65,11 +65,11 @@ def _picture(image: Image.Image, restorer: Restorer) -> Image.Image:
     if image.mode not in MODES:
         raise TypeError(f"a Pillow image of mode {image.mode}; expected {', '.join(MODES)}; see Image.convert")
     if "transparency" in image.info:
-        raise TypeError("a Pillow image with one transparent colour; convert it to LA or RGBA, see Image.convert")
+        raise TypeError("a Pillow image with one transparent color; convert it to LA or RGBA, see Image.convert")
     array = np.asarray(image).astype(np.uint16 if image.mode == "I;16" else np.uint8)
     if image.mode in ("LA", "RGBA"):
-        colours, alpha = array[..., :-1], array[..., -1]
-        pixels = restorer.restore(np.ascontiguousarray(colours), alpha).pixels
+        colors, alpha = array[..., :-1], array[..., -1]
+        pixels = restorer.restore(np.ascontiguousarray(colors), alpha).pixels
         if pixels.shape[:2] != alpha.shape:
             size = (pixels.shape[1], pixels.shape[0])
             alpha = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))

@@ -72,13 +72,13 @@ def fitted(photograph: Photograph, wanted: str | None, depth: int | None) -> tup
 def _held(metadata: Metadata, kind: str) -> tuple[Metadata, list[str]]:
     """Return the metadata that a format can hold, and names of what it cannot, except for the resolution."""
     largest = {"jpeg": (65_527, 65_504)}.get(kind, (MOST, MOST) if kind in DESCRIBED else (0, 0))
-    colours = png_chunks.meaning(metadata.chunks)
+    colors = png_chunks.meaning(metadata.chunks)
     names = {
         "EXIF": len(metadata.exif) > largest[0], "XMP": len(metadata.xmp) > largest[1],
-        "its colour profile": bool(metadata.icc) and kind not in DESCRIBED,
+        "its color profile": bool(metadata.icc) and kind not in DESCRIBED,
         "captions or a comment": bool(metadata.segments) and kind != "jpeg",
         "texts": kind != "png" and any(name in png_chunks.TEXTS for name, _ in metadata.chunks),
-        f"what its colours mean ({colours})": kind != "png" and bool(colours) and not metadata.icc,
+        f"what its colors mean ({colors})": kind != "png" and bool(colors) and not metadata.icc,
     }  # fmt: skip
     held = replace(
         metadata,
@@ -109,5 +109,5 @@ def _converted(samples: np.ndarray, bits: int) -> np.ndarray:
 def _on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     top = white(pixels)
     share = alpha[..., None] / top
-    colours = pixels * share + top * (1 - share)
-    return (colours if pixels.dtype == np.float32 else np.rint(colours)).astype(pixels.dtype)
+    colors = pixels * share + top * (1 - share)
+    return (colors if pixels.dtype == np.float32 else np.rint(colors)).astype(pixels.dtype)

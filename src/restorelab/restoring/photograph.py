@@ -1,4 +1,4 @@
-"""A photograph as its file holds it: colours, transparency, and everything around the pixels."""
+"""A photograph as its file holds it: colors, transparency, and everything around the pixels."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +27,7 @@ TRANSPARENT = ("png", "tiff", "webp")
 """Formats that can hold transparency."""
 
 DESCRIBED = ("jpeg", "png", "tiff", "webp")
-"""Formats that can hold EXIF, XMP and a colour profile."""
+"""Formats that can hold EXIF, XMP and a color profile."""
 
 
 TURNED = range(5, 9)
@@ -54,7 +54,7 @@ class Metadata:
 
     Attributes:
         exif: a block as in TIFF, beginning with II or MM, with the orientation reset.
-        icc: the colour profile.
+        icc: the color profile.
         xmp: an XMP packet, with the orientation reset.
         dpi: pixels per inch, horizontal and vertical.
         chunks: PNG chunks (type, data) that are kept as they are: texts, and what the samples mean.
@@ -75,9 +75,9 @@ class Photograph:
 
     Attributes:
         pixels: (H, W, 1) gray or (H, W, 3) RGB; uint8, uint16, or float32 in [0, 1].
-        alpha: (H, W) of the same type, not multiplied into the colours; None without transparency.
+        alpha: (H, W) of the same type, not multiplied into the colors; None without transparency.
         format: one of `FORMATS`.
-        premultiplied: whether the file held colours multiplied by alpha.
+        premultiplied: whether the file held colors multiplied by alpha.
         compressed: whether the file was compressed at all; lossless: whether without loss (WebP).
         lost: what of the file cannot be kept, a phrase each.
     """

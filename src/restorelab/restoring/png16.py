@@ -8,8 +8,8 @@ import numpy as np
 
 from restorelab.restoring.photograph import Photograph
 
-COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-"""The colour type by the number of samples: gray, gray with alpha, RGB, RGB with alpha."""
+COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+"""The color type by the number of samples: gray, gray with alpha, RGB, RGB with alpha."""
 
 LEVEL = 4
 """Of zlib: 6 takes twice as long and saves 1 or 2 % on photographs."""
@@ -24,13 +24,13 @@ def write(photograph: Photograph, stream: IO[bytes]) -> None:
     height, width, bands = photograph.pixels.shape
     bands += photograph.alpha is not None
     stream.write(b"\x89PNG\r\n\x1a\n")
-    _chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPES[bands], 0, 0, 0))
+    _chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, COLOR_TYPES[bands], 0, 0, 0))
     if metadata.icc:
         _chunk(stream, b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc))
     for kind, content in (*metadata.chunks, *xmp_chunk(metadata.xmp)):
         _chunk(stream, kind, content)
     if metadata.dpi:
-        across, down = (round(value / 0.0254) for value in metadata.dpi)  # pixels per metre
+        across, down = (round(value / 0.0254) for value in metadata.dpi)  # pixels per meter
         _chunk(stream, b"pHYs", struct.pack(">IIB", across, down, 1))
     if metadata.exif:
         _chunk(stream, b"eXIf", metadata.exif)

@@ -1,4 +1,4 @@
-"""The chunks of a PNG: metadata, wherever they stand in the file, and the colour that stands for transparency."""
+"""The chunks of a PNG: metadata, wherever they stand in the file, and the color that stands for transparency."""
 
 import struct
 import zlib
@@ -20,7 +20,7 @@ XMP = b"XML:com.adobe.xmp\0"
 """The keyword of the text chunk that holds XMP."""
 
 GRAY, RGB = 0, 2
-"""The colour types whose transparency is a colour; the others have a palette or an alpha channel."""
+"""The color types whose transparency is a color; the others have a palette or an alpha channel."""
 
 
 SRGB_CODES = bytes([1, 13])
@@ -70,7 +70,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def meaning(copied: Sequence[tuple[bytes, bytes]]) -> str:
-    """Return the chunk by which samples mean other colours than those of sRGB; empty if they mean these."""
+    """Return the chunk by which samples mean other colors than those of sRGB; empty if they mean these."""
     content = dict(copied)
     if b"cICP" in content:
         return "" if content[b"cICP"][:2] == SRGB_CODES else "cICP"
@@ -84,10 +84,10 @@ def meaning(copied: Sequence[tuple[bytes, bytes]]) -> str:
     return ""
 
 
-def transparent_colour(data: bytes) -> tuple[int, ...] | None:
-    """Return the gray level or the RGB colour whose pixels are transparent (chunk tRNS), in the samples' own range.
+def transparent_color(data: bytes) -> tuple[int, ...] | None:
+    """Return the gray level or the RGB color whose pixels are transparent (chunk tRNS), in the samples' own range.
 
-    Gray of 2 or 4 bits is scaled to 8 bits, as its pixels are. None without, and for other colour types.
+    Gray of 2 or 4 bits is scaled to 8 bits, as its pixels are. None without, and for other color types.
     """
     depth, kind = data[24], data[25]
     content = next((content for name, content in chunks(data) if name == b"tRNS"), b"")
@@ -98,10 +98,10 @@ def transparent_colour(data: bytes) -> tuple[int, ...] | None:
     return tuple(scale * value for value in struct.unpack(f">{samples}H", content[: 2 * samples]))
 
 
-def alpha_of(pixels: np.ndarray, colour: tuple[int, ...]) -> np.ndarray:
-    """Return the transparency (H, W) of pixels (H, W, C) of which those of one colour are transparent."""
+def alpha_of(pixels: np.ndarray, color: tuple[int, ...]) -> np.ndarray:
+    """Return the transparency (H, W) of pixels (H, W, C) of which those of one color are transparent."""
     top = white(pixels)
-    return np.where((pixels == np.array(colour)).all(axis=2), 0, top).astype(pixels.dtype)
+    return np.where((pixels == np.array(color)).all(axis=2), 0, top).astype(pixels.dtype)
 
 
 def _text(content: bytes) -> bytes:

@@ -21,8 +21,8 @@ DNG, LAYERS = 50706, 37724
 """Entries of a TIFF directory: the version of DNG, and the layers of Photoshop."""
 
 MODES = {
-    "P": "its palette (it becomes full colour)", "PA": "its palette (it becomes full colour)",
-    "1": "pure black and white (it becomes gray)", "CMYK": "CMYK (it becomes RGB, without its colour profile)",
+    "P": "its palette (it becomes full color)", "PA": "its palette (it becomes full color)",
+    "1": "pure black and white (it becomes gray)", "CMYK": "CMYK (it becomes RGB, without its color profile)",
     "LAB": "CIELAB (it becomes RGB)", "HSV": "HSV (it becomes RGB)",
 }  # fmt: skip
 """What cannot be kept of an image in one of Pillow's modes."""
@@ -89,9 +89,9 @@ def losses(file: Raster | Tiff) -> tuple[str, ...]:
         kind = str(getattr(page.photometric, "name", page.photometric)).lower()
         mode = {"palette": "P", "separated": "CMYK", "cielab": "LAB", "icclab": "LAB"}.get(kind, "")
         mode = "1" if page.bitspersample == 1 else mode
-        colours = {"rgb": 3, "separated": 4, "ycbcr": 3, "cielab": 3, "icclab": 3}.get(kind, 1)
+        colors = {"rgb": 3, "separated": 4, "ycbcr": 3, "cielab": 3, "icclab": 3}.get(kind, 1)
         alpha = any(int(extra) in (1, 2) for extra in page.extrasamples)
-        others = page.samplesperpixel - colours - alpha
+        others = page.samplesperpixel - colors - alpha
         lost += [f"{others} of its {page.samplesperpixel} bands"] if others > 0 else []
         if page.sampleformat == 1 and page.bitspersample in (32, 64):
             lost.append(f"{page.bitspersample}-bit integers (they become 16-bit)")
@@ -119,9 +119,9 @@ def _of_raster(file: Raster, lost: tuple[str, ...]) -> Photograph:
     block = exif.stripped(info.get("exif") or b"") if chunks is None else chunks.exif
     picture.orientation = exif.orientation(block)  # which is reset below
     pixels, alpha = _parted(picture)
-    if chunks is not None and (colour := png_chunks.transparent_colour(file.data)) is not None:
-        pixels = pixels[..., : len(colour)]
-        alpha = png_chunks.alpha_of(pixels, colour)
+    if chunks is not None and (color := png_chunks.transparent_color(file.data)) is not None:
+        pixels = pixels[..., : len(color)]
+        alpha = png_chunks.alpha_of(pixels, color)
     height, width = pixels.shape[:2]
     xmp = tiff_metadata.as_bytes(info.get("xmp")) if chunks is None else chunks.xmp
     dpi = resolution(info.get("dpi"))
@@ -168,15 +168,15 @@ def _of_tiff(file: Tiff, lost: tuple[str, ...]) -> Photograph:
 
 
 def _parted(picture: Picture) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return upright colours (H, W, 1 or 3) and transparency (H, W), of the same of three types."""
+    """Return upright colors (H, W, 1 or 3) and transparency (H, W), of the same of three types."""
     array = np.asarray(picture.pixels)
     array = array[..., None] if array.ndim == 2 else array
-    colours = 3 if picture.colours == 3 else 1
+    colors = 3 if picture.colors == 3 else 1
     whole = _samples(array)
     upright = turn(whole, picture.orientation)
     assert isinstance(upright, np.ndarray)
     alpha = None if picture.alpha is None else np.ascontiguousarray(upright[..., picture.alpha])
-    return np.ascontiguousarray(upright[..., :colours]), alpha
+    return np.ascontiguousarray(upright[..., :colors]), alpha
 
 
 def _samples(array: np.ndarray) -> np.ndarray:
@@ -197,8 +197,8 @@ def _samples(array: np.ndarray) -> np.ndarray:
 
 
 def _divided(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return colours that are not multiplied by alpha any more; 0 where alpha is 0."""
+    """Return colors that are not multiplied by alpha any more; 0 where alpha is 0."""
     top = white(pixels)
     share = np.maximum(alpha[..., None].astype(np.float32), 1e-12) / top
-    colours = np.minimum(pixels / share, top) * (alpha > 0)[..., None]
-    return (colours if pixels.dtype == np.float32 else np.rint(colours)).astype(pixels.dtype)
+    colors = np.minimum(pixels / share, top) * (alpha > 0)[..., None]
+    return (colors if pixels.dtype == np.float32 else np.rint(colors)).astype(pixels.dtype)

@@ -1,4 +1,4 @@
-"""Restore arrays of stored samples with one network: noise level, strength, self-ensemble, colour, tiles."""
+"""Restore arrays of stored samples with one network: noise level, strength, self-ensemble, color, tiles."""
 
 import logging
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Options:
         sigma: the noise level in 8-bit units, or `auto`: it is estimated from each image, for a network that takes it.
         strength: 0 leaves the image, 1 is the network's output, between them it is blended.
         x8: the mean over the eight flips and turns of the image.
-        color: of a gray network on a colour image: restore `each` channel, or the `luma` alone.
+        color: of a gray network on a color image: restore `each` channel, or the `luma` alone.
         precision: one of `PRECISIONS`; other than `32-true` changes the result a little, and takes less time and memory
             on hardware that has it.
         tile: pixels of a tile's sides, or `auto`.
@@ -106,7 +106,7 @@ class Restorer:
     ) -> Restored:
         """Restore (H, W, 1 or 3) of uint8, uint16, or float32 in [0, 1].
 
-        alpha: (H, W); colours where it is 0 do not reach the visible ones, and are returned as they are. progress: is
+        alpha: (H, W); colors where it is 0 do not reach the visible ones, and are returned as they are. progress: is
         called with the tiles done and their number.
 
         Raises:
@@ -264,5 +264,5 @@ def _on_channels(run: tiling.Compute, tile: Tensor, channels: int, color: str) -
     luma = (tile * weights).sum(dim=1, keepdim=True)
     restored = run(luma)
     if restored.shape != luma.shape:
-        raise DataError("color=luma: the network enlarges, and the colours would keep their size; use color=each.")
+        raise DataError("color=luma: the network enlarges, and the colors would keep their size; use color=each.")
     return tile + (restored - luma)

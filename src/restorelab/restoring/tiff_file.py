@@ -56,12 +56,12 @@ def _strip(photograph: Photograph, rows: slice, order: str) -> bytes:
         alpha = photograph.alpha[rows, :, None]
         if photograph.premultiplied:
             top = white(samples)
-            colours = samples * (alpha.astype(np.float32) / top)
-            samples = (colours if samples.dtype == np.float32 else np.rint(colours)).astype(samples.dtype)
+            colors = samples * (alpha.astype(np.float32) / top)
+            samples = (colors if samples.dtype == np.float32 else np.rint(colors)).astype(samples.dtype)
         samples = np.concatenate([samples, alpha], axis=2)
     if not photograph.compressed:
         return samples.astype(_ordered(samples, order)).tobytes()
-    if samples.dtype != np.float32:  # the differences of neighbours (predictor 2)
+    if samples.dtype != np.float32:  # the differences of neighbors (predictor 2)
         samples = samples.copy()
         samples[:, 1:] -= samples[:, :-1].copy()
     return zlib.compress(samples.astype(_ordered(samples, order)).tobytes(), LEVEL)
@@ -75,7 +75,7 @@ def _ordered(samples: np.ndarray, order: str) -> np.dtype[Any]:
 def _structure(
     photograph: Photograph, order: str, rows: int, offsets: list[int], counts: list[int]
 ) -> dict[int, tuple[int, int, bytes]]:
-    """The entries that describe the samples, the colour profile and the resolution."""
+    """The entries that describe the samples, the color profile and the resolution."""
     height, width, bands = photograph.pixels.shape
     metadata, alpha, floating = photograph.metadata, photograph.alpha is not None, photograph.pixels.dtype == np.float32
     samples = bands + alpha

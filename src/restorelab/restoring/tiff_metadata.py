@@ -1,4 +1,4 @@
-"""What a page of a TIFF file tells beside its samples: EXIF entries, captions, the resolution, the colour profile."""
+"""What a page of a TIFF file tells beside its samples: EXIF entries, captions, the resolution, the color profile."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ STACK = (50838, 50839)
 ICC, XMP = 34675, 700
 
 NOT_RGB = (5, 8, 9, 10)
-"""Photometric interpretations that become RGB, with which their colour profile does not agree: CMYK and CIELAB."""
+"""Photometric interpretations that become RGB, with which their color profile does not agree: CMYK and CIELAB."""
 
 
 def of_page(file: Tiff) -> Metadata:

@@ -1,12 +1,12 @@
-"""Colours below transparent pixels: they are not seen, so a network must not see them either."""
+"""Colors below transparent pixels: they are not seen, so a network must not see them either."""
 
 import numpy as np
 
 
 def filled(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return pixels (H, W, C) whose colours below alpha 0 come from the visible ones around, in place of the file's.
+    """Return pixels (H, W, C) whose colors below alpha 0 come from the visible ones around, in place of the file's.
 
-    Each hidden pixel gets the mean colour of the smallest square of 2, 4, 8, ... pixels on a fixed grid that holds a
+    Each hidden pixel gets the mean color of the smallest square of 2, 4, 8, ... pixels on a fixed grid that holds a
     visible pixel. Nothing is changed if nothing, or everything, is transparent.
     """
     hidden = alpha == 0
@@ -21,8 +21,8 @@ def filled(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         rows, columns = np.nonzero(waiting)
         known = weight[rows // scale, columns // scale, 0] > 0
         rows, columns = rows[known], columns[known]
-        colours = sums[rows // scale, columns // scale] / weight[rows // scale, columns // scale]
-        result[rows, columns] = colours if pixels.dtype == np.float32 else np.rint(colours)
+        colors = sums[rows // scale, columns // scale] / weight[rows // scale, columns // scale]
+        result[rows, columns] = colors if pixels.dtype == np.float32 else np.rint(colors)
         waiting = waiting.copy()
         waiting[rows, columns] = False
     return result

@@ -85,8 +85,8 @@ def _by_pillow(photograph: Photograph, stream: IO[bytes], quality: int) -> None:
     if photograph.format == "webp":
         options |= {"xmp": metadata.xmp, "exact": True}
         options |= {"lossless": True} if photograph.lossless else {"quality": quality}
-    colours = photograph.pixels[..., 0] if photograph.pixels.shape[2] == 1 else photograph.pixels
-    image = Image.fromarray(np.ascontiguousarray(colours))
+    colors = photograph.pixels[..., 0] if photograph.pixels.shape[2] == 1 else photograph.pixels
+    image = Image.fromarray(np.ascontiguousarray(colors))
     if photograph.alpha is not None:
         image.putalpha(Image.fromarray(photograph.alpha))
     image.save(stream, photograph.format, **options)

@@ -117,14 +117,14 @@ def _tail(path: Path, count: int, *, strip: bool) -> str:
 
 
 def _with_labels(config: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    labelled = copy.deepcopy(dict(config))
+    labeled = copy.deepcopy(dict(config))
     for dotted, label in labels.items():
         *groups, last = dotted.split(".")
-        node: Any = labelled
+        node: Any = labeled
         for group in groups:
             node = node[int(group)] if isinstance(node, list) else node[group]
         node[last] = label
-    return labelled
+    return labeled
 
 
 def like(config: Mapping[str, Any], path: Path, records: Sequence[Record]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def drawn(drawing: Drawing, runs: Runs) -> Drawn:
 
 
 def fitted(figures: Mapping[str, Drawn], most: int = MOST) -> dict[str, Drawn]:
-    """The figures, of which the largest coloured ones lose colours until all PNGs together are at most `most` bytes."""
+    """The figures, of which the largest colored ones lose colors until all PNGs together are at most `most` bytes."""
     kept = dict(figures)
     pictures = {name: figure.content for name, figure in kept.items() if isinstance(figure.content, bytes)}
     for name in sorted(pictures, key=lambda name: len(pictures[name]), reverse=True):

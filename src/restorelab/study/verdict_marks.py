@@ -37,7 +37,7 @@ def against_number(ours: MetricSample, number: float, kind: Metric) -> Pair:
 def judged(cells: Sequence[Cell], pairs: Sequence[Pair | None]) -> list[Cell]:
     """The cells with their verdicts beside them, corrected by Holm among each other; a cell without a pair stays bare.
 
-    Only "better" and "worse" are coloured.
+    Only "better" and "worse" are colored.
     """
     decisions = [_decided(pair, len(cells)) if pair else None for pair in pairs]
     after = correct([words for words, _ in filter(None, decisions)], [p for _, p in filter(None, decisions)])

@@ -10,7 +10,7 @@ from restorelab.runs.ledger import Attempt, State, count
 from restorelab.sweep.planned import Planned
 from restorelab.training.run_status import MEASURED
 
-COLOURS: dict[State, str] = {
+COLORS: dict[State, str] = {
     "done": "green", "running": "cyan", "queued": "dim", "failed": "red", "pruned": "yellow",
     "interrupted": "yellow", "lost": "red",
 }  # fmt: skip
@@ -86,7 +86,7 @@ class Table(Lines):
     def say(self, text: str, state: State = "queued") -> None:
         """Print a line above the table, except for a start, which the table shows."""
         if not text.endswith("started"):
-            self.console.print(text, style=COLOURS[state], markup=False, highlight=False)
+            self.console.print(text, style=COLORS[state], markup=False, highlight=False)
 
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
         """Redraw the table."""

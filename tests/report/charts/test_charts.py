@@ -9,7 +9,7 @@ from compare.page_material import charts
 from report.charts.drawn import ALL, MANY, boxes_of_names, of, places, svg
 from restorelab.report.charts import draw, heat_map, lines
 from restorelab.report.charts.data import Bar, Bars, Box, Boxes, Chart, Dot, HeatMap, Lines, Scatter, Series, Span
-from restorelab.report.charts.look import COLOURS, DASHES, Looks
+from restorelab.report.charts.look import COLORS, DASHES, Looks
 from restorelab.report.charts.numbers import numbers
 
 EVIL = "<b onload='x'>\"&"
@@ -17,17 +17,17 @@ EVIL = "<b onload='x'>\"&"
 
 def test_equal_labels_look_alike_and_different_ones_do_not() -> None:
     grouped = Looks(MANY, ["input"], {name: name.rpartition("-")[0] for name in MANY})
-    assert {grouped[f"dncnn-{n}"].colour for n in ("gaussian", "impulse")} == {4}
+    assert {grouped[f"dncnn-{n}"].color for n in ("gaussian", "impulse")} == {4}
     assert grouped["dncnn-gaussian"].dash != grouped["dncnn-impulse"].dash
     assert grouped["dncnn-impulse"].dash == grouped["ae-impulse"].dash
-    for looks in (grouped, Looks(MANY), Looks([str(n) for n in range(COLOURS * len(DASHES))])):
-        runs = [look for look in looks.values() if look.colour is not None]
-        assert len({(look.colour, look.style) for look in runs}) == len(runs)
+    for looks in (grouped, Looks(MANY), Looks([str(n) for n in range(COLORS * len(DASHES))])):
+        runs = [look for look in looks.values() if look.color is not None]
+        assert len({(look.color, look.style) for look in runs}) == len(runs)
         assert sorted(look.number for look in looks.values()) == list(range(len(looks)))
     assert grouped["input"].css == "cx"
-    # Nine groups are more than there are colours: each run takes the next one.
+    # Nine groups are more than there are colors: each run takes the next one.
     nine = [f"m{n}-{k}" for n in range(9) for k in range(2)]
-    assert Looks(nine, (), {name: name[:2] for name in nine})["m0-1"].colour == 1
+    assert Looks(nine, (), {name: name[:2] for name in nine})["m0-1"].color == 1
 
 
 @pytest.mark.parametrize("size", draw.SIZES)
@@ -148,20 +148,20 @@ def test_boxes_and_bars_stand_at_their_numbers() -> None:
     assert float(up.get("width", 0)) == pytest.approx(2 * float(down.get("width", 0)), abs=0.2)
 
 
-def test_colours_of_a_heat_map() -> None:
+def test_colors_of_a_heat_map() -> None:
     grid = HeatMap("t", "r", "c", ["a", "b"], ["x", "y"], [[1.0, 9.0], [None, 5.0]])
-    assert heat_map.coloured(grid) == [["s0", "s8"], ["none", "s4"]]
+    assert heat_map.colored(grid) == [["s0", "s8"], ["none", "s4"]]
     against = HeatMap(
         "t", "r", "c", ["a", "b"], ["x", "y"], [[1.0, 9.0], [math.nan, 5.0]], reference=[[3.0, 5.0], [1.0, 5.0]]
     )
-    assert heat_map.coloured(against) == [["d2", "d8"], ["none", "d4"]]
-    assert heat_map.coloured(HeatMap("t", "r", "c", ["a"], ["x"], [[3.0]])) == [["s4"]]
+    assert heat_map.colored(against) == [["d2", "d8"], ["none", "d4"]]
+    assert heat_map.colored(HeatMap("t", "r", "c", ["a"], ["x"], [[3.0]])) == [["s4"]]
     less = HeatMap(
         "t", "r", "c", ["a"], ["x", "y"], [[0.00305, 0.00483]], reference=[[0.004, 0.004]], lower=True, digits=5
     )
-    assert heat_map.coloured(less) == [["d8", "d1"]]
+    assert heat_map.colored(less) == [["d8", "d1"]]
     assert "0.00305" in "".join(svg(less, runs=["a"]).itertext())
-    assert heat_map.coloured(HeatMap("t", "r", "c", ["a"], ["x"], [[None]])) == [["none"]]
+    assert heat_map.colored(HeatMap("t", "r", "c", ["a"], ["x"], [[None]])) == [["none"]]
     texts = [cell.find("text").text for cell in of(svg(against), "cell")]  # type: ignore[union-attr]
     assert texts == ["1.00", "9.00", "\N{EN DASH}", "5.00"]
     tips = [cell.get("data-tip") for cell in of(svg(against), "cell")]

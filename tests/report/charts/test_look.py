@@ -1,4 +1,4 @@
-"""Colours of the page, read from its style sheets: contrast (WCAG 2.2) and what is left of them with any vision."""
+"""Colors of the page, read from its style sheets: contrast (WCAG 2.2) and what is left of them with any vision."""
 
 import re
 from itertools import combinations
@@ -9,7 +9,7 @@ from matplotlib.markers import MarkerStyle
 
 from restorelab.report import plots
 from restorelab.report.charts.heat_map import STEPS
-from restorelab.report.charts.look import COLOURS
+from restorelab.report.charts.look import COLORS
 from restorelab.report.page import asset
 
 CSS = str(asset("style.css"))
@@ -24,8 +24,8 @@ VISION = {
 }
 
 
-def linear(colour: str) -> np.ndarray:
-    digits = colour.lstrip("#")
+def linear(color: str) -> np.ndarray:
+    digits = color.lstrip("#")
     digits = "".join(d * 2 for d in digits) if len(digits) == 3 else digits
     value = np.array([int(digits[i : i + 2], 16) for i in (0, 2, 4)]) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
@@ -65,24 +65,24 @@ def test_chips_can_be_read(verdict: str, theme: str) -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_lines_can_be_seen_and_told_apart_with_any_vision(theme: str) -> None:
-    palette = [named(f"c{number}", theme) for number in range(COLOURS)]
-    assert all(contrast(colour, named("paper", theme)) >= 3 for colour in [*palette, named("cx", theme)])
+    palette = [named(f"c{number}", theme) for number in range(COLORS)]
+    assert all(contrast(color, named("paper", theme)) >= 3 for color in [*palette, named("cx", theme)])
     for vision, matrix in VISION.items():
-        seen = [oklab(np.array(matrix) @ linear(colour)) for colour in palette]
+        seen = [oklab(np.array(matrix) @ linear(color)) for color in palette]
         nearest = min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2))
         assert nearest >= (0.07 if vision == "tritan" else 0.1), vision  # a just noticeable difference is about 0.02
 
 
-def test_plotted_figures_have_the_colours_of_the_light_page() -> None:
-    assert tuple(named(f"c{number}", "light") for number in range(COLOURS)) == plots.COLOURS
-    markers = {plots.marker(number) for number in range(COLOURS)}
-    assert len(markers) == COLOURS
+def test_plotted_figures_have_the_colors_of_the_light_page() -> None:
+    assert tuple(named(f"c{number}", "light") for number in range(COLORS)) == plots.COLORS
+    markers = {plots.marker(number) for number in range(COLORS)}
+    assert len(markers) == COLORS
     assert markers <= set(MarkerStyle.markers)
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("step", [f"{ramp}{number}" for ramp in "sd" for number in range(STEPS + 1)])
-def test_numbers_on_the_colours_of_a_heat_map_can_be_read(step: str, theme: str) -> None:
+def test_numbers_on_the_colors_of_a_heat_map_can_be_read(step: str, theme: str) -> None:
     found = re.search(
         rf"\.{step} {{ --in: light-dark\((#\w+), (#\w+)\)(?:; --on: light-dark\((#\w+), (#\w+)\))? }}", CSS
     )

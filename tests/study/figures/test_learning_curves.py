@@ -74,7 +74,7 @@ def test_the_scale(log: bool | None, values: list[float], scale: str, tmp_path: 
     assert decibels.get_yscale() == "linear"
 
 
-def test_many_runs_differ_in_colour_or_marker_and_the_legend_covers_nothing(tmp_path: Path) -> None:
+def test_many_runs_differ_in_color_or_marker_and_the_legend_covers_nothing(tmp_path: Path) -> None:
     names = [f"a_rather_long_name_of_a_run_{i}" for i in range(12)]
     records = [
         history(tmp_path, n, 0, step=[1, 2, 3], **{"val/loss": [i + 1, i + 2, i + 3]}) for i, n in enumerate(names)

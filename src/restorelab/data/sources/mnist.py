@@ -34,7 +34,7 @@ PARTS = {"train": "train", "test": "t10k"}
 
 
 class Mnist:
-    """70,000 handwritten digits, 28x28 gray, labelled 0 to 9; officially 60,000 for training and 10,000 for test.
+    """70,000 handwritten digits, 28x28 gray, labeled 0 to 9; officially 60,000 for training and 10,000 for test.
 
     Each image is its own group, because the files do not say who wrote a digit.
 

@@ -22,7 +22,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "test": ("camera.png", "chelsea.png", "coffee.png", "gravel.png"),
 }  # fmt: skip
 """The photographs of each part. Test has a person outdoors, an animal, a still life and a texture, whose scenes are in
-no other part. The chessboards, colour wheel, horse, logo, phantom, the animated GIF and the multi-page files are not
+no other part. The chessboards, color wheel, horse, logo, phantom, the animated GIF and the multi-page files are not
 photographs, and `clock_motion` is degraded by motion."""
 
 VERSION = version("scikit-image")

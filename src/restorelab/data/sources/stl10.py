@@ -26,7 +26,7 @@ FILES: dict[str, dict[str, tuple[str, str | None]]] = {
     "unlabelled": {"train": ("unlabeled_X.bin", None), "test": ("test_X.bin", None)},
     "labelled": {"train": ("train_X.bin", "train_y.bin"), "test": ("test_X.bin", "test_y.bin")},
 }
-"""Images and labels of each part. The unlabelled images have no test part, so that of the labelled ones is used."""
+"""Images and labels of each part. The unlabeled images have no test part, so that of the labeled ones is used."""
 
 
 class Stl10:
@@ -37,8 +37,8 @@ class Stl10:
 
     Args:
         root: the folder.
-        part: `unlabelled` has the 100,000 unlabelled images for training and the 8,000 of the labelled test set for
-            test, without labels. `labelled` has 5,000 images for training and 8,000 for test, labelled 0 to 9 (1 to 10
+        part: `unlabelled` has the 100,000 unlabeled images for training and the 8,000 of the labeled test set for
+            test, without labels. `labelled` has 5,000 images for training and 8,000 for test, labeled 0 to 9 (1 to 10
             in the files): airplane, bird, car, cat, deer, dog, horse, monkey, ship, truck.
 
     """

@@ -27,7 +27,7 @@ SIDE = 32
 
 
 class Svhn:
-    """32x32 RGB photographs of house numbers' digits, labelled 0 to 9 (the digit 0 is 10 in the files).
+    """32x32 RGB photographs of house numbers' digits, labeled 0 to 9 (the digit 0 is 10 in the files).
 
     A part is the file `<part>_32x32.mat`, or else the only file `<part>_32x32*.mat`, such as a piece of it,
     `train_32x32.first1083.mat`. With both `train` and `test` these are the official parts, and validation images are

@@ -1,6 +1,6 @@
 // The crops: one zoom and place for all of them, errors made from the pictures' own pixels, and two under a slider.
 const RAMP = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]];
-const colour = (share) => {
+const color = (share) => {
   const at = Math.min(share, 1) * (RAMP.length - 1), i = Math.min(RAMP.length - 2, Math.floor(at)), rest = at - i;
   return RAMP[i].map((low, c) => low + (RAMP[i + 1][c] - low) * rest);
 };
@@ -20,7 +20,7 @@ const differ = (canvas, a, b, gain) => {
   for (let y = 0, k = 0; y < high; y++) for (let x = 0; x < wide; x++, k += 4) {
     const i = index(p, x, y), j = index(q, x, y);
     const far = (Math.abs(p.data[i] - q.data[j]) + Math.abs(p.data[i + 1] - q.data[j + 1]) + Math.abs(p.data[i + 2] - q.data[j + 2])) / 765;
-    [out.data[k], out.data[k + 1], out.data[k + 2], out.data[k + 3]] = [...colour(far * gain), 255];
+    [out.data[k], out.data[k + 1], out.data[k + 2], out.data[k + 3]] = [...color(far * gain), 255];
   }
   context.putImageData(out, 0, 0);
 };

@@ -1,6 +1,6 @@
-"""What a chart of the comparison shows, as plain data: no drawing, no colours, no pixels.
+"""What a chart of the comparison shows, as plain data: no drawing, no colors, no pixels.
 
-A chart names its runs by their labels; the page gives equal labels equal colours, dashes and markers everywhere.
+A chart names its runs by their labels; the page gives equal labels equal colors, dashes and markers everywhere.
 Values are finite floats; NaN is a gap in a line and an empty cell elsewhere.
 """
 
@@ -97,7 +97,7 @@ class Boxes:
 class HeatMap:
     """A matrix of numbers: `values` by row and column, None where nothing was measured.
 
-    With `reference`, of the same shape, the colour says by how much a value is better; it is full at `most`, or at the
+    With `reference`, of the same shape, the color says by how much a value is better; it is full at `most`, or at the
     largest difference. `marks` are short signs beside a number. lower: less is better. digits: decimals that are shown.
     """
 

@@ -27,7 +27,7 @@ def empty(chart: Chart) -> bool:
 
 
 def labels(chart: Chart) -> list[str]:
-    """The labels that need a look; of a heat map none, whose colours mean numbers."""
+    """The labels that need a look; of a heat map none, whose colors mean numbers."""
     return [item.label for item in _items(chart) if hasattr(item, "label")]
 
 

@@ -1,4 +1,4 @@
-"""A matrix in colours with its numbers in it, such as noise of the training against noise of the test."""
+"""A matrix in colors with its numbers in it, such as noise of the training against noise of the test."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from restorelab.report.charts.look import Looks
 from restorelab.report.charts.svg import element, short, width, words
 
 STEPS = 8
-"""Colours of the style sheet: `s0` to `s8` from little to much, `d0` to `d8` from worse to better."""
+"""Colors of the style sheet: `s0` to `s8` from little to much, `d0` to `d8` from worse to better."""
 
 CELL, ROW = 54, 30
 """Pixels of a cell at least, and of its height."""
@@ -38,12 +38,12 @@ def heat_map(chart: HeatMap, looks: Looks, wide: float, high: float, name: str) 
             )
         else:
             parts.append(words(label, x, top - 8, text_anchor="middle", class_="name"))
-    steps = coloured(chart)
+    steps = colored(chart)
     for number, label in enumerate(chart.rows):
         y = top + ROW * number
         cells = [_cell(chart, steps, number, column, left, y, cell) for column in range(len(chart.columns))]
         text = words(short(label, left - 14, letters), left - 10, y + ROW / 2 + 4, text_anchor="end", class_="name")
-        run = {"data_run": str(looks[label].number)} if label in looks and looks[label].colour is not None else {}
+        run = {"data_run": str(looks[label].number)} if label in looks and looks[label].color is not None else {}
         parts.append(element("g", text, *cells, class_="run row" if run else "row", **run))
     full = left + cell * len(chart.columns) + (60 if turned else 2)
     return picture(max(full, 200), top + ROW * len(chart.rows) + 4, *parts, title=chart.title, text=described(chart),
@@ -51,7 +51,7 @@ def heat_map(chart: HeatMap, looks: Looks, wide: float, high: float, name: str) 
 
 
 def shown(chart: HeatMap) -> list[list[float | None]]:
-    """What the colours say: the values, or by how much they differ from the reference."""
+    """What the colors say: the values, or by how much they differ from the reference."""
     if chart.reference is None:
         return [[_finite(value) for value in row] for row in chart.values]
     return [
@@ -60,8 +60,8 @@ def shown(chart: HeatMap) -> list[list[float | None]]:
     ]
 
 
-def coloured(chart: HeatMap) -> list[list[str]]:
-    """The colour of each cell: a class of the style sheet."""
+def colored(chart: HeatMap) -> list[list[str]]:
+    """The color of each cell: a class of the style sheet."""
     numbers = shown(chart)
     flat = [value for row in numbers for value in row if value is not None]
     if not flat:

@@ -9,7 +9,7 @@ Rectangle = tuple[float, float, float, float]
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Heights as near as possible to the wanted ones, in their order, at least `gap` apart, within `low` to `high`.
 
-    Where they do not fit, they are as far apart as there is room. Least squares, by pooling neighbours that touch.
+    Where they do not fit, they are as far apart as there is room. Least squares, by pooling neighbors that touch.
     """
     order = sorted(range(len(wanted)), key=lambda place: wanted[place])
     if not order:

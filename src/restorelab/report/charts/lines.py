@@ -149,7 +149,7 @@ def _names(series: Sequence[Series], looks: Looks, frame: Frame, room: float) ->
     size = min(SIZE - 0.5, max(7.0, crowded))
     for (label, x, y), height in zip(ends, heights, strict=True):
         look = looks[label]
-        near = edge - x < broad / 5  # a line that ends earlier is recognized by its colour and dashes
+        near = edge - x < broad / 5  # a line that ends earlier is recognized by its color and dashes
         joint = path([(x, y), (edge + 5, y), (edge + 17, height)], class_="joint") if near else ""
         key = path([(edge + 17, height), (edge + 33, height)], class_="line", stroke_dasharray=look.dash)
         text = words(short(label, room - KEY + 1, size), edge + 38, height + 4, class_="name", font_size=size)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from restorelab.report.charts.svg import element
 
-COLOURS = 8
-"""Colours of the style sheet: `--c0` to `--c7`, told apart with any colour vision, beside `--cx` for what is no run."""
+COLORS = 8
+"""Colors of the style sheet: `--c0` to `--c7`, told apart with any color vision, beside `--cx` for what is no run."""
 
 DASHES = ("", "7 3", "2 2.6", "1.5 3 6 3", "4 2", "12 4", "1 4", "9 2.5 2 2.5 2 2.5")
 """Of lines; the first is solid."""
@@ -26,16 +26,16 @@ MARKERS = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one label is drawn. `number` names it in the page's `data-run`; `colour` is None for what is no run."""
+    """How one label is drawn. `number` names it in the page's `data-run`; `color` is None for what is no run."""
 
     number: int
-    colour: int | None
+    color: int | None
     style: int
 
     @property
     def css(self) -> str:
         """The class that sets `--c`."""
-        return "cx" if self.colour is None else f"c{self.colour}"
+        return "cx" if self.color is None else f"c{self.color}"
 
     @property
     def dash(self) -> str | None:
@@ -58,8 +58,8 @@ class Look:
 class Looks(Mapping[str, Look]):
     """The looks of labels, runs first; equal labels look alike everywhere.
 
-    Where runs fall into groups, such as one a model, a group has a colour and its members differ in dash and marker;
-    otherwise the colour moves first. `other` labels, such as `input`, are gray.
+    Where runs fall into groups, such as one a model, a group has a color and its members differ in dash and marker;
+    otherwise the color moves first. `other` labels, such as `input`, are gray.
     """
 
     def __init__(self, runs: Sequence[str], other: Iterable[str] = (), groups: Mapping[str, str] | None = None) -> None:
@@ -67,8 +67,8 @@ class Looks(Mapping[str, Look]):
         self._looks: dict[str, Look] = {}
         members = _members(runs, groups or {})
         for number, name in enumerate(runs):
-            colour, style = members.get(name, (number % COLOURS, number // COLOURS))
-            self._looks[name] = Look(number, colour, style)
+            color, style = members.get(name, (number % COLORS, number // COLORS))
+            self._looks[name] = Look(number, color, style)
         rest = [name for name in dict.fromkeys(other) if name not in self._looks]
         for place, name in enumerate(rest):
             self._looks[name] = Look(len(runs) + place, None, 2 + place)
@@ -84,13 +84,11 @@ class Looks(Mapping[str, Look]):
 
 
 def _members(runs: Sequence[str], groups: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Colour and style by run, where the groups are as many as there are colours and none is larger than the dashes."""
+    """Color and style by run, where the groups are as many as there are colors and none is larger than the dashes."""
     sorted_in: dict[str, list[str]] = {}
     for name in runs:
         sorted_in.setdefault(groups.get(name, name), []).append(name)
-    fits = len(sorted_in) <= COLOURS and max(map(len, sorted_in.values()), default=0) <= len(DASHES)
+    fits = len(sorted_in) <= COLORS and max(map(len, sorted_in.values()), default=0) <= len(DASHES)
     if not fits or len(sorted_in) < 2:
         return {}
-    return {
-        name: (colour, style) for colour, names in enumerate(sorted_in.values()) for style, name in enumerate(names)
-    }
+    return {name: (color, style) for color, names in enumerate(sorted_in.values()) for style, name in enumerate(names)}

@@ -51,7 +51,7 @@ class Boxes:
         )  # fmt: skip
         first = len(values) - len(self.runs)
         for number, box in enumerate(drawn["boxes"]):
-            box.set(facecolor="#dddddd" if number < first else plots.colour(number - first), alpha=0.75, lw=0.8)
+            box.set(facecolor="#dddddd" if number < first else plots.color(number - first), alpha=0.75, lw=0.8)
         if self.log and self.metric in LOWER:
             axis.set_xscale("log")
             plots.plain_log(axis.xaxis, *axis.get_xlim())

@@ -12,7 +12,7 @@ from restorelab.runs.record import Record, Runs
 from restorelab.study.figures.image_rows import WIDTH
 
 ALIVE, DEAD = (226, 230, 234), (213, 94, 0)
-"""Colours of a pixel that lives and of a dead one; with several channels, the share of dead ones lies between."""
+"""Colors of a pixel that lives and of a dead one; with several channels, the share of dead ones lies between."""
 
 SIDE = 160
 """Pixels of a map at most, about."""

@@ -20,7 +20,7 @@ from restorelab.runs.record import Record, Runs
 
 @dataclass(frozen=True)
 class Curves:
-    """Training and validation curves: an axis a list of `columns`, a colour a run, training dashed, validation solid.
+    """Training and validation curves: an axis a list of `columns`, a color a run, training dashed, validation solid.
 
     With several seeds a line is their mean, and a band goes from the lowest seed to the highest.
 
@@ -87,7 +87,7 @@ class Curves:
 
     def _legend(self, runs: Runs) -> list[Line2D | Patch]:
         entries: list[Line2D | Patch] = [
-            Line2D([], [], color=plots.colour(i), marker=plots.marker(i), ms=4.5, lw=1.8, label=self.labels.get(n, n))
+            Line2D([], [], color=plots.color(i), marker=plots.marker(i), ms=4.5, lw=1.8, label=self.labels.get(n, n))
             for i, n in enumerate(self.runs)
         ]
         shown = {column.partition("/")[0] for columns in self.columns for column in columns}
@@ -119,12 +119,12 @@ class Curves:
 def _draw(axis: Axes, number: int, line: Band, *, dashed: bool, behind: bool) -> None:
     """One run's line; `behind` others it is thin, without band and markers."""
     steps, mean, low, high = line
-    colour = plots.colour(number)
+    color = plots.color(number)
     if not behind and (high > low).any():
-        axis.fill_between(steps, low, high, color=colour, alpha=0.16, lw=0)
+        axis.fill_between(steps, low, high, color=color, alpha=0.16, lw=0)
     look: dict[str, Any] = {"ls": (0, (4, 2)) if dashed else "-", "lw": 1.1 if behind else 1.8}
-    axis.plot(steps, mean, color=colour, alpha=0.85 if behind else 1, **look)
+    axis.plot(steps, mean, color=color, alpha=0.85 if behind else 1, **look)
     if not behind:
         # A few markers, at other places for each run, so that lines on top of each other can be distinguished.
         places = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 6)).round().astype(int))
-        axis.plot(steps[places], mean[places], color=colour, marker=plots.marker(number), ms=4.5, ls="", clip_on=False)
+        axis.plot(steps[places], mean[places], color=color, marker=plots.marker(number), ms=4.5, ls="", clip_on=False)

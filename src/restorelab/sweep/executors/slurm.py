@@ -28,7 +28,7 @@ ASK = 30.0
 COMMANDS = ("sbatch", "srun", "squeue", "scancel")
 
 SOON = 2.0
-"""Seconds after which SLURM is asked whether a cancelled job has ended."""
+"""Seconds after which SLURM is asked whether a canceled job has ended."""
 
 LIMIT = re.compile(r"(?:(?P<days>\d+)[-:])?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)")
 
