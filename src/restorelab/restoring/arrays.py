@@ -1,4 +1,4 @@
-"""Restore images in memory: NumPy arrays, Pillow images and tensors, each given back as it came."""
+"""Restore images in memory: NumPy arrays, Pillow images and tensors; the result has the type of the image."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Restore many files: the next is decoded and the last is written while the network computes."""
+"""Restore many files: the next one is decoded and the previous one is written while the network computes."""
 
 import shutil
 import threading
@@ -30,11 +30,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is changed of the files beside their pixels; None keeps what a file has.
+    """How results are stored.
 
     Attributes:
-        format: see `photograph.FORMATS`. depth: 8, 16 or 32 bits a sample. quality: of JPEG and lossy WebP, 1 to 100.
-        lossy: go on where something of a file cannot be kept.
+        format: one of `photograph.FORMATS`; None keeps the file's format.
+        depth: 8, 16 or 32 bits per sample; None keeps the file's depth.
+        quality: of JPEG and lossy WebP, 1 to 100.
+        lossy: whether files are restored of which something cannot be kept.
     """
 
     format: str | None = None
@@ -45,11 +47,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one file went: `error` is empty for a file that was restored, or left as it is.
+    """The outcome of one file.
 
     Attributes:
-        before: the photograph as it was read. seconds: of estimating and restoring. notes: what changed of the file.
-        written: whether the target is there.
+        job: the file.
+        error: why it failed; empty for a file that was restored or left unchanged.
+        restored: the restored samples; None after an error.
+        before: the photograph as it was read; None after an error.
+        seconds: duration of estimating the noise and restoring.
+        notes: what changed of the file beside its pixels.
+        written: whether the result was written.
     """
 
     job: Job
@@ -62,7 +69,7 @@ class Outcome:
 
 
 Progress = Callable[[Job, int, int], object]
-"""Is called with the file, the tiles of it that are done, and their number."""
+"""A function that is called with the file, the number of its finished tiles, and the number of its tiles."""
 
 
 def run(
@@ -71,10 +78,10 @@ def run(
     wanted: Wanted,
     progress: Progress = lambda job, done, count: None,
 ) -> Iterator[Outcome]:
-    """Restore files in order and yield an outcome for each; a bad file does not stop the others.
+    """Restore files in order and yield an outcome for each; an error of one file does not stop the others.
 
     At most three photographs are in memory: one that is decoded, one that is restored, and one that is written; fewer
-    if they are large. restorer: gives the network for a photograph.
+    if they are large. restorer: returns the restorer for a photograph.
     """
     gate, stopped = Gate(), threading.Event()
 
@@ -128,7 +135,7 @@ def _computed(
 
 
 def _written(outcome: Outcome, wanted: Wanted) -> Outcome:
-    """Write the result of a file. One that is left as it is is copied, if it goes to another folder."""
+    """Write the result of a file; an unchanged file is copied if its result belongs into another folder."""
     job, restored, photograph = outcome.job, outcome.restored, outcome.before
     if restored is None or photograph is None:
         return outcome
@@ -154,13 +161,13 @@ def _written(outcome: Outcome, wanted: Wanted) -> Outcome:
 
 
 def _reason(job: Job, error: UserError) -> str:
-    """The error's message, which names the file."""
+    """Return the error's message, with the name of the file."""
     message = str(error)
     return message if str(job.source) in message or str(job.target) in message else f"{job.source}: {message}"
 
 
 def _result(photograph: Photograph, restored: Restored) -> Photograph:
-    """The photograph with its restored pixels; transparency is enlarged if the network enlarges."""
+    """Return the photograph with its restored pixels; transparency is enlarged if the network enlarges."""
     alpha = photograph.alpha
     height, width = restored.pixels.shape[:2]
     if alpha is not None and alpha.shape != (height, width):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 ORIENTATION = 0x0112
 SUB_BLOCKS = {0x8769: "EXIF", 0x8825: "GPS", 0xA005: "interoperability"}
-"""Entries that hold the place of another directory."""
+"""Entries that hold the offset of another directory."""
 
 WIDTH, HEIGHT = (0x0100, 0xA002), (0x0101, 0xA003)
 """Entries that hold the size of the image, in the first directory and in that of EXIF."""
@@ -18,30 +18,30 @@ BIG = {b"II+\0": "<", b"MM\0+": ">"}
 """The byte order of a BigTIFF file by its first bytes."""
 
 MOST = 65_536
-"""Entries of a directory beyond which it counts as broken."""
+"""Number of entries above which a directory counts as broken."""
 
 
 @dataclass
 class Directory:
-    """Entries by tag: (type, count, bytes of the values); and the directories below it, by their tags."""
+    """Entries by tag, as (type, count, bytes of the values), and the directories `below` this one, by tag."""
 
     entries: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
     below: dict[int, "Directory"] = field(default_factory=dict)
 
 
 def order_of(block: bytes) -> str | None:
-    """Return the byte order of a block as struct writes it; None for what is no such block."""
+    """Return the byte order of a block, `<` or `>`; None for bytes that are not an EXIF block."""
     return {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4]) if len(block) >= 8 else None
 
 
 def stripped(exif: bytes) -> bytes:
-    """Return the block without the `Exif` header that JPEG puts before it; empty for what is no block."""
+    """Return the block without the header `Exif` that JPEG puts before it; empty for bytes that are not a block."""
     block = exif.removeprefix(b"Exif\0\0")
     return block if order_of(block) else b""
 
 
 def orientation(block: bytes) -> int:
-    """Return the orientation, 1 to 8; 1 where a block does not tell."""
+    """Return the orientation, 1 to 8; 1 for a block without one."""
     kind, count, value = read(block).entries.get(ORIENTATION, (0, 0, b""))
     known = count == 1 and kind in (3, 4)
     number: int = struct.unpack(f"{order_of(block)}{'H' if kind == 3 else 'I'}", value)[0] if known else 1
@@ -108,7 +108,7 @@ def read(block: bytes, start: int | None = None) -> Directory:
 
 
 def write(directory: Directory, order: str, offset: int = 8) -> bytes:
-    """Return a directory as bytes that stand at `offset` of a file, with its values and the directories below it."""
+    """Return a directory with its values and the directories below it as bytes, to be written at `offset` of a file."""
     tags = sorted({*directory.entries, *directory.below})
     after = offset + 2 + 12 * len(tags) + 4
     entries, values = b"", b""
@@ -128,7 +128,7 @@ def write(directory: Directory, order: str, offset: int = 8) -> bytes:
 
 
 def block_of(directory: Directory, order: str) -> bytes:
-    """Return a block of its own with this directory."""
+    """Return a complete EXIF block with this directory."""
     head = b"II*\0" if order == "<" else b"MM\0*"
     return head + struct.pack(f"{order}I", 8) + write(directory, order)
 

@@ -1,4 +1,4 @@
-"""Change a photograph's format and depth, and refuse what would lose something without being asked to."""
+"""Convert a photograph to the format and depth of its result, and refuse files of which something would be lost."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ TYPES: dict[int, np.dtype[Any]] = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16
 """The type of samples by their depth."""
 
 MOST = 1 << 31
-"""Bytes of EXIF or XMP in formats other than JPEG, whose segments hold 64 KB."""
+"""The most bytes of EXIF or XMP in formats other than JPEG, whose segments hold 64 KB."""
 
 
 def check(photograph: Photograph, wanted: str | None, depth: int | None, *, lossy: bool) -> None:
@@ -24,7 +24,7 @@ def check(photograph: Photograph, wanted: str | None, depth: int | None, *, loss
 
 
 def refusal(lost: tuple[str, ...]) -> str:
-    """What to say of a file that cannot be kept whole."""
+    """Return the message about a file of which something cannot be kept."""
     return f"cannot be kept: {'; '.join(lost)}. With lossy=true it is restored without."
 
 
@@ -34,7 +34,7 @@ def written_as(own: str, wanted: str | None) -> str:
 
 
 def bits(photograph: Photograph, wanted: str | None, depth: int | None) -> int:
-    """The bits of a sample of the result: `depth`, or those of the file, or the most that its format holds.
+    """Return the bits per sample of the result: `depth`, or those of the file, or the most that its format holds.
 
     Raises:
         DataError: for a depth that the format does not have.
@@ -48,7 +48,7 @@ def bits(photograph: Photograph, wanted: str | None, depth: int | None) -> int:
 
 
 def fitted(photograph: Photograph, wanted: str | None, depth: int | None) -> tuple[Photograph, tuple[str, ...]]:
-    """Return the photograph as its format can hold it, and notes on what changed that was not asked for.
+    """Return the photograph as its format can hold it, and notes on changes that were not requested.
 
     Raises:
         DataError: as `bits`.
@@ -70,7 +70,7 @@ def fitted(photograph: Photograph, wanted: str | None, depth: int | None) -> tup
 
 
 def _held(metadata: Metadata, kind: str) -> tuple[Metadata, list[str]]:
-    """Return the metadata that a format can hold, and names of what it cannot, except for the resolution."""
+    """Return the metadata that a format can hold, and the names of the others; the resolution is not named."""
     largest = {"jpeg": (65_527, 65_504)}.get(kind, (MOST, MOST) if kind in DESCRIBED else (0, 0))
     colors = png_chunks.meaning(metadata.chunks)
     names = {
@@ -92,7 +92,7 @@ def _held(metadata: Metadata, kind: str) -> tuple[Metadata, list[str]]:
 
 
 def _converted(samples: np.ndarray, bits: int) -> np.ndarray:
-    """Samples at another depth, rounded once; the greatest value stays the greatest."""
+    """Return samples at another depth, rounded once; white remains white."""
     wanted = TYPES[bits]
     if samples.dtype == wanted:
         return samples

@@ -20,7 +20,7 @@ layer of 32 channels takes 14 GB for a photograph of 108 megapixels, and 0.5 GB 
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """Float32 that is float32: without TF32, which training may use on a GPU and which rounds to 10 bits."""
+    """Compute float32 in full precision: without TF32, which training may use on a GPU and which rounds to 10 bits."""
     before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
@@ -32,7 +32,7 @@ def exact() -> Iterator[None]:
 
 
 class Restoring:
-    """A network as `restore` runs it: a callable of degraded images and their noise level."""
+    """A network with the padding of `restore`: a callable of degraded images and their noise level."""
 
     def __init__(self, net: nn.Module, *, self_ensemble: bool = False) -> None:
         self.net, self.takes_sigma, self.self_ensemble = net, takes_sigma(net), self_ensemble
@@ -159,7 +159,7 @@ def _tiled(net: nn.Module, image: Tensor, sigma: Tensor | None, tile: int, overl
 
 
 def spans(length: int, side: int, step: int) -> list[tuple[int, int, int]]:
-    """Cover `length` pixels by tiles: (start of the tile, first pixel that is used, one past the last that is used)."""
+    """Cover `length` pixels by tiles; return the start of each, the first pixel that is used, and one past the last."""
     starts = [*range(0, max(length - side, 0), step), max(length - side, 0)]
     # Adjacent tiles meet in the middle of their overlap.
     meetings = [0, *((after + before + side) // 2 for before, after in pairwise(starts)), length]

@@ -1,4 +1,4 @@
-"""What JPEG files of cameras hold beside their picture: gain maps, depth maps, videos, captions, comments."""
+"""The contents of camera JPEG files beside their picture: gain maps, depth maps, videos, captions, comments."""
 
 import re
 import struct
@@ -19,7 +19,7 @@ IPTC = 0x0404
 
 
 def losses(file: Raster) -> list[str]:
-    """Return what of a JPEG cannot be kept, a phrase each. Previews are no loss, as they show the image unrestored."""
+    """Return a phrase for each part of a JPEG that cannot be kept, except previews, which show the image unrestored."""
     segments = [content for name, content in file.image.applist if name in ("APP1", "APP2")]
     others = _pictures(file)
     lost = []
@@ -49,7 +49,7 @@ def _pictures(file: Raster) -> int:
 
 
 def plain_xmp(packet: bytes) -> bytes:
-    """Return an XMP packet without the statements about what is lost, which would lead other programs astray."""
+    """Return an XMP packet without the statements about lost parts, which would mislead other programs."""
     names = rb"(?:hdrgm:\w+|GCamera:(?:Motion|Micro)\w+|xmpNote:HasExtendedXMP)"
     packet = re.sub(rb"\s" + names + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", packet)
     packet = re.sub(rb"<(" + names + rb")>[^<]*</\1>", b"", packet)

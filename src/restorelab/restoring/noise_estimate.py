@@ -20,37 +20,38 @@ SIDE = 7
 """Pixels per side of a patch, as in the source."""
 
 PATCHES = 60_000
-"""Patches that are looked at, on a regular grid over the image: enough for an error of the level below 1 %."""
+"""The most patches that are used, on a regular grid over the image: enough for an error of the level below 1 %."""
 
 CONFIDENCE = 1 - 1e-6
 """Share of the patches of pure noise that count as patches with little texture, as in the source."""
 
 TURNS = 3
+"""How often the level and the choice of patches are improved."""
 
 CLEAN = 2.5
-"""Noise levels, in 8-bit units, below which an image counts as clean: photographs without added noise are estimated at
-0.5 on average, and 95 of 100 below this."""
+"""Noise level, in 8-bit units, below which an image counts as clean: of photographs without added noise the estimate is
+0.5 on average, and below this for 95 of 100."""
 
 LEAST = 400
-"""Patches that are kept at least: the smallest eigenvalue of fewer is far too small, and the next turn keeps even
-fewer."""
+"""The least number of patches that are kept: the smallest eigenvalue of fewer is far too small, and the next turn would
+keep even fewer."""
 
 ERROR = 0.1
-"""Relative error of a level that is estimated; 9 of 10 photographs are closer."""
+"""Relative error of an estimated level; for 9 of 10 photographs it is smaller."""
 
 INNER = 0.1, 0.9
-"""Means between which patches are looked at: nearer to black or white, much of the noise is cut off. (To leave out
-patches with many pixels at black or white would choose those with little noise.)"""
+"""Patches with means between these are used: nearer to black or white, much of the noise is clipped. (Leaving out
+patches with many pixels at black or white instead would prefer those with little noise.)"""
 
 LUMA = (0.299, 0.587, 0.114)
-"""ITU-R 601, as for gray images of datasets."""
+"""The weights of ITU-R BT.601, as for gray images of datasets."""
 
 SMOOTHED = 1.15
-"""How many times the level that is seen in R, G and B the luma's noise must stand for: 1.0 for independent noise, 1.5
-for a JPEG with subsampled chroma."""
+"""Ratio of the level that the luma's noise corresponds to, to that of R, G and B, above which the noise counts as
+smoothed: it is 1.0 for independent noise, and 1.5 for a JPEG with subsampled chroma."""
 
 BINS = 64
-"""Of the histogram of the patches' means, from black to white."""
+"""Bins of the histogram of the patches' means, from black to white."""
 
 
 def estimate(image: np.ndarray, white: float = 1.0) -> float:
@@ -66,17 +67,17 @@ def estimate(image: np.ndarray, white: float = 1.0) -> float:
 
 
 def estimate_luma(image: np.ndarray, white: float = 1.0) -> float:
-    """Return the same of the luma of an RGB image (H, W, 3)."""
+    """Return the standard deviation of the noise in the luma of an RGB image (H, W, 3); see `estimate`."""
     patches, clipped = _looked_at(image, white)
     return _level(_luma(patches), clipped=clipped)
 
 
 def estimate_color(image: np.ndarray, white: float = 1.0) -> float:
-    """Return the same of an RGB image (H, W, 3) for a network that restores its channels together.
+    """Return the noise level of an RGB image (H, W, 3) for a network that restores its channels together.
 
-    JPEG with subsampled chroma, and the processing of cameras, smooth the noise of the colors and leave that of the
-    luma. Such a network is told the level of independent noise in R, G and B that gives the luma as much. Only where
-    noise is seen in the channels: the luma of clean textures stands for more than theirs.
+    JPEG with subsampled chroma, and the processing of cameras, smooth the noise of the chroma but not that of the luma.
+    The result is then the level of independent noise in R, G and B that has as much noise in the luma; but only if the
+    channels are noisy, because in clean images the texture of the luma would count as noise. See `estimate`.
     """
     patches, clipped = _looked_at(image, white)
     channels = _root_mean_square([_level(plane, clipped=clipped) for plane in patches])
@@ -124,16 +125,17 @@ def _level(patches: np.ndarray, *, clipped: bool) -> float:
 
 
 def _patches(plane: np.ndarray) -> np.ndarray:
-    """Patches on a regular grid: (n, SIDE * SIDE) float64."""
+    """Return patches on a regular grid: (n, SIDE * SIDE) float64."""
     windows = np.lib.stride_tricks.sliding_window_view(plane, (SIDE, SIDE))
     step = max(1, math.ceil(math.sqrt(windows.shape[0] * windows.shape[1] / PATCHES)))
     return windows[::step, ::step].reshape(-1, SIDE * SIDE).astype(np.float64)
 
 
 def _gradients() -> tuple[np.ndarray, float]:
-    """The matrix A for which `p A p` is the squared sum of a patch's gradients, and the greatest such sum that pure
-    noise of variance 1 has with `CONFIDENCE`.
-    """  # fmt: skip
+    """Return the matrix A such that `p A p` is the sum of squared gradients of a patch p, and a threshold of that sum.
+
+    Pure noise of variance 1 is below the threshold with the probability `CONFIDENCE`.
+    """
     rows = []
     for grid in (np.eye(SIDE * SIDE).reshape(-1, SIDE, SIDE),):
         rows.append(((grid[:, :, 2:] - grid[:, :, :-2]) / 2).reshape(SIDE * SIDE, -1))
@@ -145,17 +147,18 @@ def _gradients() -> tuple[np.ndarray, float]:
 
 
 def _smallest(patches: np.ndarray) -> float:
-    """The smallest eigenvalue of the covariance of patches; for pure noise its expectation is nearly the variance.
+    """Return the smallest eigenvalue of the covariance of patches, corrected; for pure noise it is nearly the variance.
 
-    For n independent patches of d pixels it is too small by the factor (1 - sqrt(d / n)) ** 2 (Marchenko and Pastur).
-    What texture is left makes it too large; dividing by the root of that factor was closest on photographs.
+    For n independent patches of d pixels the eigenvalue is too small by the factor (1 - sqrt(d / n)) ** 2 (Marchenko
+    and Pastur). The remaining texture makes it too large; dividing by the root of that factor was closest on
+    photographs.
     """
     smallest = max(float(np.linalg.eigvalsh(np.cov(patches, rowvar=False))[0]), 0.0)
     return smallest / (1 - math.sqrt(patches.shape[1] / max(len(patches), LEAST)))
 
 
 def _unclipped(level: float, means: np.ndarray) -> float:
-    """The level before clipping to [0, 1] that gives patches of these means the measured standard deviation."""
+    """Return the level before clipping to [0, 1] that gives patches of these means the measured standard deviation."""
     counts, edges = np.histogram(means, BINS, (0, 1))
     centers, weights = (edges[1:] + edges[:-1]) / 2, counts / counts.sum()
     true_means = np.linspace(-1, 2, 601)
@@ -171,7 +174,7 @@ def _unclipped(level: float, means: np.ndarray) -> float:
 
 
 def _clipped_normal(mean: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of a normal variable that is clipped to [0, 1]."""
+    """Return the mean and the variance of a normal variable that is clipped to [0, 1]."""
     low, high = -mean / level, (1 - mean) / level
     density_low, density_high = (np.exp(-(end**2) / 2) / math.sqrt(2 * math.pi) for end in (low, high))
     inside, white = ndtr(high) - ndtr(low), ndtr(-high)

@@ -15,26 +15,27 @@ SIGMA = "sigma"
 """The name of the input that takes the noise level, (B,)."""
 
 DECLARED = ("channels", "multiple", "minimum", "receptive_field")
-"""Metadata of the file that are whole numbers: what networks declare as attributes."""
+"""Metadata of the file, whole numbers, that are attributes of networks."""
 
 
 PROVIDERS: tuple[tuple[str, dict[str, str]], ...] = (
     ("CUDAExecutionProvider", {"use_tf32": "0"}),
     ("CPUExecutionProvider", {}),
 )
-"""What may run a file, the best first: in float32 that is float32. Others compile for minutes, or round to float16."""
+"""The execution providers that may be used, by preference, with options for full float32 precision. Others compile for
+minutes, or round to float16."""
 
 
 class OnnxNetwork(nn.Module):
     """An ONNX file as a network: `degraded: (B, C, h, w)` float32 in [0, 1], and `sigma` (B,) if it takes the level.
 
-    What networks declare (`multiple`, `receptive_field`, ...) comes from the metadata of the file, or is left out.
+    Attributes that networks declare (`multiple`, `receptive_field`, ...) are those of the file's metadata, if any.
 
     content: the ONNX model, for a file that holds it in another form.
 
     Raises:
         ConfigError: if onnxruntime is not installed.
-        DataError: for a file that is damaged, or is no such network.
+        DataError: for a file that is damaged, or that is not such a network.
     """
 
     def __init__(self, file: Path, content: bytes | None = None) -> None:
@@ -85,7 +86,7 @@ class OnnxNetwork(nn.Module):
         return None
 
     def forward(self, degraded: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """Run the file on the CPU, or what onnxruntime has; the result lies on the device of the input."""
+        """Run the file by onnxruntime; the result is on the device of `degraded`."""
         given = {self.input: np.ascontiguousarray(degraded.detach().cpu().numpy(), dtype=np.float32)}
         if sigma is not None:
             given[SIGMA] = np.ascontiguousarray(sigma.detach().cpu().numpy(), dtype=np.float32)
@@ -97,7 +98,7 @@ class OnnxNetwork(nn.Module):
 
 
 def _declared(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The metadata of a file, each value read as JSON where it is."""
+    """Return the metadata of a file; values that are JSON are parsed."""
     values: dict[str, Any] = {}
     for key, text in metadata.items():
         try:

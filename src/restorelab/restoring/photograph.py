@@ -35,7 +35,7 @@ TURNED = range(5, 9)
 
 
 def resolution(given: Any) -> tuple[float, float] | None:
-    """Return pixels per inch, across and down, as a file tells them; None for what makes no sense."""
+    """Return a file's pixels per inch, (across, down); None if they are missing or implausible."""
     try:
         across, down = (float(value) for value in given)
     except (TypeError, ValueError, ZeroDivisionError):
@@ -44,13 +44,13 @@ def resolution(given: Any) -> tuple[float, float] | None:
 
 
 def white(samples: np.ndarray) -> float:
-    """The value of white: 255, 65535, or 1 for floating point."""
+    """Return the value of white: 255, 65535, or 1 for floating point."""
     return 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype.type).max)
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file tells beside its pixels; empty where it does not.
+    """The metadata of a file; a field is empty if the file does not have it.
 
     Attributes:
         exif: a block as in TIFF, beginning with II or MM, with the orientation reset.
@@ -78,8 +78,9 @@ class Photograph:
         alpha: (H, W) of the same type, not multiplied into the colors; None without transparency.
         format: one of `FORMATS`.
         premultiplied: whether the file held colors multiplied by alpha.
-        compressed: whether the file was compressed at all; lossless: whether without loss (WebP).
-        lost: what of the file cannot be kept, a phrase each.
+        compressed: whether the file was compressed.
+        lossless: whether a WebP file was compressed without loss.
+        lost: a phrase for each part of the file that cannot be kept.
     """
 
     pixels: np.ndarray

@@ -12,14 +12,14 @@ COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """The color type by the number of samples: gray, gray with alpha, RGB, RGB with alpha."""
 
 LEVEL = 4
-"""Of zlib: 6 takes twice as long and saves 1 or 2 % on photographs."""
+"""Compression level of zlib; level 6 takes twice as long and saves 1 to 2 % on photographs."""
 
 ROWS = 64
 """Rows that are filtered at once."""
 
 
 def write(photograph: Photograph, stream: IO[bytes]) -> None:
-    """Write uint16 pixels with alpha and metadata."""
+    """Write a photograph of uint16 pixels with its transparency and metadata."""
     metadata = photograph.metadata
     height, width, bands = photograph.pixels.shape
     bands += photograph.alpha is not None
@@ -47,7 +47,7 @@ def write(photograph: Photograph, stream: IO[bytes]) -> None:
 
 
 def xmp_chunk(packet: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """The text chunk that holds XMP; none for an empty packet."""
+    """Return the text chunk that holds an XMP packet; none for an empty packet."""
     return ((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet),) if packet else ()
 
 
@@ -57,7 +57,7 @@ def _chunk(stream: IO[bytes], kind: bytes, content: bytes) -> None:
 
 
 def _bytes_of_rows(photograph: Photograph, rows: slice) -> np.ndarray:
-    """Samples as bytes, high first: (rows, bytes)."""
+    """Return samples as bytes, the high byte first: (rows, bytes)."""
     samples = photograph.pixels[rows]
     if photograph.alpha is not None:
         samples = np.concatenate([samples, photograph.alpha[rows, :, None]], axis=2)
@@ -65,7 +65,7 @@ def _bytes_of_rows(photograph: Photograph, rows: slice) -> np.ndarray:
 
 
 def _filtered(rows: np.ndarray, above: np.ndarray, pixel: int) -> bytes:
-    """Rows with the better of two filters each (1: difference to the left, 2: to the row above), and its number."""
+    """Return the number and the result of the better of two filters for each row (1: left neighbor, 2: row above)."""
     before = np.concatenate([above, rows[:-1]])
     left = rows.copy()
     left[:, pixel:] -= rows[:, :-pixel]

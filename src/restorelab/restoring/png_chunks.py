@@ -1,4 +1,4 @@
-"""The chunks of a PNG: metadata, wherever they stand in the file, and the color that stands for transparency."""
+"""The chunks of a PNG: metadata, before or after the pixels, and the color that means transparency."""
 
 import struct
 import zlib
@@ -14,7 +14,7 @@ MEANING = (b"gAMA", b"cHRM", b"sRGB", b"cICP")
 """Chunks that say what the samples mean; they are copied."""
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-"""Chunks that are copied as well, but for XMP."""
+"""Text chunks, which are copied, too, except for XMP."""
 
 XMP = b"XML:com.adobe.xmp\0"
 """The keyword of the text chunk that holds XMP."""
@@ -27,16 +27,20 @@ SRGB_CODES = bytes([1, 13])
 """The primaries and the transfer function of sRGB in cICP (ITU-T H.273)."""
 
 SRGB_GAMMA, SRGB_PRIMARIES = (45_455,), (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
-"""What gAMA and cHRM hold for sRGB, in 1 / 100,000, by the specification of PNG."""
+"""The values of gAMA and cHRM for sRGB, in units of 1 / 100,000, from the specification of PNG."""
 
 ROUNDING = 500
-"""By which programs differ in these, in the same unit."""
+"""The greatest difference from these values that counts as rounding, in the same unit."""
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """Attributes:
-    exif: an EXIF block, empty without. xmp: an XMP packet, empty without. copied: (type, content) of the others.
+    """The metadata of a PNG.
+
+    Attributes:
+        exif: an EXIF block, or empty.
+        xmp: an XMP packet, or empty.
+        copied: (type, content) of the chunks that are copied.
     """
 
     exif: bytes
@@ -45,7 +49,7 @@ class Chunks:
 
 
 def read(data: bytes) -> Chunks:
-    """Return the metadata of a PNG, which other programs write before the pixels or behind them."""
+    """Return the metadata of a PNG, which may stand before or after the pixels."""
     block = xmp = b""
     copied = []
     for kind, content in chunks(data):
@@ -70,7 +74,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def meaning(copied: Sequence[tuple[bytes, bytes]]) -> str:
-    """Return the chunk by which samples mean other colors than those of sRGB; empty if they mean these."""
+    """Return the name of the chunk by which the samples are not sRGB; empty if they are sRGB."""
     content = dict(copied)
     if b"cICP" in content:
         return "" if content[b"cICP"][:2] == SRGB_CODES else "cICP"
@@ -99,7 +103,7 @@ def transparent_color(data: bytes) -> tuple[int, ...] | None:
 
 
 def alpha_of(pixels: np.ndarray, color: tuple[int, ...]) -> np.ndarray:
-    """Return the transparency (H, W) of pixels (H, W, C) of which those of one color are transparent."""
+    """Return the transparency (H, W) of pixels (H, W, C): 0 for pixels of `color`, white for all others."""
     top = white(pixels)
     return np.where((pixels == np.array(color)).all(axis=2), 0, top).astype(pixels.dtype)
 

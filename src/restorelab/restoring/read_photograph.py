@@ -1,4 +1,4 @@
-"""Read a photograph with all that its file tells; the decoders, and their checks for damage, are those of datasets."""
+"""Read a photograph with its metadata; the decoders and their checks for damage are those of datasets."""
 
 import struct
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def read(path: Path, reserve: Callable[[int], None] = lambda size: None) -> Phot
     reserve: called with the bytes of memory that decoding and encoding take, before they are allocated; it may block.
 
     Raises:
-        BadImage: for a file that is damaged, or no photograph.
+        BadImage: for a file that is damaged, or not a photograph.
         DataError: if there is not enough memory.
     """
     with warned.heard(), naming(path):
@@ -49,14 +49,14 @@ def read(path: Path, reserve: Callable[[int], None] = lambda size: None) -> Phot
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a file before it is decoded: its format, and what of it cannot be kept."""
+    """The facts that are known of a file before it is decoded: its format, and phrases for what cannot be kept."""
 
     format: str
     lost: tuple[str, ...]
 
 
 def header(path: Path) -> Header | None:
-    """Return what a file's header tells; None for a file that cannot be read, for which `read` gives the reason."""
+    """Return the facts in a file's header; None for a file that cannot be read, for which `read` gives the reason."""
     try:
         with warned.heard(), naming(path):
             file = _opened(path)
@@ -66,7 +66,7 @@ def header(path: Path) -> Header | None:
 
 
 def _opened(path: Path) -> Raster | Tiff:
-    """Read a file's header. Refused for what is no photograph."""
+    """Read a file's header. Raises Refused for a file that is not a photograph."""
     file = open_bytes(read_bytes(path), 3)
     if not isinstance(file, Raster | Tiff):
         raise Refused("a NumPy array, not a photograph; use restorelab.restore from Python")
@@ -82,7 +82,7 @@ def _format(file: Raster | Tiff) -> str:
 
 
 def losses(file: Raster | Tiff) -> tuple[str, ...]:
-    """Return what of a file cannot be kept, a phrase each."""
+    """Return a phrase for each part of a file that cannot be kept."""
     lost = []
     if isinstance(file, Tiff):
         page: Any = file.pictures[0]
@@ -168,7 +168,7 @@ def _of_tiff(file: Tiff, lost: tuple[str, ...]) -> Photograph:
 
 
 def _parted(picture: Picture) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return upright colors (H, W, 1 or 3) and transparency (H, W), of the same of three types."""
+    """Return upright colors (H, W, 1 or 3) and transparency (H, W), both uint8, uint16 or float32."""
     array = np.asarray(picture.pixels)
     array = array[..., None] if array.ndim == 2 else array
     colors = 3 if picture.colors == 3 else 1
@@ -180,7 +180,7 @@ def _parted(picture: Picture) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _samples(array: np.ndarray) -> np.ndarray:
-    """Return samples as uint8, uint16, or float32 in [0, 1]. Refused for any other range."""
+    """Return samples as uint8, uint16 or float32. Raises Refused for signed integers, NaN and infinite values."""
     kind, dtype = array.dtype.kind, array.dtype.newbyteorder("=")
     if dtype in (np.uint8, np.uint16):
         return array.astype(dtype, copy=False)
@@ -197,7 +197,7 @@ def _samples(array: np.ndarray) -> np.ndarray:
 
 
 def _divided(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return colors that are not multiplied by alpha any more; 0 where alpha is 0."""
+    """Return premultiplied colors divided by alpha; 0 where alpha is 0."""
     top = white(pixels)
     share = np.maximum(alpha[..., None].astype(np.float32), 1e-12) / top
     colors = np.minimum(pixels / share, top) * (alpha > 0)[..., None]

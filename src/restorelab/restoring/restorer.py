@@ -31,14 +31,14 @@ class Options:
     """How to restore.
 
     Attributes:
-        sigma: the noise level in 8-bit units, or `auto`: it is estimated from each image, for a network that takes it.
-        strength: 0 leaves the image, 1 is the network's output, between them it is blended.
-        x8: the mean over the eight flips and turns of the image.
-        color: of a gray network on a color image: restore `each` channel, or the `luma` alone.
+        sigma: the noise level in 8-bit units, 0 to 255; `auto` estimates that of each image, if the network takes it.
+        strength: 0 to 1: 0 is the image, 1 the network's output, and between them both are blended.
+        x8: return the mean over the eight flips and rotations of the image.
+        color: what a gray network restores of a color image: `each` channel, or the `luma` alone.
         precision: one of `PRECISIONS`; other than `32-true` changes the result a little, and takes less time and memory
             on hardware that has it.
-        tile: pixels of a tile's sides, or `auto`.
-        force: restore images that are cleaner than what the network was trained for.
+        tile: side of the tiles in pixels; `auto` derives it from the free memory.
+        force: restore images also if they are cleaner than those that the network was trained for.
     """
 
     sigma: float | Literal["auto"] = "auto"
@@ -64,9 +64,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Restored:
-    """Restored samples (s H, s W, C), and how: `sigma` in 8-bit units, None if it was not needed; `untouched` says why
-    the image was left as it is; `tiles` how many there were, `side` their size at most (0 for one tile).
-    """  # fmt: skip
+    """A restored image.
+
+    Attributes:
+        pixels: (s H, s W, C), of the type of the image.
+        sigma: the noise level in 8-bit units; None if it was not needed.
+        untouched: why the image was returned unchanged; empty if it was restored.
+        tiles: number of tiles.
+        side: the greatest side of a tile in pixels; 0 for one tile.
+    """
 
     pixels: np.ndarray
     sigma: float | None = None
@@ -79,7 +85,7 @@ class Restorer:
     """A network with options; it restores one image after another.
 
     net: in evaluation mode, on its device; its output is not clamped. trained: the noise levels that it was trained
-    for, in 8-bit units; None if that is not known, or its noise is no Gaussian one.
+    for, (lowest, highest) in 8-bit units; None if they are not known, or if the noise is not Gaussian.
 
     Raises:
         ConfigError: for options that do not fit the network.
@@ -106,8 +112,8 @@ class Restorer:
     ) -> Restored:
         """Restore (H, W, 1 or 3) of uint8, uint16, or float32 in [0, 1].
 
-        alpha: (H, W); colors where it is 0 do not reach the visible ones, and are returned as they are. progress: is
-        called with the tiles done and their number.
+        alpha: (H, W); colors where it is 0 do not affect the visible ones and are returned unchanged. progress: called
+        with the number of finished tiles and the number of tiles.
 
         Raises:
             DataError: if even the smallest tile does not fit the memory, or the network refuses the image.
@@ -139,7 +145,7 @@ class Restorer:
         return Restored(result, sigma, "", count, tiles.side)
 
     def tiling_difference(self, pixels: np.ndarray) -> float:
-        """The PSNR in dB of the image restored in tiles against the image restored whole; infinite if they are equal.
+        """Return the PSNR in dB of the image restored in tiles against the image restored whole; inf if they are equal.
 
         The tiles are those of `options.tile`, or at most half the image if that would be one tile.
         """
@@ -156,7 +162,7 @@ class Restorer:
         return float("inf") if error == 0 else -10 * float(np.log10(error))
 
     def grid(self, shape: tuple[int, ...], compute: tiling.Compute) -> tiling.Grid:
-        """The tiles for an image of (H, W, C)."""
+        """Return the tiles for an image of `shape` (H, W, C)."""
         height, width, channels = shape
         tiles = tiling.grid(self.net, 0)
         if self.options.tile != "auto":
@@ -181,7 +187,7 @@ class Restorer:
             raise DataError(f"{type(self.net).__name__} cannot restore such an image: {error}") from error
 
     def _smaller(self, error: Exception, tiles: tiling.Grid, shape: tuple[int, ...]) -> tiling.Grid:
-        """The grid to try after an error; raises DataError if it was not the memory, or there is no smaller tile."""
+        """Return the next grid after an error; raise DataError if memory was not the reason, or no tile is smaller."""
         if not tile_size.out_of_memory(error):
             if isinstance(error, RuntimeError | ValueError | IndexError):
                 raise DataError(f"{type(self.net).__name__} cannot restore this image: {error}") from error
@@ -198,7 +204,7 @@ class Restorer:
         return replace(tiles, side=side)
 
     def _level(self, pixels: np.ndarray) -> tuple[float | None, str]:
-        """The noise level in 8-bit units, and why the image is left as it is (empty if it is not)."""
+        """Return the noise level in 8-bit units, and why the image is returned unchanged (empty if it is restored)."""
         if self.options.sigma != "auto":
             return float(self.options.sigma), ""
         if not takes_sigma(self.net) and (self.trained is None or self.options.force):
@@ -217,7 +223,7 @@ class Restorer:
         return (min(sigma, most) if takes_sigma(self.net) else None), ""
 
     def _estimated(self, pixels: np.ndarray) -> float | None:
-        """The noise level in 8-bit units of what the network is given; None for an image that is too small."""
+        """Return the noise level of the network's input in 8-bit units; None for an image that is too small."""
         estimate = noise_estimate.estimate
         if pixels.shape[2] == 3 and self.channels != 1:
             estimate = noise_estimate.estimate_color
@@ -229,7 +235,7 @@ class Restorer:
             return None
 
     def _compute(self, sigma: float | None) -> tiling.Compute:
-        """From a tile of the image to its restored pixels, with the same channels."""
+        """Return the function from a tile of the image to its restored pixels, with the same channels."""
         level = None if sigma is None else torch.tensor([sigma / 255], device=self.device)
 
         dtype = PRECISIONS[self.options.precision]
@@ -252,7 +258,7 @@ class Restorer:
 
 
 def _on_channels(run: tiling.Compute, tile: Tensor, channels: int, color: str) -> Tensor:
-    """Run a network of `channels` on a tile (1, C, h, w) of 1 or 3 channels; returns as many."""
+    """Run a network of `channels` on a tile (1, C, h, w) of 1 or 3 channels; return as many channels."""
     given = tile.shape[1]
     if given == channels:
         return run(tile)

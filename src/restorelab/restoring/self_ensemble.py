@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def averaged(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return a function of images (B, C, h, w) that gives the mean over the eight symmetries of the square.
+    """Return a function of images (B, C, h, w) that returns the mean over the eight symmetries of the square.
 
-    They are restored one after another, so that this takes no more memory than one. A noise level, (B,) or a map
-    (B, 1, h, w), that the function gets besides is given to the network, a map with the image's turn and flip.
+    They are restored one after another, which takes no more memory than one. The function also takes a noise level,
+    (B,) or a map (B, 1, h, w), and passes it to the network; a map is rotated and flipped like the images.
     """
 
     def ensemble(images: Tensor, sigma: Tensor | None = None) -> Tensor:

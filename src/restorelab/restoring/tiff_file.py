@@ -1,4 +1,4 @@
-"""Write TIFF files of 8, 16 and 32 bits (floating point) a sample, with transparency and metadata."""
+"""Write TIFF files of 8, 16 or 32 bits (floating point) per sample, with transparency and metadata."""
 
 import struct
 import sys
@@ -12,17 +12,17 @@ from restorelab.restoring import exif
 from restorelab.restoring.photograph import Photograph, white
 
 STRIP = 1 << 18
-"""Bytes of a strip before compression, about."""
+"""Approximate number of bytes of a strip before compression."""
 
 LEVEL = 4
-"""Of zlib."""
+"""Compression level of zlib."""
 
 LARGEST = (1 << 32) - (1 << 20)
-"""Bytes of a file, whose places are 32-bit numbers, but for what the metadata may take."""
+"""The most bytes of a file, whose offsets are 32-bit numbers, less a reserve for the metadata."""
 
 
 def write(photograph: Photograph, stream: IO[bytes]) -> None:
-    """Write the pixels in strips, then the directory: in the byte order of the EXIF block, if there is one.
+    """Write the pixels in strips, then the directory, in the byte order of the EXIF block if there is one.
 
     Raises:
         DataError: for a photograph of more than 4 GB.
@@ -50,7 +50,7 @@ def write(photograph: Photograph, stream: IO[bytes]) -> None:
 
 
 def _strip(photograph: Photograph, rows: slice, order: str) -> bytes:
-    """Rows of samples as bytes, compressed if the photograph was."""
+    """Return rows of samples as bytes, compressed if the photograph was."""
     samples = photograph.pixels[rows]
     if photograph.alpha is not None:
         alpha = photograph.alpha[rows, :, None]
@@ -68,14 +68,14 @@ def _strip(photograph: Photograph, rows: slice, order: str) -> bytes:
 
 
 def _ordered(samples: np.ndarray, order: str) -> np.dtype[Any]:
-    """The type of samples in a byte order."""
+    """Return the type of samples in a byte order."""
     return np.dtype(f"{order}{samples.dtype.kind}{samples.dtype.itemsize}")
 
 
 def _structure(
     photograph: Photograph, order: str, rows: int, offsets: list[int], counts: list[int]
 ) -> dict[int, tuple[int, int, bytes]]:
-    """The entries that describe the samples, the color profile and the resolution."""
+    """Return the entries that describe the samples, the color profile and the resolution."""
     height, width, bands = photograph.pixels.shape
     metadata, alpha, floating = photograph.metadata, photograph.alpha is not None, photograph.pixels.dtype == np.float32
     samples = bands + alpha

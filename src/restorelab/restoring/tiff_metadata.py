@@ -1,4 +1,4 @@
-"""What a page of a TIFF file tells beside its samples: EXIF entries, captions, the resolution, the color profile."""
+"""The metadata of a page of a TIFF file: EXIF entries, captions, the resolution, the color profile."""
 
 import json
 from typing import Any
@@ -23,11 +23,11 @@ STACK = (50838, 50839)
 ICC, XMP = 34675, 700
 
 NOT_RGB = (5, 8, 9, 10)
-"""Photometric interpretations that become RGB, with which their color profile does not agree: CMYK and CIELAB."""
+"""Photometric interpretations that become RGB, for which their color profile is not valid: CMYK and CIELAB."""
 
 
 def of_page(file: Tiff) -> Metadata:
-    """Return the metadata of the first picture, which is upright already."""
+    """Return the metadata of the first picture, for its upright form."""
     page: Any = file.pictures[0]
     icc = b"" if int(page.photometric) in NOT_RGB else as_bytes(page.tags.valueof(ICC, b""))
     xmp = exif.upright_xmp(as_bytes(page.tags.valueof(XMP, b"")))
@@ -36,7 +36,7 @@ def of_page(file: Tiff) -> Metadata:
 
 
 def as_bytes(value: Any) -> bytes:
-    """Return a value of a tag as bytes; empty for what is neither bytes nor text."""
+    """Return a tag's value as bytes; empty for a value that is neither bytes nor text."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")
     return bytes(value) if isinstance(value, bytes | bytearray) else b""
@@ -52,7 +52,7 @@ def _dpi(tags: Any) -> tuple[float, float] | None:
 
 
 def _exif(file: Tiff, page: Any) -> bytes:
-    """Return the entries that describe the photograph, as a block of their own."""
+    """Return the entries that describe the photograph as an EXIF block."""
     directory = exif.read(file.data, int(page.offset))
     directory.entries = {tag: entry for tag, entry in directory.entries.items() if tag not in STRUCTURE}
     _describe_one_image(file, page, directory)
@@ -62,7 +62,7 @@ def _exif(file: Tiff, page: Any) -> bytes:
 
 
 def _describe_one_image(file: Tiff, page: Any, directory: exif.Directory) -> None:
-    """Remove from a description in place what is not true of a file with one image, which would not be readable."""
+    """Remove, in place, descriptions that do not hold for a file with one image, which programs could then not read."""
     if page.is_shaped:  # by tifffile
         try:
             told = {key: value for key, value in json.loads(page.description).items() if key != "shape"}

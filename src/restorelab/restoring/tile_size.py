@@ -1,4 +1,4 @@
-"""How large a tile may be: from the memory that is free and what the network takes for a pixel, found by a trial."""
+"""The size of tiles, from the free memory and the memory that the network takes per pixel, which a trial measures."""
 
 import math
 import weakref
@@ -17,7 +17,7 @@ LARGEST = {"cpu": 1280, "cuda": 2048}
 time. An image of no more pixels than such a tile is one tile."""
 
 OVERLAPS = 12
-"""A tile of so many overlaps computes 19 % of its pixels twice."""
+"""Side of a tile as a multiple of the overlap, with which 19 % of the pixels are computed twice."""
 
 SHARE = 0.5
 """Share of the free memory that a tile may take on the CPU: images that are decoded and written take theirs, too."""
@@ -30,7 +30,7 @@ WORKSPACE = 2.0
 freed memory is kept for the next tile."""
 
 TRIAL = 128
-"""Pixels of the sides of the trial's tile, at least."""
+"""The least side of the trial's tile, in pixels."""
 
 
 class _Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -65,9 +65,9 @@ class _Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def bytes_per_pixel(compute: Compute, channels: int, tiles: Grid, device: torch.device) -> float:
-    """The memory that a tile takes, by its input pixel; from restoring one small tile.
+    """Return the bytes of memory that a tile takes per input pixel, measured by restoring one small tile.
 
-    channels: of the image (1 or 3).
+    channels: of the image, 1 or 3.
     """
     side = tiles.padded(max(TRIAL, tiles.minimum))
     tile = torch.full((1, channels, side, side), 0.5, device=device)
@@ -83,7 +83,7 @@ def bytes_per_pixel(compute: Compute, channels: int, tiles: Grid, device: torch.
 
 
 def free(device: torch.device) -> int:
-    """Bytes that a tile may take."""
+    """Return the bytes of memory that a tile may take."""
     if device.type == "cuda":
         return int(SHARE_DEVICE * torch.cuda.mem_get_info(device)[0])
     return int(SHARE * memory.available())
@@ -92,10 +92,10 @@ def free(device: torch.device) -> int:
 def side(
     height: int, width: int, tiles: Grid, per_pixel: float, *, room: int, device: str = "cpu", needed: bool = False
 ) -> int:
-    """Pixels of a tile's sides for an image; 0 for the whole image in one tile.
+    """Return the side in pixels of an image's tiles; 0 if the whole image is one tile.
 
-    per_pixel: bytes by `bytes_per_pixel`. room: bytes by `free`. device: its type. needed: whether the image must be
-    one tile where that fits, because tiles would change the result.
+    per_pixel: see `bytes_per_pixel`. room: bytes, see `free`. device: its type. needed: whether the image must be one
+    tile if that fits, because tiles would change the result.
     """
     largest = max(LARGEST.get(device, LARGEST["cuda"]), OVERLAPS * tiles.overlap)
     pixels = tiles.padded(height) * tiles.padded(width)
@@ -107,19 +107,19 @@ def side(
 
 
 def halved(tiles: Grid, height: int, width: int) -> int | None:
-    """The next smaller side after a tile ran out of memory; None if there is none."""
+    """Return the next smaller side after a tile ran out of memory; None if there is none."""
     current = tiles.side or max(height, width)
     smaller = current // 2
     return smaller if smaller >= tiles.least else None
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that there was not enough memory, on the CPU or on a GPU."""
+    """Return whether an error means that there was not enough memory, on the CPU or on a GPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
 
 
 def bounded(net: nn.Module) -> bool:
-    """Whether the network declares a receptive field, so that tiles do not change the result."""
+    """Return whether the network declares a receptive field, so that tiles do not change the result."""
     return getattr(net, "receptive_field", None) is not None

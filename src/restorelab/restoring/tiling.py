@@ -1,4 +1,4 @@
-"""Restore an array of stored samples in tiles: only one tile at a time is in floating point, and in the network."""
+"""Restore an array of stored samples in tiles; only one tile at a time is converted to floating point."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ OVERLAP = 32
 """Pixels by which tiles overlap if the network does not declare its receptive field."""
 
 Compute = Callable[[Tensor], Tensor]
-"""From a tile (1, C, h, w) in [0, 1] to its restored pixels (1, C, s h, s w), not clamped."""
+"""A function from a tile (1, C, h, w) in [0, 1] to its restored pixels (1, C, s h, s w), not clamped."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Grid:
     """How an image is divided into tiles.
 
     Attributes:
-        side: pixels of a tile's sides at most; 0 for one tile.
+        side: the greatest side of a tile in pixels; 0 for one tile.
         overlap: pixels by which tiles overlap.
-        multiple, minimum: of the network, for the sides of its input.
+        multiple, minimum: the sides of a tile are multiples of `multiple` and at least `minimum`, as the network needs.
     """
 
     side: int
@@ -36,15 +36,15 @@ class Grid:
 
     @property
     def least(self) -> int:
-        """The smallest side that leaves something of a tile."""
+        """The smallest side of a tile of which pixels remain beside the overlap."""
         return max(self.minimum, -(-(self.overlap + self.multiple) // self.multiple) * self.multiple)
 
     def padded(self, length: int) -> int:
-        """The length of a side that the network takes."""
+        """Return the length that a side is padded to, so that the network takes it."""
         return max(-(-length // self.multiple) * self.multiple, self.minimum)
 
     def spans(self, length: int) -> list[tuple[int, int, int, int]]:
-        """Tiles that cover a side: (start, end, first pixel that is used, one past the last that is used).
+        """Return the tiles that cover a side: (start, end, first pixel that is used, one past the last that is used).
 
         The tiles are of one size, as small as their number allows.
         """
@@ -60,14 +60,16 @@ class Grid:
         return [(start, start + side, first, last) for start, first, last in spans(whole, side, step)]
 
     def tiles(self, height: int, width: int) -> int:
-        """How many tiles there are."""
+        """Return the number of tiles of an image."""
         return len(self.spans(height)) * len(self.spans(width))
 
 
 def grid(net: nn.Module, side: int) -> Grid:
-    """The grid for a network; `side` 0 for one tile. With a declared receptive field the tiles give the same result as
-    the whole image, for translation invariant networks.
-    """  # fmt: skip
+    """Return the grid for a network and tiles of `side` pixels; 0 for one tile.
+
+    If the network declares its receptive field and is translation invariant, tiles give the same result as the whole
+    image.
+    """
     field = getattr(net, "receptive_field", None)
     overlap = OVERLAP if field is None else int(field) - 1
     return Grid(side, overlap, int(getattr(net, "multiple", 1)), int(getattr(net, "minimum", 1)))
@@ -109,7 +111,7 @@ def restored(
 
 
 def _tile(pixels: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    """Part of the image as (1, C, h, w) float32 in [0, 1]; beyond its lower and right edge it is reflected."""
+    """Return a part of the image, (1, C, h, w) float32 in [0, 1], reflected beyond its lower and right edges."""
     part = np.ascontiguousarray(pixels[rows[0] : rows[1], columns[0] : columns[1]].transpose(2, 0, 1))
     top = white(part)
     tile = torch.from_numpy(part.astype(np.float32))[None] / top
@@ -121,7 +123,7 @@ def _tile(pixels: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -
 
 
 def _stored(output: Tensor, dtype: np.dtype[Any]) -> np.ndarray:
-    """(C, h, w) in [0, 1] as stored samples (h, w, C)."""
+    """Convert (C, h, w) to stored samples (h, w, C), clamped to [0, 1]."""
     clamped = output.float().clamp(0, 1)
     if dtype != np.float32:
         clamped = (clamped * white(np.empty(0, dtype))).round()

@@ -1,10 +1,10 @@
-"""Colors below transparent pixels: they are not seen, so a network must not see them either."""
+"""Replace the colors of fully transparent pixels, which are invisible and must not affect the restored image."""
 
 import numpy as np
 
 
 def filled(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return pixels (H, W, C) whose colors below alpha 0 come from the visible ones around, in place of the file's.
+    """Return pixels (H, W, C) in which those with alpha 0 have the colors of the visible pixels around them.
 
     Each hidden pixel gets the mean color of the smallest square of 2, 4, 8, ... pixels on a fixed grid that holds a
     visible pixel. Nothing is changed if nothing, or everything, is transparent.
@@ -29,7 +29,7 @@ def filled(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _halved(image: np.ndarray) -> np.ndarray:
-    """Sums of squares of 2x2 pixels, with zeros beyond the edges."""
+    """Return the sums of 2x2 pixels, with zeros beyond the edges."""
     height, width, bands = image.shape
     padded = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)))
     return padded.reshape((height + 1) // 2, 2, (width + 1) // 2, 2, bands).sum(axis=(1, 3))

@@ -1,4 +1,4 @@
-"""Which files are restored, and where the results go; decided and checked before anything is read."""
+"""Find the files to restore and the places of the results, and check them before anything is read."""
 
 import glob
 import logging
@@ -23,25 +23,25 @@ NOT_READ = (
 """The endings of photographs in formats that are not read; a warning says how many of them a folder holds."""
 
 MARK = "_restored"
-"""What the name of a result gets, where it lies beside its source."""
+"""What is appended to the stem of a result's name if it is written beside its source."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to restore. `place`: its path within the folder or pattern that it was found by."""
+    """A file to restore. place: its path relative to the folder, or to the fixed part of the pattern, that it is in."""
 
     file: Path
     place: Path
 
 
 def sources(words: Sequence[str], out: Path | None = None) -> list[Source]:
-    """The files that the words of a command line mean: files, folders with all below them, and patterns.
+    """Return the files that the words of a command line name: files, folders with all files below them, and patterns.
 
-    Of folders and patterns, files of other kinds, hidden ones, and results are left out: `NAME_restored.jpg` beside
-    `NAME.jpg`, and what an earlier run wrote below `out`. A file that is named is taken whatever its name is.
+    In folders and patterns, files of other kinds, hidden files and results are skipped: `NAME_restored.jpg` beside
+    `NAME.jpg`, and the results of an earlier run below `out`. A file that is named itself is always taken.
 
     Raises:
-        ConfigError: for a word that means nothing; it names the nearest file.
+        ConfigError: for a word without a file; it names the nearest file.
     """
     found: dict[Path, Source] = {}
     named = set[Path]()
@@ -67,7 +67,7 @@ def sources(words: Sequence[str], out: Path | None = None) -> list[Source]:
 
 
 def _meant(word: str, path: Path) -> list[Source]:
-    """The files that one word means; none if it means nothing."""
+    """Return the files that one word names; an empty list if there are none."""
     if not word:
         raise ConfigError("restore: one of the names is empty; name the files, folders or patterns to restore.")
     if path.is_dir():
@@ -76,12 +76,12 @@ def _meant(word: str, path: Path) -> list[Source]:
 
 
 def _place(path: Path) -> Path:
-    """An absolute path without `..`. Links are not followed: a file and a link to it have results of their own."""
+    """Return an absolute path without `..`. Links are not followed: a file and a link to it have separate results."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def target(source: Source, out: Path | None, kind: str | None) -> Path:
-    """Where the result of a source goes: beside it, or into the folder `out`, under the same path there.
+    """Return the path of a source's result: beside the source, or in the folder `out`, under the same relative path.
 
     kind: the format of the result; None for a file that cannot be read.
     """
@@ -92,11 +92,7 @@ def target(source: Source, out: Path | None, kind: str | None) -> Path:
 
 
 def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
-    """Refuse results that would replace a source or each other, and folders that cannot be written.
-
-    Raises:
-        ConfigError: naming the files or the folder.
-    """
+    """Raise ConfigError for results that would replace a source or each other, and folders that cannot be written."""
     inputs = {source.file.resolve() for source, _ in pairs}
     taken: dict[Path, Source] = {}
     for source, file in pairs:
@@ -127,7 +123,7 @@ def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Image files below a folder, in order; no hidden ones, and no results."""
+    """Yield the image files below a folder in sorted order, except hidden files and results."""
     unread = Counter[str]()
     walked = os.walk(folder, onerror=_told)
     for file in sorted(Path(place) / name for place, _, names in walked for name in names):
@@ -145,12 +141,12 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _told(error: OSError) -> None:
-    """Warn of a folder that cannot be read; its files are left out."""
+    """Warn about a folder that cannot be read; its files are left out."""
     log.warning("%s: left out, as the folder cannot be read (%s)", error.filename, error.strerror)
 
 
 def _matching(pattern: Path) -> Iterator[Source]:
-    """Files that match a pattern; their places are within its part without wildcards."""
+    """Yield the files that match a pattern; their places are relative to its part without wildcards."""
     parts = pattern.parts
     fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
     base = Path(*parts[:fixed])
@@ -163,7 +159,7 @@ def _matching(pattern: Path) -> Iterator[Source]:
 
 
 def _is_result(file: Path) -> bool:
-    """Whether a file is named as the result of another that lies beside it."""
+    """Return whether a file has the name of the result of another file beside it."""
     if not file.stem.endswith(MARK):
         return False
     stem = file.stem.removesuffix(MARK)

@@ -1,4 +1,4 @@
-"""Write a photograph with its metadata: whole, under its own name, or not at all."""
+"""Write a photograph with its metadata, completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ SIDES = {"jpeg": 65_535, "webp": 16_383}
 
 
 def write(photograph: Photograph, file: Path, quality: int) -> None:
-    """Write a photograph in its format. What the format cannot hold must have been removed before, see `fitted`.
+    """Write a photograph in its format, which must be able to hold all of it; see `fitting.fitted`.
 
     quality: of JPEG, and of WebP unless its photograph was lossless: 1 to 100.
 
@@ -38,7 +38,7 @@ def write(photograph: Photograph, file: Path, quality: int) -> None:
 
 @contextmanager
 def whole(file: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `file` for writing; it gets that name once it is complete and on the disk."""
+    """Open a temporary file beside `file` for writing; it is renamed to `file` once it is complete and on the disk."""
     temporary = file.with_name(f".{file.name[:40]}.{os.getpid()}.tmp")  # a longer name may be as long as names can be
     try:
         with temporary.open("wb+") as stream:
@@ -51,7 +51,7 @@ def whole(file: Path) -> Iterator[IO[bytes]]:
 
 
 def ending(photograph_format: str, source: Path) -> str:
-    """The ending of a file of a format: that of its source, if the format has it."""
+    """Return the file name extension for a format: that of the source, if the format has it."""
     endings = FORMATS[photograph_format]
     return source.suffix if source.suffix.lower() in endings else endings[0]
 
