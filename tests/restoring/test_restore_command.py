@@ -1,6 +1,8 @@
 """`restorelab restore`: files in, files out."""
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -310,3 +312,15 @@ def test_damaged_files_are_named(photos: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.slow
 def test_300_damaged_files_are_named(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _no_file_ends_in_a_traceback(300, photos, capsys)
+
+
+@pytest.mark.slow
+def test_a_photograph_does_not_wait_for_packages_that_it_does_not_need(photos: Path) -> None:
+    code = (
+        "import sys; from restorelab.cli.main import main; status = main(sys.argv[1:]); "
+        "slow = {'torch._dynamo', 'torchmetrics', 'matplotlib', 'scipy.stats', 'lightning'}; "
+        "print(status, sorted(slow & {*sys.modules}))"
+    )
+    words = [sys.executable, "-c", code, "restore", "in/colour.jpg", "model=denoise_color", "sigma=20", "out=out"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"

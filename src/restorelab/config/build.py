@@ -12,20 +12,19 @@ from torch import nn
 from restorelab import file_names
 from restorelab.config import metric_names, trainer_arguments, trust
 from restorelab.config import schema as configs
-from restorelab.config.chosen_metrics import per_image
 from restorelab.data import pairing
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.evaluation import Evaluation
 from restorelab.degradations.labels import STAGES, essences
 from restorelab.degradations.pipeline import Degradation
 from restorelab.errors import ConfigError, UserError
-from restorelab.metrics.measures import Measures
-from restorelab.metrics.protocol import Protocol
-from restorelab.objectives.objective import Objective
 
-if TYPE_CHECKING:  # what builds the parts imports none of the training, nor Lightning
+if TYPE_CHECKING:  # to build a network takes none of the training, nor Lightning and torchmetrics
     from restorelab.data.datamodule import DataModule
     from restorelab.data.split_record import Kept
+    from restorelab.metrics.measures import Measures
+    from restorelab.metrics.protocol import Protocol
+    from restorelab.objectives.objective import Objective
     from restorelab.training.trainer_config import TrainerConfig
 
 SPECIAL: dict[str, Any] = {"_target_": "", "_args_": (), "_partial_": False}
@@ -79,19 +78,21 @@ class Parts:
     dataset: Dataset
     degradation: Degradation
     evaluations: dict[str, Evaluation]
-    objective: Objective
-    protocol: Protocol
+    objective: "Objective"
+    protocol: "Protocol"
     trainer: "TrainerConfig"
     tests: dict[str, Dataset] = field(default_factory=dict)
     val: Dataset | None = None
 
     @cached_property
-    def measures(self) -> Measures:
+    def measures(self) -> "Measures":
         """What is measured of the network's outputs.
 
         Raises:
             ConfigError: for what is no metric of a restored and a clean image, and for a package that is not installed.
         """
+        from restorelab.config.chosen_metrics import per_image
+
         nodes = metric_names.whole(self.config.get("metrics"))
         added = sorted(nodes.keys() - metric_names.PROTOCOL)
         if added and not self.objective.restores:
@@ -198,7 +199,7 @@ def _sets(
     config: Mapping[str, Any],
     dataset: Dataset,
     evaluations: Mapping[str, Evaluation],
-    objective: Objective,
+    objective: "Objective",
 ) -> dict[str, Dataset]:
     """Build the sets of the group `test` or `val`; none where a part of the dataset itself is measured."""
     sets = {}

@@ -13,8 +13,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr
-from scipy.stats import gamma
+from scipy.special import gammaincinv, ndtr
 
 SIDE = 7
 """Pixels per side of a patch, as in the source."""
@@ -143,7 +142,7 @@ def _gradients() -> tuple[np.ndarray, float]:
     derivative = np.concatenate(rows, axis=1)
     operator = derivative @ derivative.T
     rank, trace = int(np.linalg.matrix_rank(operator)), float(np.trace(operator))
-    return operator, float(gamma.ppf(CONFIDENCE, rank / 2, scale=2 * trace / rank))
+    return operator, 2 * trace / rank * float(gammaincinv(rank / 2, CONFIDENCE))  # a quantile of the gamma distribution
 
 
 def _smallest(patches: np.ndarray) -> float:

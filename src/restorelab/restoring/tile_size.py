@@ -36,6 +36,10 @@ TRIAL = 128
 class _Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the tensors that are alive, and their maximum."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:  # a hook of torch: True, its default, imports torch._dynamo, for seconds
+        return False
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.most = 0
