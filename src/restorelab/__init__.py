@@ -1,6 +1,6 @@
 """restorelab: compose, train, measure and compare image restoration networks.
 
-`restorelab.load(run_dir)` gives a trained network back and `restorelab.restore(image, model)` uses one.
+`restorelab.load(run_dir)` returns a trained network, and `restorelab.restore(image, model)` uses one.
 Importing this package imports nothing heavy.
 """
 
@@ -12,12 +12,12 @@ __version__ = "0.2.0"
 
 
 def compose(*overrides: str) -> Any:
-    """A run's config from the same words as on the command line, as an `Experiment`.
+    """Compose a run's config from the same words as on the command line; return an `Experiment`.
 
     Its `task()` and `data()` are for Lightning's own Trainer; `restorelab.train` runs it as `train.py` does.
 
     Raises:
-        ConfigError: for a wrong word; says what is allowed.
+        ConfigError: for an invalid word; the message names what is allowed.
     """
     from restorelab.config import composition
     from restorelab.training.experiment import Experiment
@@ -26,9 +26,10 @@ def compose(*overrides: str) -> Any:
 
 
 def train(experiment: Any = (), *overrides: str) -> Any:
-    """Run an experiment, or what overrides compose, as `train.py` does: with its folder, checkpoints and result.json.
+    """Run an experiment, as `train.py` does: with its folder, checkpoints and result.json.
 
-    experiment: of `compose`; or an override, or a list of them. Gives the outcome: `status`, `message`, `run_dir`.
+    experiment: the result of `compose`; or one override, or a list of them, which are composed. Returns the outcome,
+    with `status`, `message` and `run_dir`.
     """
     from restorelab.training.execute import execute
 
@@ -46,10 +47,10 @@ def load(
     clamp: bool = True,
     trust: Sequence[str] = (),
 ) -> Any:
-    """The trained network of a run, in evaluation mode, on `device`: a `torch.nn.Module`.
+    """Return the trained network of a run, in evaluation mode, on `device`: a `torch.nn.Module`.
 
-    It takes degraded images (B, C, h, w) and returns restored ones (B, C, H, W), clamped to [0, 1] as the protocol
-    measures them. `clamp=False` leaves the network's own output, which may lie outside; train on with that.
+    It takes degraded images (B, C, h, w) in [0, 1] and returns restored ones (B, C, H, W), clamped to [0, 1] as the
+    protocol measures them. With `clamp=False` the output may be outside [0, 1]; use this to continue training.
 
     source: a run's folder, for the weights that it evaluated (its best ones, or those of its `ckpt`); a checkpoint in
     a run's folder; the name of a network that comes with the package; or any other file of weights, which then needs
@@ -60,7 +61,7 @@ def load(
     `trust=["my_package"]` for a network of your own. Nothing but tensors and plain containers is unpickled.
 
     Raises:
-        ConfigError: where there is no run, no weights yet, weights of another network, or code that is not trusted.
+        ConfigError: for a missing run, a run without weights, weights of another network, and code that is not trusted.
         DataError: for a file of weights that is damaged.
     """
     from restorelab.runs import loading
@@ -82,7 +83,7 @@ def restore(
     device: str = "cpu",
     trust: Sequence[str] = (),
 ) -> Any:
-    """Restore one image, or a batch of tensors; gives back the same kind.
+    """Restore one image, or a batch of tensors; return the same kind.
 
     image: a NumPy array (H, W), (H, W, 1) or (H, W, 3) of uint8, uint16, or floating-point numbers in [0, 1]; a Pillow
     image of mode L, LA, RGB, RGBA or I;16; or a tensor (C, H, W) or (B, C, H, W) of floating-point numbers in [0, 1].
@@ -92,17 +93,19 @@ def restore(
     `torch.nn.Module`. A name or a path is loaded at each call; to restore many images, pass the module of `load`.
 
     sigma: the noise level in 8-bit units (25 is 25 / 255), for networks that take it; `"auto"` estimates it from the
-    image. An image whose noise is below what the network was trained for is returned as it is, unless `force` is true.
-    That is known of networks by name or path. strength: 0 leaves the image, 1 is the network's output. x8: the mean
-    over eight flips and turns. color: of a gray network on a color image, restore `"each"` channel or the `"luma"`.
+    image. An image whose noise is below what the network was trained for, which is known of networks by name or path,
+    is returned unchanged, unless `force` is true. strength: 0 is the image, 1 the network's output. x8: return the mean
+    over eight flips and rotations. color: what a gray network restores of a color image, `"each"` channel or the
+    `"luma"`.
     precision: `"bf16-mixed"` computes convolutions in bfloat16, several times as fast on recent processors and GPUs; as
     a rule values change by less than 1 / 255. tile: pixels of the sides of tiles, or `"auto"` for what the free memory
     allows.
 
     Raises:
-        ConfigError: for a wrong option or a network that cannot be loaded.
+        ConfigError: for an invalid option, or a network that cannot be loaded.
         DataError: for an image that cannot be restored.
         TypeError: for another kind of image.
+        ValueError: for an image of another shape or range.
     """
     from restorelab.restoring import arrays
     from restorelab.restoring.restorer import Options, Restorer
