@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+BOX = ("top", "left", "height", "width")
+"""The parameters of a noise on a box: its first row and column, height and width, in pixels."""
+
 
 def takes_sigma(net: Any) -> bool:
     """Return whether a network is called with the noise level."""
@@ -74,6 +77,3 @@ def noise_level(parameters: Mapping[str, Tensor], degraded: Tensor) -> Tensor | 
     columns = torch.arange(degraded.shape[-1], device=degraded.device)
     outside = (rows < top) | (rows >= top + height) | (columns < left) | (columns >= left + width)
     return torch.where(outside, 0, sigma.view(-1, 1, 1, 1))  # NaN, for an image without a box, is never outside
-
-
-BOX = ("top", "left", "height", "width")

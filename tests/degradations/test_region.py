@@ -10,9 +10,10 @@ import runs
 from restorelab.config import build
 from restorelab.degradations.mixture import Each, Mixture
 from restorelab.degradations.noise import Gaussian, GaussianImpulse, Impulse, Poisson, Speckle
-from restorelab.degradations.region import BOX, confine
+from restorelab.degradations.region import confine
 from restorelab.degradations.rng import PhiloxDraws, TorchDraws
 from restorelab.errors import ConfigError
+from restorelab.noise_level import BOX
 
 NOISES = {
     "gaussian": lambda **region: Gaussian([25, 75], clip=True, **region),

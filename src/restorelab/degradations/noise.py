@@ -10,8 +10,8 @@ instead of at every step; the datamodule does this. A wrong value raises ConfigE
 Random numbers are independent between images, pixels and channels, unless the class says otherwise. No method waits for
 the device or has shapes that depend on data.
 
-`region` and `box` restrict a noise to one rectangle per image; see `region.py`, which also names the parameters that
-they add.
+`region` and `box` restrict a noise to one rectangle per image; see `region.py`. `noise_level.BOX` names the parameters
+that they add.
 """
 
 from dataclasses import dataclass

@@ -18,11 +18,9 @@ from torch import Tensor
 from restorelab.degradations.rng import Draws
 from restorelab.degradations.strength import Strength, draw, strength
 from restorelab.errors import ConfigError, nearest
+from restorelab.noise_level import BOX
 
 Region = Literal["all", "box"]
-
-BOX = ("top", "left", "height", "width")
-"""The further parameters of a noise on a box: its first row and column, height and width, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
