@@ -90,3 +90,18 @@ def test_two_files_with_one_result_are_told_the_remedy(tree: Path) -> None:
     _check("a.jpg", "a.png")
     with pytest.raises(ConfigError, match=r"would both become a_restored.png; restore them by two commands"):
         _check("a.jpg", "a.png", kind="png")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "beside", "in_out"),
+    [
+        ("a.b.JPG", "jpeg", "a.b_restored.JPG", "a.b.JPG"),
+        ("a.jpg", "png", "a_restored.png", "a.png"),
+        ("2020.01.02", "jpeg", "2020.01.02_restored.jpg", "2020.01.02.jpg"),
+        ("scan", "tiff", "scan_restored.tif", "scan.tif"),
+    ],
+)
+def test_names_of_results(name: str, kind: str, beside: str, in_out: str) -> None:
+    source = which_files.Source(Path("in") / "deep" / name, Path("deep") / name)
+    assert which_files.target(source, None, kind) == Path("in") / "deep" / beside
+    assert which_files.target(source, Path("out"), kind) == Path("out") / "deep" / in_out

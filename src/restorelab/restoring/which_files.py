@@ -85,10 +85,10 @@ def target(source: Source, out: Path | None, kind: str | None) -> Path:
 
     kind: the format of the result; None for a file that cannot be read.
     """
-    suffix = source.file.suffix if kind is None else ending(kind, source.file)
-    if out is None:
-        return source.file.with_name(f"{source.file.stem}{MARK}{suffix}")
-    return out / source.place.with_suffix(suffix)
+    old, new = source.file.suffix, source.file.suffix if kind is None else ending(kind, source.file)
+    is_ending = kind is None or old.lower() in ENDINGS  # not that of `2020.01.02`, a JPEG
+    stem = source.file.stem if is_ending else source.file.name
+    return source.file.with_name(f"{stem}{MARK}{new}") if out is None else out / source.place.with_name(f"{stem}{new}")
 
 
 def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
