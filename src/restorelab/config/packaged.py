@@ -1,7 +1,7 @@
 """Networks that come with the package: a name stands for a file of weights and a model card.
 
 `networks/NAME.safetensors` holds the weights, `networks/NAME.json` the card: what the network is built from, what it
-was trained for, and how it was made and measured. `restorelab.exchange.package` writes both from a finished run.
+was trained for, and how it was made and measured. `restorelab export RUN out=NAME.safetensors` writes both.
 """
 
 import hashlib

@@ -21,8 +21,13 @@ restorelab export RUN out=FILE [key=value ...]: a trained network as a file, che
                   left out: by the ending of FILE (.onnx, .dtmodel, .pth, .safetensors, .md)
   sigma=25        the noise level as a constant, in 8-bit units, in place of the second input (onnx, dtmodel)
   images=12       test images of each evaluation that the file is compared with the network on
-  summary=TEXT    one line for the card: what the network is for
-  licence=TEXT    of the weights, for the card
+  precision=float of the weights in torch and safetensors files: float, half (16 bits), or auto, which is half unless
+                  that changes the PSNR of a test image by more than 0.005 dB
+  summary=TEXT, data=TEXT, licence=TEXT, command=TEXT
+                  lines of the card: what the network is for, what it was trained on, the terms of the weights and of
+                  that data, and the command that trained it
+  measured=RUN,...      evaluations of these weights (restorelab evaluate): the card has their numbers in place of the
+                  run's own, and the file is checked on their images
   overwrite=true  replace a file that is there
   trust=PACKAGE,...     for a run whose config names code of your own
 
@@ -31,15 +36,23 @@ how many dB and levels of 255 its output differs and what an image takes. More t
 The card has the run's numbers if the exported weights are those that were measured (the folder, or its best.ckpt).
 
   restorelab export runs/mine out=mine.onnx
+  restorelab export runs/mine out=mine.safetensors precision=auto    # with its card: restore model=mine.safetensors
   restorelab export denoise_color format=dtmodel sigma=25 out=denoise-restorelab-25.dtmodel
 """
 
-OWN = ("out", "format", "sigma", "images", "summary", "licence", "overwrite", "trust")
+TEXTS = ("summary", "data", "licence", "command")
+OWN = ("out", "format", "sigma", "images", "precision", *TEXTS, "measured", "overwrite", "trust")
 ENDINGS = {"onnx": ".onnx", "dtmodel": ".dtmodel", "torch": ".pth", "safetensors": ".safetensors", "card": ".md"}
 CONSTANT = ("onnx", "dtmodel")
 """Formats that can hold the noise level as a constant."""
 
 IMAGES = 12
+
+PRECISIONS = {"float": [False], "half": [True], "auto": [True, False]}
+"""Whether the weights are stored with 16 bits: what is tried, in this order."""
+
+LOSS = 0.005
+"""dB that `auto` lets 16 bits change the PSNR of a test image: half of the last digit that tables print."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -63,16 +76,34 @@ def run(argv: Sequence[str]) -> int:
     count = own_keys.whole("images", options.get("images", str(IMAGES)))
     if not count:
         raise ConfigError("images=0: a file that was not compared with the network is not written.")
+    precision = own_keys.one_of("precision", options.get("precision", "float"), list(PRECISIONS))
+    if precision != "float" and kind in CONSTANT:
+        raise ConfigError(f"precision={precision}: a file of format={kind} computes in float32. Leave it out.")
     replace = own_keys.truth("overwrite", options.get("overwrite", "false"))
     _check_place(out, kind, replace=replace)
-    texts: dict[str, str] = {key: options[key] for key in ("summary", "licence") if key in options}
+    texts = {key: options[key] for key in TEXTS if key in options}
+    measured = [Path(run).expanduser() for run in own_keys.listed(options.get("measured", ""))]
     with trust.trusting(own_keys.listed(options.get("trust", ""))):
-        print(export(sources[0], out, kind, sigma=sigma, count=count, texts=texts))
+        print(export(sources[0], out, kind, sigma=sigma, count=count, texts=texts, measured=measured,
+                     precision=precision))  # fmt: skip
     return 0
 
 
-def export(source: str, out: Path, kind: str, *, sigma: float | None, count: int, texts: Mapping[str, str]) -> str:
-    """Write the file and its card, both or none, and return a summary. sigma: a constant level in 8-bit units.
+def export(
+    source: str,
+    out: Path,
+    kind: str,
+    *,
+    sigma: float | None,
+    count: int,
+    texts: Mapping[str, str],
+    measured: Sequence[Path] = (),
+    precision: str = "float",
+) -> str:
+    """Write the file and its card, both or none, and return a summary.
+
+    sigma: a constant level in 8-bit units. count: of the test images of each evaluation. texts: lines of the card.
+    measured: runs whose numbers it has. precision: see `PRECISIONS`.
 
     Raises:
         ConfigError, DataError, UserError: as `run`.
@@ -82,7 +113,7 @@ def export(source: str, out: Path, kind: str, *, sigma: float | None, count: int
     from restorelab.exchange.export_source import open_source
     from restorelab.runs.run_folder import write_json, write_text
 
-    network = open_source(source, texts)
+    network = open_source(source, texts, measured)
     card = {**network.card, "name": out.stem}
     try:
         if kind == "card":
@@ -90,11 +121,15 @@ def export(source: str, out: Path, kind: str, *, sigma: float | None, count: int
             return f"card: {out.resolve()}"
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
             made = Path(scratch) / out.name
-            exported_file.write(network, card, made, kind, sigma)
-            check = compare(network, exported_file.opened(network, made, kind, sigma), sigma, count)
-            if not check.decibels <= check.LIMIT:  # NaN is not
-                raise UserError(f"export: {check.words()} Expected at most {check.LIMIT:g} dB, so no file is kept.")
-            card |= exported_file.facts(made, kind, sigma) | {"check": check.facts()}
+            for half in PRECISIONS[precision]:
+                exported_file.write(network, card, made, kind, sigma, half=half)
+                check = compare(network, exported_file.opened(network, made, kind, sigma), sigma, count)
+                limit = LOSS if half and precision == "auto" else check.LIMIT
+                if check.decibels <= limit:  # NaN is not
+                    break
+            else:
+                raise UserError(f"export: {check.words()} Expected at most {limit:g} dB, so no file is kept.")
+            card |= exported_file.facts(made, kind, sigma, half=half) | {"check": check.facts()}
             write_json(made.with_suffix(".json"), card)
             made.replace(out)
             made.with_suffix(".json").replace(out.with_suffix(".json"))

@@ -40,20 +40,23 @@ class ExportSource:
     protocol: Protocol
 
 
-def open_source(source: str, texts: Mapping[str, str]) -> ExportSource:
-    """Open a finished run, a checkpoint in one, or a packaged network. texts: what the card says beside what is known.
+def open_source(source: str, texts: Mapping[str, str], measured: Sequence[Path] = ()) -> ExportSource:
+    """Open a finished run, a checkpoint in one, or a packaged network.
+
+    texts: what the card says beside what is known. measured: runs that have measured these weights, for the card and
+    for its test images; left out, the run itself.
 
     Raises:
-        ConfigError: for weights from elsewhere, and networks that restore no images.
+        ConfigError: for weights from elsewhere, networks that restore no images, and numbers of other weights.
         DataError: for a run that is not finished.
     """
     path = Path(source).expanduser()
     network = packaged.of(path)
     if network is not None:
+        if measured:
+            raise ConfigError(f"measured={measured[0]}: the card of {network.name} has its numbers. Leave it out.")
         card = {**network.card, **texts}
-        protocol, test_sets = _photographs(
-            card["channels"], [row.get("evaluation") for row in card.get("numbers") or []]
-        )
+        protocol, test_sets = _photographs(card["channels"], [row["evaluation"] for row in card.get("numbers") or []])
         return ExportSource(packaged.load(network), card, test_sets, protocol)
     run = path if path.is_dir() else loading.run_of(path)
     if run is None:
@@ -68,13 +71,30 @@ def open_source(source: str, texts: Mapping[str, str]) -> ExportSource:
     record = Record(run.name, run)
     if not build.make("objective", record.config["objective"]).restores:
         raise ConfigError(f"export: {run} trained a network that restores no images.")
-    measured = path.is_dir() or path.resolve() == record.folder.best.resolve()
-    card = card_of(record, net, texts, [record] if measured else [])
-    if not record.evaluations:  # every image was trained on
+    own = path.is_dir() or path.resolve() == record.folder.best.resolve()
+    runs = [Record(folder.name, folder) for folder in measured]
+    for other in runs:
+        _require_same(other, _weights_of(record) if path.is_dir() else path)
+    card = card_of(record, net, texts, runs or ([record] if own else []))
+    sets_of = [(other, name) for other in runs or [record] for name in other.evaluations]
+    if not sets_of:  # every image was trained on
         protocol, test_sets = _photographs(card["channels"], [])
         return ExportSource(net, card, test_sets, protocol)
     protocol = build.make("protocol", record.config["protocol"])
-    return ExportSource(net, card, lambda: [record.frozen(name) for name in record.evaluations], protocol)
+    return ExportSource(net, card, lambda: [other.frozen(name) for other, name in sets_of], protocol)
+
+
+def _weights_of(record: Record) -> Path:
+    """Return the file of the weights that a run has measured."""
+    ckpt = None if record.config.get("train", True) else record.config.get("ckpt")
+    return weights.find(Path(ckpt or record.folder.best), "measured")
+
+
+def _require_same(measurement: Record, file: Path) -> None:
+    """Raise ConfigError for a run whose numbers are those of other weights."""
+    theirs = _weights_of(measurement)
+    if theirs.resolve() != file.resolve() and theirs.read_bytes() != file.read_bytes():
+        raise ConfigError(f"measured={measurement.path}: it measured {theirs}, which are not the weights in {file}.")
 
 
 def _photographs(channels: int, evaluations: Sequence[str]) -> tuple[Protocol, Callable[[], list[FrozenSet]]]:

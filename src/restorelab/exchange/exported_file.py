@@ -60,17 +60,25 @@ def _filled(image: Tensor, axis: int, multiple: int) -> Tensor:
     return image.index_select(axis, torch.where(places < side, places, 2 * side - 2 - places).clamp(min=0))
 
 
-def write(source: ExportSource, card: Mapping[str, Any], file: Path, kind: str, sigma: float | None) -> None:
-    """Write a file of a format.
+def write(
+    source: ExportSource, card: Mapping[str, Any], file: Path, kind: str, sigma: float | None, *, half: bool = False
+) -> None:
+    """Write a file of a format. half: store the weights alone with 16 bits.
 
     Raises:
         ConfigError: for a package that is missing, and what a format cannot hold.
+        DataError: for weights that 16 bits cannot hold.
         UserError: for a network that the exporter cannot translate.
     """
     if sigma is not None and not takes_sigma(source.net):
         raise ConfigError(f"sigma={sigma:g}: {type(source.net).__name__} does not take the noise level. Leave it out.")
     if kind in ("torch", "safetensors"):
         state = weights.state_of(source.net)
+        if not state:
+            raise ConfigError(f"format={kind}: {type(source.net).__name__} has no weights. Use format=onnx.")
+        if half:
+            state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+            weights.refuse_not_finite(source.net, state, "precision=half: the file")
         if kind == "torch":
             torch.save(state, file)
             return
@@ -106,12 +114,12 @@ def opened(source: ExportSource, file: Path, kind: str, sigma: float | None) -> 
     return run
 
 
-def facts(file: Path, kind: str, sigma: float | None) -> dict[str, Any]:
+def facts(file: Path, kind: str, sigma: float | None, *, half: bool = False) -> dict[str, Any]:
     """What the card says of a written file."""
     return {
         "format": kind,
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "precision": "float32",
+        "precision": "float16" if half else "float32",
         **({"constant_sigma": sigma} if sigma is not None else {}),
     }
 

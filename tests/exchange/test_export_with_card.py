@@ -1,4 +1,4 @@
-"""A packaged network is made from a finished run, and is the same network under its name."""
+"""A network is exported with its card as the package has them, and is the same network under its name."""
 
 import hashlib
 import json
@@ -12,17 +12,21 @@ from scoring import Made
 
 import restorelab
 from restorelab.config import packaged
-from restorelab.errors import ConfigError, DataError
-from restorelab.exchange import package
+from restorelab.errors import ConfigError, DataError, UserError
+from restorelab.exchange import export_check, export_network
 from restorelab.runs.record import Record
 
 TEXTS = ["summary=removes noise", "data=photographs", "licence=CC0", "command=python train.py noise=gaussian"]
 
 
+def exported(run: Path, out: Path, *more: str) -> int:
+    return export_network.run([str(run), f"out={out}", *TEXTS, *more])
+
+
 @pytest.fixture(scope="module")
 def folder(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("networks")
-    assert package.run([str(made.run), "tiny", *TEXTS, f"out={out}"]) == 0
+    assert exported(made.run, out / "tiny.safetensors", "precision=auto") == 0
     return out
 
 
@@ -55,11 +59,12 @@ def test_the_card_tells_how_it_was_made_and_measured(made: Made, named: Path) ->
         assert row["psnr"] == pytest.approx(record.metric(row["evaluation"], "psnr"), abs=1e-6)
         low, high = row["psnr_interval"]
         assert low < row["psnr"] < high
-    assert card["precision"].startswith("float16; float16 changes the PSNR of 18 test images by at most 0.00")
+    assert (card["precision"], card["check"]["images"]) == ("float16", 18)
+    assert 0 < card["check"]["largest_db"] < export_network.LOSS
 
 
 def test_the_numbers_may_be_those_of_evaluations(made: Made, named: Path, tmp_path: Path) -> None:
-    assert package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path}", f"measured={made.run},{made.run}"]) == 0
+    assert exported(made.run, tmp_path / "tiny.safetensors", f"measured={made.run},{made.run}") == 0
     numbers = json.loads((tmp_path / "tiny.json").read_text())["numbers"]
     assert numbers == 2 * json.loads((named / "tiny.json").read_text())["numbers"]
 
@@ -68,29 +73,32 @@ def test_numbers_of_other_weights_are_refused(made: Made, tmp_path: Path) -> Non
     other = shutil.copytree(made.run, tmp_path / "other")
     state = torch.load(other / "checkpoints" / "best.ckpt", weights_only=True)
     torch.save({**state, "epoch": 99}, other / "checkpoints" / "best.ckpt")
-    with pytest.raises(ConfigError, match=r"measured=.*other: it measured the weights .*which are not those of"):
-        package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path / 'out'}", f"measured={other}"])
-    assert not (tmp_path / "out").exists()
+    with pytest.raises(ConfigError, match=r"measured=.*other: it measured .*which are not the weights in"):
+        exported(made.run, tmp_path / "tiny.safetensors", f"measured={other}")
+    assert not list(tmp_path.glob("tiny*"))
 
 
 def test_precision_is_kept_where_it_is_asked_for(made: Made, tmp_path: Path) -> None:
-    assert package.run([str(made.run), "tiny", *TEXTS, f"out={tmp_path}", "precision=float"]) == 0
+    assert exported(made.run, tmp_path / "tiny.safetensors") == 0
     image = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0))
     assert torch.equal(restorelab.load(tmp_path / "tiny.safetensors")(image), restorelab.load(made.run)(image))
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (["run"], r"expected RUN NAME summary=TEXT data=TEXT licence=TEXT command=TEXT"),
-        (["run", "name", *TEXTS, "sumary=x"], "Did you mean 'summary'"),
-        (["run", "../name", *TEXTS], "leads to another folder"),
-        (["run", "name", *TEXTS, "precision=quarter"], "auto, half or float"),
-    ],
-)
-def test_wrong_arguments_are_told(given: list[str], expected: str) -> None:
-    with pytest.raises(ConfigError, match=expected):
-        package.run(given)
+def test_half_precision_that_changes_too_much_is_not_kept(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here any change at all is too much for `auto`, and 16 bits are refused where they were asked for."""
+    monkeypatch.setattr(export_network, "LOSS", 0.0)
+    assert exported(made.run, tmp_path / "tiny.safetensors", "precision=auto") == 0
+    assert json.loads((tmp_path / "tiny.json").read_text())["precision"] == "float32"
+    monkeypatch.setattr(export_check.Check, "LIMIT", 0.0)
+    with pytest.raises(UserError, match="Expected at most 0 dB, so no file is kept"):
+        exported(made.run, tmp_path / "half.safetensors", "precision=half")
+    assert not list(tmp_path.glob("half*"))
+    with pytest.raises(ConfigError, match=r"precision=quarter: .*half"):
+        exported(made.run, tmp_path / "half.safetensors", "precision=quarter")
+    with pytest.raises(ConfigError, match="format=onnx computes in float32"):
+        exported(made.run, tmp_path / "half.onnx", "precision=half")
 
 
 def test_a_wrong_name_is_told_with_the_nearest(named: Path) -> None:
