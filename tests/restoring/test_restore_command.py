@@ -88,6 +88,15 @@ def test_a_folder_keeps_its_tree_and_what_is_done_is_skipped(photos: Path, capsy
     assert "color16.tiff" in page
 
 
+def test_results_inside_the_folder_are_skipped_when_the_command_is_given_again(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for expected in ("4 restored", "4 skipped"):
+        assert main(["restore", ".", "out=in/out", "sigma=20"]) == 0
+        assert expected in capsys.readouterr().out
+    assert not (photos / "in" / "out" / "in" / "out").exists()
+
+
 def test_patterns_and_results_that_lie_beside(photos: Path) -> None:
     assert main(["restore", "in/*.*", "in/**/*.webp", "sigma=20"]) == 0
     names = {"color_restored.jpg", "gray_restored.png", "color16_restored.tiff", "deep er/alpha_restored.webp"}

@@ -12,6 +12,8 @@ from PIL import Image
 import restorelab
 from restorelab.config import packaged
 from restorelab.errors import ConfigError
+from restorelab.restoring import noise_estimate
+from restorelab.restoring.restorer import Options, Restorer
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +140,17 @@ def test_a_transparent_color_of_a_pillow_image_is_refused(net: torch.nn.Module) 
     with pytest.raises(TypeError, match="convert it to LA or RGBA"):
         restorelab.restore(image, net, sigma=25)
     assert restorelab.restore(image.convert("LA"), net, sigma=25).mode == "LA"
+
+
+def test_hidden_colors_do_not_change_the_noise_that_is_estimated(net: torch.nn.Module) -> None:
+    generator = np.random.default_rng(0)
+    image = np.full((80, 160, 4), 255, np.uint8)
+    image[..., :3] = np.rint(generator.normal(128, 20, (80, 160, 3))).clip(0, 255)
+    image[:, 80:, 3] = 0
+    found = []
+    for color in (0, 128, 255):
+        image[:, 80:, :3] = color
+        found.append(Restorer(net, Options()).restore(image[..., :3], image[..., 3]))
+    visible = 255 * noise_estimate.estimate_color(image[:, :80, :3], 255)
+    assert [restored.sigma for restored in found] == pytest.approx([visible] * 3, rel=0.02)
+    assert all(np.array_equal(restored.pixels[:, :80], found[0].pixels[:, :80]) for restored in found)

@@ -67,7 +67,7 @@ def run(argv: Sequence[str]) -> int:
     request = parse(argv)
     from restorelab.restoring import which_files
 
-    sources = which_files.sources(request.words)
+    sources = which_files.sources(request.words, request.out)
     networks = _Networks(request)
     from restorelab.restoring.batch import Job
 

@@ -112,16 +112,17 @@ class Restorer:
     ) -> Restored:
         """Restore (H, W, 1 or 3) of uint8, uint16, or float32 in [0, 1].
 
-        alpha: (H, W); colors where it is 0 do not affect the visible ones and are returned unchanged. progress: called
-        with the number of finished tiles and the number of tiles.
+        alpha: (H, W); colors where it is 0 do not affect the visible ones and are returned unchanged. The noise
+        level is estimated without them: they count as black, which is not looked at. progress: called with the number
+        of finished tiles and the number of tiles.
 
         Raises:
             DataError: if even the smallest tile does not fit the memory, or the network refuses the image.
         """
-        sigma, untouched = self._level(pixels)
+        hidden = None if alpha is None or (alpha > 0).all() else alpha == 0
+        sigma, untouched = self._level(pixels if hidden is None else np.where(hidden[..., None], 0, pixels))
         if untouched or self.options.strength == 0:
             return Restored(pixels, sigma, untouched or "strength=0")
-        hidden = None if alpha is None or (alpha > 0).all() else alpha == 0
         seen = pixels if hidden is None or alpha is None else transparency.filled(pixels, alpha)
         compute = self._compute(sigma)
         tiles = self.grid(pixels.shape, compute)

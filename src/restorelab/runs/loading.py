@@ -18,7 +18,7 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
     """See `restorelab.load`. packages: to trust while the network is built."""
     path = Path(source).expanduser()
     if isinstance(model, nn.Module):
-        weights.load_into(model, path)
+        weights.load_into(model, path, "model")
         return _ready(model, device, clamp=clamp)
     if model is None and (network := packaged.of(path)) is not None:
         with trust.trusting(packages):
@@ -29,7 +29,7 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
     elif run is not None:
         config = _read(run)
     else:
-        weights.find(path, "model")
+        weights.read(path, "model")  # says what a file is that holds no weights
         if spandrel.installed():
             return _ready(spandrel.Spandrel(str(path)), device, clamp=clamp)
         msg = (
@@ -42,7 +42,7 @@ def load(source: str | PathLike[str], device: str, *, model: Any, clamp: bool, p
         net: nn.Module = build.make("model", config["model"])
         restores = build.make("objective", config["objective"]).restores
     if any(True for _ in net.parameters()):
-        weights.load_into(net, _weights_of(path, config) if path.is_dir() and model is None else path)
+        weights.load_into(net, _weights_of(path, config) if path.is_dir() and model is None else path, "model")
     return _ready(net, device, clamp=clamp and restores)
 
 
