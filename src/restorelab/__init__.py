@@ -99,7 +99,7 @@ def restore(
     `"luma"`.
     precision: `"bf16-mixed"` computes convolutions in bfloat16, several times as fast on recent processors and GPUs; as
     a rule values change by less than 1 / 255. tile: pixels of the sides of tiles, or `"auto"` for what the free memory
-    allows.
+    allows. device: as torch names it, or `"auto"` for a GPU if there is one.
 
     Raises:
         ConfigError: for an invalid option, or a network that cannot be loaded.
@@ -111,7 +111,7 @@ def restore(
     from restorelab.restoring.restorer import Options, Restorer
     from restorelab.runs import for_restoring
 
-    made = for_restoring.network(model, device, trust)
+    made = for_restoring.network(model, for_restoring.device_of(device), trust)
     options = Options(
         sigma=sigma if sigma == "auto" else float(sigma),
         strength=float(strength),

@@ -222,6 +222,12 @@ def test_a_file_of_weights_alone_needs_its_network(photos: Path, capsys: pytest.
     assert "it says what a file of weights belongs to" in capsys.readouterr().err
 
 
+def test_a_pattern_may_hold_an_equals_sign(photos: Path) -> None:
+    (photos / "in" / "gray.png").rename("a=1.png")
+    assert main(["restore", "a=*.png", "sigma=20", "out=out"]) == 0
+    assert _restored(photos / "out") == ["a=1.png"]
+
+
 def test_formats_and_depths(photos: Path) -> None:
     assert main(["restore", "in/color.jpg", "format=tif", "depth=16", "sigma=20", "out=out"]) == 0
     assert read(photos / "out" / "color.tif").depth == 16

@@ -109,6 +109,8 @@ def test_half_precision_changes_a_little(net: torch.nn.Module) -> None:
 def test_wrong_options_are_told(net: torch.nn.Module) -> None:
     with pytest.raises(ConfigError, match=r"precision=bf16: .*bf16-mixed"):
         restorelab.restore(photographs.pixels(3), net, precision="bf16")
+    with pytest.raises(ConfigError, match="device=gpu: expected auto, cpu, or cuda"):
+        restorelab.restore(photographs.pixels(3), net, device="gpu")
     with pytest.raises(ConfigError, match="strength=2"):
         restorelab.restore(photographs.pixels(3), net, strength=2)
 

@@ -85,17 +85,13 @@ class _Networks:
     """The network of the command, or the two of `model=auto`, each loaded once; the first before anything is read."""
 
     def __init__(self, request: Request) -> None:
-        import torch
-
         from restorelab.restoring.restorer import Options
+        from restorelab.runs import for_restoring
         from restorelab.training.malloc import keep_freed_memory
 
         self.request = request
         self._made: dict[str, Restorer] = {}
-        cuda = torch.cuda.is_available()
-        if request.device.startswith("cuda") and not cuda:
-            raise ConfigError(f"device={request.device}: no GPU is available; use device=cpu.")
-        self.device = ("cuda" if cuda else "cpu") if request.device == "auto" else request.device
+        self.device = for_restoring.device_of(request.device)
         if self.device == "cpu":
             keep_freed_memory()  # which halves the time of a tile
         self.options = Options(**request.options)

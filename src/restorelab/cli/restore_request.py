@@ -1,5 +1,6 @@
 """The command line of `restorelab restore`, read."""
 
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,7 @@ def parse(argv: Sequence[str]) -> Request:
     Raises:
         ConfigError: for a wrong key or value, or no files.
     """
-    pairs = [word for word in argv if "=" in word and (word.partition("=")[0] in OWN or not Path(word).exists())]
+    pairs = [word for word in argv if "=" in word and (word.partition("=")[0] in OWN or not _names_files(word))]
     words = [word for word in argv if word not in pairs]
     if flags := [word for word in words if word.startswith("-") and not Path(word).exists()]:
         raise ConfigError(f"restore {flags[0]}: expected files, key=value, or --help.")
@@ -59,6 +60,10 @@ def parse(argv: Sequence[str]) -> Request:
         options=_options(given),
         wanted=_wanted(given),
     )
+
+
+def _names_files(word: str) -> bool:
+    return Path(word).exists() or any(glob.iglob(word))  # noqa: PTH207 - Path.glob takes no absolute pattern
 
 
 def _options(given: Mapping[str, str]) -> dict[str, Any]:

@@ -27,6 +27,24 @@ class Trained:
     sigma: tuple[float, float] | None
 
 
+def device_of(name: str) -> str:
+    """Return the device for a name: `auto` is a GPU if there is one, otherwise the CPU.
+
+    Raises:
+        ConfigError: for a GPU that is not there, and a name that torch does not know.
+    """
+    gpu = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if gpu else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise ConfigError(f"device={name}: expected auto, cpu, or cuda for a GPU.") from None
+    if kind == "cuda" and not gpu:
+        raise ConfigError(f"device={name}: no GPU is available; use device=cpu.")
+    return name
+
+
 def network(
     source: str | PathLike[str] | nn.Module,
     device: str,
