@@ -51,6 +51,8 @@ def test_weights_with_their_card(
     assert [row["evaluation"] for row in card["numbers"]] == ["gaussian_25", "jpeg_10"]
     image = torch.rand(1, 1, 20, 24)
     expected = restorelab.load(trained)(image)
+    (tmp_path / "plain").touch()
+    assert {f.stat().st_mode for f in (file, file.with_suffix(".json"))} == {(tmp_path / "plain").stat().st_mode}
     if ending == "safetensors":  # it is a packaged network of one's own
         assert torch.equal(packaged.load(packaged.read(file))(image).clamp(0, 1), expected)
     own = ["model=dncnn", "model.depth=3", "model.features=4"]

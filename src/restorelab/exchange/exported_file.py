@@ -82,9 +82,9 @@ def write(
         if kind == "torch":
             torch.save(state, file)
             return
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
-        save_file(state, file)
+        file.write_bytes(save(state))  # `save_file` makes files that only their owner may read
         return
     if size := getattr(source.net, "size", None):
         msg = f"{type(source.net).__name__} takes only images of {size[0]}x{size[1]}, and such a file takes any size."
