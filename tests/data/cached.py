@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from restorelab.data.cache import Table, prepare
+from restorelab.data.cache import ImageTable, prepare
 from restorelab.data.decode import Decoding
 
 
@@ -13,6 +13,6 @@ def noise(shape: tuple[int, ...], seed: int = 0, dtype: type = np.uint8) -> np.n
     return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
 
 
-def get(source: Any, root: Path, **options: Any) -> Table:
+def get(source: Any, root: Path, **options: Any) -> ImageTable:
     ours = {name: options.pop(name) for name in ("limit", "seed", "on_bad") if name in options}
     return prepare(source, Decoding(**options), cache_dir=root, **ours)

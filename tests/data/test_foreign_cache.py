@@ -17,7 +17,7 @@ from restorelab.data import cache
 from restorelab.data.decode import Decoding
 from restorelab.data.evaluation import Evaluation
 from restorelab.data.frozen import FrozenSet
-from restorelab.data.image_table import Table
+from restorelab.data.image_table import ImageTable
 from restorelab.data.item import Item
 from restorelab.degradations.blur import NoBlur
 from restorelab.degradations.downsample import NoDownsample
@@ -44,11 +44,11 @@ class Few:
         return {"seed": self.seed}
 
 
-def table(seed: int = 0) -> Table:
+def table(seed: int = 0) -> ImageTable:
     return cache.prepare(Few(seed), decoding=Decoding(1, None, "none"))
 
 
-def frozen(of: Table) -> FrozenSet:
+def frozen(of: ImageTable) -> FrozenSet:
     degradation = Degradation(NoBlur(), NoDownsample(), Gaussian(25, clip=True))
     evaluation = Evaluation("gaussian_25", degradation, {"sigma": 25})
     return FrozenSet(of, np.arange(4), evaluation, part="test", seed=0, protocol={})

@@ -82,7 +82,9 @@ def test_a_gather_on_the_device_is_that_of_the_host(
     assert len(seen) == {"none": 1, "flip": 2, "dihedral": 8}[augment]
 
 
-def _shown(table: cache.Table, rows: np.ndarray, fields: dict, crop: tuple[int, int] | None, factor: int) -> set[int]:
+def _shown(
+    table: cache.ImageTable, rows: np.ndarray, fields: dict, crop: tuple[int, int] | None, factor: int
+) -> set[int]:
     """The forms in which a batch shows its images: each is one of the eight of some crop, and so is its partner."""
     seen = set()
     for place, row in enumerate(rows):

@@ -12,7 +12,7 @@ from PIL import Image
 from reading import read
 
 from restorelab.data import decode as decode_module
-from restorelab.data.cache import Table, prepare
+from restorelab.data.cache import ImageTable, prepare
 from restorelab.data.decode import Decoding, decode, pages
 from restorelab.data.item import Page
 from restorelab.data.sources.folder import Folder
@@ -61,7 +61,7 @@ def test_a_jpeg_is_one_picture(tmp_path: Path):
         assert np.array_equal(read(path, 1)[0], np.asarray(alone))
 
 
-def get(root: Path, **options: Any) -> Table:
+def get(root: Path, **options: Any) -> ImageTable:
     return prepare(Folder(root / "images"), Decoding(**options), cache_dir=root / "cache")
 
 

@@ -18,7 +18,7 @@ from restorelab.cli.main import main
 from restorelab.cli.restore_request import OWN
 from restorelab.config import packaged
 from restorelab.errors import ConfigError
-from restorelab.restoring.batch import Job, Wanted, run
+from restorelab.restoring.batch import FileJob, Wanted, run
 from restorelab.restoring.read_photograph import read
 from restorelab.restoring.restorer import Options, Restorer
 
@@ -274,7 +274,7 @@ def test_decoding_computing_and_writing_overlap(photos: Path, monkeypatch: pytes
     monkeypatch.setattr(batch, "write", writing)
     gray = photographs.kept()["gray.png"]
     photographs.write(photos / "many", {f"{number}.png": gray for number in range(4)})
-    jobs = [Job(photos / "many" / f"{number}.png", photos / "out" / f"{number}.png") for number in range(4)]
+    jobs = [FileJob(photos / "many" / f"{number}.png", photos / "out" / f"{number}.png") for number in range(4)]
     restorer = Waiting(networks.unet(1), Options(sigma=20.0))
     outcomes = list(run(jobs, lambda photograph: restorer, Wanted()))
     assert [outcome.job for outcome in outcomes] == jobs

@@ -46,7 +46,7 @@ def test_whole_images_are_those_of_inference() -> None:
 def test_spans_cover_a_side_once_and_keep_away_from_the_edges_of_tiles(
     length: int, side: int, overlap: int, multiple: int
 ) -> None:
-    spans = tiling.Grid(side, overlap, multiple).spans(length)
+    spans = tiling.TileGrid(side, overlap, multiple).spans(length)
     whole = -(-length // multiple) * multiple
     assert [first for _, _, first, _ in spans] == [0, *(last for _, _, _, last in spans[:-1])]
     assert spans[-1][3] == whole
@@ -144,13 +144,15 @@ def test_out_of_memory_halves_the_tile_and_is_told_once(caplog: pytest.LogCaptur
 
 
 def test_the_tile_fits_the_memory() -> None:
-    grid = tiling.Grid(0, 20, 4)
+    grid = tiling.TileGrid(0, 20, 4)
     assert tile_size.side(700, 700, grid, 100, room=10**9) == 0
     assert tile_size.side(2000, 700, grid, 100, room=10**9) == 0  # no more pixels than the largest tile
     assert tile_size.side(1000, 1000, grid, 100, room=10**6) == 100
     assert tile_size.side(9000, 9000, grid, 1, room=10**10) == 1280
     assert tile_size.side(9000, 9000, grid, 1, room=10**9, device="cuda") == 2048
-    assert tile_size.side(9000, 9000, tiling.Grid(0, 200, 4), 1, room=10**9) == 12 * 200  # of a wide receptive field
+    assert (
+        tile_size.side(9000, 9000, tiling.TileGrid(0, 200, 4), 1, room=10**9) == 12 * 200
+    )  # of a wide receptive field
     assert tile_size.side(9000, 9000, grid, 1, room=10**9, needed=True) == 0
     assert tile_size.side(9000, 9000, grid, 100, room=1) == grid.least == 24
 
@@ -158,7 +160,7 @@ def test_the_tile_fits_the_memory() -> None:
 def test_the_memory_of_a_tile_is_counted() -> None:
     net = nn.Sequential(nn.Conv2d(1, 8, 1, bias=False), nn.ReLU(), nn.Conv2d(8, 1, 1, bias=False)).eval()
     with torch.inference_mode():
-        counted = tile_size.bytes_per_pixel(net, 1, tiling.Grid(0, 0), torch.device("cpu"))
+        counted = tile_size.bytes_per_pixel(net, 1, tiling.TileGrid(0, 0), torch.device("cpu"))
     # When the ReLU is done: its input and output of 8 channels, and the tile, of 4 bytes each.
     assert counted == pytest.approx(tile_size.WORKSPACE * 4 * (8 + 8 + 1), rel=0.01)
 

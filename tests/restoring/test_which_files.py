@@ -102,6 +102,6 @@ def test_two_files_with_one_result_are_told_the_remedy(tree: Path) -> None:
     ],
 )
 def test_names_of_results(name: str, kind: str, beside: str, in_out: str) -> None:
-    source = which_files.Source(Path("in") / "deep" / name, Path("deep") / name)
+    source = which_files.InputFile(Path("in") / "deep" / name, Path("deep") / name)
     assert which_files.target(source, None, kind) == Path("in") / "deep" / beside
     assert which_files.target(source, Path("out"), kind) == Path("out") / "deep" / in_out

@@ -12,7 +12,7 @@ from restorelab.runs.ledger import Attempt, Ledger
 from restorelab.runs.process_id import Owner
 from restorelab.sweep import queue, request
 from restorelab.sweep.keys import split
-from restorelab.sweep.live import Lines, measured, share
+from restorelab.sweep.live import LiveLines, measured, share
 from restorelab.sweep.request import SweepPlan
 
 REST = [o for o in runs.TINY if not o.startswith("trainer.max_epochs")]
@@ -63,7 +63,7 @@ def attempt(**progress: object) -> Attempt:
 
 
 def test_the_time_left_follows_from_the_finished_runs_and_from_how_far_the_others_are() -> None:
-    lines = Lines(6)
+    lines = LiveLines(6)
     assert lines.remaining({"a": None}, 3) is None
     lines.seconds = [100.0, 100.0]
     # Two run at a time; one has just begun (100 s to go), one is three quarters through its 100 s: 133 s in all.

@@ -44,7 +44,7 @@ def test_what_has_a_result_is_not_done_again(tmp_path: Path) -> None:
 def test_progress_counts_what_earlier_sessions_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [planned(tmp_path, name) for name in "abc"]
     swept(tmp_path, runs[:2], {})
-    Scheduler(tmp_path, runs, Script(tmp_path, {}), live.Lines(len(runs))).run()
+    Scheduler(tmp_path, runs, Script(tmp_path, {}), live.LiveLines(len(runs))).run()
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(" ")[0] for line in lines] == ["[2/3]", "[3/3]"]
 

@@ -13,7 +13,7 @@ from restorelab.data import cache
 from restorelab.data.decode import Decoding
 from restorelab.data.evaluation import Evaluation
 from restorelab.data.frozen import FrozenSet
-from restorelab.data.image_table import Table
+from restorelab.data.image_table import ImageTable
 from restorelab.data.sources.photos import Photos
 from restorelab.degradations.blur import Gaussian as Blur
 from restorelab.degradations.noise import Gaussian, Impulse
@@ -44,13 +44,13 @@ class Gain(Tunable):
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+def table(tmp_path_factory: pytest.TempPathFactory) -> ImageTable:
     """Real patches of 32x32; every row of them may be made a validation or a test image."""
     folder = tmp_path_factory.mktemp("cache")
     return cache.prepare(Photos(patch=32, most=4), Decoding(1), cache_dir=folder)
 
 
-def frozen(table: Table, degradation: Degradation, part: str = "val", rows: object = None) -> FrozenSet:
+def frozen(table: ImageTable, degradation: Degradation, part: str = "val", rows: object = None) -> FrozenSet:
     chosen = np.arange(0, len(table), 4) if rows is None else np.asarray(rows)
     evaluation = Evaluation("some", degradation, {"it": repr(degradation)})
     return FrozenSet(table, chosen, evaluation, part=part, seed=0, protocol=PROTOCOL.spec())
@@ -59,7 +59,7 @@ def frozen(table: Table, degradation: Degradation, part: str = "val", rows: obje
 NOISY = Degradation(noise=Gaussian(30, clip=False))
 
 
-def test_the_table_and_the_choice_are_scikit_images(table: Table) -> None:
+def test_the_table_and_the_choice_are_scikit_images(table: ImageTable) -> None:
     """Every candidate's PSNR, by scikit-image's own denoiser and measure, and the best of them."""
     val, weights = frozen(table, NOISY), [0.02, 0.4, 2.0]
     net = TV(None, {"weight": weights})
@@ -84,7 +84,7 @@ def test_the_table_and_the_choice_are_scikit_images(table: Table) -> None:
     assert torch.equal(net(noisy), TV(0.4)(noisy))
 
 
-def test_it_is_deterministic_and_of_equals_the_first_wins(table: Table) -> None:
+def test_it_is_deterministic_and_of_equals_the_first_wins(table: ImageTable) -> None:
     val = frozen(table, NOISY)
     assert tuned(TV(None, {"weight": [0.05, 0.1]}), val, PROTOCOL) == tuned(
         TV(None, {"weight": [0.05, 0.1]}), val, PROTOCOL, batch_size=3
@@ -98,7 +98,7 @@ def test_it_is_deterministic_and_of_equals_the_first_wins(table: Table) -> None:
     assert tie.tried[0].psnr == tie.tried[1].psnr
 
 
-def test_each_evaluation_gets_its_own(table: Table) -> None:
+def test_each_evaluation_gets_its_own(table: ImageTable) -> None:
     net = TV(None, {"weight": [0.02, 0.05, 0.1, 0.2, 0.4]})
     chosen = [
         tuned(net, frozen(table, Degradation(noise=Gaussian(s, clip=True))), PROTOCOL).values["weight"]
@@ -110,7 +110,7 @@ def test_each_evaluation_gets_its_own(table: Table) -> None:
     assert tuned(Median(None, {"kernel": [1, 3, 5, 15]}), heavy, PROTOCOL).values["kernel"] > 1
 
 
-def test_every_combination_is_tried_and_the_known_blur_is_found(table: Table) -> None:
+def test_every_combination_is_tried_and_the_known_blur_is_found(table: ImageTable) -> None:
     val = frozen(table, Degradation(blur=Blur(1.0), noise=Gaussian(2, clip=False)))
     net = Wiener(None, None, None, {"sigma": [0, 0.5, 1.0, 2.0], "balance": [1e-4, 1e-3, 1e-2]})
     done: list[int] = []
@@ -122,7 +122,7 @@ def test_every_combination_is_tried_and_the_known_blur_is_found(table: Table) ->
     assert result.table().count("*") == 1
 
 
-def test_a_value_that_is_given_is_used_as_it_is(table: Table) -> None:
+def test_a_value_that_is_given_is_used_as_it_is(table: ImageTable) -> None:
     net = Wiener(None, 1.0, None, {"sigma": [0, 2], "balance": [0.01, 0.1]})
     assert wanted(net)
     assert {one.values.get("sigma") for one in tuned(net, frozen(table, NOISY), PROTOCOL).tried} == {None}
@@ -140,14 +140,14 @@ def test_a_network_that_is_not_tuned_yet_says_so() -> None:
         TV(None, {"weight": [0.1]})(torch.rand(1, 1, 12, 12))
 
 
-def test_test_images_are_never_touched(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_test_images_are_never_touched(table: ImageTable, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.arange(len(table))
     val, test = frozen(table, NOISY, rows=rows[::2]), frozen(table, NOISY, "test", rows[1::2])
     with pytest.raises(ValueError, match="nothing is chosen on test images"):
         tuned(Gain(None, {"gain": [1]}), test, PROTOCOL)
     read: list[int] = []
-    original = Table.clean
-    monkeypatch.setattr(Table, "clean", lambda self, row: read.append(int(row)) or original(self, row))
+    original = ImageTable.clean
+    monkeypatch.setattr(ImageTable, "clean", lambda self, row: read.append(int(row)) or original(self, row))
     net = Gain(None, {"gain": [0.9, 1.0, 1.1]})
     tuned(net, val, PROTOCOL, images=9)
     assert sorted(set(read)) == [int(val.rows[i * len(val) // 9]) for i in range(9)]
@@ -155,7 +155,7 @@ def test_test_images_are_never_touched(table: Table, monkeypatch: pytest.MonkeyP
     assert net.seen == 3 * 9
 
 
-def test_few_images_and_none(table: Table) -> None:
+def test_few_images_and_none(table: ImageTable) -> None:
     net = Gain(None, {"gain": [1.0]})
     assert tuned(net, frozen(table, NOISY, rows=[3, 5]), PROTOCOL).images == 2
     with pytest.raises(ValueError, match=r"needs validation images: .* 0 are to be used"):
@@ -167,7 +167,11 @@ def test_few_images_and_none(table: Table) -> None:
     [([0.02, 0.05], "largest"), ([1.0, 2.0], "smallest"), ([0.02, 0.4, 2.0], None)],
 )
 def test_an_end_of_the_grid_is_warned_of(
-    table: Table, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, grid: list[float], edge: str | None
+    table: ImageTable,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    grid: list[float],
+    edge: str | None,
 ) -> None:
     monkeypatch.setattr(logging.getLogger("restorelab"), "propagate", True)
     with caplog.at_level(logging.WARNING, logger="restorelab"):
@@ -177,7 +181,7 @@ def test_an_end_of_the_grid_is_warned_of(
     assert bool(caplog.records) == bool(edge)
 
 
-def test_the_least_that_may_be_is_no_end_of_the_grid(table: Table) -> None:
+def test_the_least_that_may_be_is_no_end_of_the_grid(table: ImageTable) -> None:
     result = tuned(Median(None, {"kernel": [1, 3, 5]}), frozen(table, Degradation()), PROTOCOL)
     assert result.values == {"kernel": 1}
     assert result.edges == {}

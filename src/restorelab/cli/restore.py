@@ -12,7 +12,7 @@ from restorelab.errors import ConfigError
 from restorelab.restoring.photograph import FORMATS
 
 if TYPE_CHECKING:
-    from restorelab.restoring.batch import Job, Outcome
+    from restorelab.restoring.batch import FileJob, FileOutcome
     from restorelab.restoring.photograph import Photograph
     from restorelab.restoring.restorer import Restorer
 
@@ -69,9 +69,9 @@ def run(argv: Sequence[str]) -> int:
 
     sources = which_files.sources(request.words, request.out)
     networks = _Networks(request)
-    from restorelab.restoring.batch import Job
+    from restorelab.restoring.batch import FileJob
 
-    jobs, bad = _planned(request, sources, Job)
+    jobs, bad = _planned(request, sources, FileJob)
     if request.check:
         return max(_check(jobs, networks), bool(bad))
     waiting = [job for job in jobs if request.overwrite or not job.target.exists()]
@@ -116,7 +116,7 @@ class _Networks:
         return self._made[name]
 
 
-def _planned(request: Request, sources: Sequence[Any], job: "type[Job]") -> tuple[list["Job"], int]:
+def _planned(request: Request, sources: Sequence[Any], job: "type[FileJob]") -> tuple[list["FileJob"], int]:
     """Return the jobs, and how many files are refused; losses are reported before anything is written."""
     from restorelab.restoring import fitting, which_files
     from restorelab.restoring.read_photograph import header
@@ -136,7 +136,7 @@ def _planned(request: Request, sources: Sequence[Any], job: "type[Job]") -> tupl
     return [job(source.file, target) for source, target in pairs], bad
 
 
-def _restore(request: Request, jobs: list["Job"], networks: _Networks, *, skipped: int, bad: int) -> int:
+def _restore(request: Request, jobs: list["FileJob"], networks: _Networks, *, skipped: int, bad: int) -> int:
     """Restore the files, print the lines and write the page; return the exit status."""
     from tqdm import tqdm
 
@@ -151,7 +151,7 @@ def _restore(request: Request, jobs: list["Job"], networks: _Networks, *, skippe
         tqdm(total=1, unit="tile", leave=False, disable=quiet) as tiles,
     ):
 
-        def progress(job: "Job", done: int, count: int) -> None:
+        def progress(job: "FileJob", done: int, count: int) -> None:
             tiles.set_description(job.source.name, refresh=False)
             if done <= 1:
                 tiles.reset(count)
@@ -178,13 +178,13 @@ def _restore(request: Request, jobs: list["Job"], networks: _Networks, *, skippe
     return 1 if counts["failed"] else 0
 
 
-def _kind(outcome: "Outcome") -> str:
+def _kind(outcome: "FileOutcome") -> str:
     if outcome.error or outcome.restored is None:
         return "failed"
     return "left as they are" if outcome.restored.untouched else "restored"
 
 
-def _line(outcome: "Outcome") -> str:
+def _line(outcome: "FileOutcome") -> str:
     """Return the line that is printed for a file."""
     if outcome.error or outcome.restored is None or outcome.before is None:
         return f"error: {outcome.error}"
@@ -200,14 +200,14 @@ def _line(outcome: "Outcome") -> str:
     return f"{outcome.job.source} -> {outcome.job.target}: {size}{level}{tiles}, {outcome.seconds:.1f} s{notes}"
 
 
-def _keep_pictures(pictures: list[Any], outcome: "Outcome") -> None:
+def _keep_pictures(pictures: list[Any], outcome: "FileOutcome") -> None:
     from restorelab.report import before_after
 
     if len(pictures) < before_after.MOST and outcome.before is not None and outcome.restored is not None:
         pictures.append(before_after.case(outcome.job.source.name, outcome.before.pixels, outcome.restored.pixels))
 
 
-def _check(jobs: Sequence["Job"], networks: _Networks) -> int:
+def _check(jobs: Sequence["FileJob"], networks: _Networks) -> int:
     """Print the PSNR between each image restored in tiles and restored as a whole; write nothing."""
     from restorelab.errors import UserError
     from restorelab.restoring.read_photograph import read

@@ -28,12 +28,12 @@ from restorelab.data.cache_lock import alone_with, lock_of
 from restorelab.data.cache_root import cache_root, unusable
 from restorelab.data.content import digest
 from restorelab.data.decode import Decoding
-from restorelab.data.image_table import Table, open_table
+from restorelab.data.image_table import ImageTable, open_table
 from restorelab.data.item import Item, Source
 from restorelab.data.paging import each_page
 from restorelab.errors import DataError, nearest
 
-__all__ = ["Entry", "Table", "cache_root", "clean", "entries", "prepare", "size_text"]
+__all__ = ["Entry", "ImageTable", "cache_root", "clean", "entries", "prepare", "size_text"]
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def prepare(
     began: str | None = None,
     only: Collection[str] = (),
     cache_dir: Path | None = None,
-) -> Table:
+) -> ImageTable:
     """Open the decoded dataset; decode it first if the cache has no valid entry for it.
 
     Args:
@@ -124,7 +124,7 @@ def _name(source: Source, made_from: dict[str, Any]) -> str:
     return f"{type(source).__name__.lower()}-{key}"
 
 
-def _open_valid(folder: Path) -> Table | None:
+def _open_valid(folder: Path) -> ImageTable | None:
     """Open an entry; None if it does not exist or is damaged."""
     try:
         return open_table(folder) if folder.exists() else None

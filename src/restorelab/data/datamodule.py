@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 
 from restorelab.data.batching import CPU, BatchSize
-from restorelab.data.cache import Table
+from restorelab.data.cache import ImageTable
 from restorelab.data.dataset import Dataset, Opened, refuse_degrading
 from restorelab.data.evaluation import Evaluation
 from restorelab.data.frozen import FrozenSet
@@ -191,7 +191,7 @@ class DataModule(LightningDataModule):
             for e in evaluations
         ]
 
-    def _check_pairs(self, table: Table) -> None:
+    def _check_pairs(self, table: ImageTable) -> None:
         if table.degraded_pixels is not None:
             for name, evaluation in self.evaluations.items():
                 refuse_degrading(evaluation.degradation, name)

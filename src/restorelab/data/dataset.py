@@ -11,7 +11,7 @@ import numpy as np
 
 from restorelab.data import cache
 from restorelab.data.batching import BatchSize
-from restorelab.data.cache import Table
+from restorelab.data.cache import ImageTable
 from restorelab.data.decode import Decoding
 from restorelab.data.factor import factor_of
 from restorelab.data.header import Headers, read_headers
@@ -26,10 +26,10 @@ from restorelab.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
-Opened = tuple[Table, Division]
+Opened = tuple[ImageTable, Division]
 """A decoded table and its rows by part."""
 
-Check = Callable[[Table | Headers, Division], None]
+Check = Callable[[ImageTable | Headers, Division], None]
 """Raises if a dataset, decoded or known from its headers only, or its split does not meet a run's requirements."""
 
 
@@ -207,7 +207,7 @@ class Dataset:
         log.info("%s: %s", how, rows.describe())
         return table, rows
 
-    def changes(self, table: Table, kept: Kept) -> Changes:
+    def changes(self, table: ImageTable, kept: Kept) -> Changes:
         """Compare the dataset with the one that a run began with. With `limit`, added images are not reported."""
         if table.folder.name == kept.table:
             return Changes()
@@ -215,7 +215,7 @@ class Dataset:
         return kept.changes(table, [item.id for item in items])
 
     def _divided(
-        self, images: Table | Headers, split_seed: int, degradation: Degradation | None
+        self, images: ImageTable | Headers, split_seed: int, degradation: Degradation | None
     ) -> tuple[Division, list[str]]:
         """Split the images, leave out small ones if `small` says so; return the rows by part, and remarks."""
         noise = None if degradation is None else degradation.noise
@@ -257,7 +257,7 @@ def refuse_degrading(
         )
 
 
-def _check_pairs(table: Table) -> None:
+def _check_pairs(table: ImageTable) -> None:
     """Raise DataError unless all degraded images are smaller than their clean partners by the same factor (or 1)."""
     assert table.degraded_shapes is not None
     sizes = np.concatenate([table.shapes[:, 1:], table.degraded_shapes[:, 1:]], axis=1).tolist()

@@ -25,7 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from restorelab.data.batching import CPU, BatchSize, measured_together
-from restorelab.data.cache import Table
+from restorelab.data.cache import ImageTable
 from restorelab.data.cache_root import cache_root, unusable
 from restorelab.data.evaluation import Evaluation, hash_of_images
 from restorelab.data.sample import Sample
@@ -58,7 +58,7 @@ class FrozenSet:
 
     def __init__(
         self,
-        table: Table,
+        table: ImageTable,
         rows: np.ndarray,
         evaluation: Evaluation,
         *,

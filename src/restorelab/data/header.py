@@ -20,7 +20,7 @@ from restorelab.data.tiff import MAGICS
 
 @dataclass(frozen=True)
 class Headers:
-    """What is known of a dataset before it is decoded; the fields are those of `image_table.Table`."""
+    """What is known of a dataset before it is decoded; the fields are those of `image_table.ImageTable`."""
 
     ids: list[str]
     groups: list[str]

@@ -10,7 +10,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class ImageTable:
     """A decoded dataset. Rows are sorted by shape, so the images of one shape are contiguous in `pixels`.
 
     Attributes:
@@ -98,7 +98,7 @@ def _view(pixels: np.ndarray, shape: np.ndarray, offset: int, count: int) -> np.
     return np.asarray(pixels[offset : offset + size]).reshape(count, *shape)
 
 
-def open_table(folder: Path) -> Table:
+def open_table(folder: Path) -> ImageTable:
     """Map the cache entry in `folder`; ValueError, OSError, KeyError or BadZipFile if it is incomplete."""
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     for name, size in meta["bytes"].items():
@@ -110,7 +110,7 @@ def open_table(folder: Path) -> Table:
     if len(index["shapes"]) != len(meta["ids"]):
         raise ValueError(f"{len(index['shapes'])} shapes for {len(meta['ids'])} ids")
     pairs = "degraded_shapes" in index
-    return Table(
+    return ImageTable(
         folder=folder,
         ids=meta["ids"],
         groups=meta["groups"],

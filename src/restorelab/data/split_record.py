@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from restorelab.data.content import digest
-from restorelab.data.image_table import Table
+from restorelab.data.image_table import ImageTable
 from restorelab.data.pairing import Division
 from restorelab.data.split import PARTS
 from restorelab.errors import DataError, listed
@@ -65,7 +65,7 @@ class Kept:
         """A hash of the split, without the table's name."""
         return digest([self.parts, self.contents])
 
-    def division(self, table: Table, noises: Sequence[str]) -> Division:
+    def division(self, table: ImageTable, noises: Sequence[str]) -> Division:
         """Return the rows of each part, of those images that are in a table.
 
         noises: the variants of the training noise.
@@ -92,13 +92,13 @@ class Kept:
             }
         )
 
-    def changes(self, table: Table, all_ids: Sequence[str]) -> Changes:
+    def changes(self, table: ImageTable, all_ids: Sequence[str]) -> Changes:
         """Compare with a table. all_ids: ids of all images that the dataset has now; empty if not known."""
         ids = self.ids
         return Changes(sorted(set(all_ids) - ids - self.unread), sorted(ids - set(table.ids)))
 
 
-def of(table: Table, rows: Division) -> Kept:
+def of(table: ImageTable, rows: Division) -> Kept:
     """Return the record of a new split."""
     parts: dict[str, dict[str, tuple[str, ...]]] = {}
     for part in PARTS:
@@ -117,7 +117,7 @@ def of(table: Table, rows: Division) -> Kept:
     return Kept(table.folder.name, parts, contents, frozenset(unread))
 
 
-def contents_of(table: Table) -> dict[str, str]:
+def contents_of(table: ImageTable) -> dict[str, str]:
     """Return the hash of each image of a table by its id, in hexadecimal digits."""
     return dict(zip(table.ids, (f"{value:016x}" for value in table.contents.tolist()), strict=True))
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restorelab.data.cache import Table
+from restorelab.data.cache import ImageTable
 from restorelab.data.frozen import FrozenSet
 from restorelab.data.gather import View, upload
 from restorelab.data.pairing import Division
@@ -36,7 +36,7 @@ class TableStore:
         turns: the form (flip or rotation) of each image.
     """
 
-    table: Table
+    table: ImageTable
     rows: np.ndarray
     crop: tuple[int, int] | None
     device: torch.device

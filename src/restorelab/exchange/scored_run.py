@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from restorelab.config.build import Parts
-from restorelab.data.image_table import Table
+from restorelab.data.image_table import ImageTable
 from restorelab.data.set_names import degradation_of, set_of
 from restorelab.data.split_record import Kept, contents_of
 from restorelab.errors import UserError
@@ -89,7 +89,7 @@ def _config(built: Parts, scored_sets: Sequence[Scored], method: Method, place: 
     }
 
 
-def _keep(new: RunFolder, table: Table, division: Kept) -> None:
+def _keep(new: RunFolder, table: ImageTable, division: Kept) -> None:
     """Record which images were measured, as a run does."""
     contents = contents_of(table)
     parts = {part: {name: shown for name, shown in images.items() if name in contents}

@@ -21,7 +21,7 @@ from restorelab.restoring.write_photograph import whole, write
 
 
 @dataclass(frozen=True)
-class Job:
+class FileJob:
     """A file and where its result goes."""
 
     source: Path
@@ -46,7 +46,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """The outcome of one file.
 
     Attributes:
@@ -59,7 +59,7 @@ class Outcome:
         written: whether the result was written.
     """
 
-    job: Job
+    job: FileJob
     error: str = ""
     restored: Restored | None = None
     before: Photograph | None = None
@@ -68,16 +68,16 @@ class Outcome:
     written: bool = False
 
 
-Progress = Callable[[Job, int, int], object]
+Progress = Callable[[FileJob, int, int], object]
 """A function that is called with the file, the number of its finished tiles, and the number of its tiles."""
 
 
 def run(
-    jobs: Sequence[Job],
+    jobs: Sequence[FileJob],
     restorer: Callable[[Photograph], Restorer],
     wanted: Wanted,
     progress: Progress = lambda job, done, count: None,
-) -> Iterator[Outcome]:
+) -> Iterator[FileOutcome]:
     """Restore files in order and yield an outcome for each; an error of one file does not stop the others.
 
     At most three photographs are in memory: one that is decoded, one that is restored, and one that is written; fewer
@@ -92,7 +92,7 @@ def run(
         fitting.check(photograph, wanted.format, wanted.depth, lossy=wanted.lossy)
         return photograph
 
-    def encode(place: int, outcome: Outcome) -> Outcome:
+    def encode(place: int, outcome: FileOutcome) -> FileOutcome:
         try:
             return _written(outcome, wanted)
         finally:
@@ -101,7 +101,7 @@ def run(
     with ThreadPoolExecutor(1, "decode") as decoder, ThreadPoolExecutor(1, "encode") as encoder:
         try:
             following = decoder.submit(decode, 0) if jobs else None
-            pending: Future[Outcome] | None = None
+            pending: Future[FileOutcome] | None = None
             for place, job in enumerate(jobs):
                 assert following is not None
                 decoded, following = following, None
@@ -121,8 +121,8 @@ def run(
 
 
 def _computed(
-    job: Job, decoded: Future[Photograph], restorer: Callable[[Photograph], Restorer], progress: Progress
-) -> Outcome:
+    job: FileJob, decoded: Future[Photograph], restorer: Callable[[Photograph], Restorer], progress: Progress
+) -> FileOutcome:
     try:
         photograph = decoded.result()
         began = time.perf_counter()
@@ -130,11 +130,11 @@ def _computed(
             photograph.pixels, photograph.alpha, lambda done, count: progress(job, done, count)
         )
     except UserError as error:
-        return Outcome(job, _reason(job, error))
-    return Outcome(job, "", restored, photograph, time.perf_counter() - began)
+        return FileOutcome(job, _reason(job, error))
+    return FileOutcome(job, "", restored, photograph, time.perf_counter() - began)
 
 
-def _written(outcome: Outcome, wanted: Wanted) -> Outcome:
+def _written(outcome: FileOutcome, wanted: Wanted) -> FileOutcome:
     """Write the result of a file; an unchanged file is copied if its result belongs into another folder."""
     job, restored, photograph = outcome.job, outcome.restored, outcome.before
     if restored is None or photograph is None:
@@ -160,7 +160,7 @@ def _written(outcome: Outcome, wanted: Wanted) -> Outcome:
         )
 
 
-def _reason(job: Job, error: UserError) -> str:
+def _reason(job: FileJob, error: UserError) -> str:
     """Return the error's message, with the name of the file."""
     message = str(error)
     return message if str(job.source) in message or str(job.target) in message else f"{job.source}: {message}"

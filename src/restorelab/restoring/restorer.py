@@ -162,7 +162,7 @@ class Restorer:
         error = float(np.mean((whole.astype(np.float64) - tiled) ** 2))
         return float("inf") if error == 0 else -10 * float(np.log10(error))
 
-    def grid(self, shape: tuple[int, ...], compute: tiling.Compute) -> tiling.Grid:
+    def grid(self, shape: tuple[int, ...], compute: tiling.Compute) -> tiling.TileGrid:
         """Return the tiles for an image of `shape` (H, W, C)."""
         height, width, channels = shape
         tiles = tiling.grid(self.net, 0)
@@ -181,13 +181,13 @@ class Restorer:
             side = self._most
         return replace(tiles, side=side)
 
-    def _trial(self, compute: tiling.Compute, channels: int, tiles: tiling.Grid) -> float:
+    def _trial(self, compute: tiling.Compute, channels: int, tiles: tiling.TileGrid) -> float:
         try:
             return tile_size.bytes_per_pixel(compute, channels, tiles, self.device)
         except (RuntimeError, ValueError, IndexError) as error:
             raise DataError(f"{type(self.net).__name__} cannot restore such an image: {error}") from error
 
-    def _smaller(self, error: Exception, tiles: tiling.Grid, shape: tuple[int, ...]) -> tiling.Grid:
+    def _smaller(self, error: Exception, tiles: tiling.TileGrid, shape: tuple[int, ...]) -> tiling.TileGrid:
         """Return the next grid after an error; raise DataError if memory was not the reason, or no tile is smaller."""
         if not tile_size.out_of_memory(error):
             if isinstance(error, RuntimeError | ValueError | IndexError):

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from restorelab.data import memory
-from restorelab.restoring.tiling import Compute, Grid
+from restorelab.restoring.tiling import Compute, TileGrid
 
 LARGEST = {"cpu": 1280, "cuda": 2048}
 """Pixels of a tile's sides at most, or `OVERLAPS` times the overlap: beyond, tiles take more memory and little less
@@ -68,7 +68,7 @@ class _Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.now -= size
 
 
-def bytes_per_pixel(compute: Compute, channels: int, tiles: Grid, device: torch.device) -> float:
+def bytes_per_pixel(compute: Compute, channels: int, tiles: TileGrid, device: torch.device) -> float:
     """Return the bytes of memory that a tile takes per input pixel, measured by restoring one small tile.
 
     channels: of the image, 1 or 3.
@@ -94,7 +94,7 @@ def free(device: torch.device) -> int:
 
 
 def side(
-    height: int, width: int, tiles: Grid, per_pixel: float, *, room: int, device: str = "cpu", needed: bool = False
+    height: int, width: int, tiles: TileGrid, per_pixel: float, *, room: int, device: str = "cpu", needed: bool = False
 ) -> int:
     """Return the side in pixels of an image's tiles; 0 if the whole image is one tile.
 
@@ -110,7 +110,7 @@ def side(
     return max(min(most, largest), tiles.least)
 
 
-def halved(tiles: Grid, height: int, width: int) -> int | None:
+def halved(tiles: TileGrid, height: int, width: int) -> int | None:
     """Return the next smaller side after a tile ran out of memory; None if there is none."""
     current = tiles.side or max(height, width)
     smaller = current // 2

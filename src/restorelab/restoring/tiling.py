@@ -20,7 +20,7 @@ Compute = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileGrid:
     """How an image is divided into tiles.
 
     Attributes:
@@ -64,7 +64,7 @@ class Grid:
         return len(self.spans(height)) * len(self.spans(width))
 
 
-def grid(net: nn.Module, side: int) -> Grid:
+def grid(net: nn.Module, side: int) -> TileGrid:
     """Return the grid for a network and tiles of `side` pixels; 0 for one tile.
 
     If the network declares its receptive field and is translation invariant, tiles give the same result as the whole
@@ -72,13 +72,13 @@ def grid(net: nn.Module, side: int) -> Grid:
     """
     field = getattr(net, "receptive_field", None)
     overlap = OVERLAP if field is None else int(field) - 1
-    return Grid(side, overlap, int(getattr(net, "multiple", 1)), int(getattr(net, "minimum", 1)))
+    return TileGrid(side, overlap, int(getattr(net, "multiple", 1)), int(getattr(net, "minimum", 1)))
 
 
 def restored(
     pixels: np.ndarray,
     compute: Compute,
-    tiles: Grid,
+    tiles: TileGrid,
     device: torch.device,
     progress: Callable[[int], object] = lambda tiles: None,
 ) -> np.ndarray:

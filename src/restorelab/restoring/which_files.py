@@ -27,14 +27,14 @@ MARK = "_restored"
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """A file to restore. place: its path relative to the folder, or to the fixed part of the pattern, that it is in."""
 
     file: Path
     place: Path
 
 
-def sources(words: Sequence[str], out: Path | None = None) -> list[Source]:
+def sources(words: Sequence[str], out: Path | None = None) -> list[InputFile]:
     """Return the files that the words of a command line name: files, folders with all files below them, and patterns.
 
     In folders and patterns, files of other kinds, hidden files and results are skipped: `NAME_restored.jpg` beside
@@ -43,7 +43,7 @@ def sources(words: Sequence[str], out: Path | None = None) -> list[Source]:
     Raises:
         ConfigError: for a word without a file; it names the nearest file.
     """
-    found: dict[Path, Source] = {}
+    found: dict[Path, InputFile] = {}
     named = set[Path]()
     for word in words:
         path = Path(word).expanduser()
@@ -66,13 +66,13 @@ def sources(words: Sequence[str], out: Path | None = None) -> list[Source]:
     ]
 
 
-def _meant(word: str, path: Path) -> list[Source]:
+def _meant(word: str, path: Path) -> list[InputFile]:
     """Return the files that one word names; an empty list if there are none."""
     if not word:
         raise ConfigError("restore: one of the names is empty; name the files, folders or patterns to restore.")
     if path.is_dir():
-        return [Source(file, file.relative_to(path)) for file in _below(path)]
-    return [Source(path, Path(path.name))] if path.exists() else list(_matching(path))
+        return [InputFile(file, file.relative_to(path)) for file in _below(path)]
+    return [InputFile(path, Path(path.name))] if path.exists() else list(_matching(path))
 
 
 def _place(path: Path) -> Path:
@@ -80,7 +80,7 @@ def _place(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-def target(source: Source, out: Path | None, kind: str | None) -> Path:
+def target(source: InputFile, out: Path | None, kind: str | None) -> Path:
     """Return the path of a source's result: beside the source, or in the folder `out`, under the same relative path.
 
     kind: the format of the result; None for a file that cannot be read.
@@ -91,10 +91,10 @@ def target(source: Source, out: Path | None, kind: str | None) -> Path:
     return source.file.with_name(f"{stem}{MARK}{new}") if out is None else out / source.place.with_name(f"{stem}{new}")
 
 
-def check_targets(pairs: Sequence[tuple[Source, Path]]) -> None:
+def check_targets(pairs: Sequence[tuple[InputFile, Path]]) -> None:
     """Raise ConfigError for results that would replace a source or each other, and folders that cannot be written."""
     inputs = {source.file.resolve() for source, _ in pairs}
-    taken: dict[Path, Source] = {}
+    taken: dict[Path, InputFile] = {}
     for source, file in pairs:
         place = file.resolve()
         try:
@@ -145,7 +145,7 @@ def _told(error: OSError) -> None:
     log.warning("%s: left out, as the folder cannot be read (%s)", error.filename, error.strerror)
 
 
-def _matching(pattern: Path) -> Iterator[Source]:
+def _matching(pattern: Path) -> Iterator[InputFile]:
     """Yield the files that match a pattern; their places are relative to its part without wildcards."""
     parts = pattern.parts
     fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
@@ -155,7 +155,7 @@ def _matching(pattern: Path) -> Iterator[Source]:
         files = _below(path) if path.is_dir() else [path]
         for file in files:
             if path.is_dir() or (file.suffix.lower() in ENDINGS and not _is_result(file)):
-                yield Source(file, file.relative_to(base))
+                yield InputFile(file, file.relative_to(base))
 
 
 def _is_result(file: Path) -> bool:

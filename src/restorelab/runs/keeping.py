@@ -9,7 +9,7 @@ from restorelab.config import paths
 from restorelab.config.run_config import read_config
 from restorelab.data import split_record as split
 from restorelab.data.dataset import Dataset, Opened
-from restorelab.data.image_table import Table
+from restorelab.data.image_table import ImageTable
 from restorelab.data.split_record import Kept
 from restorelab.errors import ConfigError, DataError
 from restorelab.runs import inputs, split_file
@@ -84,7 +84,7 @@ def keep(folder: RunFolder, settings: Mapping[str, Any], dataset: Dataset, opene
         write_json(folder.inputs, {**facts, "changes": list(dict.fromkeys(changes_so_far))})
 
 
-def refuse_tested(val: str, table: Table, tests: Mapping[str, Table]) -> None:
+def refuse_tested(val: str, table: ImageTable, tests: Mapping[str, ImageTable]) -> None:
     """Raise ConfigError if an image of the validation set is a test image. val, keys of tests: names of the sets."""
     for name, test in tests.items():
         if shared := len(set(table.contents.tolist()) & set(test.contents.tolist())):
@@ -94,7 +94,7 @@ def refuse_tested(val: str, table: Table, tests: Mapping[str, Table]) -> None:
             )
 
 
-def tell_of_trained(settings: Mapping[str, Any], opened: Opened, tests: Sequence[Table] = ()) -> None:
+def tell_of_trained(settings: Mapping[str, Any], opened: Opened, tests: Sequence[ImageTable] = ()) -> None:
     """Warn of test images that this run, or a run whose weights it starts from, was trained on.
 
     tests: the test sets, which stand in place of the dataset's own test part.

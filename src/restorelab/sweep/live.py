@@ -16,7 +16,7 @@ COLORS: dict[State, str] = {
 }  # fmt: skip
 
 
-class Lines:
+class LiveLines:
     """Prints a line when a run begins and when it ends."""
 
     def __init__(self, total: int) -> None:
@@ -71,7 +71,7 @@ class Lines:
         return (sum(rest) + mean * left) / max(1, len(running)) if left else max(rest, default=0.0)
 
 
-class Table(Lines):
+class LiveTable(LiveLines):
     """The table: what runs now, with epoch, rate, metric and time left; below it what is done and what is to do."""
 
     def __init__(self, total: int) -> None:
@@ -91,15 +91,15 @@ class Table(Lines):
     def show(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> None:
         """Redraw the table."""
         from rich.console import Group
-        from rich.table import Table as Grid
+        from rich.table import Table
         from rich.text import Text
 
-        grid = Grid(box=None, pad_edge=False, header_style="dim")
+        table = Table(box=None, pad_edge=False, header_style="dim")
         for head in ("run", "state", "epoch", "step", "images/s", "measured", "time", "left"):
-            grid.add_column(head, justify="left" if head in ("run", "state", "measured") else "right", no_wrap=True)
+            table.add_column(head, justify="left" if head in ("run", "state", "measured") else "right", no_wrap=True)
         for name, attempt in running.items():
-            grid.add_row(*_row(name, attempt))
-        self.live.update(Group(grid, Text(self.summary(running, states, left), style="dim")))
+            table.add_row(*_row(name, attempt))
+        self.live.update(Group(table, Text(self.summary(running, states, left), style="dim")))
 
     def summary(self, running: dict[str, Attempt | None], states: dict[str, State], left: int) -> str:
         """Return one line about the whole sweep."""
@@ -113,9 +113,9 @@ class Table(Lines):
         self.live.stop()
 
 
-def view(total: int) -> Lines:
+def view(total: int) -> LiveLines:
     """Return the table for a terminal, and lines for a file or a pipe."""
-    return Table(total) if sys.stderr.isatty() else Lines(total)
+    return LiveTable(total) if sys.stderr.isatty() else LiveLines(total)
 
 
 def share(attempt: Attempt) -> float:

@@ -15,7 +15,7 @@ from restorelab.config import trainer_arguments, trust
 from restorelab.runs.ledger import UNFINISHED, Attempt, Ledger, State
 from restorelab.sweep import queue
 from restorelab.sweep.executors.executor import Ended, Executor, Job
-from restorelab.sweep.live import Lines
+from restorelab.sweep.live import LiveLines
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.worker import TAKEN
 
@@ -62,7 +62,7 @@ class Scheduler:
         folder: Path,
         planned: Iterable[Planned],
         executor: Executor,
-        view: Lines,
+        view: LiveLines,
         *,
         source: "Searching | None" = None,
         retries: int = 1,

@@ -12,7 +12,7 @@ from restorelab.config import build, from_checkpoint, noise_evaluation, schema
 from restorelab.config.build import Parts
 from restorelab.config.run_config import read_config
 from restorelab.data.dataset import Opened
-from restorelab.data.image_table import Table
+from restorelab.data.image_table import ImageTable
 from restorelab.data.required import require_labels
 from restorelab.data.split_record import Kept
 from restorelab.duration import seconds
@@ -81,7 +81,7 @@ def execute_parts(built: Parts, watch: RunStatus | None = None) -> Outcome:
     return execute_here(settings, begun, built, opened, watch)
 
 
-def _begin(built: Parts, opened: Opened, before: Kept | None, tables: Sequence[Table]) -> RunFolder | Outcome:
+def _begin(built: Parts, opened: Opened, before: Kept | None, tables: Sequence[ImageTable]) -> RunFolder | Outcome:
     """Make the run's folder, or open the one that the run goes on in; the outcome where there is nothing to do."""
     folder: RunFolder | None = None
     settings = built.config
@@ -150,7 +150,7 @@ def _parts(built: Parts) -> tuple[str, ...]:
     return tuple(part for part in from_dataset if part == "test" or tuning.wanted(built.outline))
 
 
-def _open_sets(built: Parts) -> list[Table]:
+def _open_sets(built: Parts) -> list[ImageTable]:
     """Decode the test sets and the validation set, check that their sizes fit the run; return those of the test sets.
 
     Raises:
@@ -160,7 +160,7 @@ def _open_sets(built: Parts) -> list[Table]:
     sets = {f"test.{name}": dataset for name, dataset in built.tests.items()}
     validated = [f"val.{name}" for name in built.config["val"]]
     sets |= {name: built.val for name in validated if built.val}
-    tables: dict[str, Table] = {}
+    tables: dict[str, ImageTable] = {}
     for name, dataset in sets.items():
         try:
             tables[name] = dataset.open(built.config["split_seed"], check=fits)[0]

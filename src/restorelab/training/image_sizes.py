@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from restorelab.config import metric_names
 from restorelab.config.build import Parts
 from restorelab.data.header import Headers
-from restorelab.data.image_table import Table
+from restorelab.data.image_table import ImageTable
 from restorelab.data.pairing import Division
 from restorelab.data.required import require
 from restorelab.data.small_images import refuse
@@ -26,7 +26,7 @@ TRIED = 6
 """Sizes that the network is tried at, of those that occur: the smallest, the largest, and some between."""
 
 
-def check(built: Parts, net: nn.Module, images: Table | Headers, rows: Division, parts: Sequence[str]) -> None:
+def check(built: Parts, net: nn.Module, images: ImageTable | Headers, rows: Division, parts: Sequence[str]) -> None:
     """Check the requirements of a run against the images of its dataset.
 
     net: on the meta device. images: the dataset, decoded or not. parts: those that the run needs images of.
@@ -51,7 +51,7 @@ def check(built: Parts, net: nn.Module, images: Table | Headers, rows: Division,
             _check_part(built, net, images, rows[part], degradation, part, known)
 
 
-def _check_metrics(built: Parts, images: Table | Headers, rows: np.ndarray) -> None:
+def _check_metrics(built: Parts, images: ImageTable | Headers, rows: np.ndarray) -> None:
     """Try what is measured on the image with the shortest side, of those that are measured."""
     if not len(rows) or not built.objective.restores or len(built.measures) == len(metric_names.PROTOCOL):
         return
@@ -66,7 +66,7 @@ def _check_metrics(built: Parts, images: Table | Headers, rows: np.ndarray) -> N
 def _check_part(
     built: Parts,
     net: nn.Module,
-    images: Table | Headers,
+    images: ImageTable | Headers,
     rows: np.ndarray,
     degradation: Degradation,
     part: str,

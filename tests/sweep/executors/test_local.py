@@ -20,7 +20,7 @@ from restorelab.runs.ledger import Attempt, Ledger, State
 from restorelab.sweep import queue, worker
 from restorelab.sweep.executors.executor import Job
 from restorelab.sweep.executors.local import Local, _Running
-from restorelab.sweep.live import Lines
+from restorelab.sweep.live import LiveLines
 from restorelab.sweep.planned import Planned
 from restorelab.sweep.scheduler import Scheduler
 
@@ -36,7 +36,7 @@ def planned(folder: Path, name: str, *more: str) -> Planned:
 
 def sweep(folder: Path, *planned: Planned, workers: int = 1, **more: Any) -> dict[str, State]:
     queue.write(folder, planned)
-    return Scheduler(folder, planned, Local(workers), Lines(len(planned)), **more).run()
+    return Scheduler(folder, planned, Local(workers), LiveLines(len(planned)), **more).run()
 
 
 def when(condition: Callable[[], Any], act: Callable[[], Any]) -> threading.Thread:
