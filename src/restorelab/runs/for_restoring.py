@@ -11,6 +11,7 @@ from torch import nn
 
 from restorelab.config import build, packaged
 from restorelab.config.run_config import CONFIG, read_config
+from restorelab.degradations.strength import stretches
 from restorelab.errors import ConfigError
 from restorelab.restoring.onnx_network import OnnxNetwork
 from restorelab.runs import loading
@@ -84,7 +85,5 @@ def _trained(path: Path) -> tuple[float, float] | None:
     others = [target for target in stages if target and not target.rpartition(".")[2].startswith("No")]
     if others or not str(noise.get("_target_", "")).endswith(".noise.Gaussian"):
         return None
-    sigma = noise.get("sigma")
-    if isinstance(sigma, int | float):
-        return float(sigma), float(sigma)
-    return (float(sigma[0]), float(sigma[1])) if isinstance(sigma, list) else None
+    levels = stretches(noise.get("sigma"))
+    return (levels[0][0], levels[-1][1]) if levels else None
