@@ -158,6 +158,10 @@ def test_the_card_of_an_evaluation_tells_how_its_weights_were_trained(trained: P
     card = model_card.card_of(evaluation, net, {}, [evaluation])
     assert card["trained"] == model_card.card_of(Record("run", trained), net, {}, [])["trained"]
     assert [row["set"] for row in card["numbers"]] == ["Set12", "Set12"]
+    longer = Record("run", trained)
+    longer.config |= {"ckpt": f"{trained}/checkpoints/best.ckpt", "clip": 8.0}
+    training = model_card.card_of(longer, net, {}, [])["trained"]
+    assert (training["clip"], training["before"]) == (8, card["trained"])
     evaluation.config["ckpt"] = "/from/elsewhere.pth"
     card = model_card.card_of(evaluation, net, {}, [])
     assert (card["trained"], card["sigma"]) == ({}, None)

@@ -44,16 +44,20 @@ def card_of(record: Record, net: nn.Module, texts: Mapping[str, str], measuremen
 
 def _training_of(record: Record) -> Record | None:
     """Return the run that trained the weights of a run: itself, or of an evaluation theirs; None if it is not known."""
+    trained = record.config.get("train", True) or not record.config.get("ckpt")
+    return record if trained else _before(record)
+
+
+def _before(record: Record) -> Record | None:
+    """Return the finished run whose weights a run began with; None for none, and for weights of no run."""
     ckpt = record.config.get("ckpt")
-    if record.config.get("train", True) or not ckpt:
-        return record
-    folder = Path(ckpt) if Path(ckpt).is_dir() else loading.run_of(Path(ckpt))
+    folder = ckpt and (Path(ckpt) if Path(ckpt).is_dir() else loading.run_of(Path(ckpt)))
     return Record(record.name, folder) if folder and RunFolder(folder).done else None
 
 
 def _training(record: Record) -> dict[str, Any]:
-    """Return how the weights were made: data plain enough for JSON."""
-    config = record.config
+    """Return how the weights were made: data plain enough for JSON. `before` is the training that it went on from."""
+    config, before = record.config, _before(record)
     steps = record.history.get("step")
     return {
         **{key: config[key] for key in RECIPE if config.get(key) is not None},
@@ -63,6 +67,7 @@ def _training(record: Record) -> dict[str, Any]:
         "batch_size": config["data"].get("batch_size"),
         "crop": config["data"].get("crop"),
         **{key: record.result.get(key) for key in ("seconds", "device", "git")},
+        **({"before": _training(before)} if before else {}),
     }
 
 
