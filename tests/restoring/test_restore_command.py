@@ -336,6 +336,6 @@ def test_a_photograph_does_not_wait_for_packages_that_it_does_not_need(photos: P
         "slow = {'torch._dynamo', 'torchmetrics', 'matplotlib', 'scipy.stats', 'lightning'}; "
         "print(status, sorted(slow & {*sys.modules}))"
     )
-    words = [sys.executable, "-c", code, "restore", "in/colour.jpg", "model=denoise_color", "sigma=20", "out=out"]
+    words = [sys.executable, "-c", code, "restore", "in/color.jpg", "model=denoise_color", "sigma=20", "out=out"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
