@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import networks
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +12,7 @@ from skimage import data
 
 import restorelab
 from restorelab.restoring.noise_estimate import CLEAN, estimate, estimate_color, estimate_luma
+from restorelab.restoring.restorer import Options, Restorer
 
 
 def _noisy(image: np.ndarray, sigma: float, seed: int, *, clipped: bool) -> np.ndarray:
@@ -47,6 +49,19 @@ def _jpeg(image: np.ndarray, *, subsampling: int) -> np.ndarray:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", quality=92, subsampling=subsampling)
     return np.asarray(Image.open(stream))
+
+
+@pytest.mark.parametrize(
+    ("channels", "color", "estimated"), [(3, "each", estimate_color), (1, "each", estimate), (1, "luma", estimate_luma)]
+)
+def test_a_network_gets_the_level_of_what_it_is_given(
+    channels: int, color: str, estimated: Callable[..., float]
+) -> None:
+    image = _jpeg(_noisy(data.coffee()[:96, :96], 25, 0, clipped=True), subsampling=2)
+    levels = [255 * function(image, 255) for function in (estimate_color, estimate, estimate_luma)]
+    assert len(set(levels)) == 3
+    restorer = Restorer(networks.unet(channels), Options(color=color))
+    assert restorer.restore(image).sigma == 255 * estimated(image, 255)
 
 
 @pytest.mark.slow

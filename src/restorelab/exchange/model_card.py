@@ -99,7 +99,7 @@ def markdown(card: Mapping[str, Any]) -> str:
     """Return the text of a card. card: see `card_of`."""
     sigma = card.get("sigma")
     level = f" It takes the noise level, {sigma[0]:g} to {sigma[1]:g} in 8-bit units." if sigma else ""
-    colour = "gray" if card["channels"] == 1 else "RGB"
+    bands = "gray" if card["channels"] == 1 else "RGB"
     numbers = [
         "| set | evaluation | images | PSNR, dB | SSIM | input PSNR, dB |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -113,7 +113,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         f"# {card['name']}",
         "",
         *([card["summary"], ""] if card.get("summary") else []),
-        f"{card['parameters']:,} parameters; {colour} images, values in [0, 1].{level}",
+        f"{card['parameters']:,} parameters; {bands} images, values in [0, 1].{level}",
         "",
         "## Numbers",
         "",
